@@ -1,0 +1,1 @@
+coffer_layer(coffer base status.cc bytes.cc crc32c.cc secret.cc)

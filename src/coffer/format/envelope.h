@@ -1,0 +1,74 @@
+// The envelope: the first 8192 bytes of every Coffer file, two slots that hold the wrapped file key and can be replaced
+// in place. docs/format.md, "Envelope".
+#pragma once
+
+#include <optional>
+
+#include "coffer/base/secret.h"
+#include "coffer/crypto/suite.h"
+
+namespace coffer {
+
+inline constexpr size_t kEnvelopeSize = 8192;
+inline constexpr size_t kSlotSize = 4096;
+inline constexpr size_t kSlotRecordSize = 512;
+
+enum class Kind : uint8_t { kBlocks = 1, kLog = 2, kCtr = 3 };
+std::string_view kind_name(Kind kind);  // "blocks", "log", "ctr"
+
+// What a slot says in clear. Nothing here is secret; nothing here is trusted before open_envelope() has succeeded.
+struct EnvelopeFields {
+  Suite suite = Suite::kAes256Gcm;
+  Kind kind = Kind::kBlocks;
+  uint8_t chunk_log2 = 0;  // blocks: 10 to 20; otherwise 0
+  bool body_sealed = false;  // ctr, closed: body_size and body_mac are set
+  uint64_t sequence = 0;
+  Id file_id;
+  Id store_id;
+  Id domain_key_id;
+  uint32_t domain_key_version = 0;
+  uint64_t keyring_version = 0;
+  uint64_t body_size = 0;  // bytes after the envelope
+  std::array<uint8_t, kTagSize> body_mac{};
+
+  bool operator==(const EnvelopeFields&) const = default;
+};
+
+enum class SlotState : uint8_t {
+  kEmpty,     // all zeros: never written
+  kReadable,  // well-formed, checksum good; not yet authenticated
+  kDamaged,   // anything else: a torn update or a media error
+};
+
+// What can be read of an envelope without a key.
+struct EnvelopeScan {
+  std::array<SlotState, 2> slots{SlotState::kEmpty, SlotState::kEmpty};
+  int current = -1;       // the readable slot with the higher sequence; -1 when there is none
+  EnvelopeFields fields;  // of the current slot
+  Bytes record;           // the current slot's 512 bytes
+};
+
+// Says what kind of bytes these are. kTruncated when there are fewer than kEnvelopeSize bytes; kPlaintext when neither slot
+// bears the magic (and not all is zero); kDamaged when a slot bears it but none is readable; kUnsupported for an unknown
+// version, suite, kind or wrap algorithm in a slot with a good checksum. All zeros: ok, current == -1.
+Result<EnvelopeScan> scan_envelope(ByteView envelope);
+
+// Unwraps the file key of the current slot and authenticates the slot. REQUIRES: scan.current >= 0.
+// kWrongKey when the domain key does not unwrap it, kTampered when the slot's HMAC does not fit.
+Result<FileKey> open_envelope(const EnvelopeScan& scan, const DomainKey& domain_key);
+
+// A new file's envelope: both slots hold `fields` with sequences 1 and 2. `fields.sequence` is ignored.
+Status seal_envelope(const EnvelopeFields& fields, const DomainKey& domain_key, const FileKey& file_key,
+                     std::span<uint8_t, kEnvelopeSize> out);
+
+// A replacement slot, to be written at `offset` of the file: the slot that is not current, with the next sequence.
+struct SlotUpdate {
+  uint64_t offset = 0;  // 0 or kSlotSize
+  std::array<uint8_t, kSlotSize> bytes{};
+};
+// `fields` says what the slot is to hold (its sequence is ignored). kInvalidArgument if it changes what binds the body:
+// suite, kind, chunk size, file id or store id.
+Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
+                                    const FileKey& file_key);
+
+}  // namespace coffer

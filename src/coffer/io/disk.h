@@ -1,0 +1,84 @@
+// The few file operations Coffer itself needs, behind one interface so that tests can put faults and crashes under all
+// of it. Engines do their own I/O on data files; this is for keyrings, configuration, envelopes and tools.
+//
+// Every error names the path and the operation. Implementations are thread-safe; one open file is too.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "coffer/base/bytes.h"
+
+namespace coffer {
+
+// Something to read at any offset.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  // Reads up to out.size() bytes; fewer only at the end of the file.
+  virtual Result<size_t> read_at(uint64_t offset, MutableBytes out) const = 0;
+  virtual Result<uint64_t> size() const = 0;
+};
+
+// Opened for changing in place or growing; never truncated by opening.
+class WritableFile : public ReadableFile {
+ public:
+  virtual Status write_at(uint64_t offset, ByteView bytes) = 0;
+  virtual Status truncate(uint64_t size) = 0;
+  // fdatasync: contents and size are durable once it returns ok.
+  virtual Status sync() = 0;
+  virtual Status close() = 0;
+};
+
+struct FileInfo {
+  uint64_t size = 0;
+  uint64_t inode = 0;
+  int64_t modified_ns = 0;  // since the Unix epoch
+  uint32_t mode = 0;        // permission bits
+  uint32_t owner = 0;       // uid
+  bool is_directory = false;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  bool is_directory = false;
+};
+
+// Held until destroyed.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+
+  virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
+  virtual Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) = 0;  // must exist
+  // Fails with kAlreadyExists; mode as given, whatever the umask.
+  virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;
+  virtual Status sync_directory(const std::string& path) = 0;
+  // syncfs of the file system that holds `path`.
+  virtual Status sync_all(const std::string& path) = 0;
+  virtual Status make_directory(const std::string& path, uint32_t mode) = 0;  // kAlreadyExists
+  virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;  // without . and .., sorted
+  virtual Result<FileInfo> info(const std::string& path) = 0;                     // follows symbolic links
+  // Creates the lock file (mode 0600) if there is none. Waits if `wait`, else kBusy. Advisory, between processes and
+  // between threads alike.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) = 0;
+
+  // The machine's real file systems.
+  static Disk& posix();
+};
+
+// The whole file. kLimitExceeded when it is larger than `size_max`.
+Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max);
+// Old or new contents after a crash at any instant, never a mixture: write to a temporary file beside it, sync, rename,
+// sync the directory. On failure the old file stands and the temporary one is removed.
+Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);
+
+}  // namespace coffer

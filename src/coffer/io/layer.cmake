@@ -1,0 +1,1 @@
+# Filled by this layer's sources.

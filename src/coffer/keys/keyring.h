@@ -1,0 +1,124 @@
+// The keyring: every domain's keys with their history, and the stores a coffer protects. A value: changing one makes the
+// next version. docs/format.md, "Keyring"; docs/keys.md.
+#pragma once
+
+#include <map>
+#include <span>
+
+#include "coffer/crypto/kdf.h"
+#include "coffer/keys/key_state.h"
+#include "coffer/keys/provider.h"
+
+namespace coffer {
+
+inline constexpr size_t kKeyringFileSizeMax = size_t{17} << 20;
+inline constexpr std::string_view kSystemDomain = "system";
+
+struct DomainKeyEntry {
+  Id id;
+  uint32_t version = 0;  // within its domain, from 1
+  KeyState state = KeyState::kPreActive;
+  // Unix seconds, 0 = never.
+  uint64_t created = 0;
+  uint64_t activated = 0;
+  uint64_t deactivated = 0;
+  uint64_t compromised = 0;
+  uint64_t destroyed = 0;
+  DomainKey key;  // empty once destroyed
+};
+
+struct Domain {
+  std::string name;
+  std::vector<DomainKeyEntry> keys;  // by version, oldest first
+
+  const DomainKeyEntry* active() const;  // null if none
+};
+
+struct StoreEntry {
+  Id id;
+  uint64_t created = 0;
+  std::string path;  // absolute, without trailing slash
+};
+
+struct KeyringSlot {
+  Id id;
+  uint64_t created = 0;
+  std::string provider_uri;
+  RootKeyHandle handle;
+  WrappedKeyringKey wrapped;
+};
+
+struct FoundKey {
+  const Domain* domain = nullptr;
+  const DomainKeyEntry* entry = nullptr;
+};
+
+// The opened contents. Const member functions are thread-safe.
+class Keyring {
+ public:
+  // Version 1 of a new coffer: the domain "system" with one active key, no store.
+  static Result<Keyring> create(const Id& coffer_id, uint64_t now);
+
+  Keyring clone() const;
+
+  const Id& coffer_id() const { return coffer_id_; }
+  uint64_t version() const { return version_; }
+  uint64_t created() const { return created_; }
+  uint64_t updated() const { return updated_; }
+  const Sha256& previous_hash() const { return previous_hash_; }
+  const std::vector<Domain>& domains() const { return domains_; }
+  const std::vector<StoreEntry>& stores() const { return stores_; }
+
+  const Domain* find_domain(std::string_view name) const;
+  // By the id in an envelope; entry == nullptr when unknown. Constant time lookups: one hash map.
+  FoundKey find_key(const Id& key_id) const;
+  const StoreEntry* find_store(const Id& id) const;
+  // The store whose path is `path` or the nearest parent of it; null if none.
+  const StoreEntry* store_of(std::string_view path) const;
+
+  // Changes. Each leaves the keyring as it was when it fails.
+  Status add_domain(std::string_view name, uint64_t now);  // kAlreadyExists, kInvalidArgument; with one active key
+  // A new active key; the previous active one is deactivated. kNotFound.
+  Status rotate_domain(std::string_view name, uint64_t now);
+  // kInvalidArgument if the table of states forbids it; destroying erases the key bytes.
+  Status set_key_state(const Id& key_id, KeyState state, uint64_t now);
+  Result<Id> add_store(std::string_view path, uint64_t now);  // the existing id if the path is known
+  Status remove_store(const Id& id);
+
+ private:
+  friend class KeyringCodec;
+  Keyring() = default;
+  void reindex();
+
+  Id coffer_id_;
+  uint64_t version_ = 1;
+  Sha256 previous_hash_{};
+  uint64_t created_ = 0;
+  uint64_t updated_ = 0;
+  std::vector<Domain> domains_;
+  std::vector<StoreEntry> stores_;
+  std::map<Id, std::pair<size_t, size_t>> index_;  // key id → domain, key
+};
+
+// The clear part of a sealed keyring: what can be known without a root key.
+struct KeyringHeader {
+  Id coffer_id;
+  uint64_t version = 0;
+  std::vector<KeyringSlot> slots;
+};
+
+// Sealing and opening. Pure: bytes in, bytes out.
+class KeyringCodec {
+ public:
+  // kDamaged: checksum, or cut short (kTruncated); kPlaintext: not a keyring file at all; kUnsupported: version.
+  static Result<KeyringHeader> read_header(ByteView sealed);
+  // kWrongKey when the commitment does not fit `key`; kTampered when the body does not authenticate or its inner version
+  // or coffer id differs from the header's.
+  static Result<Keyring> open(ByteView sealed, const KeyringKey& key);
+  // Seals `keyring` as it stands (its version and previous_hash included).
+  static Result<Bytes> seal(const Keyring& keyring, std::span<const KeyringSlot> slots, const KeyringKey& key);
+  // What the successor of `sealed` must say: version + 1 and the hash. For use right before seal().
+  static Status prepare_successor(Keyring& keyring, ByteView current_sealed, uint64_t now);
+};
+
+}  // namespace coffer

@@ -1,0 +1,29 @@
+// Where sealed keyrings are kept. One interface for a file and, later, a cluster's consensus store.
+#pragma once
+
+#include "coffer/io/disk.h"
+#include "coffer/keys/keyring.h"
+
+namespace coffer {
+
+// Implementations are thread-safe.
+class KeyringStore {
+ public:
+  virtual ~KeyringStore() = default;
+
+  struct Snapshot {
+    Bytes sealed;
+    uint64_t version = 0;
+  };
+  virtual Result<Snapshot> load() = 0;
+  // Replaces version `expected` (0: there must be none yet) by `sealed`, durably. kConflict when another version stands
+  // there: load again, repeat the change. Old or new after a crash, never neither.
+  virtual Status save(ByteView sealed, uint64_t expected_version) = 0;
+  // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
+  virtual bool may_have_changed() = 0;
+};
+
+// The file `<directory>/keyring`, with `<directory>/keyring.lock` held while saving.
+std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory);
+
+}  // namespace coffer

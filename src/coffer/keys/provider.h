@@ -1,0 +1,47 @@
+// The one interface behind which root keys live. A provider of the fetching sort (key file, keystore, KMIP Get) unwraps
+// locally; one of the service sort (PKCS#11, cloud KMS) has it done. Callers cannot tell. Implementations are thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "coffer/base/secret.h"
+
+namespace coffer {
+
+// Names one root key at its provider: opaque, not secret, kept in the keyring's slot. At most 512 bytes.
+struct RootKeyHandle {
+  Bytes bytes;
+  bool operator==(const RootKeyHandle&) const = default;
+};
+
+struct WrappedKeyringKey {
+  uint8_t algorithm = 0;  // docs/format.md, "Keyring": 1 = KWP locally, 2 = by the provider's service
+  Bytes bytes;
+};
+
+// What the wrapping is bound to.
+struct WrapContext {
+  Id coffer_id;
+  Id slot_id;
+};
+
+class RootKeyProvider {
+ public:
+  virtual ~RootKeyProvider() = default;
+
+  // The key the URI stands for now. kNotFound, kPermissionDenied, kInvalidArgument, kProviderUnavailable.
+  virtual Result<RootKeyHandle> current() = 0;
+  virtual Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context, const KeyringKey& key) = 0;
+  // kWrongKey when the provider's key is not the handle's (says both) or does not unwrap; kKeyUnavailable when it is gone.
+  virtual Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
+                                    const WrappedKeyringKey& wrapped) = 0;
+  // For people: "key file /etc/coffer/root.key", and a handle in the provider's own words.
+  virtual std::string describe() const = 0;
+  virtual std::string describe(const RootKeyHandle& handle) const = 0;
+};
+
+// Opens "scheme:…". providers/ has the one list; keys/ and store/ get it passed in.
+using ProviderOpener = Result<std::unique_ptr<RootKeyProvider>> (*)(const std::string& uri);
+
+}  // namespace coffer

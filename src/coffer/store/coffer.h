@@ -1,0 +1,105 @@
+// A coffer, opened: where keys meet files. Every engine, tool and command goes through this class.
+//
+// Thread-safe. The keyring is an immutable snapshot swapped as a whole; readers never wait for a reload.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <mutex>
+
+#include "coffer/format/envelope.h"
+#include "coffer/keys/keyring_store.h"
+#include "coffer/store/config.h"
+
+namespace coffer {
+
+// What came of an unlocked file header: enough to open or continue the body.
+struct OpenedFile {
+  EnvelopeFields fields;
+  FileKey file_key;
+};
+
+// A new file's header, ready to be written at offset 0, and its key.
+struct NewFile {
+  EnvelopeFields fields;
+  FileKey file_key;
+  std::array<uint8_t, kEnvelopeSize> envelope{};
+};
+
+struct NewFileRequest {
+  Kind kind = Kind::kBlocks;
+  Suite suite = Suite::kAes256Gcm;
+  int chunk_log2 = 0;  // blocks only
+  std::string_view domain = kSystemDomain;
+  Id store_id;
+};
+
+class Coffer {
+ public:
+  struct CreateOptions {
+    std::string root_uri;
+    Config config;
+  };
+  struct OpenOptions {
+    // Instead of the URI in the keyring's slot: the same root key at another place.
+    std::string root_uri;
+  };
+
+  // Makes the directory (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a coffer and
+  // kInvalidArgument on a directory with other things in it; nothing on disk changes then.
+  static Status create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener);
+  // Unlocks the keyring with its root key.
+  static Result<std::shared_ptr<Coffer>> open(Disk& disk, const std::string& directory, const OpenOptions& options,
+                                              ProviderOpener opener);
+
+  const std::string& directory() const { return directory_; }
+  const Config& config() const { return config_; }
+  Disk& disk() const { return disk_; }
+  std::shared_ptr<const Keyring> keyring() const;
+  // As stored: for status and inspect.
+  Result<KeyringHeader> keyring_header() const;
+
+  // Picks up a newer keyring if there is one. Cheap when nothing changed. kRolledBack when the stored one is older than
+  // the one in use (which stays in use).
+  Status refresh();
+  // Applies `change` to the newest keyring and saves it, repeating after a lost race. `change` must be repeatable.
+  Status update(const std::function<Status(Keyring&)>& change);
+  // New keyring key, wrapped by the root key of `root_uri` (empty: the current URI's current key). No file is touched.
+  Status rotate_root(const std::string& root_uri);
+
+  // The store of a directory or file path: the nearest known one, or `directory_of_file` registered as a new one.
+  Result<Id> store_for(const std::string& directory_of_file);
+
+  // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once.
+  Result<NewFile> new_file(const NewFileRequest& request);
+  // Opens the header of an existing file. `path` is for messages only. Refreshes once if the key is unknown.
+  // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
+  // kKeyUnavailable for an unknown or destroyed key; kRolledBack when the file has seen a newer keyring than this one.
+  Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
+  // The all-zero or too-short header of a file that never was synced.
+  static bool never_written(ByteView envelope);
+
+  // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
+  Result<std::unique_ptr<FileLock>> lock_envelopes() const;
+
+ private:
+  Coffer(Disk& disk, std::string directory, ProviderOpener opener) : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
+  Status load(const OpenOptions& options);
+  Status adopt(KeyringStore::Snapshot snapshot, bool allow_provider);
+  Result<KeyringKey> unlock(const KeyringHeader& header) const;
+
+  Disk& disk_;
+  std::string directory_;
+  ProviderOpener opener_;
+  Config config_;
+  std::string root_uri_override_;
+  std::unique_ptr<KeyringStore> keyring_store_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<const Keyring> keyring_;
+  KeyringKey keyring_key_;
+  Sha256 sealed_hash_{};
+  std::atomic<uint64_t> seen_version_{0};
+};
+
+}  // namespace coffer

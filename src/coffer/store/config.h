@@ -1,0 +1,35 @@
+// coffer.yaml: how new files are written. Everything in it may be changed while stores are in use; existing files say for
+// themselves how they are to be read. docs/operating.md, "coffer.yaml".
+#pragma once
+
+#include "coffer/format/envelope.h"
+#include "coffer/io/disk.h"
+
+namespace coffer {
+
+// A directory whose data files (SST, blob) belong to a domain of their own.
+struct DomainPath {
+  std::string domain;
+  std::string path;  // absolute
+};
+
+enum class ReadMode : uint8_t { kPread, kMapping };
+
+struct Config {
+  Suite suite = Suite::kAes256Gcm;       // of blocks and log files
+  Suite ctr_suite = Suite::kAes256Ctr;   // of ctr files
+  int chunk_log2 = 12;                   // of blocks files
+  Kind data_kind = Kind::kBlocks;        // SST and blob files: blocks or ctr
+  Kind log_kind = Kind::kLog;            // everything else: log or ctr
+  ReadMode read_mode = ReadMode::kPread;
+  std::vector<DomainPath> domains;
+
+  // The domain of a data file, by the longest matching path; "system" if none matches.
+  std::string_view domain_of(std::string_view path) const;
+};
+
+// Unknown keys, wrong types and contradictions are errors that name the file, the line and the key.
+Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors);
+std::string format_config(const Config& config);
+
+}  // namespace coffer
