@@ -7,6 +7,9 @@
 
 namespace coffer {
 
+// Whose files belong to no other domain: WAL, manifest, options, and data files outside every listed path.
+inline constexpr std::string_view kDefaultDomain = "system";
+
 // A directory whose data files (SST, blob) belong to a domain of their own.
 struct DomainPath {
   std::string domain;
@@ -22,6 +25,7 @@ struct Config {
   Kind data_kind = Kind::kBlocks;        // SST and blob files: blocks or ctr
   Kind log_kind = Kind::kLog;            // everything else: log or ctr
   ReadMode read_mode = ReadMode::kPread;
+  std::string anchor;  // absolute path of the version anchor; empty: none
   std::vector<DomainPath> domains;
 
   // The domain of a data file, by the longest matching path; "system" if none matches.

@@ -1,0 +1,24 @@
+// Verify: reads every chunk of every file and says what is wrong with which.
+#pragma once
+
+#include "coffer/store/file_reader.h"
+#include "coffer/store/inventory.h"
+
+namespace coffer {
+
+struct VerifiedFile {
+  std::string path;
+  uint64_t size = 0;  // on disk
+  // kOk, or: kDamaged, kTampered, kTruncated, kWrongKey, kKeyUnavailable, kPlaintext, kUnsupported, kRolledBack, kIo …
+  Status status;
+  bool empty = false;  // nothing was ever written
+  bool changing = false;  // an engine is writing it right now: not judged
+  EnvelopeFields fields;
+  FileFindings findings;
+};
+
+// Called once a file, on the calling thread. Files that vanish meanwhile are passed over.
+using VerifyVisitor = std::function<Status(const VerifiedFile&)>;
+Status verify(Coffer& coffer, const std::vector<std::string>& paths, const VerifyVisitor& visitor);
+
+}  // namespace coffer
