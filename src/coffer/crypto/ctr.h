@@ -8,6 +8,8 @@
 
 namespace coffer {
 
+class CounterMode;  // the expanded key schedule; crypto/counter_mode.h
+
 // Key material of a CTR body: key ‖ 12-byte iv. The counter of byte 0 is iv ‖ 00000000.
 struct CtrRole {};
 using CtrKey = Key<CtrRole>;
@@ -26,8 +28,7 @@ class CtrStream {
 
  private:
   CtrStream() = default;
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<CounterMode> mode_;
 };
 
 // AES-256-GMAC of one message with a one-time key. Not thread-safe.

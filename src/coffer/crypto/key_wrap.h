@@ -15,6 +15,7 @@ constexpr size_t wrapped_size(size_t key_size) { return (key_size + 7) / 8 * 8 +
 // Keys of 1 to 4096 bytes.
 Result<Bytes> kwp_wrap(const WrapKey& wrap_key, ByteView key);
 // kWrongKey when the integrity check of RFC 5649 section 3 fails: another key wrapped it, or the bytes were altered.
+// kDamaged when no wrapped key has that size.
 Result<SecretBytes> kwp_unwrap(const WrapKey& wrap_key, ByteView wrapped);
 
 }  // namespace coffer

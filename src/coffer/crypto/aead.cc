@@ -1,0 +1,47 @@
+#include "coffer/crypto/aead.h"
+
+namespace coffer {
+
+Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, CryptoBackend backend) {
+  const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
+  if (info == nullptr || !info->authenticated) {
+    return Status(Code::kInvalidArgument, "sealing needs an authenticated suite, such as aes-256-gcm");
+  }
+  if (key.size() != info->key_size) {
+    return Status(Code::kInvalidArgument, std::string(info->name) + " needs a key of " +
+                                              std::to_string(info->key_size) + " bytes, not " +
+                                              std::to_string(key.size()));
+  }
+  std::unique_ptr<AeadKey> out;
+  if (backend == CryptoBackend::kOpenSsl) out = openssl_aead_key(suite, key);
+  if (out == nullptr) {
+    return Status(Code::kUnsupported,
+                  std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));
+  }
+  return out;
+}
+
+Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key) {
+  COFFER_ASSIGN(CryptoBackend backend, crypto_backend());
+  return create(suite, key, backend);
+}
+
+Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {
+  if (plaintext.size() > kMessageSizeMax || associated.size() > kMessageSizeMax) {
+    return Status(Code::kLimitExceeded, "a message to seal is longer than 1 GiB");
+  }
+  if (do_seal(nonce, associated, plaintext, out)) return Status::ok();
+  wipe(out, plaintext.size() + kTagSize);
+  return Status(Code::kInternal, "the cipher failed to seal");
+}
+
+bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const {
+  if (sealed.size() < kTagSize) return false;
+  size_t size = sealed.size() - kTagSize;
+  bool good = size <= kMessageSizeMax && associated.size() <= kMessageSizeMax &&
+              do_open(nonce, associated, sealed, out);
+  if (!good) wipe(out, size);
+  return good;
+}
+
+}  // namespace coffer

@@ -1,0 +1,41 @@
+// An expanded AES key with the counter block of byte 0: what CtrStream is made of, one per backend. Internal to crypto/.
+#pragma once
+
+#include <memory>
+
+#include "coffer/base/secret.h"
+#include "coffer/crypto/backend.h"
+#include "coffer/crypto/suite.h"
+
+namespace coffer {
+
+class CounterMode {
+ public:
+  static constexpr size_t kBlockSize = 16;
+  static constexpr uint64_t kOffsetMax = uint64_t{1} << 40;
+  using Counter = std::array<uint8_t, kBlockSize>;
+
+  // kInvalidArgument for a suite that is not CTR or a key of the wrong size. `key` is AES key ‖ 12-byte iv.
+  static Result<std::unique_ptr<CounterMode>> create(Suite suite, ByteView key, CryptoBackend backend);
+  virtual ~CounterMode() = default;
+
+  // See CtrStream::apply. Thread-safe.
+  void apply(uint64_t offset, ByteView in, uint8_t* out) const;
+
+ protected:
+  explicit CounterMode(ByteView iv);
+
+ private:
+  // XORs the key stream that starts `skip` (0 to 15) bytes into the block of `counter`, carrying over all 128 bits.
+  virtual void do_apply(const Counter& counter, size_t skip, ByteView in, uint8_t* out) const = 0;
+
+  // The counter block of block `number`: iv ‖ 00000000 plus `number`, as 128-bit big-endian integers.
+  Counter counter_of(uint64_t number) const;
+
+  std::array<uint8_t, kNonceSize> iv_;
+};
+
+// Null when the backend cannot serve the suite. `key` is the AES key alone; sizes were checked.
+std::unique_ptr<CounterMode> openssl_counter_mode(Suite suite, ByteView key, ByteView iv);
+
+}  // namespace coffer

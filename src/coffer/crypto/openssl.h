@@ -1,0 +1,83 @@
+// What the OpenSSL parts of crypto/ share: algorithms fetched once per process, and keyed cipher contexts that are never
+// set up per call. Internal to crypto/.
+#pragma once
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+
+#include "coffer/base/secret.h"
+#include "coffer/crypto/suite.h"
+
+namespace coffer {
+
+// Fetched at first use and kept for the life of the process: OpenSSL 3 looks algorithms up by name at every implicit
+// fetch, which costs more than sealing a small frame. A null member means that this OpenSSL does not offer it.
+struct OpenSslAlgorithms {
+  EVP_CIPHER* aes_gcm[3];  // 128, 192, 256 bits
+  EVP_CIPHER* aes_ctr[3];
+  EVP_CIPHER* aes_wrap_pad[3];
+  EVP_CIPHER* chacha20_poly1305;
+  EVP_MD* sha256;
+  EVP_MD* sha512;
+  EVP_MAC* gmac;
+
+  // Null when this OpenSSL does not offer the suite.
+  EVP_CIPHER* cipher(Suite suite) const;
+};
+const OpenSslAlgorithms& openssl_algorithms();
+
+struct CipherContextFree {
+  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+};
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextFree>;
+
+// Leaves OpenSSL's per-thread error queue as it was: the host process may be in the middle of using it.
+class ErrorQueueGuard {
+ public:
+  ErrorQueueGuard() { ERR_set_mark(); }
+  ~ErrorQueueGuard() { ERR_pop_to_mark(); }
+  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
+  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
+};
+
+// Contexts keyed alike, as many as threads ever used the key at once. A call borrows one exclusively and only sets the
+// IV. The first is made by create(), so borrowing never fails: without memory for another it waits for one to come back.
+class CipherContextPool {
+ public:
+  // Null when OpenSSL lacks the cipher or has no memory.
+  static std::unique_ptr<CipherContextPool> create(EVP_CIPHER* cipher, ByteView key);
+  ~CipherContextPool();
+  CipherContextPool(const CipherContextPool&) = delete;
+  CipherContextPool& operator=(const CipherContextPool&) = delete;
+
+  class Lease {
+   public:
+    explicit Lease(CipherContextPool& pool) : pool_(pool), context_(pool.acquire()) {}
+    ~Lease() { pool_.release(std::move(context_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    EVP_CIPHER_CTX* get() const { return context_.get(); }
+
+   private:
+    CipherContextPool& pool_;
+    CipherContext context_;
+  };
+
+ private:
+  static constexpr size_t kSlots = 16;  // more threads than this at once on one key set up contexts per call
+
+  CipherContextPool(EVP_CIPHER* cipher, ByteView key) : cipher_(cipher), key_(SecretBytes::copy_of(key)) {}
+  CipherContext make_context() const;
+  CipherContext acquire();
+  void release(CipherContext context);
+
+  EVP_CIPHER* cipher_;
+  SecretBytes key_;
+  std::array<std::atomic<EVP_CIPHER_CTX*>, kSlots> slots_{};
+};
+
+}  // namespace coffer

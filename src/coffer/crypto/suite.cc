@@ -1,0 +1,34 @@
+#include "coffer/crypto/suite.h"
+
+namespace coffer {
+namespace {
+
+constexpr SuiteInfo kSuites[] = {
+    {Suite::kAes128Gcm, "aes-128-gcm", "AEAD_AES_128_GCM", 16, true},
+    {Suite::kAes192Gcm, "aes-192-gcm", "AEAD_AES_192_GCM", 24, true},
+    {Suite::kAes256Gcm, "aes-256-gcm", "AEAD_AES_256_GCM", 32, true},
+    {Suite::kChaCha20Poly1305, "chacha20-poly1305", "AEAD_CHACHA20_POLY1305", 32, true},
+    {Suite::kAes128Ctr, "aes-128-ctr", "", 16, false},
+    {Suite::kAes192Ctr, "aes-192-ctr", "", 24, false},
+    {Suite::kAes256Ctr, "aes-256-ctr", "", 32, false},
+};
+
+}  // namespace
+
+const SuiteInfo* find_suite(uint8_t number) {
+  for (const SuiteInfo& info : kSuites) {
+    if (static_cast<uint8_t>(info.suite) == number) return &info;
+  }
+  return nullptr;
+}
+
+const SuiteInfo* find_suite(std::string_view name) {
+  for (const SuiteInfo& info : kSuites) {
+    if (info.name == name) return &info;
+  }
+  return nullptr;
+}
+
+const SuiteInfo& suite_info(Suite suite) { return *find_suite(static_cast<uint8_t>(suite)); }
+
+}  // namespace coffer
