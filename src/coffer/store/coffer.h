@@ -3,12 +3,12 @@
 // Thread-safe. The keyring is an immutable snapshot swapped as a whole; readers never wait for a reload.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <mutex>
 
 #include "coffer/format/envelope.h"
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/version_anchor.h"
 #include "coffer/store/config.h"
 
 namespace coffer {
@@ -62,6 +62,8 @@ class Coffer {
   // Picks up a newer keyring if there is one. Cheap when nothing changed. kRolledBack when the stored one is older than
   // the one in use (which stays in use).
   Status refresh();
+  // Ok, or why the last look at the stored keyring failed while the process went on with the keys it has.
+  Status last_refresh() const;
   // Applies `change` to the newest keyring and saves it, repeating after a lost race. `change` must be repeatable.
   Status update(const std::function<Status(Keyring&)>& change);
   // New keyring key, wrapped by the root key of `root_uri` (empty: the current URI's current key). No file is touched.
@@ -76,8 +78,11 @@ class Coffer {
   // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
   // kKeyUnavailable for an unknown or destroyed key; kRolledBack when the file has seen a newer keyring than this one.
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
-  // The all-zero or too-short header of a file that never was synced.
-  static bool never_written(ByteView envelope);
+  // The same for a header scanned already. REQUIRES: scan.current >= 0.
+  Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
+  // What a crash leaves of a file that never was synced. `start`: its first kEnvelopeSize bytes, or all if it is shorter.
+  // True if all zeros (or nothing), or if the file ends inside an envelope; false for a short file of other bytes.
+  static bool never_written(ByteView start);
 
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
@@ -85,21 +90,31 @@ class Coffer {
  private:
   Coffer(Disk& disk, std::string directory, ProviderOpener opener) : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
   Status load(const OpenOptions& options);
-  Status adopt(KeyringStore::Snapshot snapshot, bool allow_provider);
   Result<KeyringKey> unlock(const KeyringHeader& header) const;
+  Status refresh_while_serving();
+  // REQUIRES for all that follow: reload_mutex_ is held.
+  Status reload_if_changed();
+  Status adopt(ByteView sealed);
+  Status check_succession(const KeyringHeader& header, const Sha256& hash) const;
+  Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots, const KeyringKey& key);
 
   Disk& disk_;
   std::string directory_;
   ProviderOpener opener_;
   Config config_;
-  std::string root_uri_override_;
   std::unique_ptr<KeyringStore> keyring_store_;
+  std::unique_ptr<VersionAnchor> anchor_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::shared_ptr<const Keyring> keyring_;
+  // Held while a keyring is loaded, unlocked or saved, which may wait for a provider.
+  std::mutex reload_mutex_;
+  std::string root_uri_override_;
   KeyringKey keyring_key_;
   Sha256 sealed_hash_{};
-  std::atomic<uint64_t> seen_version_{0};
+
+  // Held for an instant only. keyring_ is written with both held, so either is enough to read it.
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Keyring> keyring_;
+  Status last_refresh_;
 };
 
 }  // namespace coffer

@@ -2,7 +2,7 @@
 
 #include <yaml-cpp/yaml.h>
 
-#include <array>
+#include <bit>
 #include <charconv>
 
 namespace coffer {
@@ -140,7 +140,7 @@ std::string_view Config::domain_of(std::string_view path) const {
     bool inside = path.starts_with(entry.path) && (path.size() == entry.path.size() || path[entry.path.size()] == '/');
     if (inside && (best == nullptr || entry.path.size() > best->path.size())) best = &entry;
   }
-  return best != nullptr ? std::string_view(best->domain) : kDefaultDomain;
+  return best != nullptr ? std::string_view(best->domain) : kSystemDomain;
 }
 
 Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors) {

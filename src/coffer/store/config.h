@@ -3,12 +3,9 @@
 #pragma once
 
 #include "coffer/format/envelope.h"
-#include "coffer/io/disk.h"
+#include "coffer/keys/keyring.h"
 
 namespace coffer {
-
-// Whose files belong to no other domain: WAL, manifest, options, and data files outside every listed path.
-inline constexpr std::string_view kDefaultDomain = "system";
 
 // A directory whose data files (SST, blob) belong to a domain of their own.
 struct DomainPath {

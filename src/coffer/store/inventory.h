@@ -17,6 +17,9 @@ struct InventoryFile {
   bool empty = false;  // zero bytes, or a header that never reached the disk
 };
 
+// The paths of the stores that a coffer remembers, without those inside another.
+std::vector<std::string> remembered_stores(const Coffer& coffer);
+
 using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 
 // Visits every regular file under `paths` (directories or single files; empty: all stores the coffer remembers) in the
