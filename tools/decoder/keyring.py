@@ -1,0 +1,146 @@
+"""The keyring: docs/format.md, section 7."""
+
+import hmac
+import re
+import struct
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .primitives import TAG_SIZE, Failure, crc32c, derive, hkdf_sha256, kwp_unwrap, open_sealed
+
+KEY_STATES = {1: "pre-active", 2: "active", 3: "suspended", 4: "deactivated", 5: "compromised", 6: "destroyed"}
+KEYRING_BODY_SIZE_MAX = 16 << 20
+
+
+class Fields:
+    """Reads fields from front to back; running out is the Failure given."""
+
+    def __init__(self, data, failure):
+        self.data = data
+        self.at = 0
+        self.failure = failure
+
+    def bytes(self, count):
+        if self.at + count > len(self.data):
+            raise Failure(self.failure, "the keyring ends in the middle of a field")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def number(self, size):
+        return int.from_bytes(self.bytes(size), "little")
+
+    def sized(self, size_of_size, size_max):
+        size = self.number(size_of_size)
+        if size > size_max:
+            raise Failure(self.failure, f"a keyring field of {size} bytes where {size_max} are the limit")
+        return self.bytes(size)
+
+
+def read_keyring_slots(data):
+    if data[:8] != b"COFFKEYR"[:len(data)]:
+        raise Failure("plaintext", "not a keyring: no magic")
+    if len(data) < 104:
+        raise Failure("truncated", "the keyring is shorter than its header")
+    version, slot_count, sealed_size = struct.unpack_from("<HHI", data, 8)
+    fields = Fields(data, "truncated")
+    fields.at = 104
+    slots = []
+    for _ in range(min(slot_count, 16)):
+        slot = {"id": fields.bytes(16), "created": fields.number(8), "uri": fields.sized(2, 1024),
+                "handle": fields.sized(2, 512), "algorithm": fields.number(1)}
+        slot["wrapped"] = fields.sized(2, 1024)
+        slots.append(slot)
+    total = fields.at + sealed_size + 4
+    if len(data) < total:
+        raise Failure("truncated", f"the keyring has {len(data)} of {total} bytes")
+    if struct.unpack_from("<I", data, len(data) - 4)[0] != crc32c(data[:-4]):
+        raise Failure("damaged", "the keyring's checksum differs")
+    if version != 1:
+        raise Failure("unsupported", f"keyring format version {version}")
+    if not 1 <= slot_count <= 16 or not TAG_SIZE <= sealed_size <= KEYRING_BODY_SIZE_MAX or len(data) != total:
+        raise Failure("tampered", "the keyring's sizes do not fit together")
+    return slots, fields.at
+
+
+def fingerprint(root_key):
+    return hkdf_sha256(root_key, b"", b"coffer/v1 root fingerprint\0", 16)
+
+
+def keyring_key_of(slots, coffer_id, root_key):
+    for slot in slots:
+        if slot["algorithm"] != 1 or slot["handle"][1:17] != fingerprint(root_key):
+            continue
+        wrap_key = hkdf_sha256(root_key, coffer_id, b"coffer/v1 root wrap\0" + slot["id"], 32)
+        key = kwp_unwrap(wrap_key, slot["wrapped"])
+        if key is None or len(key) != 32:
+            raise Failure("tampered", "the slot names this root key, but does not open under it")
+        return key
+    raise Failure("wrong_key", f"no slot of the keyring is for the root key with fingerprint {fingerprint(root_key).hex()}")
+
+
+def read_domain_key(fields):
+    key = {"id": fields.bytes(16), "version": fields.number(4), "state": fields.number(1)}
+    key.update(zip(("created", "activated", "deactivated", "compromised", "destroyed"),
+                   (fields.number(8) for _ in range(5))))
+    key["bytes"] = fields.sized(1, 32)
+    if key["state"] not in KEY_STATES or len(key["bytes"]) != (0 if key["state"] == 6 else 32):
+        raise Failure("tampered", "a domain key's state or size is not one there is")
+    if key["bytes"] and derive(key["bytes"], b"domain key id", b"", 16) != key["id"]:
+        raise Failure("tampered", "a domain key does not have the id it is filed under")
+    return key
+
+
+def read_keyring_body(body):
+    fields = Fields(body, "tampered")
+    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "previous": fields.bytes(32),
+               "created": fields.number(8), "updated": fields.number(8), "domains": {}, "stores": []}
+    for _ in range(fields.number(2)):
+        name = fields.sized(1, 64)
+        if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
+            raise Failure("tampered", f"domain name {name!r}")
+        keys = [read_domain_key(fields) for _ in range(fields.number(2))]
+        if sum(key["state"] == 2 for key in keys) > 1:
+            raise Failure("tampered", f"domain {name!r} has more than one active key")
+        keyring["domains"][name] = keys
+    for _ in range(fields.number(2)):
+        keyring["stores"].append({"id": fields.bytes(16), "created": fields.number(8), "path": fields.sized(2, 4096)})
+    if fields.at != len(body):
+        raise Failure("tampered", "bytes after the end of the keyring's body")
+    return keyring
+
+
+def open_keyring(data, root_key):
+    slots, body_at = read_keyring_slots(data)
+    coffer_id, version, salt, commitment = struct.unpack_from("<16sQ32s32s", data, 16)
+    keyring_key = keyring_key_of(slots, coffer_id, root_key)
+    material = derive(keyring_key, b"keyring", coffer_id + struct.pack("<Q", version) + salt, 76)
+    if not hmac.compare_digest(material[44:], commitment):
+        raise Failure("tampered", "the keyring's commitment does not fit the keyring key in its slot")
+    body = open_sealed(AESGCM(material[:32]), material[32:44], data[body_at:-4], data[:body_at])
+    if body is None:
+        raise Failure("tampered", "the keyring does not authenticate")
+    keyring = read_keyring_body(body)
+    if keyring["coffer_id"] != coffer_id or keyring["version"] != version:
+        raise Failure("tampered", "the keyring's inside is of another coffer or version")
+    keyring["slots"] = slots
+    return keyring
+
+
+def describe_keyring(keyring):
+    """Everything but the keys themselves."""
+    def text(value):
+        return value.decode("utf-8", "replace")
+
+    domains = {text(name): [{"id": key["id"].hex(), "version": key["version"], "state": KEY_STATES[key["state"]]}
+                            for key in keys] for name, keys in keyring["domains"].items()}
+    return {
+        "coffer_id": keyring["coffer_id"].hex(),
+        "version": keyring["version"],
+        "previous": keyring["previous"].hex(),
+        "created": keyring["created"],
+        "updated": keyring["updated"],
+        "domains": domains,
+        "stores": [{"id": store["id"].hex(), "path": text(store["path"])} for store in keyring["stores"]],
+        "slots": [{"id": slot["id"].hex(), "uri": text(slot["uri"]), "algorithm": slot["algorithm"]}
+                  for slot in keyring["slots"]],
+    }

@@ -1,0 +1,83 @@
+"""Checksums, derivation, suites and ciphers: docs/format.md, sections 1 and 2."""
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, keywrap
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+class Failure(Exception):
+    """What is wrong with a file: damaged, tampered, truncated, wrong_key, … (coffer_decode.py lists them)."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+def _crc32c_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte >> 1) ^ 0x82F63B78 if byte & 1 else byte >> 1
+        table.append(byte)
+    return table
+
+
+_CRC32C = _crc32c_table()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    table = _CRC32C
+    for byte in data:
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+    return crc ^ 0xFFFFFFFF
+
+
+def derive(key, label, context, size):
+    """Section 2."""
+    info = b"coffer/v1 " + label + b"\0" + context
+    return HKDFExpand(algorithm=hashes.SHA256(), length=size, info=info).derive(key)
+
+
+def hkdf_sha256(input_key, salt, info, size):
+    return HKDF(algorithm=hashes.SHA256(), length=size, salt=salt, info=info).derive(input_key)
+
+
+def xor_index(base_nonce, index):
+    return (int.from_bytes(base_nonce, "big") ^ index).to_bytes(12, "big")
+
+
+# Section 1: number → name, key size, name in key derivation (None for CTR).
+SUITES = {
+    1: ("aes-128-gcm", 16, b"AEAD_AES_128_GCM"),
+    2: ("aes-192-gcm", 24, b"AEAD_AES_192_GCM"),
+    3: ("aes-256-gcm", 32, b"AEAD_AES_256_GCM"),
+    4: ("chacha20-poly1305", 32, b"AEAD_CHACHA20_POLY1305"),
+    16: ("aes-128-ctr", 16, None),
+    17: ("aes-192-ctr", 24, None),
+    18: ("aes-256-ctr", 32, None),
+}
+KINDS = {1: "blocks", 2: "log", 3: "ctr"}
+SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18)}
+TAG_SIZE = 16
+BODY_SIZE_MAX = 1 << 40
+
+
+def aead(suite, key):
+    return ChaCha20Poly1305(key) if suite == 4 else AESGCM(key)
+
+
+def open_sealed(cipher, nonce, sealed, associated):
+    """The plaintext, or None if the tag does not fit."""
+    try:
+        return cipher.decrypt(nonce, bytes(sealed), associated)
+    except InvalidTag:
+        return None
+
+
+def kwp_unwrap(wrap_key, wrapped):
+    """The key, or None if the integrity check of RFC 5649 fails."""
+    try:
+        return keywrap.aes_key_unwrap_with_padding(wrap_key, wrapped)
+    except keywrap.InvalidUnwrap:
+        return None
