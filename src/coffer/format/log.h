@@ -49,7 +49,7 @@ class LogSealer {
   uint64_t session_;
   uint64_t offset_;
   uint64_t logical_size_;
-  uint32_t crc_of_salt_ = 0;
+  uint32_t crc_of_file_id_ = 0;
   bool begun_ = false;
   bool closed_ = false;
 };
