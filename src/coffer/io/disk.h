@@ -12,25 +12,6 @@
 
 namespace coffer {
 
-// Something to read at any offset.
-class ReadableFile {
- public:
-  virtual ~ReadableFile() = default;
-  // Reads up to out.size() bytes; fewer only at the end of the file.
-  virtual Result<size_t> read_at(uint64_t offset, MutableBytes out) const = 0;
-  virtual Result<uint64_t> size() const = 0;
-};
-
-// Opened for changing in place or growing; never truncated by opening.
-class WritableFile : public ReadableFile {
- public:
-  virtual Status write_at(uint64_t offset, ByteView bytes) = 0;
-  virtual Status truncate(uint64_t size) = 0;
-  // fdatasync: contents and size are durable once it returns ok.
-  virtual Status sync() = 0;
-  virtual Status close() = 0;
-};
-
 struct FileInfo {
   uint64_t size = 0;
   uint64_t inode = 0;
@@ -38,6 +19,29 @@ struct FileInfo {
   uint32_t mode = 0;        // permission bits
   uint32_t owner = 0;       // uid
   bool is_directory = false;
+};
+
+// Something to read at any offset.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  // Reads up to out.size() bytes; fewer only at the end of the file.
+  virtual Result<size_t> read_at(uint64_t offset, MutableBytes out) const = 0;
+  virtual Result<uint64_t> size() const = 0;
+  // Of the file that is open, whatever its path names by now.
+  virtual Result<FileInfo> info() const = 0;
+};
+
+// Opened for changing in place or growing; never truncated by opening.
+class WritableFile : public ReadableFile {
+ public:
+  virtual Status write_at(uint64_t offset, ByteView bytes) = 0;
+  virtual Status truncate(uint64_t size) = 0;
+  // fdatasync: contents and size are durable once it returns ok. After a failure the unsynced bytes may or may not be
+  // on the disk, and calling again proves nothing (the kernel may have dropped them): treat the file as torn.
+  virtual Status sync() = 0;
+  // Closing without sync() promises nothing about durability. Every later call fails with kInvalidArgument.
+  virtual Status close() = 0;
 };
 
 struct DirectoryEntry {
@@ -55,20 +59,25 @@ class Disk {
  public:
   virtual ~Disk() = default;
 
+  // Regular files only: a FIFO or a device is kInvalidArgument, not a wait.
   virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
   virtual Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) = 0;  // must exist
   // Fails with kAlreadyExists; mode as given, whatever the umask.
   virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) = 0;
+  // Replaces `to` atomically if it is there.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // A file, or a directory with nothing in it.
   virtual Status remove(const std::string& path) = 0;
   virtual Status sync_directory(const std::string& path) = 0;
   // syncfs of the file system that holds `path`.
   virtual Status sync_all(const std::string& path) = 0;
-  virtual Status make_directory(const std::string& path, uint32_t mode) = 0;  // kAlreadyExists
-  virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;  // without . and .., sorted
-  virtual Result<FileInfo> info(const std::string& path) = 0;                     // follows symbolic links
-  // Creates the lock file (mode 0600) if there is none. Waits if `wait`, else kBusy. Advisory, between processes and
-  // between threads alike.
+  // Fails with kAlreadyExists; mode as given, whatever the umask.
+  virtual Status make_directory(const std::string& path, uint32_t mode) = 0;
+  // Without . and .., sorted by name. A symbolic link counts as what it leads to.
+  virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
+  virtual Result<FileInfo> info(const std::string& path) = 0;  // follows symbolic links
+  // Creates the lock file (mode 0600) if there is none; it is never removed. Waits if `wait`, else kBusy. Advisory,
+  // between processes and between threads alike. A forked child that keeps the descriptor keeps the lock.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) = 0;
 
   // The machine's real file systems.
@@ -78,7 +87,11 @@ class Disk {
 // The whole file. kLimitExceeded when it is larger than `size_max`.
 Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max);
 // Old or new contents after a crash at any instant, never a mixture: write to a temporary file beside it, sync, rename,
-// sync the directory. On failure the old file stands and the temporary one is removed.
+// sync the directory. On failure the old file stands and the temporary one is removed, with one exception: when syncing
+// the directory fails the new file is in place but may be undone by a crash, and the message says so.
+// A symbolic link at `path` is replaced, not followed. A crash may leave the temporary file, `path` + kTemporaryInfix +
+// ….
+inline constexpr std::string_view kTemporaryInfix = ".tmp-";
 Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);
 
 }  // namespace coffer

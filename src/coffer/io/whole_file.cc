@@ -1,0 +1,71 @@
+// Reading and replacing whole files, over any Disk.
+#include <unistd.h>
+
+#include <atomic>
+
+#include "coffer/io/disk.h"
+
+namespace coffer {
+namespace {
+
+constexpr int kTemporaryNameTries = 100;
+
+// The directory a path stands in: what has to be synced for its name to last.
+std::string parent_of(const std::string& path) {
+  size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+struct TemporaryFile {
+  std::string path;
+  std::unique_ptr<WritableFile> file;
+};
+
+// A name nobody else uses: the process id and a count, and further counts where a crash left such a name behind.
+Result<TemporaryFile> create_beside(Disk& disk, const std::string& path, uint32_t mode) {
+  static std::atomic<uint64_t> next_number{0};
+  for (int tries = 1;; ++tries) {
+    std::string name(path);
+    name.append(kTemporaryInfix).append(std::to_string(::getpid())).append("-").append(std::to_string(next_number++));
+    auto file = disk.create(name, mode);
+    if (file.is_ok()) return TemporaryFile{std::move(name), std::move(file).value()};
+    if (file.code() != Code::kAlreadyExists || tries == kTemporaryNameTries) return file.status();
+  }
+}
+
+Status fill(WritableFile& file, ByteView contents) {
+  COFFER_TRY(file.write_at(0, contents));
+  COFFER_TRY(file.sync());
+  return file.close();
+}
+
+}  // namespace
+
+Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max) {
+  COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, disk.open_read(path));
+  COFFER_ASSIGN(uint64_t size, file->size());
+  if (size > size_max) {
+    return {Code::kLimitExceeded,
+            path + ": " + std::to_string(size) + " bytes, at most " + std::to_string(size_max) + " are allowed"};
+  }
+  Bytes contents(static_cast<size_t>(size));
+  COFFER_ASSIGN(size_t count, file->read_at(0, contents));
+  contents.resize(count);
+  return contents;
+}
+
+Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
+  COFFER_ASSIGN(TemporaryFile temporary, create_beside(disk, path, mode));
+  Status status = fill(*temporary.file, contents);
+  if (status.is_ok()) status = disk.rename(temporary.path, path);
+  if (!status.is_ok()) {
+    // The first failure is the one worth reporting; a temporary file that stays behind is named after what it was for.
+    Status removed = disk.remove(temporary.path);
+    return removed.is_ok() ? status : status.with_context("left " + temporary.path + " behind");
+  }
+  status = disk.sync_directory(parent_of(path));
+  return status.with_context(path + " was replaced, but a crash may still undo that");
+}
+
+}  // namespace coffer
