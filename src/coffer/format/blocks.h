@@ -1,5 +1,6 @@
 // `blocks`: a write-once body for random reads, a C2SP chunked-encryption message. docs/format.md, "blocks".
 // Sans-IO: offsets are in the file ("physical", envelope included) or in the plaintext ("logical").
+// B1 to B7, which code and tests cite, are the invariants of that section.
 #pragma once
 
 #include "coffer/base/secret.h"
@@ -11,6 +12,7 @@ namespace coffer {
 inline constexpr size_t kBlocksPrefixSize = 56;
 inline constexpr int kBlocksChunkLog2Min = 10;
 inline constexpr int kBlocksChunkLog2Max = 20;
+inline constexpr uint64_t kBlocksSizeMax = uint64_t{1} << 40;  // logical
 
 struct BlocksParams {
   Suite suite = Suite::kAes256Gcm;
@@ -18,15 +20,16 @@ struct BlocksParams {
   Id file_id;
 };
 
-// Pure arithmetic between logical and physical.
+// Pure arithmetic between logical and physical (B1, B5).
 class BlocksLayout {
  public:
   // kInvalidArgument when chunk_log2 is out of bounds.
   static Result<BlocksLayout> create(int chunk_log2);
 
   uint64_t chunk_size() const { return uint64_t{1} << chunk_log2_; }
+  // REQUIRES: logical_size <= kBlocksSizeMax
   uint64_t physical_size(uint64_t logical_size) const;
-  // kTruncated for a physical size that no message has.
+  // kTruncated for a physical size that no message has, kLimitExceeded for one beyond kBlocksSizeMax.
   Result<uint64_t> logical_size(uint64_t physical_size) const;
   uint64_t chunk_offset(uint64_t index) const;  // physical
 
@@ -41,7 +44,9 @@ class BlocksSealer {
  public:
   static Result<BlocksSealer> create(const FileKey& file_key, const BlocksParams& params);
 
-  // Both append what may be written to the file now to `out`; the prefix comes with the first call.
+  // Both append what may be written to the file now to `out`; the prefix comes with the first call. Whole chunks are
+  // sealed straight from `plaintext`, which may not lie in `out`. kLimitExceeded, with nothing produced, beyond
+  // kBlocksSizeMax. After any other failure the file cannot be completed.
   Status append(ByteView plaintext, Buffer& out);
   Status finish(Buffer& out);
 
@@ -49,12 +54,19 @@ class BlocksSealer {
   bool finished() const { return finished_; }
 
  private:
-  BlocksSealer(BlocksLayout layout, StreamSealer sealer) : layout_(layout), sealer_(std::move(sealer)) {}
+  friend class KnownSalt;  // tests/format/known_salt.h: published vectors and worked examples
+  // `context` is what C2SP calls so.
+  static Result<BlocksSealer> create_with(const FileKey& file_key, Suite suite, int chunk_log2, ByteView context,
+                                          ByteView salt);
+  BlocksSealer(BlocksLayout layout, StreamSealer sealer)
+      : layout_(layout), sealer_(std::move(sealer)), tail_(layout.chunk_size()) {}
+  void begin(Buffer& out);
+  Status seal_chunk(ByteView plaintext, Buffer& out);
 
   BlocksLayout layout_;
   StreamSealer sealer_;
-  std::array<uint8_t, kBlocksPrefixSize> prefix_{};
-  SecretBytes tail_;  // plaintext of the chunk being filled
+  std::array<uint8_t, kBlocksPrefixSize> prefix_{};  // salt ‖ commitment
+  SecretBytes tail_;                                 // plaintext of the chunk being filled
   size_t tail_size_ = 0;
   uint64_t chunk_index_ = 0;
   uint64_t logical_size_ = 0;
@@ -70,24 +82,31 @@ class BlocksOpener {
     uint64_t size = 0;
   };
 
-  // `prefix` is what follows the envelope. kTruncated when the physical size is impossible; kTampered when the commitment
-  // does not fit the file key: these chunks were not sealed under this envelope. Check the last chunk with verify_end().
+  // `prefix` is what follows the envelope. kTruncated when the physical size is impossible; kTampered when the
+  // commitment does not fit the file key: these chunks were not sealed under this envelope. Check the last chunk with
+  // verify_end().
   static Result<BlocksOpener> create(const FileKey& file_key, const BlocksParams& params, ByteView prefix,
                                      uint64_t physical_size);
 
   uint64_t logical_size() const { return logical_size_; }
-  // The sealed bytes that cover [offset, offset + size), which must lie inside [0, logical_size()].
+  // The sealed bytes that cover [offset, offset + size). REQUIRES: that lies inside [0, logical_size()].
   Range range(uint64_t offset, uint64_t size) const;
-  // `sealed` holds exactly range(offset, size) and is used as scratch. Writes `size` bytes to `out`, which must not overlap
-  // `sealed`. kTampered when a chunk does not authenticate: then `out` holds nothing of it. Allocates nothing.
+  // `sealed` holds exactly range(offset, size) and is used as scratch. Writes `size` bytes to `out`, which must not
+  // overlap `sealed`. kTampered when a chunk does not authenticate: then `out` is all zeros (B4). Allocates nothing.
   Status open(uint64_t offset, uint64_t size, MutableBytes sealed, uint8_t* out) const;
   // The range of the last chunk, and its check: only this proves that the file has the size it should.
   Range end_range() const;
   Status verify_end(MutableBytes sealed) const;
 
  private:
+  friend class KnownSalt;
+  static Result<BlocksOpener> create_with(const FileKey& file_key, Suite suite, int chunk_log2, ByteView context,
+                                          ByteView prefix, uint64_t physical_size);
   BlocksOpener(BlocksLayout layout, StreamOpener opener, uint64_t physical_size, uint64_t logical_size)
       : layout_(layout), opener_(std::move(opener)), physical_size_(physical_size), logical_size_(logical_size) {}
+
+  uint64_t chunk_end(uint64_t index) const;  // physical
+  Status open_chunk(uint64_t index, ByteView sealed, uint8_t* out) const;
 
   BlocksLayout layout_;
   StreamOpener opener_;

@@ -21,7 +21,7 @@ std::string_view kind_name(Kind kind);  // "blocks", "log", "ctr"
 struct EnvelopeFields {
   Suite suite = Suite::kAes256Gcm;
   Kind kind = Kind::kBlocks;
-  uint8_t chunk_log2 = 0;  // blocks: 10 to 20; otherwise 0
+  uint8_t chunk_log2 = 0;    // blocks: 10 to 20; otherwise 0
   bool body_sealed = false;  // ctr, closed: body_size and body_mac are set
   uint64_t sequence = 0;
   Id file_id;
@@ -49,9 +49,9 @@ struct EnvelopeScan {
   Bytes record;           // the current slot's 512 bytes
 };
 
-// Says what kind of bytes these are. kTruncated when there are fewer than kEnvelopeSize bytes; kPlaintext when neither slot
-// bears the magic (and not all is zero); kDamaged when a slot bears it but none is readable; kUnsupported for an unknown
-// version, suite, kind or wrap algorithm in a slot with a good checksum. All zeros: ok, current == -1.
+// Says what kind of bytes these are. kTruncated when there are fewer than kEnvelopeSize bytes; kPlaintext when neither
+// slot bears the magic (and not all is zero); kDamaged when a slot bears it but none is readable; kUnsupported for an
+// unknown version, suite, kind or wrap algorithm in a slot with a good checksum. All zeros: ok, current == -1.
 Result<EnvelopeScan> scan_envelope(ByteView envelope);
 
 // Unwraps the file key of the current slot and authenticates the slot. REQUIRES: scan.current >= 0.

@@ -1,1 +1,1 @@
-# Filled by this layer's sources.
+coffer_layer(coffer format key_schedule.cc envelope.cc blocks.cc ctr.cc)

@@ -1,0 +1,230 @@
+#include "coffer/format/envelope.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "coffer/base/codec.h"
+#include "coffer/base/crc32c.h"
+#include "coffer/format/key_schedule.h"
+
+namespace coffer {
+namespace {
+
+constexpr std::array<uint8_t, 8> kMagic{'C', 'O', 'F', 'F', 'E', 'R', '\r', '\n'};
+constexpr uint16_t kVersion = 1;
+constexpr uint8_t kWrapKwp = 1;
+constexpr uint8_t kFlagBodySealed = 1;
+constexpr size_t kWrappedFieldSize = 40;
+constexpr size_t kWrappedOffset = 120;
+constexpr size_t kReservedSize = 316;
+constexpr size_t kMacOffset = 476;
+constexpr size_t kCrcOffset = 508;
+constexpr uint64_t kBodySizeMax = uint64_t{1} << 40;
+
+bool all_zero(ByteView bytes) {
+  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
+}
+
+bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size()), kMagic); }
+
+// The rules of docs/format.md, "Envelope", that concern fields together. Empty when all hold (E2).
+std::string_view broken_rule(const EnvelopeFields& fields) {
+  bool is_ctr = fields.kind == Kind::kCtr;
+  if (is_ctr == suite_info(fields.suite).authenticated) return "the suite is not one of this kind";
+  if (fields.kind == Kind::kBlocks ? (fields.chunk_log2 < 10 || fields.chunk_log2 > 20) : fields.chunk_log2 != 0) {
+    return "chunk_log2 is 10 to 20 for blocks and 0 otherwise";
+  }
+  if (fields.body_sealed && !is_ctr) return "only a ctr body is sealed as a whole";
+  if (!fields.body_sealed && (fields.body_size != 0 || !all_zero(fields.body_mac))) {
+    return "a body that is not sealed has neither size nor MAC";
+  }
+  if (fields.body_size > kBodySizeMax) return "a body holds at most 2^40 bytes";
+  if (fields.domain_key_version == 0) return "domain key versions start at 1";
+  return {};
+}
+
+Status check_fields(const EnvelopeFields& fields, const FileKey& file_key) {
+  if (find_suite(static_cast<uint8_t>(fields.suite)) == nullptr) {
+    return Status(Code::kInvalidArgument, "the envelope names an unknown suite");
+  }
+  if (std::string_view rule = broken_rule(fields); !rule.empty()) {
+    return Status(Code::kInvalidArgument, "the envelope cannot be written: " + std::string(rule));
+  }
+  if (file_key.size() != suite_info(fields.suite).key_size) {
+    return Status(Code::kInvalidArgument, "the file key is not as long as its suite's key");
+  }
+  return Status::ok();
+}
+
+// Encodes, authenticates and checksums one slot's record.
+Status seal_record(const EnvelopeFields& fields, ByteView wrapped, const FileKey& file_key, MutableBytes record) {
+  Writer writer(record);
+  writer.bytes(kMagic);
+  writer.u16(kVersion);
+  writer.u8(static_cast<uint8_t>(fields.suite));
+  writer.u8(static_cast<uint8_t>(fields.kind));
+  writer.u8(fields.chunk_log2);
+  writer.u8(kWrapKwp);
+  writer.u8(fields.body_sealed ? kFlagBodySealed : 0);
+  writer.u8(0);
+  writer.u64(fields.sequence);
+  writer.id(fields.file_id);
+  writer.id(fields.store_id);
+  writer.id(fields.domain_key_id);
+  writer.u32(fields.domain_key_version);
+  writer.u32(0);
+  writer.u64(fields.keyring_version);
+  writer.u64(fields.body_size);
+  writer.bytes(fields.body_mac);
+  writer.u16(static_cast<uint16_t>(wrapped.size()));
+  writer.zeros(6);
+  writer.bytes(wrapped);
+  writer.zeros(kWrappedFieldSize - wrapped.size() + kReservedSize);
+  COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, fields.file_id, record.first(kMacOffset)));
+  writer.bytes(mac);
+  writer.u32(crc32c(record.first(kCrcOffset)));
+  if (!writer.ok()) return Status(Code::kInternal, "an envelope record does not fit its 512 bytes");
+  return Status::ok();
+}
+
+struct SlotReading {
+  SlotState state = SlotState::kDamaged;
+  EnvelopeFields fields;
+};
+
+Status unsupported(std::string_view what, unsigned number) {
+  return Status(Code::kUnsupported, "the envelope names " + std::string(what) + " " + std::to_string(number) +
+                                        ", which this Coffer does not know: use a newer one");
+}
+
+// Decodes a slot without trusting it. Fails only with kUnsupported.
+Result<SlotReading> read_slot(ByteView slot) {
+  SlotReading out;
+  ByteView record = slot.first(kSlotRecordSize);
+  if (!has_magic(slot)) {
+    if (all_zero(slot)) out.state = SlotState::kEmpty;
+    return out;
+  }
+  if (load_le32(&record[kCrcOffset]) != crc32c(record.first(kCrcOffset))) return out;
+
+  Reader reader(record.subspan(kMagic.size()));
+  EnvelopeFields& fields = out.fields;
+  uint16_t version = reader.u16();
+  uint8_t suite = reader.u8();
+  uint8_t kind = reader.u8();
+  fields.chunk_log2 = reader.u8();
+  uint8_t wrap = reader.u8();
+  uint8_t flags = reader.u8();
+  uint8_t zeros = reader.u8();
+  if (version != kVersion) return unsupported("format version", version);
+  if (find_suite(suite) == nullptr) return unsupported("suite", suite);
+  if (kind < 1 || kind > 3) return unsupported("kind", kind);
+  if (wrap != kWrapKwp) return unsupported("wrap algorithm", wrap);
+  fields.suite = static_cast<Suite>(suite);
+  fields.kind = static_cast<Kind>(kind);
+  fields.body_sealed = (flags & kFlagBodySealed) != 0;
+  fields.sequence = reader.u64();
+  fields.file_id = reader.id();
+  fields.store_id = reader.id();
+  fields.domain_key_id = reader.id();
+  fields.domain_key_version = reader.u32();
+  uint32_t more_zeros = reader.u32();
+  fields.keyring_version = reader.u64();
+  fields.body_size = reader.u64();
+  reader.copy_to(fields.body_mac);
+  size_t wrapped = reader.u16();
+  bool zero = zeros == 0 && more_zeros == 0 && (flags & ~kFlagBodySealed) == 0 && all_zero(reader.bytes(6)) &&
+              all_zero(slot.subspan(kSlotRecordSize));
+  bool wrapped_fits = wrapped == wrapped_size(suite_info(fields.suite).key_size) &&
+                      all_zero(record.first(kMacOffset).subspan(kWrappedOffset + wrapped));
+  if (reader.ok() && zero && wrapped_fits && fields.sequence > 0 && broken_rule(fields).empty()) {
+    out.state = SlotState::kReadable;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::kBlocks: return "blocks";
+    case Kind::kLog: return "log";
+    case Kind::kCtr: return "ctr";
+  }
+  return "unknown";
+}
+
+Result<EnvelopeScan> scan_envelope(ByteView envelope) {
+  if (envelope.size() < kEnvelopeSize) {
+    return {Code::kTruncated, "the file's header has " + std::to_string(envelope.size()) + " of " +
+                                  std::to_string(kEnvelopeSize) + " bytes"};
+  }
+  EnvelopeScan out;
+  for (int i = 0; i < 2; ++i) {
+    ByteView slot = envelope.subspan(static_cast<size_t>(i) * kSlotSize, kSlotSize);
+    COFFER_ASSIGN(SlotReading reading, read_slot(slot));
+    out.slots[static_cast<size_t>(i)] = reading.state;
+    if (reading.state != SlotState::kReadable) continue;
+    if (out.current >= 0 && out.fields.sequence >= reading.fields.sequence) continue;
+    out.current = i;
+    out.fields = reading.fields;
+    out.record.assign(slot.begin(), slot.begin() + kSlotRecordSize);
+  }
+  if (out.current >= 0 || all_zero(envelope.first(kEnvelopeSize))) return out;
+  if (!has_magic(envelope) && !has_magic(envelope.subspan(kSlotSize))) {
+    return {Code::kPlaintext, "not a Coffer file: it has no encrypted header"};
+  }
+  return {Code::kDamaged, "both slots of the file's header are damaged: restore the file from a backup or a replica"};
+}
+
+Result<FileKey> open_envelope(const EnvelopeScan& scan, const DomainKey& domain_key) {
+  if (scan.current < 0 || scan.record.size() != kSlotRecordSize) {
+    return {Code::kInternal, "an envelope without a readable slot was to be opened"};
+  }
+  const EnvelopeFields& fields = scan.fields;
+  size_t size = wrapped_size(suite_info(fields.suite).key_size);
+  COFFER_ASSIGN(FileKey file_key, unwrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind,
+                                                  ByteView(scan.record).subspan(kWrappedOffset, size)));
+  COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, fields.file_id, ByteView(scan.record).first(kMacOffset)));
+  if (file_key.size() != suite_info(fields.suite).key_size ||
+      !equal_constant_time(mac, ByteView(scan.record).subspan(kMacOffset, mac.size()))) {
+    return {Code::kTampered, "the file's header was altered by someone without its key"};
+  }
+  return file_key;
+}
+
+Status seal_envelope(const EnvelopeFields& fields, const DomainKey& domain_key, const FileKey& file_key,
+                     std::span<uint8_t, kEnvelopeSize> out) {
+  COFFER_TRY(check_fields(fields, file_key));
+  COFFER_ASSIGN(Bytes wrapped, wrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, file_key));
+  std::ranges::fill(out, uint8_t{0});
+  EnvelopeFields slot = fields;
+  for (size_t i = 0; i < 2; ++i) {
+    slot.sequence = i + 1;
+    COFFER_TRY(seal_record(slot, wrapped, file_key, out.subspan(i * kSlotSize, kSlotRecordSize)));
+  }
+  return Status::ok();
+}
+
+Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
+                                    const FileKey& file_key) {
+  if (scan.current < 0) return {Code::kInternal, "an envelope without a readable slot was to be updated"};
+  COFFER_TRY(check_fields(fields, file_key));
+  const EnvelopeFields& old = scan.fields;
+  if (fields.suite != old.suite || fields.kind != old.kind || fields.chunk_log2 != old.chunk_log2 ||
+      fields.file_id != old.file_id || fields.store_id != old.store_id) {
+    return {Code::kInvalidArgument, "an envelope update may not change suite, kind, chunk size, file id or store id"};
+  }
+  if (old.sequence == std::numeric_limits<uint64_t>::max()) {
+    return {Code::kLimitExceeded, "the envelope's sequence is exhausted: rewrite the file"};
+  }
+  COFFER_ASSIGN(Bytes wrapped, wrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, file_key));
+  SlotUpdate out;
+  out.offset = scan.current == 0 ? kSlotSize : 0;
+  EnvelopeFields slot = fields;
+  slot.sequence = old.sequence + 1;
+  COFFER_TRY(seal_record(slot, wrapped, file_key, MutableBytes(out.bytes).first(kSlotRecordSize)));
+  return out;
+}
+
+}  // namespace coffer
