@@ -36,6 +36,8 @@ class RootKeyProvider {
   // kWrongKey when the provider's key is not the handle's (says both) or does not unwrap; kKeyUnavailable when it is gone.
   virtual Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                                     const WrappedKeyringKey& wrapped) = 0;
+  // The URI that opens the same key from any working directory: what a slot keeps. Holds no secret.
+  virtual std::string uri() const = 0;
   // For people: "key file /etc/coffer/root.key", and a handle in the provider's own words.
   virtual std::string describe() const = 0;
   virtual std::string describe(const RootKeyHandle& handle) const = 0;

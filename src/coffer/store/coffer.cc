@@ -35,14 +35,13 @@ Result<bool> claim_directory(Disk& disk, const std::string& directory) {
   return false;
 }
 
-Result<KeyringSlot> make_slot(RootKeyProvider& provider, const std::string& uri, const Id& coffer_id,
-                              const KeyringKey& keyring_key) {
+Result<KeyringSlot> make_slot(RootKeyProvider& provider, const Id& coffer_id, const KeyringKey& keyring_key) {
   KeyringSlot slot;
   COFFER_ASSIGN(slot.id, random_id());
   COFFER_ASSIGN(slot.handle, provider.current());
   COFFER_ASSIGN(slot.wrapped, provider.wrap(slot.handle, WrapContext{coffer_id, slot.id}, keyring_key));
   slot.created = now_seconds();
-  slot.provider_uri = uri;
+  slot.provider_uri = provider.uri();
   return slot;
 }
 
@@ -55,7 +54,7 @@ Status Coffer::create(Disk& disk, const std::string& directory, const CreateOpti
   COFFER_ASSIGN(auto provider, opener(options.root_uri));
   COFFER_ASSIGN(Id coffer_id, random_id());
   COFFER_ASSIGN(KeyringKey keyring_key, random_key<KeyringRole>(32));
-  COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, options.root_uri, coffer_id, keyring_key));
+  COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, coffer_id, keyring_key));
   COFFER_ASSIGN(Keyring keyring, Keyring::create(coffer_id, now_seconds()));
   for (const DomainPath& entry : options.config.domains) {
     if (keyring.find_domain(entry.domain) == nullptr) COFFER_TRY(keyring.add_domain(entry.domain, now_seconds()));
@@ -216,7 +215,7 @@ Status Coffer::rotate_root(const std::string& root_uri) {
     COFFER_ASSIGN(auto provider, opener_(uri));
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(32));
-    COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, uri, header.coffer_id, fresh));
+    COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, header.coffer_id, fresh));
     Status saved = save_successor(keyring_->clone(), snapshot.sealed, std::span(&slot, 1), fresh);
     if (saved.is_ok()) root_uri_override_.clear();
     if (saved.code() != Code::kConflict) return saved;
