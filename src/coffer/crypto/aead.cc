@@ -38,8 +38,8 @@ Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext
 bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const {
   if (sealed.size() < kTagSize) return false;
   size_t size = sealed.size() - kTagSize;
-  bool good = size <= kMessageSizeMax && associated.size() <= kMessageSizeMax &&
-              do_open(nonce, associated, sealed, out);
+  bool good =
+      size <= kMessageSizeMax && associated.size() <= kMessageSizeMax && do_open(nonce, associated, sealed, out);
   if (!good) wipe(out, size);
   return good;
 }

@@ -1,5 +1,5 @@
-// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc uses it, because
-// only a stream knows that a nonce is fresh. Tests use it to compare backends and to run published vectors.
+// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc uses it,
+// because only a stream knows that a nonce is fresh. Tests use it to compare backends and to run published vectors.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,8 @@ class AeadKey {
 
   // Writes plaintext.size() + kTagSize bytes to `out`, which may equal plaintext.data() but not overlap it otherwise.
   Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const;
-  // Writes sealed.size() - kTagSize bytes to `out` (same rule). False when the tag does not fit: `out` is then all zeros.
+  // Writes sealed.size() - kTagSize bytes to `out` (same rule). False when the tag does not fit: `out` is then all
+  // zeros.
   [[nodiscard]] bool open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const;
 
  private:

@@ -11,7 +11,8 @@ Result<CryptoBackend> choose_backend() {
   std::string_view name = wish == nullptr ? std::string_view() : wish;
   if (name.empty() || name == "openssl") return CryptoBackend::kOpenSsl;
   if (name == "ipsec-mb") {
-    return Status(Code::kUnsupported, "COFFER_CRYPTO=ipsec-mb: this build of Coffer has no ipsec-mb; unset the variable");
+    return Status(Code::kUnsupported,
+                  "COFFER_CRYPTO=ipsec-mb: this build of Coffer has no ipsec-mb; unset the variable");
   }
   return Status(Code::kInvalidArgument,
                 "COFFER_CRYPTO=" + std::string(name) + " is not a backend: expected openssl or ipsec-mb");

@@ -1,4 +1,5 @@
-// An expanded AES key with the counter block of byte 0: what CtrStream is made of, one per backend. Internal to crypto/.
+// An expanded AES key with the counter block of byte 0: what CtrStream is made of, one per backend. Internal to
+// crypto/.
 #pragma once
 
 #include <memory>

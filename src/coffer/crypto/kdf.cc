@@ -18,8 +18,8 @@ Status digest_failed() {
   return Status(Code::kInternal, "OpenSSL cannot compute SHA-2: check its configuration and providers");
 }
 
-// One hash computation in a context that the thread keeps. SHA-2's state after the last step is the result itself, which
-// may be a key, so the destructor starts the context over.
+// One hash computation in a context that the thread keeps. SHA-2's state after the last step is the result itself,
+// which may be a key, so the destructor starts the context over.
 class Digest {
  public:
   explicit Digest(const EVP_MD* md) : md_(md) { restart(); }

@@ -9,11 +9,11 @@ namespace {
 constexpr size_t kKeySizeMax = 4096;
 constexpr size_t kWrappedSizeMin = 16;
 
-// A context of its own for every call: both wrap keys and wrapped keys are used once, and freeing it wipes the schedule.
+// A context of its own for every call: both wrap keys and wrapped keys are used once, and freeing it wipes the
+// schedule.
 Result<CipherContext> keyed_context(ByteView wrap_key, int encrypt) {
   if (wrap_key.size() != 16 && wrap_key.size() != 24 && wrap_key.size() != 32) {
-    return Status(Code::kInvalidArgument,
-                  "a wrap key has 16, 24 or 32 bytes, not " + std::to_string(wrap_key.size()));
+    return Status(Code::kInvalidArgument, "a wrap key has 16, 24 or 32 bytes, not " + std::to_string(wrap_key.size()));
   }
   EVP_CIPHER* cipher = openssl_algorithms().aes_wrap_pad[wrap_key.size() / 8 - 2];
   CipherContext context(cipher == nullptr ? nullptr : EVP_CIPHER_CTX_new());

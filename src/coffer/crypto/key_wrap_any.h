@@ -1,4 +1,5 @@
-// KWP under a key-encryption key of any AES size: what key_wrap.h is made of, and what published vectors need. Internal.
+// KWP under a key-encryption key of any AES size: what key_wrap.h is made of, and what published vectors need.
+// Internal.
 #pragma once
 
 #include "coffer/base/secret.h"

@@ -1,5 +1,5 @@
-// What the OpenSSL parts of crypto/ share: algorithms fetched once per process, and keyed cipher contexts that are never
-// set up per call. Internal to crypto/.
+// What the OpenSSL parts of crypto/ share: algorithms fetched once per process, and keyed cipher contexts that are
+// never set up per call. Internal to crypto/.
 #pragma once
 
 #include <openssl/err.h>
@@ -45,7 +45,8 @@ class ErrorQueueGuard {
 };
 
 // Contexts keyed alike, as many as threads ever used the key at once. A call borrows one exclusively and only sets the
-// IV. The first is made by create(), so borrowing never fails: without memory for another it waits for one to come back.
+// IV. The first is made by create(), so borrowing never fails: without memory for another it waits for one to come
+// back.
 class CipherContextPool {
  public:
   // Null when OpenSSL lacks the cipher or has no memory.
