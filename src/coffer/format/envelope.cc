@@ -10,7 +10,7 @@
 namespace coffer {
 namespace {
 
-constexpr std::array<uint8_t, 8> kMagic{'C', 'O', 'F', 'F', 'E', 'R', '\r', '\n'};
+constexpr const std::array<uint8_t, 8>& kMagic = kEnvelopeMagic;
 constexpr uint16_t kVersion = 1;
 constexpr uint8_t kWrapKwp = 1;
 constexpr uint8_t kFlagBodySealed = 1;
