@@ -2,8 +2,8 @@
 """Opens files written by Coffer, independently of Coffer.
 
 Written from docs/format.md alone (section numbers below are that page's), so that the page can be trusted to say what
-the files are. Needs Python 3.11 and the `cryptography` package of Debian 12. Nothing is written to standard output before
-all of it is authenticated (kind ctr without a sealed body cannot be, and says so); a file is held in memory as a whole.
+the files are. Needs Python 3.11 and the `cryptography` package of Debian 12. Nothing is written to standard output
+before all of it is authenticated (a ctr body that was never sealed cannot be, which is said); files are read whole.
 
   coffer_decode.py --coffer DIR --root-key FILE FILE     keys from a coffer's keyring
   coffer_decode.py --domain-key HEX FILE                 one domain key

@@ -75,7 +75,7 @@ def keyring_key_of(slots, coffer_id, root_key):
         if key is None or len(key) != 32:
             raise Failure("tampered", "the slot names this root key, but does not open under it")
         return key
-    raise Failure("wrong_key", f"no slot of the keyring is for the root key with fingerprint {fingerprint(root_key).hex()}")
+    raise Failure("wrong_key", f"no slot is for the root key with fingerprint {fingerprint(root_key).hex()}")
 
 
 def read_domain_key(fields):

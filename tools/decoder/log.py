@@ -134,7 +134,7 @@ class Log:
             if frame is not None and self.open_frame(offset, self.session, *frame) is not None:
                 return True
             if self.checksummed > limit:
-                raise Failure("damaged", f"cannot tell a torn tail from damage at offset {position}: too much to search")
+                raise Failure("damaged", f"cannot tell a torn tail from damage at offset {position}: gave up")
         return False
 
     def later_session(self, position):
