@@ -37,12 +37,16 @@ class Fields:
 
 
 def read_keyring_slots(data):
+    """(slots, where the sealed body begins). Nothing here is authenticated yet."""
     if data[:8] != b"COFFKEYR"[:len(data)]:
         raise Failure("plaintext", "not a keyring: no magic")
-    if len(data) < 104:
+    if len(data) < 108:
         raise Failure("truncated", "the keyring is shorter than its header")
+    intact = struct.unpack_from("<I", data, len(data) - 4)[0] == crc32c(data[:-4])
     version, slot_count, sealed_size = struct.unpack_from("<HHI", data, 8)
-    fields = Fields(data, "truncated")
+    if intact and version != 1:
+        raise Failure("unsupported", f"keyring format version {version}")
+    fields = Fields(data, "tampered" if intact else "truncated")
     fields.at = 104
     slots = []
     for _ in range(min(slot_count, 16)):
@@ -51,14 +55,14 @@ def read_keyring_slots(data):
         slot["wrapped"] = fields.sized(2, 1024)
         slots.append(slot)
     total = fields.at + sealed_size + 4
-    if len(data) < total:
-        raise Failure("truncated", f"the keyring has {len(data)} of {total} bytes")
-    if struct.unpack_from("<I", data, len(data) - 4)[0] != crc32c(data[:-4]):
+    if not intact:
+        if len(data) < total <= 17 << 20:
+            raise Failure("truncated", f"the keyring has {len(data)} of {total} bytes")
         raise Failure("damaged", "the keyring's checksum differs")
-    if version != 1:
-        raise Failure("unsupported", f"keyring format version {version}")
     if not 1 <= slot_count <= 16 or not TAG_SIZE <= sealed_size <= KEYRING_BODY_SIZE_MAX or len(data) != total:
         raise Failure("tampered", "the keyring's sizes do not fit together")
+    if len({slot["id"] for slot in slots}) != slot_count:
+        raise Failure("tampered", "a slot id stands in the keyring twice")
     return slots, fields.at
 
 
@@ -99,11 +103,18 @@ def read_keyring_body(body):
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
             raise Failure("tampered", f"domain name {name!r}")
         keys = [read_domain_key(fields) for _ in range(fields.number(2))]
+        if [key["version"] for key in keys] != list(range(1, len(keys) + 1)):
+            raise Failure("tampered", f"the keys of domain {name!r} are not in the order of their versions")
         if sum(key["state"] == 2 for key in keys) > 1:
             raise Failure("tampered", f"domain {name!r} has more than one active key")
         keyring["domains"][name] = keys
     for _ in range(fields.number(2)):
         keyring["stores"].append({"id": fields.bytes(16), "created": fields.number(8), "path": fields.sized(2, 4096)})
+    for what, values in (("key id", [key["id"] for keys in keyring["domains"].values() for key in keys]),
+                         ("store id", [store["id"] for store in keyring["stores"]]),
+                         ("store path", [store["path"] for store in keyring["stores"]])):
+        if len(values) != len(set(values)):
+            raise Failure("tampered", f"a {what} stands in the keyring twice")
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     return keyring

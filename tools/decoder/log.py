@@ -20,7 +20,7 @@ class Session:
     """A session whose header was accepted."""
 
     def __init__(self, suite, file_key, file_id, header):
-        self.number, self.offset, self.logical, self.salt, commitment = struct.unpack_from("<QQQ32s32s", header, 8)
+        self.number, self.offset, self.logical, _, commitment = struct.unpack_from("<QQQ32s32s", header, 8)
         key_size = SUITES[suite][1]
         material = derive(file_key, b"log session", file_id + bytes(header[8:64]), key_size + 44)
         self.key, self.base_nonce = material[:key_size], material[key_size:key_size + 12]
@@ -52,9 +52,9 @@ class Log:
             return None
         return Session(self.suite, self.file_key, self.file_id, header)
 
-    def frame_at(self, offset, session):
+    def frame_at(self, offset):
         """(word, durable, sealed bytes) if the checksum is good, else None."""
-        if session is None or offset + FRAME_OVERHEAD > len(self.data):
+        if offset + FRAME_OVERHEAD > len(self.data):
             return None
         word, crc, durable = struct.unpack_from("<IIQ", self.data, offset)
         size = word & ~END_BIT
@@ -63,15 +63,15 @@ class Log:
         end = offset + FRAME_OVERHEAD + size
         if end > len(self.data):
             return None
-        covered = session.salt + struct.pack("<QI", offset, word) + self.data[offset + 8:end]
+        covered = self.file_id + struct.pack("<QI", offset, word) + self.data[offset + 8:end]
         self.checksummed += len(covered)
         if crc32c(covered) != crc:
             return None
         return word, durable, self.data[offset + 16:end]
 
-    def open_frame(self, offset, session, word, durable, sealed):
-        associated = struct.pack("<IQQQ", word, durable, session.number, offset)
-        return open_sealed(session.cipher, xor_index(session.base_nonce, offset), sealed, associated)
+    def open_frame(self, offset, word, durable, sealed):
+        associated = struct.pack("<IQQQ", word, durable, self.session.number, offset)
+        return open_sealed(self.session.cipher, xor_index(self.session.base_nonce, offset), sealed, associated)
 
     def begin_session(self, offset, session):
         expected = self.session.number + 1 if self.session else 0
@@ -88,9 +88,9 @@ class Log:
         return offset + SESSION_SIZE
 
     def take_frame(self, offset, word, durable, sealed):
-        if self.closed:
-            raise Failure("tampered", f"a frame at {offset} follows the end of its session")
-        plain = self.open_frame(offset, self.session, word, durable, sealed)
+        if self.session is None or self.closed:
+            raise Failure("tampered", f"the frame at {offset} stands outside of any session")
+        plain = self.open_frame(offset, word, durable, sealed)
         if plain is None or durable > offset:
             raise Failure("tampered", f"the frame at {offset} does not authenticate")
         self.watermark = max(self.watermark, durable)
@@ -108,7 +108,7 @@ class Log:
             if session is not None:
                 position = self.begin_session(position, session)
                 continue
-            frame = self.frame_at(position, self.session)
+            frame = self.frame_at(position)
             if frame is None:
                 self.judge_bad_place(position)
                 break
@@ -117,34 +117,25 @@ class Log:
 
     def judge_bad_place(self, position):
         """Raises if synced data is damaged at `position`, returns if it is a torn tail."""
-        if position < self.watermark or self.proof_after(position):
+        if position < self.watermark or self.evidence_after(position):
             raise Failure("damaged", f"synced data is damaged at offset {position}")
 
-    def proof_after(self, position):
-        """Whether something valid after `position` shows that it had been synced."""
-        if self.later_session(position):
-            return True
+    def evidence_after(self, position):
+        """Whether something after `position` says that it had been synced. Checksums are enough, tags are not needed."""
         limit = 4 * len(self.data)
-        for match in CANDIDATE.finditer(self.data, position + 1):
-            offset = match.start()
-            durable = struct.unpack_from("<Q", self.data, offset + 8)[0]
-            if not position < durable <= offset:
-                continue
-            frame = self.frame_at(offset, self.session)
-            if frame is not None and self.open_frame(offset, self.session, *frame) is not None:
-                return True
-            if self.checksummed > limit:
-                raise Failure("damaged", f"cannot tell a torn tail from damage at offset {position}: gave up")
-        return False
-
-    def later_session(self, position):
-        """A session after the first begins only where everything before it is synced."""
         offset = self.data.find(SESSION_MAGIC, position + 1)
         while offset >= 0:
             session = self.session_at(offset)
-            if session is not None and session.offset == offset and session.committed and session.number > 0:
+            if session is not None and session.offset == offset and session.number > 0:
                 return True
             offset = self.data.find(SESSION_MAGIC, offset + 1)
+        for match in CANDIDATE.finditer(self.data, position + 1):
+            offset = match.start()
+            durable = struct.unpack_from("<Q", self.data, offset + 8)[0]
+            if position < durable <= offset and self.frame_at(offset) is not None:
+                return True
+            if self.checksummed > limit:
+                raise Failure("damaged", f"cannot tell a torn tail from damage at offset {position}: gave up")
         return False
 
 
