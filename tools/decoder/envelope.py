@@ -71,14 +71,14 @@ def current_slot(data):
     if not any(head):
         raise Failure("never_written", "the envelope is all zero: never synced")
     slots = [Slot(head[:SLOT_SIZE]), Slot(head[SLOT_SIZE:])]
+    for slot in slots:
+        if slot.state == "unsupported":
+            raise Failure("unsupported", f"unknown to format version 1: {slot.reason}")
     readable = [slot for slot in slots if slot.state == "readable"]
     if readable:
         return max(readable, key=lambda slot: slot.sequence)  # the first of equals: A
     if not any(slot.has_magic for slot in slots):
         raise Failure("plaintext", "not a Coffer file: no magic")
-    for slot in slots:
-        if slot.state == "unsupported":
-            raise Failure("unsupported", f"unknown to format version 1: {slot.reason}")
     raise Failure("damaged", "; ".join(f"slot {name}: {slot.reason or 'empty'}" for name, slot in zip("AB", slots)))
 
 
