@@ -92,9 +92,15 @@ class Coffer {
   Status load(const OpenOptions& options);
   Result<KeyringKey> unlock(const KeyringHeader& header) const;
   Status refresh_while_serving();
-  // REQUIRES for all that follow: reload_mutex_ is held.
+  // REQUIRES for the functions that follow: reload_mutex_ is held.
   Status reload_if_changed();
-  Status adopt(ByteView sealed);
+  // A keyring as loaded, and what the anchor remembered just before.
+  struct Stored {
+    Bytes sealed;
+    std::optional<KeyringMark> mark;
+  };
+  Result<Stored> load_stored();
+  Status adopt(const Stored& stored);
   Status check_succession(const KeyringHeader& header, const Sha256& hash) const;
   Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots, const KeyringKey& key);
 
