@@ -183,7 +183,7 @@ std::shared_ptr<const Keyring> Coffer::keyring() const {
 
 Result<KeyringHeader> Coffer::keyring_header() const {
   COFFER_ASSIGN(KeyringStore::Snapshot snapshot, keyring_store_->load());
-  return KeyringCodec::read_header(stored.sealed);
+  return KeyringCodec::read_header(snapshot.sealed);
 }
 
 Status Coffer::refresh() {

@@ -1,1 +1,1 @@
-# Filled by this layer's sources.
+coffer_layer(coffer store coffer.cc config.cc inventory.cc rewrap.cc)
