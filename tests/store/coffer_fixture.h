@@ -17,10 +17,10 @@
 
 namespace coffer {
 
-#define ASSERT_OK(expr)                                        \
-  do {                                                         \
-    auto&& checked = (expr);                                   \
-    ASSERT_TRUE(checked.is_ok()) << status_text(checked);      \
+#define ASSERT_OK(expr)                                   \
+  do {                                                    \
+    auto&& checked = (expr);                              \
+    ASSERT_TRUE(checked.is_ok()) << status_text(checked); \
   } while (false)
 
 inline std::string status_text(const Status& status) { return status.to_string(); }
@@ -117,8 +117,7 @@ class CofferFixture : public ::testing::Test {
     auto scan = scan_envelope(out.view().first(kEnvelopeSize));
     ASSERT_OK(scan);
     auto keyring = coffer_->keyring();
-    auto update =
-        seal_slot_update(*scan, closed, keyring->find_key(closed.domain_key_id).entry->key, file.file_key);
+    auto update = seal_slot_update(*scan, closed, keyring->find_key(closed.domain_key_id).entry->key, file.file_key);
     ASSERT_OK(update);
     std::copy(update->bytes.begin(), update->bytes.end(), out.data() + update->offset);
   }

@@ -25,7 +25,8 @@ TEST_F(CofferTest, InitRefusesADirectoryWithOtherThings) {
 }
 
 TEST_F(CofferTest, InitWithAMissingKeyFileLeavesNothingBehind) {
-  Status status = Coffer::create(disk(), root_ + "/new", {.root_uri = key_uri("none.key"), .config = {}}, open_provider);
+  Status status =
+      Coffer::create(disk(), root_ + "/new", {.root_uri = key_uri("none.key"), .config = {}}, open_provider);
   EXPECT_EQ(status.code(), Code::kNotFound) << status.to_string();
   EXPECT_FALSE(std::filesystem::exists(root_ + "/new"));
 }
@@ -123,7 +124,8 @@ TEST_F(CofferTest, TwoProcessesChangeTheKeyringAtOnceAndNoChangeIsLost) {
   auto other = open_coffer();
   auto add = [](Coffer& coffer, const std::string& prefix) {
     for (int i = 0; i < kChanges; ++i) {
-      Status status = coffer.update([&](Keyring& keyring) { return keyring.add_domain(prefix + std::to_string(i), 1000); });
+      Status status =
+          coffer.update([&](Keyring& keyring) { return keyring.add_domain(prefix + std::to_string(i), 1000); });
       ASSERT_TRUE(status.is_ok()) << status.to_string();
     }
   };

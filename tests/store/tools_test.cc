@@ -135,7 +135,8 @@ TEST_F(ToolsTest, TheOldKeyCanGoAfterRewrap) {
 TEST_F(ToolsTest, ACompromisedKeyLeavesNoSlotBehind) {
   Id old = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
   rotate();
-  ASSERT_OK(coffer_->update([&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kCompromised, 1001); }));
+  ASSERT_OK(
+      coffer_->update([&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kCompromised, 1001); }));
   ASSERT_OK(rewrap_all());
   std::string old_id(as_text(old.view()));
   for (const char* name : {"blocks", "log", "ctr"}) {

@@ -29,8 +29,8 @@ Result<bool> claim_directory(Disk& disk, const std::string& directory) {
     }
   }
   if (!entries->empty()) {
-    return {Code::kInvalidArgument, directory + " is not empty (it holds \"" + entries->front().name +
-                                        "\"); give a new or empty directory"};
+    return {Code::kInvalidArgument,
+            directory + " is not empty (it holds \"" + entries->front().name + "\"); give a new or empty directory"};
   }
   return false;
 }
@@ -142,8 +142,8 @@ Status Coffer::adopt(const Stored& stored) {
     if (header.version == keyring_->version()) return Status::ok();
   }
   KeyringKey key = keyring_key_.clone();
-  auto opened = keyring_ != nullptr ? KeyringCodec::open(sealed, key)
-                                    : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
+  auto opened =
+      keyring_ != nullptr ? KeyringCodec::open(sealed, key) : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
     COFFER_ASSIGN(key, unlock(header));
@@ -163,8 +163,8 @@ Status Coffer::adopt(const Stored& stored) {
 Status Coffer::check_succession(const KeyringHeader& header, const Sha256& hash) const {
   const std::string path = join(directory_, "keyring");
   if (header.coffer_id != keyring_->coffer_id()) {
-    return Status(Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() +
-                                       ", it was " + keyring_->coffer_id().short_hex() + "; restore the right one");
+    return Status(Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() + ", it was " +
+                                       keyring_->coffer_id().short_hex() + "; restore the right one");
   }
   if (header.version < keyring_->version()) {
     return Status(Code::kRolledBack, path + " went back from version " + std::to_string(keyring_->version()) + " to " +
@@ -260,7 +260,8 @@ Status Coffer::refresh_while_serving() {
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!reloading.owns_lock()) return Status::ok();
   Status status = reload_if_changed();
-  // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack do.
+  // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack
+  // do.
   if (status.code() == Code::kRolledBack || status.code() == Code::kTampered) return status;
   std::lock_guard lock(mutex_);
   last_refresh_ = status;
@@ -319,8 +320,9 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
                                    std::to_string(keys->version()) + "; restore the newer keyring"};
   }
   if (entry == nullptr) {
-    return {Code::kKeyUnavailable, path + ": needs domain key " + fields.domain_key_id.short_hex() + ", which is not in the keyring of " +
-                                       directory_ + "; is it a file of another coffer?"};
+    return {Code::kKeyUnavailable, path + ": needs domain key " + fields.domain_key_id.short_hex() +
+                                       ", which is not in the keyring of " + directory_ +
+                                       "; is it a file of another coffer?"};
   }
   if (!may_unwrap(entry->state)) {
     return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +

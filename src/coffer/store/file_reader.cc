@@ -80,10 +80,12 @@ class CtrReader : public FileReader {
     const uint64_t body_size = size - kEnvelopeSize;
     const EnvelopeFields& fields = opened.fields;
     if (!fields.body_sealed && !options.allow_unauthenticated) {
-      return {Code::kUnsupported,
-              "this ctr file was never closed, so nothing proves its contents; --allow-unauthenticated reads it anyway"};
+      return {
+          Code::kUnsupported,
+          "this ctr file was never closed, so nothing proves its contents; --allow-unauthenticated reads it anyway"};
     }
-    if (fields.body_sealed && body_size < fields.body_size) return {Code::kTruncated, "shorter than when it was closed"};
+    if (fields.body_sealed && body_size < fields.body_size)
+      return {Code::kTruncated, "shorter than when it was closed"};
     if (fields.body_sealed && body_size > fields.body_size) return {Code::kTampered, "longer than when it was closed"};
     COFFER_ASSIGN(CtrBody body, CtrBody::create(opened.file_key, fields.suite, fields.file_id));
     auto reader = std::unique_ptr<CtrReader>(new CtrReader(std::move(file), std::move(body), body_size));
@@ -202,7 +204,8 @@ Result<std::unique_ptr<FileReader>> FileReader::open(Coffer& coffer, const std::
   if (Coffer::never_written(envelope)) return std::unique_ptr<FileReader>(std::make_unique<EmptyReader>());
   auto scan = scan_envelope(envelope);
   if (scan.code() == Code::kTruncated) {
-    return {Code::kPlaintext, path + ": not a Coffer file: too short for an encrypted header, and not the beginning of one"};
+    return {Code::kPlaintext,
+            path + ": not a Coffer file: too short for an encrypted header, and not the beginning of one"};
   }
   if (!scan.is_ok()) return scan.status().with_context(path);
   COFFER_ASSIGN(OpenedFile opened, coffer.open_file(*scan, path));
