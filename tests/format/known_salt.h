@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coffer/format/blocks.h"
+#include "coffer/format/log.h"
 
 namespace coffer {
 
@@ -15,6 +16,10 @@ class KnownSalt {
   static Result<BlocksOpener> blocks_opener(const FileKey& file_key, Suite suite, int chunk_log2, ByteView context,
                                             ByteView prefix, uint64_t physical_size) {
     return BlocksOpener::create_with(file_key, suite, chunk_log2, context, prefix, physical_size);
+  }
+  static Result<LogSealer> log_sealer(const FileKey& file_key, const LogParams& params, const LogPosition& start,
+                                      ByteView salt) {
+    return LogSealer::create_with(file_key, params, start, salt);
   }
 };
 

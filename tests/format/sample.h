@@ -7,6 +7,7 @@
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
 #include "coffer/format/envelope.h"
+#include "coffer/format/log.h"
 
 namespace coffer {
 
@@ -45,6 +46,7 @@ struct Sample {
   }
 
   BlocksParams blocks_params() const { return {fields.suite, fields.chunk_log2, fields.file_id}; }
+  LogParams log_params() const { return {fields.suite, fields.file_id}; }
 
   Bytes envelope() const {
     Bytes out(kEnvelopeSize);

@@ -51,6 +51,5 @@ class AeadKey {
 
 // Null when the backend cannot serve the suite. Sizes were checked.
 std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key);
-std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key);
 
 }  // namespace coffer

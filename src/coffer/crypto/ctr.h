@@ -8,8 +8,7 @@
 
 namespace coffer {
 
-class CounterMode;      // the expanded key schedule; crypto/counter_mode.h
-class GmacComputation;  // crypto/gmac.h
+class CounterMode;  // the expanded key schedule; crypto/counter_mode.h
 
 // Key material of a CTR body: key ‖ 12-byte iv. The counter of byte 0 is iv ‖ 00000000.
 struct CtrRole {};
@@ -48,7 +47,8 @@ class Gmac {
 
  private:
   Gmac() = default;
-  std::unique_ptr<GmacComputation> computation_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace coffer

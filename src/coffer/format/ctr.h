@@ -1,5 +1,5 @@
 // `ctr`: byte n of the plaintext is byte n after the envelope. No integrity per read; a MAC of the whole body in the
-// envelope at close. docs/format.md, "ctr".
+// envelope at close. docs/format.md, "ctr"; C1 to C4, which code and tests cite, are the invariants of that section.
 #pragma once
 
 #include "coffer/base/secret.h"

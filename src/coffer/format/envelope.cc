@@ -90,15 +90,35 @@ Status seal_record(const EnvelopeFields& fields, ByteView wrapped, const FileKey
 struct SlotReading {
   SlotState state = SlotState::kDamaged;
   EnvelopeFields fields;
+  Status unsupported;  // kUnsupported for a number that only a newer Coffer can have written
 };
 
 Status unsupported(std::string_view what, unsigned number) {
-  return Status(Code::kUnsupported, "the envelope names " + std::string(what) + " " + std::to_string(number) +
+  return Status(Code::kUnsupported, "the file's header names " + std::string(what) + " " + std::to_string(number) +
                                         ", which this Coffer does not know: use a newer one");
 }
 
-// Decodes a slot without trusting it. Fails only with kUnsupported.
-Result<SlotReading> read_slot(ByteView slot) {
+// The first eight bytes after the magic: what says how to read the rest. Fails with kUnsupported.
+Status read_numbers(Reader& reader, EnvelopeFields& fields, uint8_t& flags, bool& zero) {
+  uint16_t version = reader.u16();
+  uint8_t suite = reader.u8();
+  uint8_t kind = reader.u8();
+  fields.chunk_log2 = reader.u8();
+  uint8_t wrap = reader.u8();
+  flags = reader.u8();
+  zero = reader.u8() == 0;
+  if (version != kVersion) return unsupported("format version", version);
+  if (find_suite(suite) == nullptr) return unsupported("suite", suite);
+  if (kind < 1 || kind > 3) return unsupported("kind", kind);
+  if (wrap != kWrapKwp) return unsupported("wrap algorithm", wrap);
+  fields.suite = static_cast<Suite>(suite);
+  fields.kind = static_cast<Kind>(kind);
+  fields.body_sealed = (flags & kFlagBodySealed) != 0;
+  return Status::ok();
+}
+
+// Decodes a slot without trusting it.
+SlotReading read_slot(ByteView slot) {
   SlotReading out;
   ByteView record = slot.first(kSlotRecordSize);
   if (!has_magic(slot)) {
@@ -109,32 +129,22 @@ Result<SlotReading> read_slot(ByteView slot) {
 
   Reader reader(record.subspan(kMagic.size()));
   EnvelopeFields& fields = out.fields;
-  uint16_t version = reader.u16();
-  uint8_t suite = reader.u8();
-  uint8_t kind = reader.u8();
-  fields.chunk_log2 = reader.u8();
-  uint8_t wrap = reader.u8();
-  uint8_t flags = reader.u8();
-  uint8_t zeros = reader.u8();
-  if (version != kVersion) return unsupported("format version", version);
-  if (find_suite(suite) == nullptr) return unsupported("suite", suite);
-  if (kind < 1 || kind > 3) return unsupported("kind", kind);
-  if (wrap != kWrapKwp) return unsupported("wrap algorithm", wrap);
-  fields.suite = static_cast<Suite>(suite);
-  fields.kind = static_cast<Kind>(kind);
-  fields.body_sealed = (flags & kFlagBodySealed) != 0;
+  uint8_t flags = 0;
+  bool zero = false;
+  out.unsupported = read_numbers(reader, fields, flags, zero);
+  if (!out.unsupported.is_ok()) return out;
   fields.sequence = reader.u64();
   fields.file_id = reader.id();
   fields.store_id = reader.id();
   fields.domain_key_id = reader.id();
   fields.domain_key_version = reader.u32();
-  uint32_t more_zeros = reader.u32();
+  zero = reader.u32() == 0 && zero;
   fields.keyring_version = reader.u64();
   fields.body_size = reader.u64();
   reader.copy_to(fields.body_mac);
   size_t wrapped = reader.u16();
-  bool zero = zeros == 0 && more_zeros == 0 && (flags & ~kFlagBodySealed) == 0 && all_zero(reader.bytes(6)) &&
-              all_zero(slot.subspan(kSlotRecordSize));
+  zero =
+      all_zero(reader.bytes(6)) && zero && (flags & ~kFlagBodySealed) == 0 && all_zero(slot.subspan(kSlotRecordSize));
   bool wrapped_fits = wrapped == wrapped_size(suite_info(fields.suite).key_size) &&
                       all_zero(record.first(kMacOffset).subspan(kWrappedOffset + wrapped));
   if (reader.ok() && zero && wrapped_fits && fields.sequence > 0 && broken_rule(fields).empty()) {
@@ -162,8 +172,9 @@ Result<EnvelopeScan> scan_envelope(ByteView envelope) {
   EnvelopeScan out;
   for (int i = 0; i < 2; ++i) {
     ByteView slot = envelope.subspan(static_cast<size_t>(i) * kSlotSize, kSlotSize);
-    COFFER_ASSIGN(SlotReading reading, read_slot(slot));
+    SlotReading reading = read_slot(slot);
     out.slots[static_cast<size_t>(i)] = reading.state;
+    COFFER_TRY(reading.unsupported);
     if (reading.state != SlotState::kReadable) continue;
     if (out.current >= 0 && out.fields.sequence >= reading.fields.sequence) continue;
     out.current = i;

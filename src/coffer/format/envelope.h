@@ -1,5 +1,5 @@
 // The envelope: the first 8192 bytes of every Coffer file, two slots that hold the wrapped file key and can be replaced
-// in place. docs/format.md, "Envelope".
+// in place. docs/format.md, "Envelope"; E1 to E7, which code and tests cite, are the invariants of that section.
 #pragma once
 
 #include <optional>
@@ -50,8 +50,9 @@ struct EnvelopeScan {
 };
 
 // Says what kind of bytes these are. kTruncated when there are fewer than kEnvelopeSize bytes; kPlaintext when neither
-// slot bears the magic (and not all is zero); kDamaged when a slot bears it but none is readable; kUnsupported for an
-// unknown version, suite, kind or wrap algorithm in a slot with a good checksum. All zeros: ok, current == -1.
+// slot bears the magic (and not all is zero); kUnsupported for an unknown version, suite, kind or wrap algorithm in a
+// slot with a good checksum, whatever the other slot is; kDamaged when a slot bears the magic but none is readable. All
+// zeros: ok, current == -1.
 Result<EnvelopeScan> scan_envelope(ByteView envelope);
 
 // Unwraps the file key of the current slot and authenticates the slot. REQUIRES: scan.current >= 0.

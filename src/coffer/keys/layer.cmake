@@ -1,2 +1,1 @@
-coffer_layer(coffer keys
-  key_state.cc keyring.cc keyring_body.cc keyring_codec.cc file_keyring_store.cc version_anchor.cc)
+# Filled by this layer's sources.

@@ -1,1 +1,1 @@
-coffer_layer(coffer store coffer.cc config.cc inventory.cc rewrap.cc)
+coffer_layer(coffer store log_cursor.cc log_reader.cc)
