@@ -1,7 +1,7 @@
 // Memory for secrets, and key types that carry their role.
 //
-// SecretBytes live in memory of our own: locked (mlock), kept out of core dumps (MADV_DONTDUMP) and wiped when freed. If
-// the operating system refuses to lock (RLIMIT_MEMLOCK), the secret is still kept out of dumps and wiped, and
+// SecretBytes live in memory of our own: locked (mlock), kept out of core dumps (MADV_DONTDUMP) and wiped when freed.
+// If the operating system refuses to lock (RLIMIT_MEMLOCK), the secret is still kept out of dumps and wiped, and
 // secret_memory_stats() tells. Allocation is thread-safe; one SecretBytes object is not.
 #pragma once
 

@@ -73,7 +73,7 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design, as return values read
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design, as return values read
   Result(Status status) : status_(std::move(status)) {  // NOLINT
     if (status_.is_ok()) status_ = Status(Code::kInternal, "a Result was built from an ok Status");
   }
@@ -104,8 +104,8 @@ class [[nodiscard]] Result {
 #define COFFER_CONCAT_INNER(a, b) a##b
 #define COFFER_CONCAT(a, b) COFFER_CONCAT_INNER(a, b)
 // Returns the Status of `expr` from the enclosing function unless it is ok.
-#define COFFER_TRY(expr)                                              \
-  do {                                                                \
+#define COFFER_TRY(expr)                                                           \
+  do {                                                                             \
     if (auto coffer_status = (expr); !coffer_status.is_ok()) return coffer_status; \
   } while (false)
 // COFFER_ASSIGN(auto x, make_x()): declares x from a Result, or returns its Status.

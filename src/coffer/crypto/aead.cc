@@ -14,6 +14,9 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Cryp
   }
   std::unique_ptr<AeadKey> out;
   if (backend == CryptoBackend::kOpenSsl) out = openssl_aead_key(suite, key);
+#ifdef COFFER_HAVE_IPSEC_MB
+  if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_aead_key(suite, key);
+#endif
   if (out == nullptr) {
     return Status(Code::kUnsupported,
                   std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));

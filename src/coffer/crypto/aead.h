@@ -51,5 +51,6 @@ class AeadKey {
 
 // Null when the backend cannot serve the suite. Sizes were checked.
 std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key);
+std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key);
 
 }  // namespace coffer

@@ -3,19 +3,36 @@
 #include <cstdlib>
 #include <string>
 
+#include "coffer/crypto/known_answers.h"
+#ifdef COFFER_HAVE_IPSEC_MB
+#include "coffer/crypto/ipsec_mb.h"
+#endif
+
 namespace coffer {
 namespace {
+
+Status ipsec_mb_usable() {
+#ifdef COFFER_HAVE_IPSEC_MB
+  COFFER_TRY(ipsec_mb_status());
+  return check_against_openssl(CryptoBackend::kIpsecMb);
+#else
+  return Status(Code::kUnsupported, "this build of Coffer has no ipsec-mb");
+#endif
+}
 
 Result<CryptoBackend> choose_backend() {
   const char* wish = std::getenv("COFFER_CRYPTO");
   std::string_view name = wish == nullptr ? std::string_view() : wish;
-  if (name.empty() || name == "openssl") return CryptoBackend::kOpenSsl;
-  if (name == "ipsec-mb") {
-    return Status(Code::kUnsupported,
-                  "COFFER_CRYPTO=ipsec-mb: this build of Coffer has no ipsec-mb; unset the variable");
+  if (name == "openssl") return CryptoBackend::kOpenSsl;
+  if (!name.empty() && name != "ipsec-mb") {
+    return Status(Code::kInvalidArgument,
+                  "COFFER_CRYPTO=" + std::string(name) + " is not a backend: expected openssl or ipsec-mb");
   }
-  return Status(Code::kInvalidArgument,
-                "COFFER_CRYPTO=" + std::string(name) + " is not a backend: expected openssl or ipsec-mb");
+  Status usable = ipsec_mb_usable();
+  if (usable.is_ok()) return CryptoBackend::kIpsecMb;
+  if (name.empty()) return CryptoBackend::kOpenSsl;
+  return Status(usable.code(),
+                "COFFER_CRYPTO=ipsec-mb: " + std::string(usable.message()) + "; unset the variable to use OpenSSL");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace coffer {
 
-CounterMode::CounterMode(ByteView iv) : iv_() { std::ranges::copy(iv.first(kNonceSize), iv_.begin()); }
+CounterMode::CounterMode(ByteView iv) : counter_() { std::ranges::copy(iv.first(kNonceSize), counter_.begin()); }
 
 Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView key, CryptoBackend backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
@@ -20,6 +20,9 @@ Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView k
   ByteView iv = key.subspan(info->key_size);
   std::unique_ptr<CounterMode> out;
   if (backend == CryptoBackend::kOpenSsl) out = openssl_counter_mode(suite, aes_key, iv);
+#ifdef COFFER_HAVE_IPSEC_MB
+  if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_counter_mode(suite, aes_key, iv);
+#endif
   if (out == nullptr) {
     return Status(Code::kUnsupported,
                   std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));
@@ -27,20 +30,18 @@ Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView k
   return out;
 }
 
-CounterMode::Counter CounterMode::counter_of(uint64_t number) const {
-  Counter counter{};
-  std::ranges::copy(iv_, counter.begin());
-  for (size_t i = kBlockSize; i-- > 0 && number > 0;) {
-    number += counter[i];
-    counter[i] = static_cast<uint8_t>(number);
-    number >>= 8;
+void CounterMode::advance(Counter& counter, uint64_t blocks) {
+  for (size_t i = kBlockSize; i-- > 0 && blocks > 0; blocks >>= 8) {
+    blocks += counter[i];
+    counter[i] = static_cast<uint8_t>(blocks);
   }
-  return counter;
 }
 
 void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   if (in.empty()) return;
-  do_apply(counter_of(offset / kBlockSize), offset % kBlockSize, in, out);
+  Counter counter = counter_;
+  advance(counter, offset / kBlockSize);
+  do_apply(counter, offset % kBlockSize, in, out);
 }
 
 }  // namespace coffer

@@ -26,17 +26,18 @@ class CounterMode {
  protected:
   explicit CounterMode(ByteView iv);
 
+  // counter += blocks, as 128-bit big-endian integers.
+  static void advance(Counter& counter, uint64_t blocks);
+
  private:
   // XORs the key stream that starts `skip` (0 to 15) bytes into the block of `counter`, carrying over all 128 bits.
   virtual void do_apply(const Counter& counter, size_t skip, ByteView in, uint8_t* out) const = 0;
 
-  // The counter block of block `number`: iv ‖ 00000000 plus `number`, as 128-bit big-endian integers.
-  Counter counter_of(uint64_t number) const;
-
-  std::array<uint8_t, kNonceSize> iv_;
+  Counter counter_;  // of byte 0: iv ‖ 00000000
 };
 
 // Null when the backend cannot serve the suite. `key` is the AES key alone; sizes were checked.
 std::unique_ptr<CounterMode> openssl_counter_mode(Suite suite, ByteView key, ByteView iv);
+std::unique_ptr<CounterMode> ipsec_mb_counter_mode(Suite suite, ByteView key, ByteView iv);
 
 }  // namespace coffer

@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 
 #include "coffer/crypto/counter_mode.h"
 #include "coffer/crypto/openssl.h"
@@ -29,10 +27,7 @@ class OpenSslCounterMode final : public CounterMode {
       in = in.subspan(count);
       out += count;
     }
-    if (good) return;
-    // A keyed context has no reason to fail. Going on would hand out plaintext as ciphertext or the reverse.
-    std::fputs("coffer: OpenSSL failed in counter mode\n", stderr);
-    std::abort();
+    if (!good) openssl_failed("AES-CTR");
   }
 
   std::unique_ptr<CipherContextPool> pool_;

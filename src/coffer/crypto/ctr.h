@@ -8,7 +8,8 @@
 
 namespace coffer {
 
-class CounterMode;  // the expanded key schedule; crypto/counter_mode.h
+class CounterMode;      // the expanded key schedule; crypto/counter_mode.h
+class GmacComputation;  // crypto/gmac.h
 
 // Key material of a CTR body: key ‖ 12-byte iv. The counter of byte 0 is iv ‖ 00000000.
 struct CtrRole {};
@@ -47,8 +48,7 @@ class Gmac {
 
  private:
   Gmac() = default;
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<GmacComputation> computation_;
 };
 
 }  // namespace coffer

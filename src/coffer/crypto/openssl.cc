@@ -1,5 +1,7 @@
 #include "coffer/crypto/openssl.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 namespace coffer {
@@ -31,6 +33,11 @@ size_t thread_number() {
 const OpenSslAlgorithms& openssl_algorithms() {
   static const OpenSslAlgorithms algorithms = fetch_all();
   return algorithms;
+}
+
+void openssl_failed(const char* algorithm) {
+  std::fprintf(stderr, "coffer: OpenSSL failed to compute %s\n", algorithm);
+  std::abort();
 }
 
 EVP_CIPHER* OpenSslAlgorithms::cipher(Suite suite) const {

@@ -44,6 +44,10 @@ class ErrorQueueGuard {
   ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
 };
 
+// For functions that cannot report failure, in a keyed context that has no reason to fail. Going on would hand out
+// plaintext as ciphertext, or a wrong tag: the process stops instead.
+[[noreturn]] void openssl_failed(const char* algorithm);
+
 // Contexts keyed alike, as many as threads ever used the key at once. A call borrows one exclusively and only sets the
 // IV. The first is made by create(), so borrowing never fails: without memory for another it waits for one to come
 // back.

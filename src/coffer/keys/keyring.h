@@ -1,9 +1,9 @@
-// The keyring: every domain's keys with their history, and the stores a coffer protects. A value: changing one makes the
-// next version. docs/format.md, "Keyring"; docs/keys.md.
+// The keyring: every domain's keys with their history, and the stores a coffer protects. A value: changing one makes
+// the next version. docs/format.md, "Keyring"; docs/keys.md.
 #pragma once
 
-#include <map>
 #include <span>
+#include <unordered_map>
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/keys/key_state.h"
@@ -12,6 +12,15 @@
 namespace coffer {
 
 inline constexpr size_t kKeyringFileSizeMax = size_t{17} << 20;
+inline constexpr size_t kKeyringBodySizeMax = size_t{16} << 20;  // sealed, tag included
+inline constexpr size_t kKeyringSlotCountMax = 16;
+inline constexpr size_t kProviderUriSizeMax = 1024;
+inline constexpr size_t kRootKeyHandleSizeMax = 512;
+inline constexpr size_t kWrappedKeyringKeySizeMax = 1024;
+inline constexpr size_t kDomainNameSizeMax = 64;
+inline constexpr size_t kStorePathSizeMax = 4096;
+inline constexpr size_t kDomainKeySize = 32;
+inline constexpr size_t kKeyringKeySize = 32;
 inline constexpr std::string_view kSystemDomain = "system";
 
 struct DomainKeyEntry {
@@ -32,12 +41,13 @@ struct Domain {
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
+  Domain clone() const;
 };
 
 struct StoreEntry {
   Id id;
   uint64_t created = 0;
-  std::string path;  // absolute, without trailing slash
+  std::string path;  // absolute, without trailing slash, empty components, "." and ".."
 };
 
 struct KeyringSlot {
@@ -70,22 +80,25 @@ class Keyring {
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
   const Domain* find_domain(std::string_view name) const;
-  // By the id in an envelope; entry == nullptr when unknown. Constant time lookups: one hash map.
+  // By the id in an envelope; entry == nullptr when unknown. One lookup in a hash map.
   FoundKey find_key(const Id& key_id) const;
   const StoreEntry* find_store(const Id& id) const;
   // The store whose path is `path` or the nearest parent of it; null if none.
   const StoreEntry* store_of(std::string_view path) const;
 
-  // Changes. Each leaves the keyring as it was when it fails.
+  // Changes. Each leaves the keyring as it was when it fails; kLimitExceeded where the format has no room.
   Status add_domain(std::string_view name, uint64_t now);  // kAlreadyExists, kInvalidArgument; with one active key
-  // A new active key; the previous active one is deactivated. kNotFound.
+  // A new active key; the previous active one, if any, is deactivated. kNotFound.
   Status rotate_domain(std::string_view name, uint64_t now);
-  // kInvalidArgument if the table of states forbids it; destroying erases the key bytes.
+  // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
+  // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
   Status set_key_state(const Id& key_id, KeyState state, uint64_t now);
-  Result<Id> add_store(std::string_view path, uint64_t now);  // the existing id if the path is known
+  // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be.
+  Result<Id> add_store(std::string_view path, uint64_t now);
   Status remove_store(const Id& id);
 
  private:
+  friend class KeyringBody;
   friend class KeyringCodec;
   Keyring() = default;
   void reindex();
@@ -97,7 +110,7 @@ class Keyring {
   uint64_t updated_ = 0;
   std::vector<Domain> domains_;
   std::vector<StoreEntry> stores_;
-  std::map<Id, std::pair<size_t, size_t>> index_;  // key id → domain, key
+  std::unordered_map<Id, std::pair<size_t, size_t>, IdHash> index_;  // key id → domain, key
 };
 
 // The clear part of a sealed keyring: what can be known without a root key.
@@ -110,14 +123,18 @@ struct KeyringHeader {
 // Sealing and opening. Pure: bytes in, bytes out.
 class KeyringCodec {
  public:
-  // kDamaged: checksum, or cut short (kTruncated); kPlaintext: not a keyring file at all; kUnsupported: version.
+  // Checked in this order: kPlaintext: does not begin like a keyring; kTruncated: ends too early; kDamaged: checksum;
+  // kUnsupported: version; kTampered: the checksum fits, but a rule of the format is broken. Nothing is authenticated
+  // yet: a slot may name any provider.
   static Result<KeyringHeader> read_header(ByteView sealed);
-  // kWrongKey when the commitment does not fit `key`; kTampered when the body does not authenticate or its inner version
-  // or coffer id differs from the header's.
+  // kWrongKey when the commitment does not fit `key`; kTampered when the body does not authenticate, breaks a rule of
+  // the format, or is of another version or coffer than the header says. Else as read_header().
   static Result<Keyring> open(ByteView sealed, const KeyringKey& key);
-  // Seals `keyring` as it stands (its version and previous_hash included).
+  // Seals `keyring` as it stands (its version and previous_hash included). kInvalidArgument for slots, kLimitExceeded
+  // for a keyring that the format has no room for.
   static Result<Bytes> seal(const Keyring& keyring, std::span<const KeyringSlot> slots, const KeyringKey& key);
-  // What the successor of `sealed` must say: version + 1 and the hash. For use right before seal().
+  // What the successor of `current_sealed` must say: version + 1 and its hash. For use right before seal(). kConflict
+  // when `keyring` does not descend from it: another version or coffer.
   static Status prepare_successor(Keyring& keyring, ByteView current_sealed, uint64_t now);
 };
 

@@ -1,1 +1,2 @@
-# Filled by this layer's sources.
+coffer_layer(coffer keys
+  key_state.cc keyring.cc keyring_body.cc keyring_codec.cc file_keyring_store.cc version_anchor.cc)

@@ -1,5 +1,6 @@
 // The one interface behind which root keys live. A provider of the fetching sort (key file, keystore, KMIP Get) unwraps
-// locally; one of the service sort (PKCS#11, cloud KMS) has it done. Callers cannot tell. Implementations are thread-safe.
+// locally; one of the service sort (PKCS#11, cloud KMS) has it done. Callers cannot tell. Implementations are
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -32,8 +33,10 @@ class RootKeyProvider {
 
   // The key the URI stands for now. kNotFound, kPermissionDenied, kInvalidArgument, kProviderUnavailable.
   virtual Result<RootKeyHandle> current() = 0;
-  virtual Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context, const KeyringKey& key) = 0;
-  // kWrongKey when the provider's key is not the handle's (says both) or does not unwrap; kKeyUnavailable when it is gone.
+  virtual Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
+                                         const KeyringKey& key) = 0;
+  // kWrongKey when the provider's key is not the handle's (says both) or does not unwrap; kKeyUnavailable when it is
+  // gone.
   virtual Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                                     const WrappedKeyringKey& wrapped) = 0;
   // The URI that opens the same key from any working directory: what a slot keeps. Holds no secret.

@@ -29,8 +29,8 @@ Result<bool> claim_directory(Disk& disk, const std::string& directory) {
     }
   }
   if (!entries->empty()) {
-    return {Code::kInvalidArgument, directory + " is not empty (it holds \"" + entries->front().name +
-                                        "\"); give a new or empty directory"};
+    return {Code::kInvalidArgument,
+            directory + " is not empty (it holds \"" + entries->front().name + "\"); give a new or empty directory"};
   }
   return false;
 }
@@ -67,7 +67,9 @@ Status Coffer::create(Disk& disk, const std::string& directory, const CreateOpti
   if (status.is_ok()) status = open_file_keyring_store(disk, directory)->save(sealed, 0);
   if (status.is_ok()) {
     COFFER_ASSIGN(Sha256 hash, hash_of(sealed));
-    if (auto anchor = open_anchor(disk, options.config, coffer_id)) status = anchor->advance({1, hash});
+    if (!options.config.anchor.empty()) {
+      status = open_file_anchor(disk, options.config.anchor, coffer_id)->advance({keyring.version(), hash});
+    }
   }
   if (!status.is_ok()) {
     // Best effort: the error that counts is the one above.
@@ -95,11 +97,26 @@ Status Coffer::load(const OpenOptions& options) {
   COFFER_ASSIGN(config_, parse_config(as_text(*config_bytes), join(directory_, "coffer.yaml")));
   root_uri_override_ = options.root_uri;
   keyring_store_ = open_file_keyring_store(disk_, directory_);
-  COFFER_ASSIGN(KeyringStore::Snapshot snapshot, keyring_store_->load());
-  COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(snapshot.sealed));
-  anchor_ = open_anchor(disk_, config_, header.coffer_id);
   std::lock_guard lock(reload_mutex_);
-  return adopt(snapshot.sealed);
+  if (!config_.anchor.empty()) {
+    COFFER_ASSIGN(Stored stored, load_stored());
+    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
+    anchor_ = open_file_anchor(disk_, config_.anchor, header.coffer_id);
+  }
+  COFFER_ASSIGN(Stored stored, load_stored());
+  return adopt(stored);
+}
+
+Result<Coffer::Stored> Coffer::load_stored() {
+  Stored stored;
+  // The anchor first: a keyring saved in between is then newer than what it says, never older.
+  if (anchor_ != nullptr) {
+    COFFER_ASSIGN(stored.mark, anchor_->load());
+  }
+  auto snapshot = keyring_store_->load();
+  if (!snapshot.is_ok()) return snapshot.status();
+  stored.sealed = std::move(snapshot->sealed);
+  return stored;
 }
 
 Result<KeyringKey> Coffer::unlock(const KeyringHeader& header) const {
@@ -116,7 +133,8 @@ Result<KeyringKey> Coffer::unlock(const KeyringHeader& header) const {
   return first_failure.with_context("cannot unlock the keyring of " + directory_);
 }
 
-Status Coffer::adopt(ByteView sealed) {
+Status Coffer::adopt(const Stored& stored) {
+  const Bytes& sealed = stored.sealed;
   COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(sealed));
   COFFER_ASSIGN(Sha256 hash, hash_of(sealed));
   if (keyring_ != nullptr) {
@@ -124,18 +142,16 @@ Status Coffer::adopt(ByteView sealed) {
     if (header.version == keyring_->version()) return Status::ok();
   }
   KeyringKey key = keyring_key_.clone();
-  auto opened = keyring_ != nullptr ? KeyringCodec::open(sealed, key)
-                                    : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
+  auto opened =
+      keyring_ != nullptr ? KeyringCodec::open(sealed, key) : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
     COFFER_ASSIGN(key, unlock(header));
     opened = KeyringCodec::open(sealed, key);
   }
   if (!opened.is_ok()) return opened.status().with_context(join(directory_, "keyring"));
-  if (anchor_ != nullptr) {
-    COFFER_TRY(check_anchor(*anchor_, {header.version, hash}).with_context(join(directory_, "keyring")));
-    COFFER_TRY(anchor_->advance({header.version, hash}));
-  }
+  COFFER_TRY(check_mark(stored.mark, {header.version, hash}).with_context(join(directory_, "keyring")));
+  if (anchor_ != nullptr) COFFER_TRY(anchor_->advance({header.version, hash}));
   auto adopted = std::make_shared<const Keyring>(std::move(*opened));
   keyring_key_ = std::move(key);
   sealed_hash_ = hash;
@@ -147,8 +163,8 @@ Status Coffer::adopt(ByteView sealed) {
 Status Coffer::check_succession(const KeyringHeader& header, const Sha256& hash) const {
   const std::string path = join(directory_, "keyring");
   if (header.coffer_id != keyring_->coffer_id()) {
-    return Status(Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() +
-                                       ", it was " + keyring_->coffer_id().short_hex() + "; restore the right one");
+    return Status(Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() + ", it was " +
+                                       keyring_->coffer_id().short_hex() + "; restore the right one");
   }
   if (header.version < keyring_->version()) {
     return Status(Code::kRolledBack, path + " went back from version " + std::to_string(keyring_->version()) + " to " +
@@ -177,8 +193,8 @@ Status Coffer::refresh() {
 
 Status Coffer::reload_if_changed() {
   if (!keyring_store_->may_have_changed()) return Status::ok();
-  COFFER_ASSIGN(KeyringStore::Snapshot snapshot, keyring_store_->load());
-  return adopt(snapshot.sealed);
+  COFFER_ASSIGN(Stored stored, load_stored());
+  return adopt(stored);
 }
 
 Status Coffer::save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots,
@@ -188,18 +204,18 @@ Status Coffer::save_successor(Keyring next, ByteView current_sealed, std::span<c
   COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(next, slots, key));
   COFFER_TRY(keyring_store_->save(sealed, expected));
   keyring_key_ = key.clone();
-  return adopt(sealed);
+  return adopt({std::move(sealed), std::nullopt});
 }
 
 Status Coffer::update(const std::function<Status(Keyring&)>& change) {
   std::lock_guard lock(reload_mutex_);
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
-    COFFER_ASSIGN(KeyringStore::Snapshot snapshot, keyring_store_->load());
-    COFFER_TRY(adopt(snapshot.sealed));
-    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(snapshot.sealed));
+    COFFER_ASSIGN(Stored stored, load_stored());
+    COFFER_TRY(adopt(stored));
+    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
     Keyring next = keyring_->clone();
     COFFER_TRY(change(next));
-    Status saved = save_successor(std::move(next), snapshot.sealed, header.slots, keyring_key_);
+    Status saved = save_successor(std::move(next), stored.sealed, header.slots, keyring_key_);
     if (saved.code() != Code::kConflict) return saved;
   }
   return Status(Code::kConflict, "the keyring of " + directory_ + " keeps changing; try again");
@@ -208,15 +224,15 @@ Status Coffer::update(const std::function<Status(Keyring&)>& change) {
 Status Coffer::rotate_root(const std::string& root_uri) {
   std::lock_guard lock(reload_mutex_);
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
-    COFFER_ASSIGN(KeyringStore::Snapshot snapshot, keyring_store_->load());
-    COFFER_TRY(adopt(snapshot.sealed));
-    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(snapshot.sealed));
+    COFFER_ASSIGN(Stored stored, load_stored());
+    COFFER_TRY(adopt(stored));
+    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
     std::string uri = root_uri.empty() ? header.slots.front().provider_uri : root_uri;
     COFFER_ASSIGN(auto provider, opener_(uri));
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(32));
     COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, header.coffer_id, fresh));
-    Status saved = save_successor(keyring_->clone(), snapshot.sealed, std::span(&slot, 1), fresh);
+    Status saved = save_successor(keyring_->clone(), stored.sealed, std::span(&slot, 1), fresh);
     if (saved.is_ok()) root_uri_override_.clear();
     if (saved.code() != Code::kConflict) return saved;
   }
@@ -244,7 +260,8 @@ Status Coffer::refresh_while_serving() {
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!reloading.owns_lock()) return Status::ok();
   Status status = reload_if_changed();
-  // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack do.
+  // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack
+  // do.
   if (status.code() == Code::kRolledBack || status.code() == Code::kTampered) return status;
   std::lock_guard lock(mutex_);
   last_refresh_ = status;
@@ -303,8 +320,9 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
                                    std::to_string(keys->version()) + "; restore the newer keyring"};
   }
   if (entry == nullptr) {
-    return {Code::kKeyUnavailable, path + ": needs domain key " + fields.domain_key_id.short_hex() + ", which is not in the keyring of " +
-                                       directory_ + "; is it a file of another coffer?"};
+    return {Code::kKeyUnavailable, path + ": needs domain key " + fields.domain_key_id.short_hex() +
+                                       ", which is not in the keyring of " + directory_ +
+                                       "; is it a file of another coffer?"};
   }
   if (!may_unwrap(entry->state)) {
     return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +

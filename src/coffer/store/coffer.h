@@ -80,23 +80,32 @@ class Coffer {
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
-  // What a crash leaves of a file that never was synced. `start`: its first kEnvelopeSize bytes, or all if it is shorter.
-  // True if all zeros (or nothing), or if the file ends inside an envelope; false for a short file of other bytes.
+  // What a crash leaves of a file that never was synced. `start`: its first kEnvelopeSize bytes, or all if it is
+  // shorter. True if all zeros (or nothing), or if the file ends inside an envelope; false for a short file of other
+  // bytes.
   static bool never_written(ByteView start);
 
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
 
  private:
-  Coffer(Disk& disk, std::string directory, ProviderOpener opener) : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
+  Coffer(Disk& disk, std::string directory, ProviderOpener opener)
+      : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
   Status load(const OpenOptions& options);
   Result<KeyringKey> unlock(const KeyringHeader& header) const;
   Status refresh_while_serving();
-  // REQUIRES for all that follow: reload_mutex_ is held.
+  // REQUIRES for the functions that follow: reload_mutex_ is held.
   Status reload_if_changed();
-  Status adopt(ByteView sealed);
+  // A keyring as loaded, and what the anchor remembered just before.
+  struct Stored {
+    Bytes sealed;
+    std::optional<KeyringMark> mark;
+  };
+  Result<Stored> load_stored();
+  Status adopt(const Stored& stored);
   Status check_succession(const KeyringHeader& header, const Sha256& hash) const;
-  Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots, const KeyringKey& key);
+  Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots,
+                        const KeyringKey& key);
 
   Disk& disk_;
   std::string directory_;

@@ -45,9 +45,8 @@ class Parser {
   Status cipher(const YAML::Node& value, bool authenticated, Suite& out) {
     const SuiteInfo* info = value.IsScalar() ? find_suite(value.Scalar()) : nullptr;
     if (info == nullptr || info->authenticated != authenticated) {
-      return error(value, authenticated
-                              ? "cipher: expected aes-128-gcm, aes-192-gcm, aes-256-gcm or chacha20-poly1305"
-                              : "ctr_cipher: expected aes-128-ctr, aes-192-ctr or aes-256-ctr");
+      return error(value, authenticated ? "cipher: expected aes-128-gcm, aes-192-gcm, aes-256-gcm or chacha20-poly1305"
+                                        : "ctr_cipher: expected aes-128-ctr, aes-192-ctr or aes-256-ctr");
     }
     out = info->suite;
     return Status::ok();
@@ -160,10 +159,13 @@ std::string format_config(const Config& config) {
       "version: 1\n";
   out += "cipher: " + std::string(suite_info(config.suite).name) + "        # blocks and log files\n";
   out += "ctr_cipher: " + std::string(suite_info(config.ctr_suite).name) + "    # ctr files\n";
-  out += "chunk_size: " + std::to_string(1 << config.chunk_log2) + "           # bytes authenticated together in blocks files\n";
-  out += "data_files: " + std::string(kind_name(config.data_kind)) + "         # SST and blob files: blocks, or ctr (no integrity per read)\n";
+  out += "chunk_size: " + std::to_string(1 << config.chunk_log2) +
+         "           # bytes authenticated together in blocks files\n";
+  out += "data_files: " + std::string(kind_name(config.data_kind)) +
+         "         # SST and blob files: blocks, or ctr (no integrity per read)\n";
   out += "log_files: " + std::string(kind_name(config.log_kind)) + "             # everything else: log, or ctr\n";
-  out += std::string("reads: ") + (config.read_mode == ReadMode::kPread ? "pread" : "mapping") + "               # pread or mapping\n";
+  out += std::string("reads: ") + (config.read_mode == ReadMode::kPread ? "pread" : "mapping") +
+         "               # pread or mapping\n";
   if (!config.anchor.empty()) {
     out += "anchor: " + config.anchor + "  # remembers the newest keyring version, to notice a rollback\n";
   }

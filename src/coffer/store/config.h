@@ -1,5 +1,5 @@
-// coffer.yaml: how new files are written. Everything in it may be changed while stores are in use; existing files say for
-// themselves how they are to be read. docs/operating.md, "coffer.yaml".
+// coffer.yaml: how new files are written. Everything in it may be changed while stores are in use; existing files say
+// for themselves how they are to be read. docs/operating.md, "coffer.yaml".
 #pragma once
 
 #include "coffer/format/envelope.h"
@@ -16,11 +16,11 @@ struct DomainPath {
 enum class ReadMode : uint8_t { kPread, kMapping };
 
 struct Config {
-  Suite suite = Suite::kAes256Gcm;       // of blocks and log files
-  Suite ctr_suite = Suite::kAes256Ctr;   // of ctr files
-  int chunk_log2 = 12;                   // of blocks files
-  Kind data_kind = Kind::kBlocks;        // SST and blob files: blocks or ctr
-  Kind log_kind = Kind::kLog;            // everything else: log or ctr
+  Suite suite = Suite::kAes256Gcm;      // of blocks and log files
+  Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
+  int chunk_log2 = 12;                  // of blocks files
+  Kind data_kind = Kind::kBlocks;       // SST and blob files: blocks or ctr
+  Kind log_kind = Kind::kLog;           // everything else: log or ctr
   ReadMode read_mode = ReadMode::kPread;
   std::string anchor;  // absolute path of the version anchor; empty: none
   std::vector<DomainPath> domains;

@@ -80,10 +80,12 @@ class CtrReader : public FileReader {
     const uint64_t body_size = size - kEnvelopeSize;
     const EnvelopeFields& fields = opened.fields;
     if (!fields.body_sealed && !options.allow_unauthenticated) {
-      return {Code::kUnsupported,
-              "this ctr file was never closed, so nothing proves its contents; --allow-unauthenticated reads it anyway"};
+      return {
+          Code::kUnsupported,
+          "this ctr file was never closed, so nothing proves its contents; --allow-unauthenticated reads it anyway"};
     }
-    if (fields.body_sealed && body_size < fields.body_size) return {Code::kTruncated, "shorter than when it was closed"};
+    if (fields.body_sealed && body_size < fields.body_size)
+      return {Code::kTruncated, "shorter than when it was closed"};
     if (fields.body_sealed && body_size > fields.body_size) return {Code::kTampered, "longer than when it was closed"};
     COFFER_ASSIGN(CtrBody body, CtrBody::create(opened.file_key, fields.suite, fields.file_id));
     auto reader = std::unique_ptr<CtrReader>(new CtrReader(std::move(file), std::move(body), body_size));
@@ -128,6 +130,88 @@ class CtrReader : public FileReader {
   Bytes piece_;
 };
 
+class LogFileReader : public FileReader {
+ public:
+  static Result<std::unique_ptr<FileReader>> open(SharedFile file, const OpenedFile& opened) {
+    LogParams params{opened.fields.suite, opened.fields.file_id};
+    COFFER_ASSIGN(LogReader log, LogReader::create(std::move(file), opened.file_key, params));
+    return std::unique_ptr<FileReader>(new LogFileReader(std::move(log)));
+  }
+
+  Result<ByteView> next() override {
+    COFFER_ASSIGN(ByteView piece, log_.next());
+    if (piece.empty()) {
+      LogEnd end = log_.end();
+      findings_.logical_size = end.logical_size;
+      findings_.closed = end.closed;
+      findings_.torn_bytes = end.torn_bytes;
+    }
+    return piece;
+  }
+
+ private:
+  explicit LogFileReader(LogReader log) : log_(std::move(log)) {}
+
+  LogReader log_;
+};
+
+Result<std::unique_ptr<FileReader>> open_body(SharedFile file, const OpenedFile& opened,
+                                              const FileReaderOptions& options) {
+  switch (opened.fields.kind) {
+    case Kind::kBlocks: return BlocksReader::open(std::move(file), opened);
+    case Kind::kLog: return LogFileReader::open(std::move(file), opened);
+    case Kind::kCtr: return CtrReader::open(std::move(file), opened, options);
+  }
+  return {Code::kInternal, "a file of no kind"};
+}
+
+// Names the file in every error of another reader.
+class NamingReader : public FileReader {
+ public:
+  NamingReader(std::unique_ptr<FileReader> reader, const EnvelopeScan& scan, std::string path)
+      : reader_(std::move(reader)), path_(std::move(path)) {
+    fields_ = scan.fields;
+    damaged_slot_ = scan.slots[0] != SlotState::kReadable || scan.slots[1] != SlotState::kReadable;
+    take_findings();
+  }
+
+  Result<ByteView> next() override {
+    auto piece = reader_->next();
+    if (!piece.is_ok()) return piece.status().with_context(path_);
+    take_findings();
+    return piece;
+  }
+
+ private:
+  void take_findings() {
+    findings_ = reader_->findings();
+    findings_.damaged_slot = damaged_slot_;
+  }
+
+  std::unique_ptr<FileReader> reader_;
+  std::string path_;
+  bool damaged_slot_;
+};
+
 }  // namespace
+
+Result<std::unique_ptr<FileReader>> FileReader::open(Coffer& coffer, const std::string& path,
+                                                     const FileReaderOptions& options) {
+  COFFER_ASSIGN(SharedFile file, coffer.disk().open_read(path));
+  Bytes envelope(kEnvelopeSize);
+  COFFER_ASSIGN(size_t count, file->read_at(0, envelope));
+  envelope.resize(count);
+  if (Coffer::never_written(envelope)) return std::unique_ptr<FileReader>(std::make_unique<EmptyReader>());
+  auto scan = scan_envelope(envelope);
+  if (scan.code() == Code::kTruncated) {
+    return {Code::kPlaintext,
+            path + ": not a Coffer file: too short for an encrypted header, and not the beginning of one"};
+  }
+  if (!scan.is_ok()) return scan.status().with_context(path);
+  COFFER_ASSIGN(OpenedFile opened, coffer.open_file(*scan, path));
+  auto reader = open_body(std::move(file), opened, options);
+  if (!reader.is_ok()) return reader.status().with_context(path);
+  return std::unique_ptr<FileReader>(std::make_unique<NamingReader>(std::move(*reader), *scan, path));
+}
 
 }  // namespace coffer

@@ -1,5 +1,5 @@
-// Reads a whole Coffer file front to back, whatever its kind, releasing only authenticated plaintext. For tools: cat and
-// verify. Engines read through their own adapters.
+// Reads a whole Coffer file front to back, whatever its kind, releasing only authenticated plaintext. For tools: cat
+// and verify. Engines read through their own adapters.
 #pragma once
 
 #include "coffer/store/coffer.h"
@@ -14,10 +14,10 @@ struct FileReaderOptions {
 // What a complete read has shown, besides the plaintext.
 struct FileFindings {
   uint64_t logical_size = 0;
-  bool closed = true;            // log: ends with a clean close; ctr: its MAC is there
-  uint64_t torn_bytes = 0;       // log: bytes after the end of what was durably written
-  bool authenticated = true;     // false only for a ctr body without MAC
-  bool damaged_slot = false;     // one envelope slot is unreadable; rewrap heals it
+  bool closed = true;         // log: ends with a clean close; ctr: its MAC is there
+  uint64_t torn_bytes = 0;    // log: bytes after the end of what was durably written
+  bool authenticated = true;  // false only for a ctr body without MAC
+  bool damaged_slot = false;  // one envelope slot is unreadable; rewrap heals it
 };
 
 // Not thread-safe.

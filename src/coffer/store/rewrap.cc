@@ -35,7 +35,8 @@ class Rewrapper {
   Status rewrap_one(const InventoryFile& file) {
     FoundKey found = keyring_->find_key(file.scan.fields.domain_key_id);
     if (found.entry == nullptr) {
-      return Status(Code::kKeyUnavailable, file.path + ": needs domain key " + file.scan.fields.domain_key_id.short_hex() +
+      return Status(Code::kKeyUnavailable, file.path + ": needs domain key " +
+                                               file.scan.fields.domain_key_id.short_hex() +
                                                ", which is not in the keyring");
     }
     if (!options_.domain.empty() && found.domain->name != options_.domain) return Status::ok();

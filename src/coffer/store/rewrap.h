@@ -16,9 +16,9 @@ struct FileProblem {
 };
 
 struct RewrapReport {
-  uint64_t files = 0;      // Coffer files looked at
+  uint64_t files = 0;  // Coffer files looked at
   uint64_t rewrapped = 0;
-  uint64_t current = 0;    // already under the active key
+  uint64_t current = 0;  // already under the active key
   std::vector<FileProblem> problems;
 };
 

@@ -11,7 +11,7 @@ struct VerifiedFile {
   uint64_t size = 0;  // on disk
   // kOk, or: kDamaged, kTampered, kTruncated, kWrongKey, kKeyUnavailable, kPlaintext, kUnsupported, kRolledBack, kIo …
   Status status;
-  bool empty = false;  // nothing was ever written
+  bool empty = false;     // nothing was ever written
   bool changing = false;  // an engine is writing it right now: not judged
   EnvelopeFields fields;
   FileFindings findings;

@@ -1,0 +1,83 @@
+// What sealing and opening one message costs, by size and backend; and the price of a new key.
+#include "coffer/crypto/aead.h"
+#include "coffer/crypto/counter_mode.h"
+#include "micro.h"
+
+namespace coffer::bench {
+namespace {
+
+constexpr CryptoBackend kBackends[] = {CryptoBackend::kOpenSsl, CryptoBackend::kIpsecMb};
+
+// Bytes of a WAL frame's plaintext, then chunk sizes.
+void sizes_and_backends(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"size", "ipsec_mb"});
+  for (int backend : {0, 1}) {
+    for (int size : {150, 1024, 2048, 4096, 16384, 65536}) benchmark->Args({size, backend});
+  }
+}
+
+// Null, and the benchmark skipped, where the backend does not serve.
+template <class Expanded>
+std::unique_ptr<Expanded> expand(benchmark::State& state, Suite suite, size_t key_size, int64_t backend) {
+  const FileKey key = expect(random_key<FileRole>(key_size));
+  auto expanded = Expanded::create(suite, key.reveal(), kBackends[backend]);
+  if (!expanded.is_ok()) {
+    state.SkipWithError(std::string(expanded.status().message()).c_str());
+    return nullptr;
+  }
+  return std::move(*expanded);
+}
+
+void seal(benchmark::State& state) {
+  const auto key = expand<AeadKey>(state, Suite::kAes256Gcm, 32, state.range(1));
+  if (key == nullptr) return;
+  const Bytes plaintext(static_cast<size_t>(state.range(0)), 'p');
+  Bytes sealed(plaintext.size() + kTagSize);
+  uint64_t index = 0;
+  for (auto _ : state) {
+    expect(key->seal(Nonce({}, index++), {}, plaintext, sealed.data()));
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(seal)->Apply(sizes_and_backends);
+
+void open(benchmark::State& state) {
+  const auto key = expand<AeadKey>(state, Suite::kAes256Gcm, 32, state.range(1));
+  if (key == nullptr) return;
+  Bytes plaintext(static_cast<size_t>(state.range(0)), 'p');
+  Bytes sealed(plaintext.size() + kTagSize);
+  expect(key->seal(Nonce({}, 0), {}, plaintext, sealed.data()));
+  for (auto _ : state) {
+    if (!key->open(Nonce({}, 0), {}, sealed, plaintext.data())) return state.SkipWithError("does not open");
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(open)->Apply(sizes_and_backends);
+
+void counter_mode(benchmark::State& state) {
+  const auto mode = expand<CounterMode>(state, Suite::kAes256Ctr, 32 + kNonceSize, state.range(1));
+  if (mode == nullptr) return;
+  Bytes data(static_cast<size_t>(state.range(0)), 'p');
+  uint64_t offset = 0;
+  for (auto _ : state) {
+    mode->apply(offset % CounterMode::kOffsetMax, data, data.data());
+    offset += 1 << 20;
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(counter_mode)->Apply(sizes_and_backends);
+
+void expand_key(benchmark::State& state) {
+  for (auto _ : state) {
+    auto key = expand<AeadKey>(state, Suite::kAes256Gcm, 32, state.range(0));
+    if (key == nullptr) return;
+    benchmark::DoNotOptimize(key);
+  }
+}
+BENCHMARK(expand_key)->ArgName("ipsec_mb")->Arg(0)->Arg(1);
+
+}  // namespace
+}  // namespace coffer::bench

@@ -1,0 +1,36 @@
+# Installation: libraries, headers, the CMake package `coffer` (coffer::coffer, coffer::rocksdb) and pkg-config files.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
+
+# Headers that are nobody's business outside: the cipher backends, doubles for tests, the command line.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+  FILES_MATCHING PATTERN "*.h"
+  REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
+  REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
+  REGEX "/(cli|engines)$" EXCLUDE)
+install(FILES ${PROJECT_BINARY_DIR}/generated/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
+
+install(TARGETS coffer EXPORT coffer_targets)
+
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/generated/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
+install(FILES ${PROJECT_BINARY_DIR}/generated/cofferConfig.cmake ${PROJECT_BINARY_DIR}/generated/cofferConfigVersion.cmake
+  DESTINATION ${COFFER_INSTALL_CMAKE})
+install(EXPORT coffer_targets NAMESPACE coffer:: FILE cofferTargets.cmake DESTINATION ${COFFER_INSTALL_CMAKE})
+
+# What coffer links is private to a shared library, and everybody's business with a static one.
+set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp")
+if(BUILD_SHARED_LIBS)
+  set(COFFER_PC_REQUIRES "Requires.private: ${COFFER_PC_MODULES}")
+else()
+  set(COFFER_PC_REQUIRES "Requires: ${COFFER_PC_MODULES}")
+  if(IPSEC_MB_LIBRARY)
+    set(COFFER_PC_LIBRARIES "-lIPSec_MB")
+  endif()
+endif()
+file(RELATIVE_PATH COFFER_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/coffer.pc.in ${PROJECT_BINARY_DIR}/generated/coffer.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/generated/coffer.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -1,0 +1,111 @@
+#include <mutex>
+
+#include "coffer/keys/keyring_store.h"
+
+namespace coffer {
+namespace {
+
+constexpr uint32_t kKeyringMode = 0600;
+
+class FileKeyringStore final : public KeyringStore {
+ public:
+  FileKeyringStore(Disk& disk, const std::string& directory)
+      : disk_(disk), directory_(directory), path_(directory + "/keyring") {}
+
+  Result<Snapshot> load() override {
+    std::lock_guard guard(mutex_);
+    COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, disk_.open_read(path_));
+    COFFER_ASSIGN(FileInfo info, file->info());
+    if (info.size > kKeyringFileSizeMax) {
+      return {Code::kLimitExceeded,
+              path_ + ": " + std::to_string(info.size) + " bytes are more than a keyring can have"};
+    }
+    Snapshot snapshot;
+    snapshot.sealed.resize(static_cast<size_t>(info.size));
+    COFFER_ASSIGN(size_t count, file->read_at(0, snapshot.sealed));
+    snapshot.sealed.resize(count);
+    COFFER_ASSIGN(KeyringHeader header, read_header(snapshot.sealed));
+    snapshot.version = header.version;
+    seen_ = info;
+    seen_file_ = std::move(file);
+    return snapshot;
+  }
+
+  Status save(ByteView sealed, uint64_t expected_version) override {
+    auto header = KeyringCodec::read_header(sealed);
+    if (!header.is_ok())
+      return Status(Code::kInternal, "about to save what is no keyring: " + header.status().to_string());
+    if (header->version != expected_version + 1) {
+      return Status(Code::kInvalidArgument, "keyring version " + std::to_string(header->version) +
+                                                " cannot replace version " + std::to_string(expected_version));
+    }
+    COFFER_ASSIGN(std::unique_ptr<FileLock> lock, disk_.lock(path_ + ".lock", true));
+    COFFER_TRY(check_expected(*header, expected_version));
+    remove_leftovers();
+    return replace_file(disk_, path_, sealed, kKeyringMode);
+  }
+
+  bool may_have_changed() override {
+    std::lock_guard guard(mutex_);
+    auto now = disk_.info(path_);
+    // An error is something to find out about, which load() does.
+    if (!now.is_ok() || !seen_.has_value()) return true;
+    return now->inode != seen_->inode || now->size != seen_->size || now->modified_ns != seen_->modified_ns;
+  }
+
+ private:
+  Result<KeyringHeader> read_header(ByteView sealed) const {
+    auto header = KeyringCodec::read_header(sealed);
+    if (!header.is_ok()) return header.status().with_context(path_);
+    return header;
+  }
+
+  Status check_expected(const KeyringHeader& next, uint64_t expected_version) {
+    auto current = read_file(disk_, path_, kKeyringFileSizeMax);
+    if (current.code() == Code::kNotFound) {
+      if (expected_version == 0) return {};
+      return Status(Code::kConflict, path_ + " is gone; expected version " + std::to_string(expected_version));
+    }
+    if (!current.is_ok()) return current.status();
+    COFFER_ASSIGN(KeyringHeader header, read_header(*current));
+    if (header.coffer_id != next.coffer_id) {
+      return Status(Code::kInvalidArgument,
+                    path_ + " belongs to coffer " + header.coffer_id.hex() + ", not to " + next.coffer_id.hex());
+    }
+    if (header.version != expected_version) {
+      return Status(Code::kConflict, path_ + " is at version " + std::to_string(header.version) + ", not " +
+                                         std::to_string(expected_version) +
+                                         ": somebody else saved; load and try again");
+    }
+    return {};
+  }
+
+  // Temporary files that crashes left behind: nobody else writes one while the lock is held. They do no harm, so what
+  // fails here is not worth failing for.
+  void remove_leftovers() {
+    auto entries = disk_.list(directory_);
+    if (!entries.is_ok()) return;
+    const std::string prefix = "keyring" + std::string(kTemporaryInfix);
+    for (const DirectoryEntry& entry : *entries) {
+      if (entry.is_directory || !entry.name.starts_with(prefix)) continue;
+      if (!disk_.remove(directory_ + "/" + entry.name).is_ok()) return;
+    }
+  }
+
+  Disk& disk_;
+  const std::string directory_;
+  const std::string path_;
+
+  std::mutex mutex_;  // guards what follows
+  std::optional<FileInfo> seen_;
+  // Held open so that its inode number is not given to a later keyring: then an equal number means the same file.
+  std::unique_ptr<ReadableFile> seen_file_;
+};
+
+}  // namespace
+
+std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory) {
+  return std::make_unique<FileKeyringStore>(disk, directory);
+}
+
+}  // namespace coffer

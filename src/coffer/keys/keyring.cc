@@ -1,0 +1,233 @@
+#include "coffer/keys/keyring.h"
+
+#include <algorithm>
+
+#include "coffer/crypto/random.h"
+#include "coffer/keys/keyring_body.h"
+
+namespace coffer {
+namespace {
+
+std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
+Result<DomainKeyEntry> make_active_key(uint32_t version, uint64_t now) {
+  DomainKeyEntry entry;
+  COFFER_ASSIGN(entry.key, random_key<DomainRole>(kDomainKeySize));
+  COFFER_ASSIGN(SecretBytes id, derive(entry.key.reveal(), "domain key id", {}, entry.id.bytes.size()));
+  std::copy(id.reveal().begin(), id.reveal().end(), entry.id.bytes.begin());
+  entry.version = version;
+  entry.state = KeyState::kActive;
+  entry.created = now;
+  entry.activated = now;
+  return entry;
+}
+
+// The time a state was entered is kept from the first time on.
+uint64_t* time_of(DomainKeyEntry& entry, KeyState state) {
+  switch (state) {
+    case KeyState::kActive: return &entry.activated;
+    case KeyState::kDeactivated: return &entry.deactivated;
+    case KeyState::kCompromised: return &entry.compromised;
+    case KeyState::kDestroyed: return &entry.destroyed;
+    case KeyState::kPreActive:
+    case KeyState::kSuspended: return nullptr;
+  }
+  return nullptr;
+}
+
+void enter_state(DomainKeyEntry& entry, KeyState state, uint64_t now) {
+  entry.state = state;
+  if (uint64_t* time = time_of(entry, state); time != nullptr && *time == 0) *time = now;
+  if (state == KeyState::kDestroyed) entry.key = DomainKey();
+}
+
+DomainKeyEntry clone_entry(const DomainKeyEntry& entry) {
+  DomainKeyEntry copy;
+  copy.id = entry.id;
+  copy.version = entry.version;
+  copy.state = entry.state;
+  copy.created = entry.created;
+  copy.activated = entry.activated;
+  copy.deactivated = entry.deactivated;
+  copy.compromised = entry.compromised;
+  copy.destroyed = entry.destroyed;
+  copy.key = entry.key.clone();
+  return copy;
+}
+
+bool is_in(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+}  // namespace
+
+bool valid_domain_name(std::string_view name) {
+  if (name.empty() || name.size() > kDomainNameSizeMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+bool valid_store_path(std::string_view path) {
+  if (path.size() < 2 || path.size() > kStorePathSizeMax || path.front() != '/') return false;
+  if (path.find('\0') != std::string_view::npos) return false;
+  for (size_t at = 1; at <= path.size();) {
+    size_t end = std::min(path.find('/', at), path.size());
+    std::string_view component = path.substr(at, end - at);
+    if (component.empty() || component == "." || component == "..") return false;
+    at = end + 1;
+  }
+  return path.back() != '/';
+}
+
+const DomainKeyEntry* Domain::active() const {
+  // The active key is nearly always the last.
+  for (auto entry = keys.rbegin(); entry != keys.rend(); ++entry) {
+    if (entry->state == KeyState::kActive) return &*entry;
+  }
+  return nullptr;
+}
+
+Domain Domain::clone() const {
+  Domain copy;
+  copy.name = name;
+  copy.keys.reserve(keys.size());
+  for (const DomainKeyEntry& entry : keys) copy.keys.push_back(clone_entry(entry));
+  return copy;
+}
+
+Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
+  if (coffer_id.is_zero()) return {Code::kInvalidArgument, "a coffer's id is not all zeros"};
+  Keyring keyring;
+  keyring.coffer_id_ = coffer_id;
+  keyring.created_ = now;
+  keyring.updated_ = now;
+  COFFER_TRY(keyring.add_domain(kSystemDomain, now));
+  return keyring;
+}
+
+Keyring Keyring::clone() const {
+  Keyring copy;
+  copy.coffer_id_ = coffer_id_;
+  copy.version_ = version_;
+  copy.previous_hash_ = previous_hash_;
+  copy.created_ = created_;
+  copy.updated_ = updated_;
+  copy.domains_.reserve(domains_.size());
+  for (const Domain& domain : domains_) copy.domains_.push_back(domain.clone());
+  copy.stores_ = stores_;
+  copy.index_ = index_;
+  return copy;
+}
+
+const Domain* Keyring::find_domain(std::string_view name) const {
+  auto found =
+      std::find_if(domains_.begin(), domains_.end(), [&](const Domain& domain) { return domain.name == name; });
+  return found == domains_.end() ? nullptr : &*found;
+}
+
+FoundKey Keyring::find_key(const Id& key_id) const {
+  auto found = index_.find(key_id);
+  if (found == index_.end()) return {};
+  const Domain& domain = domains_[found->second.first];
+  return {&domain, &domain.keys[found->second.second]};
+}
+
+const StoreEntry* Keyring::find_store(const Id& id) const {
+  auto found = std::find_if(stores_.begin(), stores_.end(), [&](const StoreEntry& store) { return store.id == id; });
+  return found == stores_.end() ? nullptr : &*found;
+}
+
+const StoreEntry* Keyring::store_of(std::string_view path) const {
+  const StoreEntry* nearest = nullptr;
+  for (const StoreEntry& store : stores_) {
+    if (is_in(path, store.path) && (nearest == nullptr || nearest->path.size() < store.path.size())) nearest = &store;
+  }
+  return nearest;
+}
+
+Status Keyring::add_domain(std::string_view name, uint64_t now) {
+  if (!valid_domain_name(name)) {
+    return Status(Code::kInvalidArgument,
+                  "domain name " + quoted(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'");
+  }
+  if (find_domain(name) != nullptr) return Status(Code::kAlreadyExists, "domain " + quoted(name) + " exists already");
+  if (domains_.size() >= UINT16_MAX) return Status(Code::kLimitExceeded, "a keyring has at most 65535 domains");
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(1, now));
+  Domain domain;
+  domain.name = name;
+  domain.keys.push_back(std::move(key));
+  domains_.push_back(std::move(domain));
+  reindex();
+  return {};
+}
+
+Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
+  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
+  if (domain == domains_.end()) return Status(Code::kNotFound, "no domain " + quoted(name) + " in the keyring");
+  if (domain->keys.size() >= UINT16_MAX) {
+    return Status(Code::kLimitExceeded, "domain " + quoted(name) + " has 65535 keys, the most a keyring can hold");
+  }
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(domain->keys.back().version + 1, now));
+  for (DomainKeyEntry& entry : domain->keys) {
+    if (entry.state == KeyState::kActive) enter_state(entry, KeyState::kDeactivated, now);
+  }
+  domain->keys.push_back(std::move(key));
+  reindex();
+  return {};
+}
+
+Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
+  auto found = index_.find(key_id);
+  if (found == index_.end()) return Status(Code::kNotFound, "no key " + key_id.hex() + " in the keyring");
+  Domain& domain = domains_[found->second.first];
+  DomainKeyEntry& entry = domain.keys[found->second.second];
+  const std::string name = "key " + std::to_string(entry.version) + " of domain " + quoted(domain.name);
+  if (!may_become(entry.state, state)) {
+    return Status(Code::kInvalidArgument, name + " is " + std::string(key_state_name(entry.state)) +
+                                              " and cannot become " + std::string(key_state_name(state)));
+  }
+  if (const DomainKeyEntry* active = domain.active(); state == KeyState::kActive && active != nullptr) {
+    return Status(Code::kInvalidArgument, name + " cannot become active while key " + std::to_string(active->version) +
+                                              " is; suspend or deactivate that one first");
+  }
+  enter_state(entry, state, now);
+  return {};
+}
+
+Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
+  if (!valid_store_path(path)) {
+    return {Code::kInvalidArgument,
+            "store path " + quoted(path) +
+                ": it must be absolute, without trailing slash, \".\" and \"..\", and at most " +
+                std::to_string(kStorePathSizeMax) + " bytes"};
+  }
+  for (const StoreEntry& store : stores_) {
+    if (store.path == path) return store.id;
+  }
+  if (stores_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 stores"};
+  StoreEntry entry;
+  COFFER_ASSIGN(entry.id, random_id());
+  entry.created = now;
+  entry.path = path;
+  stores_.push_back(entry);
+  return entry.id;
+}
+
+Status Keyring::remove_store(const Id& id) {
+  if (std::erase_if(stores_, [&](const StoreEntry& store) { return store.id == id; }) == 0) {
+    return Status(Code::kNotFound, "no store " + id.hex() + " in the keyring");
+  }
+  return {};
+}
+
+void Keyring::reindex() {
+  index_.clear();
+  for (size_t domain = 0; domain < domains_.size(); ++domain) {
+    for (size_t key = 0; key < domains_[domain].keys.size(); ++key) {
+      index_[domains_[domain].keys[key].id] = {domain, key};
+    }
+  }
+}
+
+}  // namespace coffer

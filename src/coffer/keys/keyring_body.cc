@@ -1,0 +1,163 @@
+#include "coffer/keys/keyring_body.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "coffer/base/codec.h"
+
+namespace coffer {
+namespace {
+
+constexpr size_t kFixedSize = 16 + 8 + 32 + 8 + 8 + 2 + 2;
+constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 5 * 8 + 1;
+constexpr size_t kStoreFixedSize = 16 + 8 + 2;
+
+Status broken(std::string rule) {
+  return Status(Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule));
+}
+
+void encode_key(const DomainKeyEntry& key, Writer& writer) {
+  writer.id(key.id);
+  writer.u32(key.version);
+  writer.u8(static_cast<uint8_t>(key.state));
+  for (uint64_t time : {key.created, key.activated, key.deactivated, key.compromised, key.destroyed}) writer.u64(time);
+  writer.bytes8(key.key.reveal());
+}
+
+Status check_key_bytes(const DomainKeyEntry& key, const std::string& name) {
+  if ((key.state == KeyState::kDestroyed) != key.key.empty()) return broken(name + " must have bytes unless destroyed");
+  if (key.key.empty()) return {};
+  if (key.key.size() != kDomainKeySize) return broken(name + " must have 32 bytes");
+  COFFER_ASSIGN(SecretBytes id, derive(key.key.reveal(), "domain key id", {}, key.id.bytes.size()));
+  if (!equal_constant_time(id.reveal(), key.id.bytes)) return broken(name + " must have the id that its bytes give");
+  return {};
+}
+
+Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, const std::string& domain) {
+  DomainKeyEntry key;
+  key.id = reader.id();
+  key.version = reader.u32();
+  std::optional<KeyState> state = find_key_state(reader.u8());
+  for (uint64_t* time : {&key.created, &key.activated, &key.deactivated, &key.compromised, &key.destroyed}) {
+    *time = reader.u64();
+  }
+  key.key = DomainKey::copy_of(reader.bytes8(kDomainKeySize));
+  if (!reader.ok()) return broken("it must not end within the keys of domain " + domain);
+  const std::string name = "key " + std::to_string(expected_version) + " of domain " + domain;
+  if (key.version != expected_version) return broken(name + " must not call itself " + std::to_string(key.version));
+  if (!state.has_value()) return broken(name + " must be in a known state");
+  key.state = *state;
+  COFFER_TRY(check_key_bytes(key, name));
+  return key;
+}
+
+Result<Domain> decode_domain(Reader& reader) {
+  Domain domain;
+  domain.name = as_text(reader.bytes8(kDomainNameSizeMax));
+  const uint16_t key_count = reader.u16();
+  if (!reader.ok()) return broken("it must not end within its domains");
+  if (!valid_domain_name(domain.name)) return broken("a domain's name must be 1 to 64 of [a-z0-9._-]");
+  if (key_count == 0) return broken("domain " + domain.name + " must have a key");
+  int active_count = 0;
+  for (uint32_t version = 1; version <= key_count; ++version) {
+    COFFER_ASSIGN(DomainKeyEntry key, decode_key(reader, version, domain.name));
+    if (key.state == KeyState::kActive) ++active_count;
+    domain.keys.push_back(std::move(key));
+  }
+  if (active_count > 1) return broken("domain " + domain.name + " must not have two active keys");
+  return domain;
+}
+
+Result<StoreEntry> decode_store(Reader& reader) {
+  StoreEntry store;
+  store.id = reader.id();
+  store.created = reader.u64();
+  store.path = as_text(reader.bytes16(kStorePathSizeMax));
+  if (!reader.ok()) return broken("it must not end within its stores");
+  if (store.id.is_zero()) return broken("a store's id must not be zero");
+  if (!valid_store_path(store.path)) return broken("a store's path must be absolute and plain");
+  return store;
+}
+
+Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreEntry>& stores) {
+  std::unordered_set<std::string_view> names, paths;
+  std::unordered_set<Id, IdHash> key_ids, store_ids;
+  for (const Domain& domain : domains) {
+    if (!names.insert(domain.name).second) return broken("domain " + domain.name + " must not repeat");
+    for (const DomainKeyEntry& key : domain.keys) {
+      if (!key_ids.insert(key.id).second) return broken("key id " + key.id.hex() + " must not repeat");
+    }
+  }
+  if (!names.contains(kSystemDomain)) return broken("the domain system must be there");
+  for (const StoreEntry& store : stores) {
+    if (!store_ids.insert(store.id).second) return broken("store id " + store.id.hex() + " must not repeat");
+    if (!paths.insert(store.path).second) return broken("store path " + store.path + " must not repeat");
+  }
+  return {};
+}
+
+}  // namespace
+
+size_t KeyringBody::size(const Keyring& keyring) {
+  size_t size = kFixedSize;
+  for (const Domain& domain : keyring.domains()) {
+    size += 1 + domain.name.size() + 2;
+    for (const DomainKeyEntry& key : domain.keys) size += kKeyFixedSize + key.key.size();
+  }
+  for (const StoreEntry& store : keyring.stores()) size += kStoreFixedSize + store.path.size();
+  return size;
+}
+
+Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
+  SecretBytes body(size(keyring));
+  Writer writer(body.reveal_mutable());
+  writer.id(keyring.coffer_id());
+  writer.u64(keyring.version());
+  writer.bytes(keyring.previous_hash());
+  writer.u64(keyring.created());
+  writer.u64(keyring.updated());
+  writer.u16(static_cast<uint16_t>(keyring.domains().size()));
+  for (const Domain& domain : keyring.domains()) {
+    writer.bytes8(as_bytes(domain.name));
+    writer.u16(static_cast<uint16_t>(domain.keys.size()));
+    for (const DomainKeyEntry& key : domain.keys) encode_key(key, writer);
+  }
+  writer.u16(static_cast<uint16_t>(keyring.stores().size()));
+  for (const StoreEntry& store : keyring.stores()) {
+    writer.id(store.id);
+    writer.u64(store.created);
+    writer.bytes16(as_bytes(store.path));
+  }
+  if (!writer.ok() || writer.written() != body.size()) return {Code::kInternal, "a keyring did not fit its own size"};
+  return body;
+}
+
+Result<Keyring> KeyringBody::decode(ByteView body) {
+  Reader reader(body);
+  Keyring keyring;
+  keyring.coffer_id_ = reader.id();
+  keyring.version_ = reader.u64();
+  reader.copy_to(keyring.previous_hash_);
+  keyring.created_ = reader.u64();
+  keyring.updated_ = reader.u64();
+  if (!reader.ok()) return broken("it must not end within its first fields");
+  if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
+  if (keyring.version_ == 0) return broken("versions must count from 1");
+  if ((keyring.version_ == 1) != (keyring.previous_hash_ == Sha256{})) {
+    return broken("version 1, and no other, must have no predecessor");
+  }
+  for (uint16_t left = reader.u16(); left > 0; --left) {
+    COFFER_ASSIGN(Domain domain, decode_domain(reader));
+    keyring.domains_.push_back(std::move(domain));
+  }
+  for (uint16_t left = reader.u16(); left > 0; --left) {
+    COFFER_ASSIGN(StoreEntry store, decode_store(reader));
+    keyring.stores_.push_back(std::move(store));
+  }
+  if (!reader.finished()) return broken("it must end with its last store");
+  COFFER_TRY(check_unique(keyring.domains_, keyring.stores_));
+  keyring.reindex();
+  return keyring;
+}
+
+}  // namespace coffer

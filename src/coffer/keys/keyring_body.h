@@ -1,0 +1,22 @@
+// The part of a keyring that is sealed, in the clear: the rules and bytes of docs/format.md, section 7, "body". Only
+// the codec and its tests have a use for it.
+#pragma once
+
+#include "coffer/keys/keyring.h"
+
+namespace coffer {
+
+class KeyringBody {
+ public:
+  static size_t size(const Keyring& keyring);
+  // Fills a secret of exactly size() bytes.
+  static Result<SecretBytes> encode(const Keyring& keyring);
+  // kTampered, naming the rule that is broken: what sealed this held the key, so no accident explains it.
+  static Result<Keyring> decode(ByteView body);
+};
+
+// The rules that a keyring's parts obey on disk and in memory alike.
+bool valid_domain_name(std::string_view name);
+bool valid_store_path(std::string_view path);
+
+}  // namespace coffer

@@ -1,0 +1,78 @@
+// Keyrings and slots for tests of the keys layer.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "coffer/crypto/random.h"
+#include "coffer/keys/keyring.h"
+
+namespace coffer {
+
+inline Id id_of(uint8_t value) {
+  Id id;
+  id.bytes.fill(value);
+  return id;
+}
+
+inline KeyringKey keyring_key_of(uint8_t value) { return KeyringKey::copy_of(Bytes(kKeyringKeySize, value)); }
+
+inline KeyringSlot slot_of(uint8_t value) {
+  KeyringSlot slot;
+  slot.id = id_of(value);
+  slot.created = 1'700'000'000;
+  slot.provider_uri = "file:///etc/coffer/root.key";
+  slot.handle.bytes = Bytes(49, value);
+  slot.wrapped.algorithm = 1;
+  slot.wrapped.bytes = Bytes(40, value);
+  return slot;
+}
+
+// A keyring with a little of everything: three domains, keys in every state but pre-active, two stores.
+inline Keyring varied_keyring() {
+  Keyring keyring = Keyring::create(id_of(0xc0), 1000).value();
+  EXPECT_TRUE(keyring.add_domain("orders", 1001).is_ok());
+  EXPECT_TRUE(keyring.add_domain("tenant-7.eu_west", 1002).is_ok());
+  for (uint64_t now = 1010; now < 1014; ++now) EXPECT_TRUE(keyring.rotate_domain("orders", now).is_ok());
+  const std::vector<DomainKeyEntry>& orders = keyring.find_domain("orders")->keys;
+  EXPECT_TRUE(keyring.set_key_state(orders[0].id, KeyState::kDestroyed, 1020).is_ok());
+  EXPECT_TRUE(keyring.set_key_state(orders[1].id, KeyState::kCompromised, 1021).is_ok());
+  EXPECT_TRUE(keyring.set_key_state(orders[4].id, KeyState::kSuspended, 1022).is_ok());
+  EXPECT_TRUE(keyring.add_store("/var/lib/db", 1030).is_ok());
+  EXPECT_TRUE(keyring.add_store("/srv/other db", 1031).is_ok());
+  return keyring;
+}
+
+inline void expect_equal(const DomainKeyEntry& a, const DomainKeyEntry& b) {
+  EXPECT_EQ(a.id, b.id);
+  EXPECT_EQ(a.version, b.version);
+  EXPECT_EQ(a.state, b.state);
+  EXPECT_EQ(a.created, b.created);
+  EXPECT_EQ(a.activated, b.activated);
+  EXPECT_EQ(a.deactivated, b.deactivated);
+  EXPECT_EQ(a.compromised, b.compromised);
+  EXPECT_EQ(a.destroyed, b.destroyed);
+  EXPECT_TRUE(equal_constant_time(a.key.reveal(), b.key.reveal()));
+}
+
+inline void expect_equal(const Keyring& a, const Keyring& b) {
+  EXPECT_EQ(a.coffer_id(), b.coffer_id());
+  EXPECT_EQ(a.version(), b.version());
+  EXPECT_EQ(a.previous_hash(), b.previous_hash());
+  EXPECT_EQ(a.created(), b.created());
+  EXPECT_EQ(a.updated(), b.updated());
+  ASSERT_EQ(a.domains().size(), b.domains().size());
+  for (size_t i = 0; i < a.domains().size(); ++i) {
+    EXPECT_EQ(a.domains()[i].name, b.domains()[i].name);
+    ASSERT_EQ(a.domains()[i].keys.size(), b.domains()[i].keys.size());
+    for (size_t k = 0; k < a.domains()[i].keys.size(); ++k)
+      expect_equal(a.domains()[i].keys[k], b.domains()[i].keys[k]);
+  }
+  ASSERT_EQ(a.stores().size(), b.stores().size());
+  for (size_t i = 0; i < a.stores().size(); ++i) {
+    EXPECT_EQ(a.stores()[i].id, b.stores()[i].id);
+    EXPECT_EQ(a.stores()[i].created, b.stores()[i].created);
+    EXPECT_EQ(a.stores()[i].path, b.stores()[i].path);
+  }
+}
+
+}  // namespace coffer

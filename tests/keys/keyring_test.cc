@@ -1,0 +1,156 @@
+#include "coffer/keys/keyring.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "keys/fixtures.h"
+
+namespace coffer {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Keyring, StartsWithTheSystemDomainAndOneActiveKey) {
+  Keyring keyring = Keyring::create(id_of(1), 77).value();
+  EXPECT_EQ(keyring.version(), 1u);
+  EXPECT_EQ(keyring.created(), 77u);
+  ASSERT_EQ(keyring.domains().size(), 1u);
+  const Domain& system = keyring.domains()[0];
+  EXPECT_EQ(system.name, kSystemDomain);
+  ASSERT_NE(system.active(), nullptr);
+  EXPECT_EQ(system.active()->version, 1u);
+  EXPECT_EQ(system.active()->activated, 77u);
+  EXPECT_TRUE(keyring.stores().empty());
+  EXPECT_EQ(Keyring::create(Id{}, 77).code(), Code::kInvalidArgument);
+}
+
+TEST(Keyring, DomainNamesObeyTheRule) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const std::string longest(64, 'a');
+  for (const std::string& good : {std::string("a"), longest, std::string("0._-z")}) {
+    EXPECT_TRUE(keyring.add_domain(good, 2).is_ok()) << good;
+    EXPECT_EQ(keyring.add_domain(good, 2).code(), Code::kAlreadyExists) << good;
+  }
+  for (const std::string& bad : {std::string(), longest + "a", std::string("A"), std::string("a b"), std::string("a/b"),
+                                 std::string("a\0b", 3), std::string("\xc3\xa4")}) {
+    Status status = keyring.add_domain(bad, 2);
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << bad;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("64"));
+  }
+  EXPECT_EQ(keyring.domains().size(), 4u);
+}
+
+TEST(Keyring, RotatingADomainKeepsItsOldKeysFindable) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  Id first = keyring.find_domain("system")->active()->id;
+  ASSERT_TRUE(keyring.rotate_domain("system", 5).is_ok());
+  ASSERT_TRUE(keyring.rotate_domain("system", 6).is_ok());
+  const Domain* system = keyring.find_domain("system");
+  ASSERT_EQ(system->keys.size(), 3u);
+  EXPECT_EQ(system->active()->version, 3u);
+  FoundKey found = keyring.find_key(first);
+  ASSERT_NE(found.entry, nullptr);
+  EXPECT_EQ(found.domain, system);
+  EXPECT_EQ(found.entry->state, KeyState::kDeactivated);
+  EXPECT_EQ(found.entry->deactivated, 5u);
+  EXPECT_EQ(found.entry->key.size(), kDomainKeySize);
+  EXPECT_EQ(keyring.find_key(id_of(9)).entry, nullptr);
+  EXPECT_EQ(keyring.rotate_domain("none", 7).code(), Code::kNotFound);
+}
+
+TEST(Keyring, AKeysIdIsDerivedFromItsBytes) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const DomainKeyEntry* key = keyring.find_domain("system")->active();
+  auto id = derive(key->key.reveal(), "domain key id", {}, 16);
+  ASSERT_TRUE(id.is_ok());
+  EXPECT_TRUE(equal_constant_time(id->reveal(), key->id.bytes));
+}
+
+TEST(Keyring, DestroyingAKeyErasesItsBytesAndKeepsItsHistory) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  Id first = keyring.find_domain("system")->active()->id;
+  ASSERT_TRUE(keyring.rotate_domain("system", 2).is_ok());
+  ASSERT_TRUE(keyring.set_key_state(first, KeyState::kDestroyed, 3).is_ok());
+  const DomainKeyEntry* key = keyring.find_key(first).entry;
+  ASSERT_NE(key, nullptr);
+  EXPECT_TRUE(key->key.empty());
+  EXPECT_EQ(key->activated, 1u);
+  EXPECT_EQ(key->deactivated, 2u);
+  EXPECT_EQ(key->destroyed, 3u);
+  EXPECT_EQ(keyring.set_key_state(first, KeyState::kActive, 4).code(), Code::kInvalidArgument);
+}
+
+TEST(Keyring, AnActiveKeyIsNotDestroyedDirectly) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  Status status = keyring.set_key_state(keyring.find_domain("system")->active()->id, KeyState::kDestroyed, 2);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_EQ(status.message(), "key 1 of domain \"system\" is active and cannot become destroyed");
+  EXPECT_NE(keyring.find_domain("system")->active(), nullptr);
+}
+
+TEST(Keyring, ADomainNeverHasTwoActiveKeys) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  Id first = keyring.find_domain("system")->active()->id;
+  ASSERT_TRUE(keyring.set_key_state(first, KeyState::kSuspended, 2).is_ok());
+  EXPECT_EQ(keyring.find_domain("system")->active(), nullptr);
+  ASSERT_TRUE(keyring.rotate_domain("system", 3).is_ok());
+  EXPECT_EQ(keyring.find_key(first).entry->state, KeyState::kSuspended);
+  Status status = keyring.set_key_state(first, KeyState::kActive, 4);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("key 2"));
+  ASSERT_TRUE(keyring.set_key_state(keyring.find_domain("system")->active()->id, KeyState::kDeactivated, 5).is_ok());
+  ASSERT_TRUE(keyring.set_key_state(first, KeyState::kActive, 6).is_ok());
+  EXPECT_EQ(keyring.find_domain("system")->active()->id, first);
+  EXPECT_EQ(keyring.find_domain("system")->active()->activated, 1u) << "the first activation counts";
+  EXPECT_EQ(keyring.set_key_state(id_of(9), KeyState::kActive, 7).code(), Code::kNotFound);
+}
+
+TEST(Keyring, StoresAreFoundByTheNearestParent) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  Id outer = keyring.add_store("/data", 2).value();
+  Id inner = keyring.add_store("/data/db", 3).value();
+  EXPECT_EQ(keyring.add_store("/data", 4).value(), outer) << "known paths keep their id";
+  EXPECT_EQ(keyring.stores().size(), 2u);
+  auto store_at = [&](std::string_view path) {
+    const StoreEntry* store = keyring.store_of(path);
+    return store == nullptr ? Id{} : store->id;
+  };
+  EXPECT_EQ(store_at("/data"), outer);
+  EXPECT_EQ(store_at("/data/x"), outer);
+  EXPECT_EQ(store_at("/data/dbx"), outer);
+  EXPECT_EQ(store_at("/data/db"), inner);
+  EXPECT_EQ(store_at("/data/db/000001.sst"), inner);
+  EXPECT_EQ(store_at("/database"), Id{});
+  EXPECT_EQ(store_at("/"), Id{});
+  EXPECT_EQ(keyring.find_store(inner)->path, "/data/db");
+  ASSERT_TRUE(keyring.remove_store(inner).is_ok());
+  EXPECT_EQ(store_at("/data/db"), outer);
+  EXPECT_EQ(keyring.remove_store(inner).code(), Code::kNotFound);
+}
+
+TEST(Keyring, StorePathsAreAbsoluteAndPlain) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const std::string longest = "/" + std::string(kStorePathSizeMax - 1, 'a');
+  EXPECT_TRUE(keyring.add_store(longest, 1).is_ok());
+  EXPECT_TRUE(keyring.add_store("/..a/.b", 1).is_ok());
+  for (const std::string& bad : {std::string(), std::string("/"), std::string("a"), std::string("/a/"),
+                                 std::string("//a"), std::string("/a//b"), std::string("/a/."), std::string("/./a"),
+                                 std::string("/a/../b"), std::string("/.."), longest + "a", std::string("/a\0b", 4)}) {
+    EXPECT_EQ(keyring.add_store(bad, 1).code(), Code::kInvalidArgument) << bad;
+  }
+}
+
+TEST(Keyring, AClonesChangesAreItsOwn) {
+  Keyring keyring = varied_keyring();
+  Keyring copy = keyring.clone();
+  expect_equal(keyring, copy);
+  Id active = copy.find_domain("system")->active()->id;
+  ASSERT_TRUE(copy.rotate_domain("system", 9).is_ok());
+  ASSERT_TRUE(copy.set_key_state(active, KeyState::kDestroyed, 9).is_ok());
+  EXPECT_EQ(keyring.find_domain("system")->active()->id, active);
+  EXPECT_EQ(keyring.find_key(active).entry->key.size(), kDomainKeySize);
+  EXPECT_EQ(keyring.find_key(active).domain, keyring.find_domain("system"));
+}
+
+}  // namespace
+}  // namespace coffer

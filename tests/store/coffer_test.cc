@@ -1,0 +1,215 @@
+#include "coffer/store/coffer.h"
+
+#include <thread>
+
+#include "coffer_fixture.h"
+
+namespace coffer {
+namespace {
+
+using ::testing::HasSubstr;
+
+class CofferTest : public CofferFixture {};
+
+TEST_F(CofferTest, ASecondInitIsRefusedAndChangesNothing) {
+  std::string before = read(coffer_path() + "/keyring");
+  Status status = Coffer::create(disk(), coffer_path(), {.root_uri = key_uri("root.key"), .config = {}}, open_provider);
+  EXPECT_EQ(status.code(), Code::kAlreadyExists) << status.to_string();
+  EXPECT_EQ(read(coffer_path() + "/keyring"), before);
+}
+
+TEST_F(CofferTest, InitRefusesADirectoryWithOtherThings) {
+  Status status = Coffer::create(disk(), root_, {.root_uri = key_uri("root.key"), .config = {}}, open_provider);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument) << status.to_string();
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/keyring"));
+}
+
+TEST_F(CofferTest, InitWithAMissingKeyFileLeavesNothingBehind) {
+  Status status =
+      Coffer::create(disk(), root_ + "/new", {.root_uri = key_uri("none.key"), .config = {}}, open_provider);
+  EXPECT_EQ(status.code(), Code::kNotFound) << status.to_string();
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/new"));
+}
+
+TEST_F(CofferTest, OpeningADirectoryThatIsNoCofferSaysSo) {
+  auto coffer = Coffer::open(disk(), root_ + "/db", {}, open_provider);
+  EXPECT_EQ(coffer.code(), Code::kNotFound);
+  EXPECT_THAT(std::string(coffer.status().message()), HasSubstr("not a coffer"));
+}
+
+TEST_F(CofferTest, AnotherRootKeyIsAWrongKeyNotDamage) {
+  auto coffer = Coffer::open(disk(), coffer_path(), {.root_uri = key_uri("other.key")}, open_provider);
+  EXPECT_EQ(coffer.code(), Code::kWrongKey) << status_text(coffer);
+}
+
+TEST_F(CofferTest, TheRootKeyMayMove) {
+  std::filesystem::rename(root_ + "/root.key", root_ + "/moved.key");
+  EXPECT_EQ(Coffer::open(disk(), coffer_path(), {}, open_provider).code(), Code::kNotFound);
+  EXPECT_NE(open_coffer(key_uri("moved.key")), nullptr);
+}
+
+TEST_F(CofferTest, ARunningCofferSeesARotationByAnother) {
+  auto other = open_coffer();
+  auto before = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(before);
+  ASSERT_OK(other->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  auto after = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(after);
+  EXPECT_EQ(before->fields.domain_key_version, 1u);
+  EXPECT_EQ(after->fields.domain_key_version, 2u);
+  EXPECT_NE(before->fields.domain_key_id, after->fields.domain_key_id);
+  ASSERT_OK(coffer_->open_file(before->envelope, "f"));
+}
+
+TEST_F(CofferTest, RootRotationKeepsFilesReadableAndLocksOutTheOldKey) {
+  auto file = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  ASSERT_OK(open_coffer()->rotate_root(key_uri("other.key")));
+  EXPECT_EQ(Coffer::open(disk(), coffer_path(), {.root_uri = key_uri("root.key")}, open_provider).code(),
+            Code::kWrongKey);
+  auto reopened = open_coffer();
+  ASSERT_NE(reopened, nullptr);
+  ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+  // The process that had it open follows, although its keyring key is no longer the stored one.
+  ASSERT_OK(coffer_->refresh());
+  EXPECT_EQ(coffer_->keyring()->version(), reopened->keyring()->version());
+}
+
+TEST_F(CofferTest, ARunningCofferGoesOnWhenTheNewRootKeyIsOutOfReach) {
+  ASSERT_OK(open_coffer()->rotate_root(key_uri("other.key")));
+  std::filesystem::remove(root_ + "/other.key");
+  EXPECT_FALSE(coffer_->refresh().is_ok());
+  ASSERT_OK(coffer_->new_file({.kind = Kind::kLog}));
+  EXPECT_EQ(coffer_->last_refresh().code(), Code::kNotFound) << coffer_->last_refresh().to_string();
+}
+
+TEST_F(CofferTest, ARolledBackKeyringStopsARunningCoffer) {
+  std::string old = read(coffer_path() + "/keyring");
+  ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  write(coffer_path() + "/keyring", old);
+  EXPECT_EQ(coffer_->refresh().code(), Code::kRolledBack);
+  EXPECT_EQ(coffer_->new_file({.kind = Kind::kLog}).code(), Code::kRolledBack);
+}
+
+TEST_F(CofferTest, AFileThatHasSeenANewerKeyringTellsOfARollback) {
+  std::string old = read(coffer_path() + "/keyring");
+  ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.add_domain("late", 1000); }));
+  auto same_key = coffer_->new_file({.kind = Kind::kLog});
+  auto new_key = coffer_->new_file({.kind = Kind::kLog, .domain = "late"});
+  ASSERT_OK(same_key);
+  ASSERT_OK(new_key);
+  write(coffer_path() + "/keyring", old);
+  auto restarted = open_coffer();
+  ASSERT_NE(restarted, nullptr);
+  EXPECT_EQ(restarted->open_file(same_key->envelope, "f").code(), Code::kRolledBack);
+  EXPECT_EQ(restarted->open_file(new_key->envelope, "f").code(), Code::kRolledBack);
+}
+
+TEST_F(CofferTest, TheAnchorRemembersAcrossRestarts) {
+  Config config;
+  config.anchor = root_ + "/anchor";
+  std::string path = root_ + "/anchored";
+  ASSERT_OK(Coffer::create(disk(), path, {.root_uri = key_uri("root.key"), .config = config}, open_provider));
+  std::string old = read(path + "/keyring");
+  auto coffer = Coffer::open(disk(), path, {}, open_provider);
+  ASSERT_OK(coffer);
+  ASSERT_OK((*coffer)->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  ASSERT_OK(Coffer::open(disk(), path, {}, open_provider));
+  write(path + "/keyring", old);
+  EXPECT_EQ(Coffer::open(disk(), path, {}, open_provider).code(), Code::kRolledBack);
+}
+
+TEST_F(CofferTest, TwoProcessesChangeTheKeyringAtOnceAndNoChangeIsLost) {
+  constexpr int kChanges = 20;
+  auto other = open_coffer();
+  auto add = [](Coffer& coffer, const std::string& prefix) {
+    for (int i = 0; i < kChanges; ++i) {
+      Status status =
+          coffer.update([&](Keyring& keyring) { return keyring.add_domain(prefix + std::to_string(i), 1000); });
+      ASSERT_TRUE(status.is_ok()) << status.to_string();
+    }
+  };
+  std::thread thread([&] { add(*other, "a"); });
+  add(*coffer_, "b");
+  thread.join();
+  ASSERT_OK(coffer_->refresh());
+  EXPECT_EQ(coffer_->keyring()->domains().size(), 1u + 2 * kChanges);
+}
+
+TEST_F(CofferTest, StoresAreRememberedOnceAndByTheNearestParent) {
+  auto db = coffer_->store_for("/data/db/");
+  auto same = coffer_->store_for("/data/db");
+  auto below = coffer_->store_for("/data/db/cf1");
+  auto beside = coffer_->store_for("/data/db2");
+  ASSERT_OK(db);
+  ASSERT_OK(same);
+  ASSERT_OK(below);
+  ASSERT_OK(beside);
+  EXPECT_EQ(*db, *same);
+  EXPECT_EQ(*db, *below);
+  EXPECT_NE(*db, *beside);
+  EXPECT_EQ(open_coffer()->keyring()->stores().size(), 2u);
+}
+
+TEST_F(CofferTest, AnUnknownDomainIsNamed) {
+  auto file = coffer_->new_file({.kind = Kind::kLog, .domain = "tenant"});
+  EXPECT_EQ(file.code(), Code::kNotFound);
+  EXPECT_THAT(std::string(file.status().message()), HasSubstr("\"tenant\""));
+}
+
+TEST_F(CofferTest, AFileOfAnotherCofferLacksItsKey) {
+  std::string other_path = root_ + "/other";
+  ASSERT_OK(Coffer::create(disk(), other_path, {.root_uri = key_uri("other.key"), .config = {}}, open_provider));
+  auto other = Coffer::open(disk(), other_path, {}, open_provider);
+  ASSERT_OK(other);
+  auto file = (*other)->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  auto opened = coffer_->open_file(file->envelope, "/db/1.log");
+  EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
+  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("/db/1.log"));
+}
+
+TEST_F(CofferTest, ADestroyedKeyIsUnavailableByThatName) {
+  auto file = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  ASSERT_OK(coffer_->update([&](Keyring& keyring) -> Status {
+    COFFER_TRY(keyring.rotate_domain(kSystemDomain, 1000));
+    return keyring.set_key_state(file->fields.domain_key_id, KeyState::kDestroyed, 1001);
+  }));
+  auto opened = coffer_->open_file(file->envelope, "f");
+  EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
+  EXPECT_THAT(std::string(opened.status().message()), HasSubstr("destroyed"));
+}
+
+TEST_F(CofferTest, NeverWrittenIsZerosOrTheBeginningOfAnEnvelopeOnly) {
+  auto file = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  for (size_t size : {0u, 1u, 7u, 8u, 9u, 512u, 4096u, 8191u}) {
+    EXPECT_TRUE(Coffer::never_written(ByteView(file->envelope).first(size))) << size;
+    EXPECT_TRUE(Coffer::never_written(Bytes(size))) << size;
+  }
+  EXPECT_FALSE(Coffer::never_written(file->envelope));
+  EXPECT_TRUE(Coffer::never_written(Bytes(kEnvelopeSize)));
+  EXPECT_FALSE(Coffer::never_written(as_bytes("MANIFEST-000004\n")));
+  EXPECT_FALSE(Coffer::never_written(as_bytes("C0")));
+}
+
+TEST_F(CofferTest, ReadersAndRotationsRunAtOnce) {
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    while (!stop) {
+      auto file = coffer_->new_file({.kind = Kind::kLog});
+      ASSERT_OK(file);
+      ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(coffer_->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }).is_ok());
+    EXPECT_TRUE(coffer_->rotate_root({}).is_ok());
+  }
+  stop = true;
+  reader.join();
+}
+
+}  // namespace
+}  // namespace coffer
