@@ -27,8 +27,8 @@ SealedBody sealed_body(int chunk_log2) {
 // 4 KiB at an offset that is no multiple of a chunk, as a block of an SST stands; the copy stands for the pread.
 void blocks_read_4k(benchmark::State& state) {
   const SealedBody body = sealed_body(static_cast<int>(state.range(0)));
-  const BlocksOpener opener = expect(BlocksOpener::create(body.key, body.params, body.bytes.view().first(kBlocksPrefixSize),
-                                                          kEnvelopeSize + body.bytes.size()));
+  const BlocksOpener opener = expect(BlocksOpener::create(
+      body.key, body.params, body.bytes.view().first(kBlocksPrefixSize), kEnvelopeSize + body.bytes.size()));
   Bytes scratch(kBodySize);
   Bytes out(kReadSize);
   uint64_t offset = 0;

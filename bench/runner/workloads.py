@@ -39,7 +39,7 @@ class Workload:
                 *self.flags, *self.amount(scale)]
 
 
-# A manual compaction ends what leaves compactions behind: otherwise how many of them ran before db_bench left is chance.
+# A manual compaction ends what leaves compactions behind: how many of them ran before db_bench left would be chance.
 _BASIC = (
     Workload("fillseq", "N puts in order, then a flush", "fillseq,flush", "fillseq", filled=False, changes=True),
     Workload("fillrandom", "N puts at random, then a full compaction", "fillrandom,compact", "fillrandom",
