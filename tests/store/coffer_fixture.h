@@ -50,7 +50,8 @@ class CofferFixture : public ::testing::Test {
   std::string key_uri(const std::string& name) const { return "file://" + root_ + "/" + name; }
 
   void write_key_file(const std::string& name, char fill) {
-    write(root_ + "/" + name, std::string(64, fill));
+    // Bytes no text has: a file that looks like encoded text is refused.
+    write(root_ + "/" + name, std::string(64, static_cast<char>(fill | 0x80)));
     chmod((root_ + "/" + name).c_str(), 0600);
   }
   static void write(const std::string& path, const std::string& contents) {

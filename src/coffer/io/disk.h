@@ -93,5 +93,8 @@ Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max);
 // ….
 inline constexpr std::string_view kTemporaryInfix = ".tmp-";
 Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);
+// A new file with these contents, synced with its name. kAlreadyExists. On failure it is removed again; a crash before
+// this returns may leave it short.
+Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);
 
 }  // namespace coffer

@@ -68,4 +68,13 @@ Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint
   return status.with_context(path + " was replaced, but a crash may still undo that");
 }
 
+Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
+  COFFER_ASSIGN(std::unique_ptr<WritableFile> file, disk.create(path, mode));
+  Status status = fill(*file, contents);
+  if (status.is_ok()) status = disk.sync_directory(parent_of(path));
+  if (status.is_ok()) return status;
+  Status removed = disk.remove(path);
+  return removed.is_ok() ? status : status.with_context("left an incomplete " + path + " behind");
+}
+
 }  // namespace coffer

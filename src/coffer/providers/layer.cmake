@@ -1,1 +1,3 @@
-# Filled by this layer's sources.
+coffer_layer(coffer providers
+  uri.cc registry.cc
+  key_file/base64.cc key_file/jwk.cc key_file/key_file.cc key_file/key_file_forms.cc key_file/key_file_provider.cc)

@@ -1,0 +1,100 @@
+#include "coffer/providers/key_file/key_file.h"
+
+#include <unistd.h>
+
+#include "coffer/base/codec.h"
+#include "coffer/crypto/random.h"
+#include "coffer/providers/key_file/base64.h"
+
+namespace coffer {
+namespace {
+
+constexpr uint32_t kKeyFileMode = 0600;
+constexpr uint32_t kOthersReadOrWrite = 0066;
+constexpr size_t kGeneratedIdSize = 32;
+
+std::string octal(uint32_t mode) {
+  std::string out = "0000";
+  for (int i = 3; i >= 0; --i, mode >>= 3) out[static_cast<size_t>(i)] = static_cast<char>('0' + (mode & 7));
+  return out;
+}
+
+Status check_access(const FileInfo& info, const std::string& path) {
+  if ((info.mode & kOthersReadOrWrite) != 0) {
+    return Status(Code::kPermissionDenied,
+                  "others may read or write it (mode " + octal(info.mode) + "); run chmod 600 " + path);
+  }
+  if (info.owner != ::geteuid() && info.owner != 0) {
+    return Status(Code::kPermissionDenied, "it belongs to user " + std::to_string(info.owner) +
+                                               ", who could change it; it must belong to user " +
+                                               std::to_string(::geteuid()) + " or root");
+  }
+  return {};
+}
+
+Result<SecretBytes> read_contents(Disk& disk, const std::string& path) {
+  auto file = disk.open_read(path);
+  if (file.code() == Code::kNotFound) return {Code::kNotFound, "there is no such file; coffer keygen makes one"};
+  if (!file.is_ok()) return file.status();
+  COFFER_ASSIGN(FileInfo info, (*file)->info());
+  COFFER_TRY(check_access(info, path));
+  if (info.size > kKeyFileSizeMax) {
+    return {Code::kLimitExceeded, "it has " + std::to_string(info.size) + " bytes; a key file has at most 65536"};
+  }
+  SecretBytes contents(static_cast<size_t>(info.size));
+  COFFER_ASSIGN(size_t count, (*file)->read_at(0, contents.reveal_mutable()));
+  if (count != contents.size()) return {Code::kIo, "it shrank while it was read"};
+  return contents;
+}
+
+SecretBytes raw_form(ByteView id, const RootKey& key) {
+  SecretBytes out(id.size() + key.size());
+  Writer writer(out.reveal_mutable());
+  writer.bytes(id);
+  writer.bytes(key.reveal());
+  return out;
+}
+
+SecretBytes jwk_form(ByteView id, const RootKey& key, int bits) {
+  const std::string start = "{\"keys\":[{\"alg\":\"cockroach-aes-" + std::to_string(bits) + "-ctr-v2\",\"k\":\"";
+  const std::string end = "\",\"kid\":\"" + to_hex(id) + "\",\"kty\":\"oct\"}]}\n";
+  const size_t key_size = base64url_size(key.size());
+  SecretBytes out(start.size() + key_size + end.size());
+  MutableBytes rest = out.reveal_mutable();
+  Writer writer(rest);
+  writer.bytes(as_bytes(start));
+  encode_base64url(key.reveal(), rest.subspan(start.size(), key_size));
+  Writer(rest.subspan(start.size() + key_size)).bytes(as_bytes(end));
+  return out;
+}
+
+}  // namespace
+
+Result<KeyFile> read_key_file(Disk& disk, const std::string& path) {
+  const std::string name = "key file " + path;
+  auto contents = read_contents(disk, path);
+  if (!contents.is_ok()) return contents.status().with_context(name);
+  auto parsed = parse_key_file(contents->reveal());
+  if (!parsed.is_ok()) return parsed.status().with_context(name);
+  return parsed;
+}
+
+Result<std::string> generate_key_file(Disk& disk, const std::string& path, const KeyFileRequest& request) {
+  if (request.bits != 128 && request.bits != 192 && request.bits != 256) {
+    return {Code::kInvalidArgument, "a root key has 128, 192 or 256 bits, not " + std::to_string(request.bits)};
+  }
+  COFFER_ASSIGN(RootKey key, random_key<RootRole>(static_cast<size_t>(request.bits) / 8));
+  std::array<uint8_t, kGeneratedIdSize> id;
+  COFFER_TRY(random_bytes(id));
+  const SecretBytes contents = request.form == KeyFileForm::kRaw ? raw_form(id, key) : jwk_form(id, key, request.bits);
+  Status status = request.overwrite ? replace_file(disk, path, contents.reveal(), kKeyFileMode)
+                                    : create_file(disk, path, contents.reveal(), kKeyFileMode);
+  if (status.code() == Code::kAlreadyExists) {
+    return {Code::kAlreadyExists,
+            "key file " + path + " exists already; overwriting it would lock every coffer whose root key it holds"};
+  }
+  if (!status.is_ok()) return status.with_context("key file");
+  return to_hex(id);
+}
+
+}  // namespace coffer

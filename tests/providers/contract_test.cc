@@ -1,0 +1,192 @@
+#include "providers/contract.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "coffer/crypto/random.h"
+#include "coffer/keys/keyring.h"
+#include "coffer/providers/registry.h"
+
+namespace coffer {
+namespace {
+
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::Not;
+
+std::vector<ProviderUnderTest> every_provider() {
+  return {
+      key_file_under_test("Raw128"),  key_file_under_test("Raw192"), key_file_under_test("Raw256"),
+      key_file_under_test("Jwk128"),  key_file_under_test("Jwk192"), key_file_under_test("Jwk256"),
+      key_file_under_test("Bare256"),
+  };
+}
+
+class ProviderContract : public testing::TestWithParam<ProviderUnderTest> {
+ protected:
+  void SetUp() override {
+    surroundings_ = GetParam().make();
+    provider_ = open();
+    context_.coffer_id = random_id().value();
+    context_.slot_id = random_id().value();
+    key_ = random_key<KeyringRole>(kKeyringKeySize).value();
+  }
+
+  std::unique_ptr<RootKeyProvider> open() {
+    auto provider = open_provider(surroundings_->uri());
+    EXPECT_TRUE(provider.is_ok()) << provider.status().to_string();
+    return std::move(provider).value();
+  }
+
+  RootKeyHandle current() {
+    auto handle = provider_->current();
+    EXPECT_TRUE(handle.is_ok()) << handle.status().to_string();
+    return handle.is_ok() ? *handle : RootKeyHandle{};
+  }
+  WrappedKeyringKey wrap(const RootKeyHandle& handle) {
+    auto wrapped = provider_->wrap(handle, context_, key_);
+    EXPECT_TRUE(wrapped.is_ok()) << wrapped.status().to_string();
+    return wrapped.is_ok() ? *wrapped : WrappedKeyringKey{};
+  }
+  bool unwraps(RootKeyProvider& provider, const RootKeyHandle& handle, const WrappedKeyringKey& wrapped) {
+    auto key = provider.unwrap(handle, context_, wrapped);
+    return key.is_ok() && equal_constant_time(key->reveal(), key_.reveal());
+  }
+
+  std::unique_ptr<ProviderSurroundings> surroundings_;
+  std::unique_ptr<RootKeyProvider> provider_;
+  WrapContext context_;
+  KeyringKey key_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Every, ProviderContract, testing::ValuesIn(every_provider()),
+                         [](const auto& param) { return param.param.name; });
+
+TEST_P(ProviderContract, WhatIsWrappedUnwrapsNowAndAfterReopening) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  EXPECT_TRUE(unwraps(*provider_, handle, wrapped));
+  EXPECT_TRUE(unwraps(*open(), handle, wrapped));
+  EXPECT_EQ(open()->current().value(), handle) << "the same key has the same handle";
+}
+
+TEST_P(ProviderContract, HandleAndWrappedKeyFitInASlot) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  EXPECT_LE(handle.bytes.size(), kRootKeyHandleSizeMax);
+  EXPECT_LE(wrapped.bytes.size(), kWrappedKeyringKeySizeMax);
+  KeyringSlot slot{context_.slot_id, 1, provider_->uri(), handle, wrapped};
+  Keyring keyring = Keyring::create(context_.coffer_id, 1).value();
+  EXPECT_TRUE(KeyringCodec::seal(keyring, std::span(&slot, 1), key_).is_ok());
+}
+
+TEST_P(ProviderContract, ItsUriOpensTheSameKey) {
+  auto again = open_provider(provider_->uri());
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  EXPECT_EQ((*again)->current().value(), current());
+  EXPECT_EQ((*again)->uri(), provider_->uri());
+}
+
+TEST_P(ProviderContract, AnotherContextDoesNotUnwrap) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  const WrapContext right = context_;
+  context_.slot_id = random_id().value();
+  EXPECT_EQ(provider_->unwrap(handle, context_, wrapped).code(), Code::kWrongKey);
+  context_ = right;
+  context_.coffer_id = random_id().value();
+  EXPECT_EQ(provider_->unwrap(handle, context_, wrapped).code(), Code::kWrongKey);
+  context_ = right;
+  EXPECT_TRUE(unwraps(*provider_, handle, wrapped));
+}
+
+TEST_P(ProviderContract, AnAlteredOrCutWrappedKeyIsNoticed) {
+  RootKeyHandle handle = current();
+  const WrappedKeyringKey wrapped = wrap(handle);
+  for (size_t bit = 0; bit < wrapped.bytes.size() * 8; ++bit) {
+    WrappedKeyringKey flipped = wrapped;
+    flipped.bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    EXPECT_EQ(provider_->unwrap(handle, context_, flipped).code(), Code::kWrongKey) << "bit " << bit;
+  }
+  for (size_t size = 0; size < wrapped.bytes.size(); ++size) {
+    WrappedKeyringKey cut{wrapped.algorithm,
+                          Bytes(wrapped.bytes.begin(), wrapped.bytes.begin() + static_cast<ptrdiff_t>(size))};
+    EXPECT_THAT(provider_->unwrap(handle, context_, cut).code(), AnyOf(Code::kWrongKey, Code::kTampered))
+        << "cut to " << size;
+  }
+}
+
+TEST_P(ProviderContract, AnotherKeyIsTheWrongKeyAndBothAreNamed) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  surroundings_->replace_key();
+  RootKeyHandle other = current();
+  EXPECT_NE(other, handle);
+  auto key = provider_->unwrap(handle, context_, wrapped);
+  EXPECT_EQ(key.code(), Code::kWrongKey);
+  EXPECT_THAT(std::string(key.status().message()), HasSubstr(provider_->describe(handle)));
+  EXPECT_THAT(std::string(key.status().message()), HasSubstr(provider_->describe(other)));
+  EXPECT_EQ(provider_->wrap(handle, context_, key_).code(), Code::kWrongKey);
+  EXPECT_EQ(provider_->unwrap(other, context_, wrapped).code(), Code::kWrongKey);
+}
+
+TEST_P(ProviderContract, AKeyThatIsGoneIsUnavailableNotWrong) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  surroundings_->remove_key();
+  EXPECT_EQ(provider_->current().code(), Code::kNotFound);
+  EXPECT_EQ(provider_->wrap(handle, context_, key_).code(), Code::kKeyUnavailable);
+  auto key = provider_->unwrap(handle, context_, wrapped);
+  EXPECT_EQ(key.code(), Code::kKeyUnavailable);
+  EXPECT_THAT(std::string(key.status().message()), HasSubstr(provider_->describe(handle)));
+}
+
+TEST_P(ProviderContract, AHandleThatIsNotItsOwnIsRefused) {
+  WrappedKeyringKey wrapped = wrap(current());
+  for (size_t size : {0u, 1u, 16u, 17u, 18u, 49u, 512u}) {
+    RootKeyHandle foreign{Bytes(size, 0xee)};
+    EXPECT_EQ(provider_->unwrap(foreign, context_, wrapped).code(), Code::kWrongKey) << size;
+    EXPECT_FALSE(provider_->describe(foreign).empty());
+  }
+}
+
+TEST_P(ProviderContract, NothingItSaysHoldsASecret) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  std::vector<std::string> said = {provider_->uri(), provider_->describe(), provider_->describe(handle),
+                                   std::string(as_text(handle.bytes)), std::string(as_text(wrapped.bytes))};
+  const std::vector<Bytes> secrets = surroundings_->secrets();
+  surroundings_->replace_key();
+  said.emplace_back(provider_->unwrap(handle, context_, wrapped).status().message());
+  surroundings_->remove_key();
+  said.emplace_back(provider_->current().status().message());
+  for (const std::string& text : said) {
+    EXPECT_THAT(text, Not(HasSubstr(std::string(as_text(key_.reveal())))));
+    for (const Bytes& secret : secrets) {
+      EXPECT_THAT(text, Not(HasSubstr(std::string(as_text(secret)))));
+      EXPECT_THAT(text, Not(HasSubstr(to_hex(secret))));
+    }
+  }
+}
+
+TEST_P(ProviderContract, ManyThreadsMayUseOneProvider) {
+  RootKeyHandle handle = current();
+  WrappedKeyringKey wrapped = wrap(handle);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 20; ++round) {
+        EXPECT_TRUE(unwraps(*provider_, handle, wrapped));
+        auto own = provider_->wrap(handle, context_, key_);
+        EXPECT_TRUE(own.is_ok() && unwraps(*provider_, handle, *own));
+        EXPECT_TRUE(provider_->current().is_ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace coffer

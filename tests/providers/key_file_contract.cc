@@ -1,0 +1,56 @@
+// Key files as the contract's surroundings.
+#include <stdexcept>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/key_file/key_file.h"
+#include "io/temporary_directory.h"
+#include "providers/contract.h"
+
+namespace coffer {
+namespace {
+
+class KeyFileSurroundings final : public ProviderSurroundings {
+ public:
+  explicit KeyFileSurroundings(const std::string& form) : form_(form) { replace_key(); }
+
+  std::string uri() const override { return "file://" + path_; }
+
+  void replace_key() override {
+    if (!write().is_ok()) throw std::runtime_error("no key file at " + path_);
+  }
+
+  void remove_key() override {
+    if (!Disk::posix().remove(path_).is_ok()) throw std::runtime_error("cannot remove " + path_);
+  }
+
+  std::vector<Bytes> secrets() const override {
+    auto file = read_key_file(Disk::posix(), path_);
+    if (!file.is_ok()) throw std::runtime_error(file.status().to_string());
+    return {Bytes(file->key.reveal().begin(), file->key.reveal().end())};
+  }
+
+ private:
+  Status write() {
+    if (form_ == "Bare256") {
+      COFFER_ASSIGN(SecretBytes key, random_secret(32));
+      return replace_file(Disk::posix(), path_, key.reveal(), 0600);
+    }
+    KeyFileRequest request;
+    request.bits = std::stoi(form_.substr(3));
+    request.form = form_.starts_with("Jwk") ? KeyFileForm::kJwk : KeyFileForm::kRaw;
+    request.overwrite = true;
+    return generate_key_file(Disk::posix(), path_, request).status();
+  }
+
+  const std::string form_;
+  TemporaryDirectory directory_;
+  const std::string path_ = directory_ / "root.key";
+};
+
+}  // namespace
+
+ProviderUnderTest key_file_under_test(const std::string& form) {
+  return {"KeyFile" + form, [form] { return std::make_unique<KeyFileSurroundings>(form); }};
+}
+
+}  // namespace coffer
