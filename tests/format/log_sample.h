@@ -1,6 +1,9 @@
 // A `log` file under construction in memory, and its reading: what the tests of the log share.
 #pragma once
 
+#include <atomic>
+#include <functional>
+
 #include "coffer/store/log_reader.h"
 #include "format/sample.h"
 
@@ -12,8 +15,8 @@ class ChangingFile : public ReadableFile {
   explicit ChangingFile(Bytes contents = {}) : bytes(std::move(contents)) {}
 
   Result<size_t> read_at(uint64_t offset, MutableBytes out) const override {
-    ++reads;
-    if (before_read) COFFER_TRY(before_read(reads));
+    int number = ++reads;
+    if (before_read) COFFER_TRY(before_read(number));
     if (offset >= bytes.size()) return size_t{0};
     size_t count = std::min<size_t>(out.size(), bytes.size() - offset);
     std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(offset), count, out.begin());
@@ -23,7 +26,7 @@ class ChangingFile : public ReadableFile {
   Result<FileInfo> info() const override { return FileInfo{.size = bytes.size()}; }
 
   mutable Bytes bytes;
-  mutable int reads = 0;
+  mutable std::atomic<int> reads = 0;
   std::function<Status(int)> before_read;  // with the number of the read, from 1
 };
 
