@@ -38,8 +38,8 @@ class CrashingLog {
     }
   }
 
-  // Old bytes stay under the new ones: a new file id and key, the slots synced before anything else is written. False if
-  // the power is to go before that.
+  // Old bytes stay under the new ones: a new file id and key, the slots synced before anything else is written. False
+  // if the power is to go before that.
   bool recycle() {
     old_sample_ = std::exchange(sample_, Sample(Kind::kLog));
     old_plaintext_ = std::exchange(appended_, Bytes());

@@ -21,8 +21,10 @@ constexpr size_t kMacOffset = 476;
 constexpr size_t kCrcOffset = 508;
 constexpr uint64_t kBodySizeMax = uint64_t{1} << 40;
 
+// Each byte equals the one before it, and the first is zero: memcmp is many times faster than a loop, and every file
+// that is opened has 7 KiB of zeros to check.
 bool all_zero(ByteView bytes) {
-  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
+  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
 bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size()), kMagic); }
