@@ -14,10 +14,11 @@ install(FILES ${PROJECT_BINARY_DIR}/generated/coffer/version.h DESTINATION ${CMA
 
 install(TARGETS coffer EXPORT coffer_targets)
 
-write_basic_package_version_file(${PROJECT_BINARY_DIR}/generated/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
+write_basic_package_version_file(${COFFER_GENERATED}/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
-  ${PROJECT_BINARY_DIR}/generated/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
-install(FILES ${PROJECT_BINARY_DIR}/generated/cofferConfig.cmake ${PROJECT_BINARY_DIR}/generated/cofferConfigVersion.cmake
+  ${COFFER_GENERATED}/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
+install(FILES ${COFFER_GENERATED}/cofferConfig.cmake ${COFFER_GENERATED}/cofferConfigVersion.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
 install(EXPORT coffer_targets NAMESPACE coffer:: FILE cofferTargets.cmake DESTINATION ${COFFER_INSTALL_CMAKE})
 

@@ -1,4 +1,4 @@
-# Dependencies, and the flags of our own targets. Warnings are errors only in our presets, never for people who embed us.
+# Dependencies, and the flags of our own targets. Warnings are errors in our presets only, never for those who embed us.
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)

@@ -29,7 +29,8 @@ def with_cmake(compiler, prefix, scratch):
 
 def with_pkg_config(compiler, prefix, scratch):
     environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(prefix, "lib", "pkgconfig")}
-    flags = shlex.split(run("pkg-config", "--cflags", "--libs", "coffer", env=environment, stdout=subprocess.PIPE).stdout)
+    said = run("pkg-config", "--cflags", "--libs", "coffer", env=environment, stdout=subprocess.PIPE).stdout
+    flags = shlex.split(said)
     program = os.path.join(scratch, "consumer")
     run(compiler, "-std=c++20", os.path.join(HERE, "consumer", "main.cc"), "-o", program, *flags)
     return program

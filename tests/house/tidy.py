@@ -45,7 +45,7 @@ REVEAL_PLACES = {
     "src/coffer/base/secret.h": "defines it",
     "src/coffer/base/secret.cc": "defines it",
     "src/coffer/crypto/": "ciphers and derivation work on the bytes",
-    "src/coffer/keys/keyring_codec": "the sealed keyring holds the domain keys",
+    "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
     "src/coffer/format/": "derives a file's keys from its file key",
     "src/coffer/providers/": "root keys come from outside as bytes",
 }
@@ -186,9 +186,11 @@ def banned_words(tree):
         for word in words_of(os.path.splitext(os.path.basename(path))[0].title()):
             if word in BANNED_WORDS:
                 yield path, 1, f"file name with '{word}': {BANNED_WORDS[word]}"
+        seen = set()
         for number, name in identifiers(tree.stripped(path)):
             for word in words_of(name):
-                if word.capitalize() in BANNED_WORDS:
+                if word.capitalize() in BANNED_WORDS and name not in seen:
+                    seen.add(name)
                     yield path, number, f"'{name}': {BANNED_WORDS[word.capitalize()]}"
 
 

@@ -121,7 +121,7 @@ class Log:
             raise Failure("damaged", f"synced data is damaged at offset {position}")
 
     def evidence_after(self, position):
-        """Whether something after `position` says that it had been synced. Checksums are enough, tags are not needed."""
+        """Whether something after `position` says that it had been synced. A checksum is enough, no tag needed."""
         limit = 4 * len(self.data)
         offset = self.data.find(SESSION_MAGIC, position + 1)
         while offset >= 0:
