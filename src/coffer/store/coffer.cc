@@ -9,6 +9,8 @@ namespace coffer {
 namespace {
 
 constexpr int kUpdateAttemptsMax = 64;
+// A provider that is away is asked again this often, and not for every file.
+constexpr std::chrono::seconds kReloadRetryDelay{5};
 constexpr size_t kConfigSizeMax = size_t{1} << 20;
 
 uint64_t now_seconds() { return static_cast<uint64_t>(std::time(nullptr)); }
@@ -43,6 +45,10 @@ Result<KeyringSlot> make_slot(RootKeyProvider& provider, const Id& coffer_id, co
   slot.created = now_seconds();
   slot.provider_uri = provider.uri();
   return slot;
+}
+
+bool is_sign_of_attack(const Status& status) {
+  return status.code() == Code::kRolledBack || status.code() == Code::kTampered;
 }
 
 // The hash by which the next version, and the anchor, refer to this one.
@@ -192,7 +198,16 @@ Status Coffer::refresh() {
 }
 
 Status Coffer::reload_if_changed() {
-  if (!keyring_store_->may_have_changed()) return Status::ok();
+  // What could not be taken over must be looked at again, although it has not changed since.
+  if (!keyring_store_->may_have_changed() && reload_failure_.is_ok()) return Status::ok();
+  reload_failure_ = reload();
+  last_reload_ = std::chrono::steady_clock::now();
+  std::lock_guard lock(mutex_);
+  last_refresh_ = reload_failure_;
+  return reload_failure_;
+}
+
+Status Coffer::reload() {
   COFFER_ASSIGN(Stored stored, load_stored());
   return adopt(stored);
 }
@@ -259,13 +274,14 @@ Status Coffer::refresh_while_serving() {
   std::unique_lock reloading(reload_mutex_, std::try_to_lock);
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!reloading.owns_lock()) return Status::ok();
+  const bool attack = is_sign_of_attack(reload_failure_);
+  if (!reload_failure_.is_ok() && !attack && std::chrono::steady_clock::now() - last_reload_ < kReloadRetryDelay) {
+    return Status::ok();
+  }
   Status status = reload_if_changed();
   // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack
   // do.
-  if (status.code() == Code::kRolledBack || status.code() == Code::kTampered) return status;
-  std::lock_guard lock(mutex_);
-  last_refresh_ = status;
-  return Status::ok();
+  return is_sign_of_attack(status) ? status : Status::ok();
 }
 
 Status Coffer::last_refresh() const {

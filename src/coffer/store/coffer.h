@@ -3,6 +3,7 @@
 // Thread-safe. The keyring is an immutable snapshot swapped as a whole; readers never wait for a reload.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 
@@ -31,7 +32,7 @@ struct NewFileRequest {
   Suite suite = Suite::kAes256Gcm;
   int chunk_log2 = 0;  // blocks only
   std::string_view domain = kSystemDomain;
-  Id store_id;
+  Id store_id{};
 };
 
 class Coffer {
@@ -96,6 +97,7 @@ class Coffer {
   Status refresh_while_serving();
   // REQUIRES for the functions that follow: reload_mutex_ is held.
   Status reload_if_changed();
+  Status reload();
   // A keyring as loaded, and what the anchor remembered just before.
   struct Stored {
     Bytes sealed;
@@ -119,6 +121,8 @@ class Coffer {
   std::string root_uri_override_;
   KeyringKey keyring_key_;
   Sha256 sealed_hash_{};
+  Status reload_failure_;
+  std::chrono::steady_clock::time_point last_reload_;
 
   // Held for an instant only. keyring_ is written with both held, so either is enough to read it.
   mutable std::mutex mutex_;
