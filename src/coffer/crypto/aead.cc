@@ -1,5 +1,9 @@
 #include "coffer/crypto/aead.h"
 
+#include "coffer/base/codec.h"
+#include "coffer/crypto/kdf.h"
+#include "coffer/crypto/nonce_audit.h"
+
 namespace coffer {
 
 Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, CryptoBackend backend) {
@@ -21,6 +25,11 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Cryp
     return Status(Code::kUnsupported,
                   std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));
   }
+#ifdef COFFER_NONCE_AUDIT
+  if (nonce_audit_enabled()) {
+    COFFER_ASSIGN(out->audited_key_hash_, sha256(key));
+  }
+#endif
   return out;
 }
 
@@ -46,5 +55,14 @@ bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView sealed, uin
   if (!good) wipe(out, size);
   return good;
 }
+
+#ifdef COFFER_NONCE_AUDIT
+void AeadKey::audit(const Nonce& nonce, ByteView associated, ByteView sealed) const {
+  if (!nonce_audit_enabled()) return;
+  uint8_t associated_size[8];
+  store_le64(associated_size, associated.size());
+  audit_nonce(audited_key_hash_, {nonce.data(), kNonceSize}, {associated_size, associated, sealed});
+}
+#endif
 
 }  // namespace coffer

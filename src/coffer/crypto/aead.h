@@ -43,11 +43,22 @@ class AeadKey {
   // zeros.
   [[nodiscard]] bool open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const;
 
+  // Records in test builds that this message was sealed: see crypto/nonce_audit.h.
+  void audit(const Nonce& nonce, ByteView associated, ByteView sealed) const;
+
  private:
   // What a backend does. Sizes were checked; the tag stands behind the ciphertext. On failure the caller clears `out`.
   virtual bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const = 0;
   virtual bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const = 0;
+
+#ifdef COFFER_NONCE_AUDIT
+  std::array<uint8_t, 32> audited_key_hash_{};
+#endif
 };
+
+#ifndef COFFER_NONCE_AUDIT
+inline void AeadKey::audit(const Nonce&, ByteView, ByteView) const {}
+#endif
 
 // Null when the backend cannot serve the suite. Sizes were checked.
 std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key);

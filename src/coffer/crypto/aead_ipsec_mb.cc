@@ -23,23 +23,23 @@ struct Wiped : T {
 
 class IpsecMbGcmKey final : public AeadKey {
  public:
-  IpsecMbGcmKey(IMB_MGR& manager, ByteView key) : schedule_(sizeof(gcm_key_data)) {
+  IpsecMbGcmKey(IMB_MGR& library, ByteView key) : schedule_(sizeof(gcm_key_data)) {
     auto* schedule = new (schedule_.reveal_mutable().data()) gcm_key_data;
     switch (key.size()) {
       case IMB_GCM_128_KEY_LEN:
-        IMB_AES128_GCM_PRE(&manager, key.data(), schedule);
-        encrypt_ = manager.gcm128_enc;
-        decrypt_ = manager.gcm128_dec;
+        IMB_AES128_GCM_PRE(&library, key.data(), schedule);
+        encrypt_ = library.gcm128_enc;
+        decrypt_ = library.gcm128_dec;
         break;
       case IMB_GCM_192_KEY_LEN:
-        IMB_AES192_GCM_PRE(&manager, key.data(), schedule);
-        encrypt_ = manager.gcm192_enc;
-        decrypt_ = manager.gcm192_dec;
+        IMB_AES192_GCM_PRE(&library, key.data(), schedule);
+        encrypt_ = library.gcm192_enc;
+        decrypt_ = library.gcm192_dec;
         break;
       default:
-        IMB_AES256_GCM_PRE(&manager, key.data(), schedule);
-        encrypt_ = manager.gcm256_enc;
-        decrypt_ = manager.gcm256_dec;
+        IMB_AES256_GCM_PRE(&library, key.data(), schedule);
+        encrypt_ = library.gcm256_enc;
+        decrypt_ = library.gcm256_dec;
         break;
     }
   }
@@ -73,7 +73,7 @@ class IpsecMbGcmKey final : public AeadKey {
 
 class IpsecMbChaChaKey final : public AeadKey {
  public:
-  IpsecMbChaChaKey(IMB_MGR& manager, ByteView key) : manager_(manager), key_(SecretBytes::copy_of(key)) {}
+  IpsecMbChaChaKey(IMB_MGR& library, ByteView key) : library_(library), key_(SecretBytes::copy_of(key)) {}
 
  private:
   using Context = Wiped<chacha20_poly1305_context_data>;
@@ -81,9 +81,9 @@ class IpsecMbChaChaKey final : public AeadKey {
   bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
     Context context;
     const uint8_t* key = key_.reveal().data();
-    IMB_CHACHA20_POLY1305_INIT(&manager_, key, &context, nonce.data(), data_of(associated), associated.size());
-    IMB_CHACHA20_POLY1305_ENC_UPDATE(&manager_, key, &context, out, data_of(plaintext), plaintext.size());
-    IMB_CHACHA20_POLY1305_ENC_FINALIZE(&manager_, &context, out + plaintext.size(), kTagSize);
+    IMB_CHACHA20_POLY1305_INIT(&library_, key, &context, nonce.data(), data_of(associated), associated.size());
+    IMB_CHACHA20_POLY1305_ENC_UPDATE(&library_, key, &context, out, data_of(plaintext), plaintext.size());
+    IMB_CHACHA20_POLY1305_ENC_FINALIZE(&library_, &context, out + plaintext.size(), kTagSize);
     return true;
   }
 
@@ -93,24 +93,24 @@ class IpsecMbChaChaKey final : public AeadKey {
     ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     uint8_t computed[kTagSize];
     uint8_t unused = 0;
-    IMB_CHACHA20_POLY1305_INIT(&manager_, key, &context, nonce.data(), data_of(associated), associated.size());
-    IMB_CHACHA20_POLY1305_DEC_UPDATE(&manager_, key, &context, ciphertext.empty() ? &unused : out, ciphertext.data(),
+    IMB_CHACHA20_POLY1305_INIT(&library_, key, &context, nonce.data(), data_of(associated), associated.size());
+    IMB_CHACHA20_POLY1305_DEC_UPDATE(&library_, key, &context, ciphertext.empty() ? &unused : out, ciphertext.data(),
                                      ciphertext.size());
-    IMB_CHACHA20_POLY1305_DEC_FINALIZE(&manager_, &context, computed, kTagSize);
+    IMB_CHACHA20_POLY1305_DEC_FINALIZE(&library_, &context, computed, kTagSize);
     return CRYPTO_memcmp(computed, ciphertext.data() + ciphertext.size(), kTagSize) == 0;
   }
 
-  IMB_MGR& manager_;
+  IMB_MGR& library_;
   SecretBytes key_;
 };
 
 }  // namespace
 
 std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key) {
-  IMB_MGR* manager = ipsec_mb_manager();
-  if (manager == nullptr) return nullptr;
-  if (suite == Suite::kChaCha20Poly1305) return std::make_unique<IpsecMbChaChaKey>(*manager, key);
-  return std::make_unique<IpsecMbGcmKey>(*manager, key);
+  IMB_MGR* library = ipsec_mb_library();
+  if (library == nullptr) return nullptr;
+  if (suite == Suite::kChaCha20Poly1305) return std::make_unique<IpsecMbChaChaKey>(*library, key);
+  return std::make_unique<IpsecMbGcmKey>(*library, key);
 }
 
 }  // namespace coffer

@@ -11,18 +11,18 @@ constexpr size_t kScheduleSize = 15 * 16;  // AES-256's round keys
 
 class IpsecMbCounterMode final : public CounterMode {
  public:
-  IpsecMbCounterMode(IMB_MGR& manager, ByteView key, ByteView iv)
+  IpsecMbCounterMode(IMB_MGR& library, ByteView key, ByteView iv)
       : CounterMode(iv),
-        manager_(manager),
+        library_(library),
         key_size_(static_cast<IMB_KEY_SIZE_BYTES>(key.size())),
         schedule_(kScheduleSize) {
     SecretBytes for_decryption(kScheduleSize);  // comes with it; counter mode has no use for it
     uint8_t* schedule = schedule_.reveal_mutable().data();
     uint8_t* inverse = for_decryption.reveal_mutable().data();
     switch (key_size_) {
-      case IMB_KEY_128_BYTES: IMB_AES_KEYEXP_128(&manager, key.data(), schedule, inverse); break;
-      case IMB_KEY_192_BYTES: IMB_AES_KEYEXP_192(&manager, key.data(), schedule, inverse); break;
-      default: IMB_AES_KEYEXP_256(&manager, key.data(), schedule, inverse); break;
+      case IMB_KEY_128_BYTES: IMB_AES_KEYEXP_128(&library, key.data(), schedule, inverse); break;
+      case IMB_KEY_192_BYTES: IMB_AES_KEYEXP_192(&library, key.data(), schedule, inverse); break;
+      default: IMB_AES_KEYEXP_256(&library, key.data(), schedule, inverse); break;
     }
   }
 
@@ -64,10 +64,10 @@ class IpsecMbCounterMode final : public CounterMode {
     job.msg_len_to_cipher_in_bytes = in.size();
     job.iv = counter.data();
     job.iv_len_in_bytes = counter.size();
-    IMB_SUBMIT_CIPHER_BURST_NOCHECK(&manager_, &job, 1, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT, key_size_);
+    IMB_SUBMIT_CIPHER_BURST_NOCHECK(&library_, &job, 1, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT, key_size_);
   }
 
-  IMB_MGR& manager_;
+  IMB_MGR& library_;
   IMB_KEY_SIZE_BYTES key_size_;
   SecretBytes schedule_;
 };
@@ -75,9 +75,9 @@ class IpsecMbCounterMode final : public CounterMode {
 }  // namespace
 
 std::unique_ptr<CounterMode> ipsec_mb_counter_mode(Suite, ByteView key, ByteView iv) {
-  IMB_MGR* manager = ipsec_mb_manager();
-  if (manager == nullptr) return nullptr;
-  return std::make_unique<IpsecMbCounterMode>(*manager, key, iv);
+  IMB_MGR* library = ipsec_mb_library();
+  if (library == nullptr) return nullptr;
+  return std::make_unique<IpsecMbCounterMode>(*library, key, iv);
 }
 
 }  // namespace coffer

@@ -8,19 +8,19 @@ namespace {
 
 class IpsecMbGmac final : public GmacComputation {
  public:
-  IpsecMbGmac(IMB_MGR& manager, ByteView key, ByteView nonce) : manager_(manager), memory_(sizeof(Parts)) {
+  IpsecMbGmac(IMB_MGR& library, ByteView key, ByteView nonce) : library_(library), memory_(sizeof(Parts)) {
     parts_ = new (memory_.reveal_mutable().data()) Parts;
-    IMB_AES256_GCM_PRE(&manager_, key.data(), &parts_->schedule);
-    IMB_AES256_GMAC_INIT(&manager_, &parts_->schedule, &parts_->context, nonce.data(), nonce.size());
+    IMB_AES256_GCM_PRE(&library_, key.data(), &parts_->schedule);
+    IMB_AES256_GMAC_INIT(&library_, &parts_->schedule, &parts_->context, nonce.data(), nonce.size());
   }
 
   void update(ByteView data) override {
-    IMB_AES256_GMAC_UPDATE(&manager_, &parts_->schedule, &parts_->context, data.data(), data.size());
+    IMB_AES256_GMAC_UPDATE(&library_, &parts_->schedule, &parts_->context, data.data(), data.size());
   }
 
   std::array<uint8_t, kTagSize> finish() override {
     std::array<uint8_t, kTagSize> tag{};
-    IMB_AES256_GMAC_FINALIZE(&manager_, &parts_->schedule, &parts_->context, tag.data(), tag.size());
+    IMB_AES256_GMAC_FINALIZE(&library_, &parts_->schedule, &parts_->context, tag.data(), tag.size());
     return tag;
   }
 
@@ -30,7 +30,7 @@ class IpsecMbGmac final : public GmacComputation {
     gcm_context_data context;
   };
 
-  IMB_MGR& manager_;
+  IMB_MGR& library_;
   SecretBytes memory_;
   Parts* parts_;  // in memory_
 };
@@ -38,9 +38,9 @@ class IpsecMbGmac final : public GmacComputation {
 }  // namespace
 
 std::unique_ptr<GmacComputation> ipsec_mb_gmac(ByteView key, ByteView nonce) {
-  IMB_MGR* manager = ipsec_mb_manager();
-  if (manager == nullptr) return nullptr;
-  return std::make_unique<IpsecMbGmac>(*manager, key, nonce);
+  IMB_MGR* library = ipsec_mb_library();
+  if (library == nullptr) return nullptr;
+  return std::make_unique<IpsecMbGmac>(*library, key, nonce);
 }
 
 }  // namespace coffer

@@ -3,43 +3,43 @@
 namespace coffer {
 namespace {
 
-struct Manager {
-  IMB_MGR* manager = nullptr;
+struct Library {
+  IMB_MGR* functions = nullptr;
   Status status;
 
   void give_up(std::string reason) {
-    if (manager != nullptr) free_mb_mgr(manager);
-    manager = nullptr;
+    if (functions != nullptr) free_mb_mgr(functions);
+    functions = nullptr;
     status = Status(Code::kUnsupported, std::move(reason));
   }
 };
 
-Manager make_manager() {
-  Manager out;
-  out.manager = alloc_mb_mgr(0);
-  if (out.manager == nullptr) {
+Library open_library() {
+  Library out;
+  out.functions = alloc_mb_mgr(0);
+  if (out.functions == nullptr) {
     out.give_up("ipsec-mb has no memory for its tables");
     return out;
   }
-  init_mb_mgr_auto(out.manager, nullptr);
+  init_mb_mgr_auto(out.functions, nullptr);
   constexpr uint64_t kNeeded = IMB_CPUFLAGS_SSE;
-  if ((out.manager->features & kNeeded) != kNeeded) {
+  if ((out.functions->features & kNeeded) != kNeeded) {
     out.give_up("this CPU has no AES or carry-less multiplication instructions for ipsec-mb");
-  } else if (int error = imb_get_errno(out.manager); error != 0) {
+  } else if (int error = imb_get_errno(out.functions); error != 0) {
     out.give_up("ipsec-mb failed to start: " + std::string(imb_get_strerror(error)));
   }
   return out;
 }
 
-const Manager& shared_manager() {
-  static const Manager manager = make_manager();
-  return manager;
+const Library& library() {
+  static const Library opened = open_library();
+  return opened;
 }
 
 }  // namespace
 
-IMB_MGR* ipsec_mb_manager() { return shared_manager().manager; }
+IMB_MGR* ipsec_mb_library() { return library().functions; }
 
-Status ipsec_mb_status() { return shared_manager().status; }
+Status ipsec_mb_status() { return library().status; }
 
 }  // namespace coffer

@@ -58,7 +58,10 @@ Status StreamSealer::seal(uint64_t index, ByteView associated, ByteView plaintex
     return Status(Code::kLimitExceeded, "a sealed stream reached its limit of 2^40: start a new file");
   }
   next_index_ = index + 1;  // before sealing: whatever goes wrong then, this nonce is spent
-  return key_->seal(Nonce(base_nonce_, index), associated, plaintext, out);
+  Nonce nonce(base_nonce_, index);
+  COFFER_TRY(key_->seal(nonce, associated, plaintext, out));
+  key_->audit(nonce, associated, {out, plaintext.size() + kTagSize});
+  return Status::ok();
 }
 
 Result<StreamOpener> StreamOpener::create(Suite suite, const StreamKey& key) {
