@@ -33,8 +33,11 @@ class ReplaceFileFaults : public testing::TestWithParam<FaultCase> {};
 
 INSTANTIATE_TEST_SUITE_P(Every, ReplaceFileFaults,
                          testing::Values(FaultCase{false, false, Code::kIo}, FaultCase{true, false, Code::kIo},
-                                         FaultCase{false, true, Code::kNoSpace},
-                                         FaultCase{true, true, Code::kNoSpace}));
+                                         FaultCase{false, true, Code::kNoSpace}, FaultCase{true, true, Code::kNoSpace}),
+                         [](const auto& param) {
+                           return std::string(param.param.for_good ? "ForGood" : "Once") +
+                                  (param.param.short_write ? "Short" : "");
+                         });
 
 TEST_P(ReplaceFileFaults, LeaveOldOrNewAndReportTheFirstFailure) {
   const Bytes old_contents = pattern(3000, 1);
@@ -105,6 +108,31 @@ TEST(ReplaceFile, ATemporaryFileLeftByACrashIsNotInTheWay) {
   ASSERT_EQ(disk.list("/")->size(), 2u);
   ASSERT_TRUE(replace_file(disk, "/a", as_bytes("new"), 0600).is_ok());
   EXPECT_EQ(as_text(*read_file(disk, "/a", 10)), "new");
+}
+
+TEST(CreateFile, MakesAWholeFileOrNone) {
+  const Bytes contents = pattern(5000, 3);
+  int injected = 0;
+  for (uint64_t operation = 1;; ++operation) {
+    MemoryDisk memory;
+    FaultDisk disk(memory);
+    disk.arm({operation, false, true, Code::kNoSpace});
+    Status status = create_file(disk, "/a", contents, 0600);
+    if (disk.fault_count() == 0) {
+      EXPECT_TRUE(status.is_ok());
+      EXPECT_EQ(*read_file(memory, "/a", 5000), contents);
+      EXPECT_EQ(create_file(memory, "/a", as_bytes("other"), 0600).code(), Code::kAlreadyExists);
+      EXPECT_EQ(*read_file(memory, "/a", 5000), contents);
+      for (CrashKind kind : kCrashKinds) {
+        EXPECT_EQ(*read_file(*memory.crash_image(kind, 1), "/a", 5000), contents) << "it is durable";
+      }
+      break;
+    }
+    ++injected;
+    EXPECT_EQ(status.code(), Code::kNoSpace);
+    EXPECT_TRUE(memory.list("/")->empty()) << operation;
+  }
+  EXPECT_EQ(injected, 5) << "create, write, sync, close, sync the directory";
 }
 
 TEST(ReplaceFile, WorksOnRelativePathsAndInTheRootDirectory) {

@@ -26,6 +26,9 @@ class FileKeyringStore final : public KeyringStore {
     snapshot.sealed.resize(count);
     COFFER_ASSIGN(KeyringHeader header, read_header(snapshot.sealed));
     snapshot.version = header.version;
+    // Whoever saved it may not have come to syncing its name, or never will. Files are about to be written under its
+    // keys, so it must not be undone by a crash any more.
+    COFFER_TRY(disk_.sync_directory(directory_));
     seen_ = info;
     seen_file_ = std::move(file);
     return snapshot;

@@ -15,9 +15,11 @@ class KeyringStore {
     Bytes sealed;
     uint64_t version = 0;
   };
+  // What it returns is durable: no crash brings an older version back. kNotFound; else as KeyringCodec::read_header().
   virtual Result<Snapshot> load() = 0;
   // Replaces version `expected` (0: there must be none yet) by `sealed`, durably. kConflict when another version stands
-  // there: load again, repeat the change. Old or new after a crash, never neither.
+  // there: load again, repeat the change. Old or new after a crash, never neither. After another error either may stand
+  // there: load to find out.
   virtual Status save(ByteView sealed, uint64_t expected_version) = 0;
   // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
   virtual bool may_have_changed() = 0;

@@ -1,0 +1,220 @@
+// The sealed part's rules. Only somebody who holds the keyring key can break them, so each must be refused, not
+// guessed.
+#include "coffer/keys/keyring_body.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coffer/base/codec.h"
+#include "keys/fixtures.h"
+
+namespace coffer {
+namespace {
+
+using testing::HasSubstr;
+
+// docs/format.md, section 7, "body", written down a second time: every field may be set to what it must not be.
+struct KeyFields {
+  Id id;
+  uint32_t version = 1;
+  uint8_t state = 2;
+  Bytes key;
+};
+struct DomainFields {
+  std::string name = "system";
+  std::vector<KeyFields> keys;
+};
+struct StoreFields {
+  Id id;
+  std::string path;
+};
+struct BodyFields {
+  Id coffer_id = id_of(0xc0);
+  uint64_t version = 2;
+  Bytes previous_hash = Bytes(32, 0x44);
+  std::vector<DomainFields> domains;
+  std::vector<StoreFields> stores;
+};
+
+Bytes encode(const BodyFields& fields) {
+  Bytes out(100'000);
+  Writer writer(out);
+  writer.id(fields.coffer_id);
+  writer.u64(fields.version);
+  writer.bytes(fields.previous_hash);
+  writer.u64(11);
+  writer.u64(12);
+  writer.u16(static_cast<uint16_t>(fields.domains.size()));
+  for (const DomainFields& domain : fields.domains) {
+    writer.bytes8(as_bytes(domain.name));
+    writer.u16(static_cast<uint16_t>(domain.keys.size()));
+    for (const KeyFields& key : domain.keys) {
+      writer.id(key.id);
+      writer.u32(key.version);
+      writer.u8(key.state);
+      for (uint64_t time = 1; time <= 5; ++time) writer.u64(time);
+      writer.bytes8(key.key);
+    }
+  }
+  writer.u16(static_cast<uint16_t>(fields.stores.size()));
+  for (const StoreFields& store : fields.stores) {
+    writer.id(store.id);
+    writer.u64(13);
+    writer.bytes16(as_bytes(store.path));
+  }
+  EXPECT_TRUE(writer.ok());
+  out.resize(writer.written());
+  return out;
+}
+
+KeyFields key_of(uint8_t value, uint32_t version, uint8_t state) {
+  KeyFields fields;
+  fields.version = version;
+  fields.state = state;
+  fields.key = Bytes(32, value);
+  SecretBytes id = derive(fields.key, "domain key id", {}, 16).value();
+  std::copy(id.reveal().begin(), id.reveal().end(), fields.id.bytes.begin());
+  return fields;
+}
+
+BodyFields good_fields() {
+  BodyFields fields;
+  KeyFields destroyed = key_of(3, 1, 6);
+  destroyed.key.clear();
+  fields.domains.push_back({"system", {key_of(1, 1, 4), key_of(2, 2, 2)}});
+  fields.domains.push_back({"orders", {destroyed, key_of(4, 2, 2)}});
+  fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b"}};
+  return fields;
+}
+
+TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
+  auto keyring = KeyringBody::decode(encode(good_fields()));
+  ASSERT_TRUE(keyring.is_ok()) << keyring.status().to_string();
+  EXPECT_EQ(keyring->coffer_id(), id_of(0xc0));
+  EXPECT_EQ(keyring->version(), 2u);
+  EXPECT_EQ(keyring->previous_hash()[31], 0x44);
+  EXPECT_EQ(keyring->created(), 11u);
+  EXPECT_EQ(keyring->updated(), 12u);
+  ASSERT_EQ(keyring->domains().size(), 2u);
+  const DomainKeyEntry& key = keyring->domains()[0].keys[1];
+  EXPECT_EQ(key.state, KeyState::kActive);
+  EXPECT_EQ(key.created, 1u);
+  EXPECT_EQ(key.activated, 2u);
+  EXPECT_EQ(key.deactivated, 3u);
+  EXPECT_EQ(key.compromised, 4u);
+  EXPECT_EQ(key.destroyed, 5u);
+  EXPECT_TRUE(keyring->domains()[1].keys[0].key.empty());
+  EXPECT_EQ(keyring->stores()[1].created, 13u);
+  EXPECT_EQ(keyring->stores()[1].path, "/b");
+  EXPECT_EQ(keyring->find_key(key.id).entry, &keyring->domains()[0].keys[1]);
+
+  auto encoded = KeyringBody::encode(*keyring);
+  ASSERT_TRUE(encoded.is_ok());
+  EXPECT_EQ(as_text(encoded->reveal()), as_text(encode(good_fields())));
+}
+
+TEST(KeyringBody, EveryCutAndEveryAddedByteIsRefused) {
+  Bytes body = encode(good_fields());
+  for (size_t size = 0; size < body.size(); ++size) {
+    ASSERT_EQ(KeyringBody::decode(ByteView(body).first(size)).code(), Code::kTampered) << size;
+  }
+  body.push_back(0);
+  EXPECT_EQ(KeyringBody::decode(body).code(), Code::kTampered);
+}
+
+TEST(KeyringBody, NoFlippedBitCrashesAndNoFlippedKeyIsAccepted) {
+  const Bytes body = encode(good_fields());
+  size_t accepted = 0;
+  for (size_t bit = 0; bit < body.size() * 8; ++bit) {
+    Bytes flipped = body;
+    flipped[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    auto keyring = KeyringBody::decode(flipped);
+    if (!keyring.is_ok()) {
+      ASSERT_EQ(keyring.code(), Code::kTampered);
+      continue;
+    }
+    ++accepted;
+    for (const Domain& domain : keyring->domains()) {
+      for (const DomainKeyEntry& key : domain.keys) {
+        if (key.key.empty()) continue;
+        SecretBytes id = derive(key.key.reveal(), "domain key id", {}, 16).value();
+        ASSERT_TRUE(equal_constant_time(id.reveal(), key.id.bytes)) << "bit " << bit;
+      }
+    }
+  }
+  EXPECT_GT(accepted, 0u) << "times, for one, are free";
+}
+
+struct BrokenCase {
+  const char* name;
+  void (*change)(BodyFields&);
+  const char* reason;
+};
+
+class KeyringBodyRules : public testing::TestWithParam<BrokenCase> {};
+
+TEST_P(KeyringBodyRules, AreEnforced) {
+  BodyFields fields = good_fields();
+  GetParam().change(fields);
+  auto keyring = KeyringBody::decode(encode(fields));
+  EXPECT_EQ(keyring.code(), Code::kTampered);
+  EXPECT_THAT(std::string(keyring.status().message()), HasSubstr(GetParam().reason));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Every, KeyringBodyRules,
+    testing::Values(
+        BrokenCase{"ZeroCofferId", [](BodyFields& b) { b.coffer_id = Id{}; }, "coffer id"},
+        BrokenCase{"VersionZero", [](BodyFields& b) { b.version = 0; }, "count from 1"},
+        BrokenCase{"FirstWithPredecessor", [](BodyFields& b) { b.version = 1; }, "predecessor"},
+        BrokenCase{"LaterWithoutPredecessor", [](BodyFields& b) { b.previous_hash = Bytes(32, 0); }, "predecessor"},
+        BrokenCase{"NoSystemDomain", [](BodyFields& b) { b.domains[0].name = "other"; }, "domain system"},
+        BrokenCase{"NoDomain", [](BodyFields& b) { b.domains.clear(); }, "domain system"},
+        BrokenCase{"RepeatedDomain", [](BodyFields& b) { b.domains[1].name = "system"; }, "must not repeat"},
+        BrokenCase{"EmptyName", [](BodyFields& b) { b.domains[1].name.clear(); }, "name"},
+        BrokenCase{"BadName", [](BodyFields& b) { b.domains[1].name = "Orders"; }, "name"},
+        BrokenCase{"LongName", [](BodyFields& b) { b.domains[1].name.assign(65, 'a'); }, "within its domains"},
+        BrokenCase{"DomainWithoutKeys", [](BodyFields& b) { b.domains[1].keys.clear(); }, "must have a key"},
+        BrokenCase{"TwoActive", [](BodyFields& b) { b.domains[0].keys[0].state = 2; }, "two active"},
+        BrokenCase{"StateZero", [](BodyFields& b) { b.domains[0].keys[0].state = 0; }, "known state"},
+        BrokenCase{"StateSeven", [](BodyFields& b) { b.domains[0].keys[0].state = 7; }, "known state"},
+        BrokenCase{"VersionGap", [](BodyFields& b) { b.domains[0].keys[1].version = 3; }, "must not call itself 3"},
+        BrokenCase{"VersionOrder", [](BodyFields& b) { std::swap(b.domains[0].keys[0], b.domains[0].keys[1]); },
+                   "must not call itself 2"},
+        BrokenCase{"DestroyedWithBytes", [](BodyFields& b) { b.domains[1].keys[0] = key_of(3, 1, 6); },
+                   "unless destroyed"},
+        BrokenCase{"BytesMissing", [](BodyFields& b) { b.domains[0].keys[1].key.clear(); }, "unless destroyed"},
+        BrokenCase{"ShortKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(31); }, "32 bytes"},
+        BrokenCase{"LongKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(33); }, "within the keys"},
+        BrokenCase{"OtherBytesUnderTheId", [](BodyFields& b) { b.domains[0].keys[1].key[7] ^= 1; },
+                   "the id that its bytes give"},
+        BrokenCase{"RepeatedKey", [](BodyFields& b) { b.domains[1].keys[1] = key_of(2, 2, 4); }, "key id"},
+        BrokenCase{"ZeroStoreId", [](BodyFields& b) { b.stores[0].id = Id{}; }, "store's id"},
+        BrokenCase{"RepeatedStoreId", [](BodyFields& b) { b.stores[1].id = b.stores[0].id; }, "store id"},
+        BrokenCase{"RepeatedStorePath", [](BodyFields& b) { b.stores[1].path = b.stores[0].path; }, "store path"},
+        BrokenCase{"RelativeStorePath", [](BodyFields& b) { b.stores[1].path = "b"; }, "absolute"},
+        BrokenCase{"StorePathWithDots", [](BodyFields& b) { b.stores[1].path = "/a/../b"; }, "absolute"},
+        BrokenCase{"LongStorePath", [](BodyFields& b) { b.stores[1].path = "/" + std::string(4096, 'p'); },
+                   "within its stores"}),
+    [](const auto& param) { return param.param.name; });
+
+TEST(KeyringBody, TheLargestKeyringThatFitsIsSealedAndOneMoreIsRefused) {
+  // Stores are the largest things in it. 4096 bytes of path and 26 around it, four thousand times, is just under 16
+  // MiB.
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  KeyringSlot slot = slot_of(1);
+  auto path = [](size_t number) { return "/" + std::to_string(100'000 + number) + std::string(4089, 'p'); };
+  size_t count = 0;
+  while (KeyringBody::size(keyring) + 16 + 26 + 4096 <= kKeyringBodySizeMax) {
+    ASSERT_TRUE(keyring.add_store(path(count++), 1).is_ok());
+  }
+  auto sealed = KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key_of(1));
+  ASSERT_TRUE(sealed.is_ok()) << sealed.status().to_string();
+  EXPECT_LE(sealed->size(), kKeyringFileSizeMax);
+  EXPECT_EQ(KeyringCodec::open(*sealed, keyring_key_of(1))->stores().size(), count);
+  ASSERT_TRUE(keyring.add_store(path(count), 1).is_ok());
+  EXPECT_EQ(KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key_of(1)).code(), Code::kLimitExceeded);
+}
+
+}  // namespace
+}  // namespace coffer

@@ -1,0 +1,135 @@
+// Several processes, really: this program starts itself again as the writer.
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "io/temporary_directory.h"
+#include "keys/keyring_history.h"
+
+extern char** environ;
+
+namespace coffer {
+namespace {
+
+constexpr const char* kDirectoryVariable = "COFFER_TEST_WRITER_DIRECTORY";
+constexpr const char* kCountVariable = "COFFER_TEST_WRITER_COUNT";
+
+// The writer: adds one store after another and reports each version once it is saved. By itself, in a place of its own.
+TEST(KeyringProcess, Writer) {
+  TemporaryDirectory own;
+  const char* directory = std::getenv(kDirectoryVariable);
+  auto store = open_file_keyring_store(Disk::posix(), directory != nullptr ? directory : own.path());
+  ASSERT_TRUE(directory != nullptr || store->save(KeyringHistory().sealed(1), 0).is_ok());
+  const int count = directory != nullptr ? std::atoi(std::getenv(kCountVariable)) : 1;
+  for (int i = 0; i < count; ++i) {
+    const std::string path = "/" + std::to_string(::getpid()) + "/" + std::to_string(i);
+    auto version = update_keyring(*store, [&](Keyring& keyring) { return keyring.add_store(path, 1).status(); });
+    ASSERT_TRUE(version.is_ok()) << version.status().to_string();
+    const std::string line = "saved " + std::to_string(*version) + "\n";
+    ASSERT_EQ(::write(STDOUT_FILENO, line.data(), line.size()), static_cast<ssize_t>(line.size()));
+  }
+}
+
+class WriterProcess {
+ public:
+  WriterProcess(const std::string& directory, int count) {
+    int output[2];
+    if (::pipe(output) != 0) std::abort();
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, output[0]);
+    posix_spawn_file_actions_addclose(&actions, output[1]);
+    std::string directory_setting = std::string(kDirectoryVariable) + "=" + directory;
+    std::string count_setting = std::string(kCountVariable) + "=" + std::to_string(count);
+    std::vector<char*> environment;
+    for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
+    environment.insert(environment.end(), {directory_setting.data(), count_setting.data(), nullptr});
+    std::string program = "/proc/self/exe", filter = "--gtest_filter=KeyringProcess.Writer";
+    char* arguments[] = {program.data(), filter.data(), nullptr};
+    if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments, environment.data()) != 0) std::abort();
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(output[1]);
+    output_ = ::fdopen(output[0], "r");
+  }
+  ~WriterProcess() {
+    if (output_ != nullptr) finish();
+  }
+
+  // The next version it reports; 0 when it ended.
+  uint64_t next_saved() {
+    char line[256];
+    while (std::fgets(line, sizeof line, output_) != nullptr) {
+      unsigned long version = 0;
+      if (std::sscanf(line, "saved %lu\n", &version) == 1) return version;
+    }
+    return 0;
+  }
+  void kill() { ::kill(pid_, SIGKILL); }
+  // Whether it ended well.
+  bool finish() {
+    while (next_saved() != 0) {
+    }
+    std::fclose(output_);
+    output_ = nullptr;
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  }
+
+ private:
+  pid_t pid_ = 0;
+  std::FILE* output_ = nullptr;
+};
+
+TEST(KeyringProcess, OfSeveralProcessesNoChangeIsLost) {
+  constexpr int kProcesses = 3;
+  constexpr int kCount = 10;
+  TemporaryDirectory directory;
+  auto store = open_file_keyring_store(Disk::posix(), directory.path());
+  ASSERT_TRUE(store->save(KeyringHistory().sealed(1), 0).is_ok());
+  std::vector<std::unique_ptr<WriterProcess>> writers;
+  for (int i = 0; i < kProcesses; ++i) writers.push_back(std::make_unique<WriterProcess>(directory.path(), kCount));
+  for (auto& writer : writers) EXPECT_TRUE(writer->finish());
+  auto loaded = store->load();
+  ASSERT_TRUE(loaded.is_ok());
+  EXPECT_EQ(loaded->version, 1u + kProcesses * kCount);
+  EXPECT_EQ(KeyringCodec::open(loaded->sealed, history_key())->stores().size(), size_t{kProcesses * kCount});
+}
+
+TEST(KeyringProcess, KillingTheWriterAtAnyInstantLosesNothingItReported) {
+  constexpr int kKills = 12;
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  TemporaryDirectory directory;
+  auto store = open_file_keyring_store(Disk::posix(), directory.path());
+  ASSERT_TRUE(store->save(KeyringHistory().sealed(1), 0).is_ok());
+  uint64_t reported = 1;
+  for (int i = 0; i < kKills; ++i) {
+    WriterProcess writer(directory.path(), 100'000);
+    reported = std::max(reported, writer.next_saved());
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
+    writer.kill();
+    while (uint64_t version = writer.next_saved()) reported = version;
+    auto loaded = store->load();
+    ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
+    ASSERT_GE(loaded->version, reported);
+    ASSERT_LE(loaded->version, reported + 1);
+    ASSERT_TRUE(KeyringCodec::open(loaded->sealed, history_key()).is_ok());
+    // The killed process's lock is free and its leftovers are no obstacle.
+    auto next = update_keyring(*store, [](Keyring&) { return Status(); });
+    ASSERT_TRUE(next.is_ok()) << next.status().to_string();
+    reported = *next;
+  }
+  EXPECT_LE(Disk::posix().list(directory.path())->size(), 2u) << "keyring and keyring.lock";
+}
+
+}  // namespace
+}  // namespace coffer
