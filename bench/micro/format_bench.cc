@@ -2,6 +2,7 @@
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
 #include "coffer/format/envelope.h"
+#include "coffer/format/log.h"
 #include "micro.h"
 
 namespace coffer::bench {
@@ -71,6 +72,21 @@ void ctr_read_4k(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(kReadSize));
 }
 BENCHMARK(ctr_read_4k);
+
+// One frame for each record, as RocksDB appends to its WAL.
+void log_append(benchmark::State& state) {
+  const FileKey key = expect(random_key<FileRole>(32));
+  LogSealer sealer = expect(LogSealer::create(key, {.file_id = expect(random_id())}, {.offset = kEnvelopeSize}));
+  const Bytes record(static_cast<size_t>(state.range(0)), 'p');
+  Buffer out(kLogFrameSizeMax);
+  for (auto _ : state) {
+    out.clear();
+    expect(sealer.append(record, kEnvelopeSize, out));
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(log_append)->ArgName("size")->Arg(150)->Arg(4096)->Arg(65536);
 
 }  // namespace
 }  // namespace coffer::bench
