@@ -35,9 +35,8 @@ struct LogContents {
   LogEnd end;
 };
 
-inline Result<LogContents> read_log(const Sample& sample, Bytes bytes) {
-  COFFER_ASSIGN(LogReader reader, LogReader::create(std::make_shared<ChangingFile>(std::move(bytes)), sample.file_key,
-                                                    sample.log_params()));
+inline Result<LogContents> read_log_body(const FileKey& file_key, const LogParams& params, Bytes file) {
+  COFFER_ASSIGN(LogReader reader, LogReader::create(std::make_shared<ChangingFile>(std::move(file)), file_key, params));
   LogContents out;
   for (;;) {
     COFFER_ASSIGN(ByteView frame, reader.next());
@@ -47,6 +46,9 @@ inline Result<LogContents> read_log(const Sample& sample, Bytes bytes) {
   out.end = reader.end();
   EXPECT_EQ(out.end.logical_size, out.plaintext.size());
   return out;
+}
+inline Result<LogContents> read_log(const Sample& sample, Bytes file) {
+  return read_log_body(sample.file_key, sample.log_params(), std::move(file));
 }
 
 // The file as a careful writer makes it: frames say how far it was synced.
