@@ -6,11 +6,11 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <random>
 #include <thread>
 
 #include "io/temporary_directory.h"
 #include "keys/keyring_history.h"
+#include "support/random_source.h"
 
 extern char** environ;
 
@@ -26,7 +26,7 @@ TEST(KeyringProcess, Writer) {
   const char* directory = std::getenv(kDirectoryVariable);
   auto store = open_file_keyring_store(Disk::posix(), directory != nullptr ? directory : own.path());
   ASSERT_TRUE(directory != nullptr || store->save(KeyringHistory().sealed(1), 0).is_ok());
-  const int count = directory != nullptr ? std::atoi(std::getenv(kCountVariable)) : 1;
+  const int count = directory != nullptr ? std::stoi(std::getenv(kCountVariable)) : 1;
   for (int i = 0; i < count; ++i) {
     const std::string path = "/" + std::to_string(::getpid()) + "/" + std::to_string(i);
     auto version = update_keyring(*store, [&](Keyring& keyring) { return keyring.add_store(path, 1).status(); });
@@ -105,9 +105,8 @@ TEST(KeyringProcess, OfSeveralProcessesNoChangeIsLost) {
 
 TEST(KeyringProcess, KillingTheWriterAtAnyInstantLosesNothingItReported) {
   constexpr int kKills = 12;
-  const uint64_t seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937_64 random(seed);
+  RandomSource random;
+  SCOPED_TRACE(random.trace());
   TemporaryDirectory directory;
   auto store = open_file_keyring_store(Disk::posix(), directory.path());
   ASSERT_TRUE(store->save(KeyringHistory().sealed(1), 0).is_ok());
@@ -115,7 +114,7 @@ TEST(KeyringProcess, KillingTheWriterAtAnyInstantLosesNothingItReported) {
   for (int i = 0; i < kKills; ++i) {
     WriterProcess writer(directory.path(), 100'000);
     reported = std::max(reported, writer.next_saved());
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
+    std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 5000));
     writer.kill();
     while (uint64_t version = writer.next_saved()) reported = version;
     auto loaded = store->load();
