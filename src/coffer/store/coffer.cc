@@ -349,6 +349,28 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
   return OpenedFile{fields, std::move(*file_key)};
 }
 
+Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
+                                          const std::array<uint8_t, kTagSize>& body_mac) {
+  std::shared_ptr<const Keyring> keys = keyring();
+  if (keys->find_key(scan.fields.domain_key_id).entry == nullptr) {
+    COFFER_TRY(refresh_while_serving());
+    keys = keyring();
+  }
+  const Domain* domain = keys->find_key(scan.fields.domain_key_id).domain;
+  const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
+  if (active == nullptr) {
+    return {Code::kKeyUnavailable, "its domain has no active key; rotate the domain to get one"};
+  }
+  EnvelopeFields fields = scan.fields;
+  fields.domain_key_id = active->id;
+  fields.domain_key_version = active->version;
+  fields.keyring_version = keys->version();
+  fields.body_sealed = true;
+  fields.body_size = body_size;
+  fields.body_mac = body_mac;
+  return seal_slot_update(scan, fields, active->key, file_key);
+}
+
 bool Coffer::never_written(ByteView start) {
   if (std::all_of(start.begin(), start.end(), [](uint8_t byte) { return byte == 0; })) return true;
   if (start.size() >= kEnvelopeSize) return false;
