@@ -1,1 +1,24 @@
-# Filled by this layer's sources.
+# The RocksDB adapter. Without RTTI: Debian's librocksdb has type information, upstream's release builds do not, and so
+# the same code links with both.
+pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
+
+add_library(coffer_rocksdb STATIC)
+add_library(coffer::rocksdb ALIAS coffer_rocksdb)
+set_target_properties(coffer_rocksdb PROPERTIES EXPORT_NAME rocksdb)
+coffer_layer(coffer_rocksdb engines/rocksdb
+  base_reader.cc base_writer.cc blocks_file.cc blocks_writer.cc coffer_file_system.cc ctr_file.cc ctr_writer.cc
+  existing_file.cc file_name.cc io_status.cc log_file.cc log_writer.cc open.cc random_file.cc scratch.cc
+  sequential_file.cc uri.cc writable_file.cc)
+target_link_libraries(coffer_rocksdb PUBLIC coffer::coffer PkgConfig::ROCKSDB PRIVATE $<BUILD_INTERFACE:coffer_flags>)
+target_compile_options(coffer_rocksdb PRIVATE -fno-rtti $<$<BOOL:${COFFER_SANITIZE}>:-fno-sanitize=vptr>)
+
+add_library(coffer_rocksdb_preload MODULE)
+coffer_layer(coffer_rocksdb_preload engines/rocksdb preload.cc)
+target_link_libraries(coffer_rocksdb_preload PRIVATE coffer_rocksdb coffer_flags ${CMAKE_DL_LIBS})
+target_compile_options(coffer_rocksdb_preload PRIVATE -fno-rtti $<$<BOOL:${COFFER_SANITIZE}>:-fno-sanitize=vptr>)
+# Only what takes RocksDB's place is visible; everything else is the module's own.
+target_link_options(coffer_rocksdb_preload PRIVATE
+  -Wl,--version-script=${CMAKE_CURRENT_LIST_DIR}/preload.map -Wl,-z,defs)
+set_target_properties(coffer_rocksdb_preload PROPERTIES
+  LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}
+  LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/preload.map)

@@ -1,0 +1,60 @@
+// A file of the base file system, read at physical offsets; hides what direct I/O asks for.
+#pragma once
+
+#include <memory>
+
+#include "coffer/engines/rocksdb/io_status.h"
+#include "coffer/engines/rocksdb/scratch.h"
+#include "coffer/io/disk.h"
+
+namespace coffer::rocks {
+
+// Thread-safe.
+class BaseReader {
+ public:
+  // Takes what of RocksDB's options concerns the base: no mapping, which would hand out bytes we must not change.
+  static ::rocksdb::FileOptions base_options(const ::rocksdb::FileOptions& options);
+
+  explicit BaseReader(std::unique_ptr<::rocksdb::FSRandomAccessFile> file);
+
+  // The memory that read() needs for `size` bytes at `offset`.
+  size_t scratch_size(uint64_t offset, size_t size) const;
+  // Reads `size` bytes, fewer only at the end of the file. `scratch` has scratch_size(offset, size) bytes, aligned to
+  // Scratch::kAlignment; `bytes` lies in it.
+  IOStatus read(uint64_t offset, size_t size, const IOOptions& options, uint8_t* scratch, MutableBytes* bytes,
+                IODebugContext* dbg) const;
+
+  // The two halves of read(), for requests that are submitted together or awaited. prepare() says what to ask the base;
+  // finish() finds the wanted bytes in its answer.
+  void prepare(uint64_t offset, size_t size, uint8_t* scratch, ::rocksdb::FSReadRequest* request) const;
+  MutableBytes finish(uint64_t offset, size_t size, const ::rocksdb::FSReadRequest& answer) const;
+
+  ::rocksdb::FSRandomAccessFile& file() const { return *file_; }
+  bool direct() const { return direct_; }
+
+ private:
+  std::unique_ptr<::rocksdb::FSRandomAccessFile> file_;
+  bool direct_;
+  uint64_t alignment_;
+};
+
+// For the readers of Coffer's own layers, which take any ReadableFile.
+class BaseReadableFile : public ReadableFile {
+ public:
+  // `size` asks the base file system, by name: an open FSRandomAccessFile does not tell.
+  BaseReadableFile(std::shared_ptr<const BaseReader> reader, std::shared_ptr<::rocksdb::FileSystem> base,
+                   std::string path)
+      : reader_(std::move(reader)), base_(std::move(base)), path_(std::move(path)) {}
+
+  Result<size_t> read_at(uint64_t offset, MutableBytes out) const override;
+  Result<uint64_t> size() const override;
+  // RocksDB's files tell nothing but their size.
+  Result<FileInfo> info() const override { return {Code::kUnsupported, path_ + ": its base file system tells no more"}; }
+
+ private:
+  std::shared_ptr<const BaseReader> reader_;
+  std::shared_ptr<::rocksdb::FileSystem> base_;
+  std::string path_;
+};
+
+}  // namespace coffer::rocks

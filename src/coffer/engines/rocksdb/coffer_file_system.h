@@ -1,0 +1,67 @@
+// The FileSystem itself.
+#pragma once
+
+#include <map>
+
+#include "coffer/engines/rocksdb/existing_file.h"
+#include "coffer/engines/rocksdb/writable_file.h"
+
+namespace coffer::rocks {
+
+class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
+ public:
+  CofferFileSystem(std::shared_ptr<Coffer> coffer, const std::shared_ptr<::rocksdb::FileSystem>& base)
+      : FileSystemWrapper(base), context_{std::move(coffer), base} {}
+
+  static const char* kClassName() { return "CofferFileSystem"; }
+  const char* Name() const override { return kClassName(); }
+
+  IOStatus NewSequentialFile(const std::string& path, const ::rocksdb::FileOptions& options,
+                             std::unique_ptr<::rocksdb::FSSequentialFile>* result, IODebugContext* dbg) override;
+  IOStatus NewRandomAccessFile(const std::string& path, const ::rocksdb::FileOptions& options,
+                               std::unique_ptr<::rocksdb::FSRandomAccessFile>* result, IODebugContext* dbg) override;
+  IOStatus NewWritableFile(const std::string& path, const ::rocksdb::FileOptions& options,
+                           std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
+  IOStatus ReopenWritableFile(const std::string& path, const ::rocksdb::FileOptions& options,
+                              std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
+  IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
+                             std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
+  // Not supported: overwriting in place needs a format of its own (`pages`). RocksDB wants it only to patch a sequence
+  // number into an ingested file, and does without it.
+  IOStatus NewRandomRWFile(const std::string& path, const ::rocksdb::FileOptions& options,
+                           std::unique_ptr<::rocksdb::FSRandomRWFile>* result, IODebugContext* dbg) override;
+  IOStatus NewMemoryMappedFileBuffer(const std::string& path,
+                                     std::unique_ptr<::rocksdb::MemoryMappedFileBuffer>* result) override;
+  IOStatus NewLogger(const std::string& path, const IOOptions& options, std::shared_ptr<::rocksdb::Logger>* result,
+                     IODebugContext* dbg) override;
+
+  IOStatus GetFileSize(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg) override;
+  IOStatus GetChildrenFileAttributes(const std::string& directory, const IOOptions& options,
+                                     std::vector<::rocksdb::FileAttributes>* result, IODebugContext* dbg) override;
+  IOStatus Truncate(const std::string& path, size_t size, const IOOptions& options, IODebugContext* dbg) override;
+
+  // FileSystemWrapper does not pass these on.
+  ::rocksdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override {
+    return context_.base->RegisterDbPaths(paths);
+  }
+  ::rocksdb::Status UnregisterDbPaths(const std::vector<std::string>& paths) override {
+    return context_.base->UnregisterDbPaths(paths);
+  }
+
+ private:
+  // How a new file at `path` is written, and its header.
+  Result<NewFile> new_header(const std::string& path);
+  IOStatus create(const std::string& path, std::unique_ptr<BaseWriter> base, NewFile header, Header state,
+                  const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
+  IOStatus reopen(const std::string& path, const ::rocksdb::FileOptions& options,
+                  std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
+  IOStatus continue_log(const std::string& path, ExistingFile file, const ::rocksdb::FileOptions& options,
+                        std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
+  IOStatus reuse(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
+                 std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
+  IOStatus logical_size(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg);
+
+  const Context context_;
+};
+
+}  // namespace coffer::rocks

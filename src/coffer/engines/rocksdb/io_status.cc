@@ -1,0 +1,52 @@
+#include "coffer/engines/rocksdb/io_status.h"
+
+namespace coffer::rocks {
+namespace {
+
+IOStatus distrusted(const std::string& message, Distrust distrust) {
+  IOStatus status = distrust == Distrust::kCorruption ? IOStatus::Corruption(message) : IOStatus::IOError(message);
+  status.SetDataLoss(true);
+  return status;
+}
+
+}  // namespace
+
+IOStatus to_io_status(const Status& status, Distrust distrust) {
+  const std::string message = status.to_string();
+  switch (status.code()) {
+    case Code::kOk: return IOStatus::OK();
+    case Code::kDamaged:
+    case Code::kTampered:
+    case Code::kTruncated:
+    case Code::kWrongKey:
+    case Code::kPlaintext: return distrusted(message, distrust);
+    case Code::kNoSpace: return IOStatus::NoSpace(message);
+    case Code::kInvalidArgument: return IOStatus::InvalidArgument(message);
+    case Code::kUnsupported: return IOStatus::NotSupported(message);
+    case Code::kBusy: return IOStatus::Busy(message);
+    // Coffer's kNotFound speaks of keys, domains and coffers. RocksDB takes NotFound for a file that is not there and may
+    // make a new one, so only the base file system may say that.
+    case Code::kNotFound:
+    case Code::kAlreadyExists:
+    case Code::kPermissionDenied:
+    case Code::kIo:
+    case Code::kConflict:
+    case Code::kLimitExceeded:
+    case Code::kKeyUnavailable:
+    case Code::kProviderUnavailable:
+    case Code::kRolledBack:
+    case Code::kInternal: break;
+  }
+  return IOStatus::IOError(message);
+}
+
+Status from_io_status(const IOStatus& status) {
+  if (status.ok()) return Status::ok();
+  const std::string message = status.ToString();
+  if (status.IsNotFound() || status.IsPathNotFound()) return Status(Code::kNotFound, message);
+  if (status.IsNoSpace()) return Status(Code::kNoSpace, message);
+  if (status.IsNotSupported()) return Status(Code::kUnsupported, message);
+  return Status(Code::kIo, message);
+}
+
+}  // namespace coffer::rocks

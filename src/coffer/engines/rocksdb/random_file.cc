@@ -1,0 +1,101 @@
+#include "coffer/engines/rocksdb/random_file.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "coffer/engines/rocksdb/file_name.h"
+
+namespace coffer::rocks {
+
+IOStatus RandomFile::Read(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
+                          IODebugContext* dbg) const {
+  *result = Slice();
+  return guarded([&] {
+    size_t count = 0;
+    if (scratch != nullptr) {
+      COFFER_IO_TRY(read(offset, n, options, reinterpret_cast<uint8_t*>(scratch), &count, dbg));
+      *result = Slice(scratch, count);
+      return IOStatus::OK();
+    }
+    COFFER_IO_TRY(read_whole(options, dbg));
+    const uint64_t begin = std::min(offset, whole_size_);
+    *result = Slice(reinterpret_cast<const char*>(whole_.get()) + begin, std::min<uint64_t>(n, whole_size_ - begin));
+    return IOStatus::OK();
+  });
+}
+
+IOStatus RandomFile::read_whole(const IOOptions& options, IODebugContext* dbg) const {
+  std::lock_guard lock(whole_mutex_);
+  if (whole_ != nullptr) return IOStatus::OK();
+  uint64_t size = 0;
+  COFFER_IO_TRY(logical_size(&size));
+  std::unique_ptr<uint8_t[]> whole(new uint8_t[size + 1]);
+  size_t count = 0;
+  COFFER_IO_TRY(read(0, size, options, whole.get(), &count, dbg));
+  if (count != size) return truncated();
+  whole_ = std::move(whole);
+  whole_size_ = size;
+  return IOStatus::OK();
+}
+
+size_t RandomFile::GetUniqueId(char* id, size_t max_size) const {
+  // The file id is in the header: it survives renames and copies, and no other contents ever had it.
+  const ByteView bytes = file_id_.view();
+  if (max_size < bytes.size() || file_id_.is_zero()) return 0;
+  std::memcpy(id, bytes.data(), bytes.size());
+  return bytes.size();
+}
+
+IOStatus RandomFile::InvalidateCache(size_t offset, size_t length) {
+  return guarded([&] {
+    // A length of zero means up to the end, for the base as well.
+    const BlocksOpener::Range range = physical_range(offset, length);
+    return reader_->file().InvalidateCache(range.offset, length == 0 ? 0 : range.size);
+  });
+}
+
+IOStatus RandomFile::truncated() const {
+  return fail(Status(Code::kTruncated, "became shorter while it was open"));
+}
+
+namespace {
+
+class EmptyFile final : public RandomFile {
+ public:
+  EmptyFile(std::string path, ExistingFile& file) : RandomFile(std::move(path), file) {}
+  bool never_written() const override { return true; }
+  IOStatus logical_size(uint64_t* size) const override {
+    *size = 0;
+    return IOStatus::OK();
+  }
+
+ protected:
+  IOStatus read(uint64_t, size_t, const IOOptions&, uint8_t*, size_t* count, IODebugContext*) const override {
+    *count = 0;
+    return IOStatus::OK();
+  }
+  BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {}; }
+};
+
+}  // namespace
+
+IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
+                          std::unique_ptr<RandomFile>* result, IODebugContext* dbg) {
+  ExistingFile file;
+  COFFER_IO_TRY(open_existing(context, path, options, &file, dbg));
+  if (file.never_written) {
+    if (is_data_file(path) || must_end_cleanly(path)) {
+      return to_io_status(Status(Code::kTruncated, path + ": has no header; it never was written whole"), distrust_of(path));
+    }
+    result->reset(new EmptyFile(path, file));
+    return IOStatus::OK();
+  }
+  switch (file.opened.fields.kind) {
+    case Kind::kBlocks: return open_blocks(path, std::move(file), result, dbg);
+    case Kind::kCtr: return open_ctr(context, path, std::move(file), result);
+    case Kind::kLog: return open_log(context, path, std::move(file), result);
+  }
+  return IOStatus::NotSupported(path, "unknown kind of file");
+}
+
+}  // namespace coffer::rocks
