@@ -61,20 +61,23 @@ TEST_F(Preload, LdbTakesTheFlagAlone) {
   work_.expect_no_plaintext("db");
   EXPECT_THAT(run(with_flag("ldb --db=" + db() + " get apple")).output, ::testing::HasSubstr(kCanary));
   // Both at once do not encrypt twice.
-  EXPECT_THAT(run(with_variable("ldb --fs_uri=coffer://" + work_.coffer_directory() + " --db=" + db() + " get apple")).output,
-              ::testing::HasSubstr(kCanary));
+  EXPECT_THAT(
+      run(with_variable("ldb --fs_uri=coffer://" + work_.coffer_directory() + " --db=" + db() + " get apple")).output,
+      ::testing::HasSubstr(kCanary));
   EXPECT_THAT(run(with_variable("ldb --db=" + db() + " get apple")).output, ::testing::HasSubstr(kCanary));
 }
 
 TEST_F(Preload, DbBenchAndSstDumpWork) {
-  Ended bench = run(with_variable("db_bench --db=" + db() + " --benchmarks=fillrandom,compact,readrandom,readseq "
+  Ended bench = run(with_variable("db_bench --db=" + db() +
+                                  " --benchmarks=fillrandom,compact,readrandom,readseq "
                                   "--num=2000 --compression_type=none --seed=1"));
   EXPECT_EQ(bench.exit_code, 0) << bench.output;
   EXPECT_THAT(bench.output, ::testing::HasSubstr("readseq"));
   work_.expect_no_plaintext("db");
   Ended dump = run(with_variable("sst_dump --file=" + db() + " --command=verify"));
   EXPECT_THAT(dump.output, ::testing::HasSubstr("The file is ok"));
-  EXPECT_THAT(run("sst_dump --file=" + db() + " --command=verify").output, ::testing::Not(::testing::HasSubstr("The file is ok")));
+  EXPECT_THAT(run("sst_dump --file=" + db() + " --command=verify").output,
+              ::testing::Not(::testing::HasSubstr("The file is ok")));
 }
 
 TEST_F(Preload, WithoutCofferTheDatabaseCannotBeOpened) {
@@ -83,15 +86,17 @@ TEST_F(Preload, WithoutCofferTheDatabaseCannotBeOpened) {
 }
 
 TEST_F(Preload, ACofferThatDoesNotOpenEndsTheProgramBeforeItWritesAnything) {
-  for (const std::string& uri : {std::string("coffer:///no/such/coffer"), "coffer://" + work_.coffer_directory() + "?rot=x",
-                                 std::string("cofer:///x"), std::string("coffer://")}) {
+  for (const std::string& uri :
+       {std::string("coffer:///no/such/coffer"), "coffer://" + work_.coffer_directory() + "?rot=x",
+        std::string("cofer:///x"), std::string("coffer://")}) {
     Ended ended = run("env LD_PRELOAD=" + module() + " COFFER_FS_URI='" + uri + "' ldb --db=" + db() +
                       " --create_if_missing put a b");
     EXPECT_EQ(ended.exit_code, 2) << uri << "\n" << ended.output;
     EXPECT_THAT(ended.output, ::testing::HasSubstr("coffer: "));
     EXPECT_FALSE(std::filesystem::exists(db()));
     // ldb itself does not survive a bad --fs_uri; the reason is on standard error before that.
-    ended = run("env LD_PRELOAD=" + module() + " ldb --fs_uri='" + uri + "' --db=" + db() + " --create_if_missing put a b");
+    ended =
+        run("env LD_PRELOAD=" + module() + " ldb --fs_uri='" + uri + "' --db=" + db() + " --create_if_missing put a b");
     EXPECT_NE(ended.exit_code, 0);
     if (uri.starts_with("coffer://")) {
       EXPECT_THAT(ended.output, ::testing::HasSubstr("coffer: ")) << uri;

@@ -31,14 +31,14 @@ bool is_fine(const Result<T>& result) {
   return result.is_ok();
 }
 
-#define ASSERT_FINE(expr)                                   \
-  do {                                                      \
-    const auto& fine_checked = (expr);                      \
+#define ASSERT_FINE(expr)                                        \
+  do {                                                           \
+    const auto& fine_checked = (expr);                           \
     ASSERT_TRUE(is_fine(fine_checked)) << text_of(fine_checked); \
   } while (false)
-#define EXPECT_FINE(expr)                                   \
-  do {                                                      \
-    const auto& fine_checked = (expr);                      \
+#define EXPECT_FINE(expr)                                        \
+  do {                                                           \
+    const auto& fine_checked = (expr);                           \
     EXPECT_TRUE(is_fine(fine_checked)) << text_of(fine_checked); \
   } while (false)
 
@@ -50,7 +50,8 @@ inline std::string read_bytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 inline void write_bytes(const std::string& path, std::string_view bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(path, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 inline void flip_byte(const std::string& path, uint64_t offset) {
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);

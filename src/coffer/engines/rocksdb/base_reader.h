@@ -49,7 +49,9 @@ class BaseReadableFile : public ReadableFile {
   Result<size_t> read_at(uint64_t offset, MutableBytes out) const override;
   Result<uint64_t> size() const override;
   // RocksDB's files tell nothing but their size.
-  Result<FileInfo> info() const override { return {Code::kUnsupported, path_ + ": its base file system tells no more"}; }
+  Result<FileInfo> info() const override {
+    return {Code::kUnsupported, path_ + ": its base file system tells no more"};
+  }
 
  private:
   std::shared_ptr<const BaseReader> reader_;

@@ -26,8 +26,8 @@ class BufferedWriter final : public BaseWriter {
   bool direct() const override { return false; }
 };
 
-// Whole blocks go to the file as they fill up; the rest, padded with zeros and cut off again, when the file is synced or
-// closed. Appending after that writes the rest again: the same ciphertext, longer.
+// Whole blocks go to the file as they fill up; the rest, padded with zeros and cut off again, when the file is synced
+// or closed. Appending after that writes the rest again: the same ciphertext, longer.
 class DirectWriter final : public BaseWriter {
  public:
   explicit DirectWriter(std::unique_ptr<::rocksdb::FSWritableFile> file)

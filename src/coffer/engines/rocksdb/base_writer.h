@@ -1,8 +1,8 @@
 // A file of the base file system being written front to back; hides what direct I/O asks for.
 #pragma once
 
-#include "coffer/engines/rocksdb/io_status.h"
 #include "coffer/base/bytes.h"
+#include "coffer/engines/rocksdb/io_status.h"
 
 namespace coffer::rocks {
 

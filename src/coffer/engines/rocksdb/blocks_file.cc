@@ -153,7 +153,8 @@ IOStatus BlocksFile::ReadAsync(FSReadRequest& request, const IOOptions& options,
   return guarded([&] {
     const size_t size = clamp(request.offset, request.len);
     if (size == 0 || request.scratch == nullptr) {
-      return FSRandomAccessFile::ReadAsync(request, options, callback, callback_argument, io_handle, delete_handle, dbg);
+      return FSRandomAccessFile::ReadAsync(request, options, callback, callback_argument, io_handle, delete_handle,
+                                           dbg);
     }
     const BlocksOpener::Range range = opener_.range(request.offset, size);
     auto pending = std::make_shared<Pending>(*reader_, range.offset, range.size);
@@ -169,7 +170,8 @@ IOStatus BlocksFile::ReadAsync(FSReadRequest& request, const IOOptions& options,
       if (answer.status.ok()) {
         pending->base_request.result = answer.result;
         const MutableBytes sealed = reader_->finish(pending->range.offset, pending->range.size, pending->base_request);
-        mine.status = open_sealed(mine.offset, size, pending->range.size, sealed, reinterpret_cast<uint8_t*>(mine.scratch));
+        mine.status =
+            open_sealed(mine.offset, size, pending->range.size, sealed, reinterpret_cast<uint8_t*>(mine.scratch));
       }
       mine.result = Slice(mine.scratch, mine.status.ok() ? size : 0);
       pending->callback(mine, pending->callback_argument);

@@ -19,8 +19,9 @@ class BlocksWriter final : public GrowingFile {
   IOStatus append(ByteView data, const IOOptions& options, IODebugContext* dbg) override {
     if (sealer_.finished()) {
       return IOStatus::NotSupported(
-          path_, "a blocks file was sealed when it was synced and cannot be appended to; where an engine appends after "
-                 "syncing, coffer.yaml needs data_kind: ctr");
+          path_,
+          "a blocks file was sealed when it was synced and cannot be appended to; where an engine appends after "
+          "syncing, coffer.yaml needs data_kind: ctr");
     }
     return write(sealer_.append(data, out_), out_, options, dbg);
   }
@@ -51,8 +52,7 @@ IOStatus create_blocks(std::string path, std::unique_ptr<BaseWriter> base, NewFi
   auto sealer = BlocksSealer::create(header.file_key, params);
   const Status& status = layout.is_ok() ? sealer.status() : layout.status();
   if (!status.is_ok()) return to_io_status(status.with_context(path), distrust_of(path));
-  result->reset(
-      new BlocksWriter(std::move(path), std::move(base), header, std::move(*sealer), *layout, options));
+  result->reset(new BlocksWriter(std::move(path), std::move(base), header, std::move(*sealer), *layout, options));
   return IOStatus::OK();
 }
 

@@ -60,8 +60,8 @@ Result<NewFile> CofferFileSystem::new_header(const std::string& path) {
   return context_.coffer->new_file(request);
 }
 
-IOStatus CofferFileSystem::create(const std::string& path, std::unique_ptr<BaseWriter> base, NewFile header, Header state,
-                                  const FileOptions& options, std::unique_ptr<FSWritableFile>* result) {
+IOStatus CofferFileSystem::create(const std::string& path, std::unique_ptr<BaseWriter> base, NewFile header,
+                                  Header state, const FileOptions& options, std::unique_ptr<FSWritableFile>* result) {
   switch (header.fields.kind) {
     case Kind::kBlocks: return create_blocks(path, std::move(base), std::move(header), options, result);
     case Kind::kLog: return create_log(path, std::move(base), std::move(header), state, options, result);
@@ -79,7 +79,8 @@ IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOp
     if (!header.is_ok()) return to_io_status(header.status().with_context(path), distrust_of(path));
     std::unique_ptr<FSWritableFile> base_file;
     COFFER_IO_TRY(context_.base->NewWritableFile(path, writing_options(path, options), &base_file, dbg));
-    return create(path, BaseWriter::create(std::move(base_file)), std::move(*header), Header::kToBeWritten, options, result);
+    return create(path, BaseWriter::create(std::move(base_file)), std::move(*header), Header::kToBeWritten, options,
+                  result);
   });
 }
 
@@ -118,7 +119,8 @@ IOStatus CofferFileSystem::continue_log(const std::string& path, ExistingFile fi
   COFFER_IO_TRY(context_.base->ReopenWritableFile(path, appending_options(options), &base_file, dbg));
   // Cuts off a torn tail. Also where there is none: RocksDB's own file learns its size only from this.
   COFFER_IO_TRY(base_file->Truncate(end->append.offset, options.io_options, dbg));
-  return reopen_log(path, BaseWriter::create(std::move(base_file)), std::move(file.opened), end->append, options, result);
+  return reopen_log(path, BaseWriter::create(std::move(base_file)), std::move(file.opened), end->append, options,
+                    result);
 }
 
 IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std::string& old_path,
@@ -215,7 +217,8 @@ IOStatus CofferFileSystem::GetChildrenFileAttributes(const std::string& director
   });
 }
 
-IOStatus CofferFileSystem::Truncate(const std::string& path, size_t size, const IOOptions& options, IODebugContext* dbg) {
+IOStatus CofferFileSystem::Truncate(const std::string& path, size_t size, const IOOptions& options,
+                                    IODebugContext* dbg) {
   return guarded([&] {
     if (size == 0) return context_.base->Truncate(path, 0, options, dbg);
     uint64_t current = 0;

@@ -24,8 +24,9 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
                            std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
   IOStatus ReopenWritableFile(const std::string& path, const ::rocksdb::FileOptions& options,
                               std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
-  IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
-                             std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg) override;
+  IOStatus ReuseWritableFile(const std::string& path, const std::string& old_path,
+                             const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result,
+                             IODebugContext* dbg) override;
   // Not supported: overwriting in place needs a format of its own (`pages`). RocksDB wants it only to patch a sequence
   // number into an ingested file, and does without it.
   IOStatus NewRandomRWFile(const std::string& path, const ::rocksdb::FileOptions& options,

@@ -67,9 +67,9 @@ IOStatus CtrFile::read(uint64_t offset, size_t n, const IOOptions& options, uint
 }
 
 IOStatus CtrFile::MultiRead(FSReadRequest* requests, size_t count, const IOOptions& options, IODebugContext* dbg) {
-  const bool one_by_one = reader_->direct() || std::any_of(requests, requests + count, [](const FSReadRequest& request) {
-                            return request.scratch == nullptr;
-                          });
+  const bool one_by_one =
+      reader_->direct() ||
+      std::any_of(requests, requests + count, [](const FSReadRequest& request) { return request.scratch == nullptr; });
   if (one_by_one) return FSRandomAccessFile::MultiRead(requests, count, options, dbg);
   return guarded([&] {
     for (size_t i = 0; i < count; ++i) requests[i].offset += kEnvelopeSize;

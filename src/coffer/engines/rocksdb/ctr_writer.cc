@@ -69,7 +69,8 @@ IOStatus CtrWriter::after_close(const IOOptions& options, IODebugContext* dbg) {
   if (!lock.is_ok()) return to_io_status(lock.status(), distrust_);
   Buffer envelope(kEnvelopeSize);
   Slice read;
-  COFFER_IO_TRY(file->Read(0, kEnvelopeSize, options, &read, reinterpret_cast<char*>(envelope.extend(kEnvelopeSize)), dbg));
+  COFFER_IO_TRY(
+      file->Read(0, kEnvelopeSize, options, &read, reinterpret_cast<char*>(envelope.extend(kEnvelopeSize)), dbg));
   auto scan = scan_envelope(as_bytes(std::string_view(read.data(), read.size())));
   if (!scan.is_ok()) return to_io_status(scan.status().with_context(path_), distrust_);
   if (scan->current < 0 || scan->fields.file_id != file_id_) return IOStatus::OK();
@@ -84,7 +85,8 @@ IOStatus CtrWriter::after_close(const IOOptions& options, IODebugContext* dbg) {
 }  // namespace
 
 IOStatus create_ctr(const Context& context, std::string path, std::unique_ptr<BaseWriter> base, NewFile header,
-                    Header state, const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result) {
+                    Header state, const ::rocksdb::FileOptions& options,
+                    std::unique_ptr<::rocksdb::FSWritableFile>* result) {
   auto body = CtrBody::create(header.file_key, header.fields.suite, header.fields.file_id);
   auto mac = ctr_body_mac(header.file_key, header.fields.file_id);
   const Status& status = body.is_ok() ? mac.status() : body.status();

@@ -24,8 +24,8 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kInvalidArgument: return IOStatus::InvalidArgument(message);
     case Code::kUnsupported: return IOStatus::NotSupported(message);
     case Code::kBusy: return IOStatus::Busy(message);
-    // Coffer's kNotFound speaks of keys, domains and coffers. RocksDB takes NotFound for a file that is not there and may
-    // make a new one, so only the base file system may say that.
+    // Coffer's kNotFound speaks of keys, domains and coffers. RocksDB takes NotFound for a file that is not there and
+    // may make a new one, so only the base file system may say that.
     case Code::kNotFound:
     case Code::kAlreadyExists:
     case Code::kPermissionDenied:

@@ -1,10 +1,11 @@
 // Coffer's errors in RocksDB's words, and back.
 #pragma once
 
+#include <rocksdb/file_system.h>
+
 #include <exception>
 
 #include "coffer/base/status.h"
-#include <rocksdb/file_system.h>
 
 namespace coffer::rocks {
 
@@ -15,9 +16,10 @@ using ::rocksdb::Slice;
 
 // What RocksDB is told when a file's bytes cannot be trusted (damaged, tampered with, cut short, wrong key, plaintext).
 //
-// Everywhere but in a write-ahead log that is Corruption, which RocksDB never ignores. When it replays a log, however, it
-// takes Corruption for the torn end of a crash (kPointInTimeRecovery, its default) and goes on without what follows: synced
-// writes would vanish in silence. Only an IOError stops it there. A torn end never gets here: the log format tells it apart.
+// Everywhere but in a write-ahead log that is Corruption, which RocksDB never ignores. When it replays a log, however,
+// it takes Corruption for the torn end of a crash (kPointInTimeRecovery, its default) and goes on without what follows:
+// synced writes would vanish in silence. Only an IOError stops it there. A torn end never gets here: the log format
+// tells it apart.
 enum class Distrust { kCorruption, kIoError };
 
 IOStatus to_io_status(const Status& status, Distrust distrust);
@@ -39,7 +41,7 @@ IOStatus guarded(const Body& body) noexcept {
 }  // namespace coffer::rocks
 
 // Returns the IOStatus of `expr` from the enclosing function unless it is ok.
-#define COFFER_IO_TRY(expr)                                                   \
-  do {                                                                        \
+#define COFFER_IO_TRY(expr)                                                        \
+  do {                                                                             \
     if (::rocksdb::IOStatus io_status = (expr); !io_status.ok()) return io_status; \
   } while (false)

@@ -51,8 +51,8 @@ IOStatus LogFile::logical_size(uint64_t* size) const {
 IOStatus LogFile::read(uint64_t offset, size_t n, const IOOptions&, uint8_t* out, size_t* count,
                        IODebugContext*) const {
   std::lock_guard lock(mutex_);
-  // RocksDB takes fewer bytes than it asked for as the end of the log. LogReader returns what stands before a damage first
-  // and fails then; here the failure must not look like the end.
+  // RocksDB takes fewer bytes than it asked for as the end of the log. LogReader returns what stands before a damage
+  // first and fails then; here the failure must not look like the end.
   for (*count = 0; *count < n;) {
     auto piece = read_locked(offset + *count, MutableBytes(out + *count, n - *count));
     if (!piece.is_ok()) return fail(piece.status());

@@ -139,7 +139,8 @@ IOStatus create_log(std::string path, std::unique_ptr<BaseWriter> base, NewFile 
 IOStatus reopen_log(std::string path, std::unique_ptr<BaseWriter> base, OpenedFile opened, const LogPosition& position,
                     const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result) {
   const LogParams params{opened.fields.suite, opened.fields.file_id};
-  result->reset(new LogWriter(std::move(path), std::move(base), std::move(opened.file_key), params, position, true, options));
+  result->reset(
+      new LogWriter(std::move(path), std::move(base), std::move(opened.file_key), params, position, true, options));
   return IOStatus::OK();
 }
 

@@ -1,4 +1,7 @@
 // Opening Coffer file systems, and their place in RocksDB's object registry.
+#include <rocksdb/convenience.h>
+#include <rocksdb/utilities/object_registry.h>
+
 #include <atomic>
 #include <cstdio>
 #include <mutex>
@@ -8,21 +11,19 @@
 #include "coffer/engines/rocksdb/file_system.h"
 #include "coffer/engines/rocksdb/uri.h"
 #include "coffer/providers/registry.h"
-#include <rocksdb/convenience.h>
-#include <rocksdb/utilities/object_registry.h>
 
 namespace coffer {
 namespace {
 
-using ::rocksdb::FileSystem;
 using rocks::CofferFileSystem;
+using ::rocksdb::FileSystem;
 using SharedFileSystem = std::shared_ptr<FileSystem>;
 using Made = std::unique_ptr<FileSystem>;
 
 std::atomic<rocks::DefaultBase> default_base{&FileSystem::Default};
 
-// The file system below all Coffer file systems that `base` begins with. They may come from another copy of this library
-// (the preloaded one), so they are known by name.
+// The file system below all Coffer file systems that `base` begins with. They may come from another copy of this
+// library (the preloaded one), so they are known by name.
 SharedFileSystem without_coffer(SharedFileSystem base) {
   while (base != nullptr && std::string_view(base->Name()) == CofferFileSystem::kClassName()) {
     FileSystem* inner = static_cast<const ::rocksdb::FileSystemWrapper*>(base.get())->target();

@@ -54,9 +54,7 @@ IOStatus RandomFile::InvalidateCache(size_t offset, size_t length) {
   });
 }
 
-IOStatus RandomFile::truncated() const {
-  return fail(Status(Code::kTruncated, "became shorter while it was open"));
-}
+IOStatus RandomFile::truncated() const { return fail(Status(Code::kTruncated, "became shorter while it was open")); }
 
 namespace {
 
@@ -85,7 +83,8 @@ IOStatus open_random_file(const Context& context, const std::string& path, const
   COFFER_IO_TRY(open_existing(context, path, options, &file, dbg));
   if (file.never_written) {
     if (is_data_file(path) || must_end_cleanly(path)) {
-      return to_io_status(Status(Code::kTruncated, path + ": has no header; it never was written whole"), distrust_of(path));
+      return to_io_status(Status(Code::kTruncated, path + ": has no header; it never was written whole"),
+                          distrust_of(path));
     }
     result->reset(new EmptyFile(path, file));
     return IOStatus::OK();

@@ -31,7 +31,10 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
 
  protected:
   RandomFile(std::string path, ExistingFile& file)
-      : path_(std::move(path)), distrust_(distrust_of(path_)), reader_(file.reader), file_id_(file.opened.fields.file_id) {}
+      : path_(std::move(path)),
+        distrust_(distrust_of(path_)),
+        reader_(file.reader),
+        file_id_(file.opened.fields.file_id) {}
 
   // Reads up to `n` bytes into `out`; fewer only at the end of the file.
   virtual IOStatus read(uint64_t offset, size_t n, const IOOptions& options, uint8_t* out, size_t* count,
@@ -50,15 +53,16 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
  private:
   IOStatus read_whole(const IOOptions& options, IODebugContext* dbg) const;
 
-  // With use_mmap_reads RocksDB may pass no memory and keep what it is given as long as the file: the whole plaintext then
-  // stays here from the first such read on.
+  // With use_mmap_reads RocksDB may pass no memory and keep what it is given as long as the file: the whole plaintext
+  // then stays here from the first such read on.
   mutable std::mutex whole_mutex_;
   mutable std::unique_ptr<uint8_t[]> whole_;
   mutable uint64_t whole_size_ = 0;
 };
 
 // Opens a `blocks` file. Its last chunk has been checked, and with it the file's size.
-IOStatus open_blocks(const std::string& path, ExistingFile file, std::unique_ptr<RandomFile>* result, IODebugContext* dbg);
+IOStatus open_blocks(const std::string& path, ExistingFile file, std::unique_ptr<RandomFile>* result,
+                     IODebugContext* dbg);
 IOStatus open_ctr(const Context& context, const std::string& path, ExistingFile file,
                   std::unique_ptr<RandomFile>* result);
 IOStatus open_log(const Context& context, const std::string& path, ExistingFile file,

@@ -8,8 +8,8 @@
 
 namespace coffer::rocks {
 
-// Aligned for direct I/O. Borrowed from the thread while it lives; a second one on the same thread at the same time (one
-// Coffer file system upon another) owns memory of its own.
+// Aligned for direct I/O. Borrowed from the thread while it lives; a second one on the same thread at the same time
+// (one Coffer file system upon another) owns memory of its own.
 class Scratch {
  public:
   static constexpr size_t kAlignment = 4096;

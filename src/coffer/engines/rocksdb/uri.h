@@ -16,7 +16,8 @@ struct CofferUri {
   std::string root_uri;  // empty: where the keyring says
 };
 
-// kInvalidArgument names what is wrong: another scheme, no directory, an unknown or repeated option, an empty value, a bad %.
+// kInvalidArgument names what is wrong: another scheme, no directory, an unknown or repeated option, an empty value, a
+// bad %.
 Result<CofferUri> parse_uri(std::string_view uri);
 
 }  // namespace coffer::rocks

@@ -21,8 +21,8 @@ IOStatus GrowingFile::Append(const Slice& data, const IOOptions& options, IODebu
   });
 }
 
-IOStatus GrowingFile::Append(const Slice& data, const IOOptions& options,
-                             const ::rocksdb::DataVerificationInfo& info, IODebugContext* dbg) {
+IOStatus GrowingFile::Append(const Slice& data, const IOOptions& options, const ::rocksdb::DataVerificationInfo& info,
+                             IODebugContext* dbg) {
   // RocksDB's checksum covers the plaintext, so it is of no use below; here is its last chance to find a flipped bit.
   const ByteView expected = bytes_of(info.checksum);
   if (expected.size() == sizeof(uint32_t) && load_le32(expected.data()) != crc32c(bytes_of(data))) {
@@ -49,8 +49,8 @@ IOStatus GrowingFile::Truncate(uint64_t size, const IOOptions& options, IODebugC
 }
 
 IOStatus GrowingFile::truncate(uint64_t size, const IOOptions&, IODebugContext*) {
-  return IOStatus::NotSupported(path_, "an encrypted file cannot be cut from " + std::to_string(logical_size()) + " to " +
-                                           std::to_string(size) + " bytes");
+  return IOStatus::NotSupported(path_, "an encrypted file cannot be cut from " + std::to_string(logical_size()) +
+                                           " to " + std::to_string(size) + " bytes");
 }
 
 IOStatus GrowingFile::sync_once(bool full, const IOOptions& options, IODebugContext* dbg) {
@@ -139,8 +139,8 @@ class CompleteFile final : public GrowingFile {
 
  protected:
   IOStatus append(ByteView, const IOOptions&, IODebugContext*) override {
-    return IOStatus::NotSupported(path_, "a finished file of kind " + std::string(kind_name(fields_.kind)) +
-                                             " cannot be appended to");
+    return IOStatus::NotSupported(
+        path_, "a finished file of kind " + std::string(kind_name(fields_.kind)) + " cannot be appended to");
   }
   IOStatus sync(bool full, const IOOptions& options, IODebugContext* dbg) override {
     return base_->sync(full, options, dbg);
@@ -165,8 +165,9 @@ class CompleteFile final : public GrowingFile {
 
 }  // namespace
 
-IOStatus reopen_complete(std::string path, std::unique_ptr<BaseWriter> base, const ExistingFile& file, uint64_t logical_size,
-                         const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result) {
+IOStatus reopen_complete(std::string path, std::unique_ptr<BaseWriter> base, const ExistingFile& file,
+                         uint64_t logical_size, const ::rocksdb::FileOptions& options,
+                         std::unique_ptr<::rocksdb::FSWritableFile>* result) {
   result->reset(new CompleteFile(std::move(path), std::move(base), file, logical_size, options));
   return IOStatus::OK();
 }

@@ -10,7 +10,8 @@
 
 namespace coffer::rocks {
 
-// What all kinds have in common. Offsets and sizes that RocksDB sees are of the plaintext; the base file's are physical.
+// What all kinds have in common. Offsets and sizes that RocksDB sees are of the plaintext; the base file's are
+// physical.
 class GrowingFile : public ::rocksdb::FSWritableFile {
  public:
   ~GrowingFile() override = default;
@@ -66,8 +67,8 @@ class GrowingFile : public ::rocksdb::FSWritableFile {
   // Every destructor of a final class calls this: RocksDB relies on it in places.
   void close_in_destructor();
 
-  // Hands sealed bytes to the base file and empties `out`. Once that, or the sealing, has failed nothing more is written:
-  // what reached the file is unknown.
+  // Hands sealed bytes to the base file and empties `out`. Once that, or the sealing, has failed nothing more is
+  // written: what reached the file is unknown.
   IOStatus write(const Status& sealed, Buffer& out, const IOOptions& options, IODebugContext* dbg);
 
   const std::string path_;
@@ -90,14 +91,16 @@ enum class Header { kToBeWritten, kDurable };
 IOStatus create_blocks(std::string path, std::unique_ptr<BaseWriter> base, NewFile header,
                        const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
 IOStatus create_ctr(const Context& context, std::string path, std::unique_ptr<BaseWriter> base, NewFile header,
-                    Header state, const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
+                    Header state, const ::rocksdb::FileOptions& options,
+                    std::unique_ptr<::rocksdb::FSWritableFile>* result);
 IOStatus create_log(std::string path, std::unique_ptr<BaseWriter> base, NewFile header, Header state,
                     const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
 
 // Files that exist already.
 // A `blocks` or `ctr` file: complete, but it may be synced, cut to the size it has, and, on its way out, cut shorter.
-IOStatus reopen_complete(std::string path, std::unique_ptr<BaseWriter> base, const ExistingFile& file, uint64_t logical_size,
-                         const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
+IOStatus reopen_complete(std::string path, std::unique_ptr<BaseWriter> base, const ExistingFile& file,
+                         uint64_t logical_size, const ::rocksdb::FileOptions& options,
+                         std::unique_ptr<::rocksdb::FSWritableFile>* result);
 // Continues a log. `base` has been cut at `position`.
 IOStatus reopen_log(std::string path, std::unique_ptr<BaseWriter> base, OpenedFile opened, const LogPosition& position,
                     const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
