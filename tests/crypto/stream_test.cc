@@ -2,15 +2,15 @@
 
 #include <gtest/gtest.h>
 
-#include "coffer/crypto/ctr.h"
-#include "coffer/crypto/kdf.h"
-#include "coffer/crypto/key_wrap.h"
+#include "coffer/crypto/aead.h"
 #include "coffer/crypto/random.h"
+#include "format/allocations.h"
 
 namespace coffer {
 namespace {
 
 constexpr Suite kAeads[] = {Suite::kAes128Gcm, Suite::kAes192Gcm, Suite::kAes256Gcm, Suite::kChaCha20Poly1305};
+constexpr uint64_t kIndexMax = uint64_t{1} << 40;
 
 class Stream : public testing::TestWithParam<Suite> {
  protected:
@@ -45,60 +45,89 @@ TEST_P(Stream, WhatIsSealedOpensAndNothingElseDoes) {
   }
 }
 
+TEST_P(Stream, LessThanATagDoesNotOpenAndNothingIsWritten) {
+  Bytes sealed(kTagSize - 1);
+  uint8_t untouched = 0xee;
+  for (size_t size = 0; size < kTagSize; ++size) {
+    EXPECT_FALSE(opener_.open(0, {}, ByteView(sealed).first(size), &untouched));
+  }
+  EXPECT_EQ(untouched, 0xee);
+}
+
+TEST_P(Stream, TheNonceIsTheBaseNonceXorTheIndexBigEndian) {
+  ByteView key = key_.reveal().first(suite_info(GetParam()).key_size);
+  auto aead = AeadKey::create(GetParam(), key).value();
+  for (uint64_t index :
+       {uint64_t{0}, uint64_t{1}, uint64_t{0xff}, uint64_t{0x100}, uint64_t{0x0102030405}, kIndexMax}) {
+    std::array<uint8_t, kNonceSize> nonce;
+    std::ranges::copy(key_.reveal().subspan(key.size()), nonce.begin());
+    for (size_t i = 0; i < 8; ++i) nonce[11 - i] ^= static_cast<uint8_t>(index >> 8 * i);
+    uint8_t sealed[kTagSize], expected[kTagSize];
+    ASSERT_TRUE(sealer_.seal(index, {}, {}, sealed));
+    ASSERT_TRUE(aead->seal(Nonce(nonce, 0), {}, {}, expected));
+    EXPECT_EQ(to_hex(sealed), to_hex(expected)) << index;
+  }
+}
+
 TEST_P(Stream, SealerRefusesAnIndexThatMayBeSpent) {
   uint8_t out[kTagSize];
   EXPECT_TRUE(sealer_.seal(5, {}, {}, out));
   EXPECT_EQ(sealer_.seal(5, {}, {}, out).code(), Code::kInternal);
   EXPECT_EQ(sealer_.seal(4, {}, {}, out).code(), Code::kInternal);
+  EXPECT_EQ(sealer_.seal(0, {}, {}, out).code(), Code::kInternal);
   EXPECT_TRUE(sealer_.seal(6, {}, {}, out));
-  EXPECT_TRUE(sealer_.seal(uint64_t{1} << 40, {}, {}, out));
-  EXPECT_EQ(sealer_.seal((uint64_t{1} << 40) + 1, {}, {}, out).code(), Code::kLimitExceeded);
+  StreamSealer moved = std::move(sealer_);
+  EXPECT_EQ(moved.seal(6, {}, {}, out).code(), Code::kInternal);
+  EXPECT_TRUE(moved.seal(kIndexMax, {}, {}, out));
+  EXPECT_EQ(moved.seal(kIndexMax, {}, {}, out).code(), Code::kInternal);
+  EXPECT_EQ(moved.seal(kIndexMax + 1, {}, {}, out).code(), Code::kLimitExceeded);
+  EXPECT_EQ(moved.seal(UINT64_MAX, {}, {}, out).code(), Code::kLimitExceeded);
 }
 
-TEST(KeyWrap, WhatIsWrappedUnwraps) {
-  WrapKey wrap_key = random_key<WrapRole>(32).value();
-  for (size_t size : {1u, 7u, 8u, 9u, 16u, 32u, 4096u}) {
-    SecretBytes key = random_secret(size).value();
-    Bytes wrapped = kwp_wrap(wrap_key, key.reveal()).value();
-    EXPECT_EQ(wrapped.size(), wrapped_size(size));
-    EXPECT_TRUE(std::ranges::equal(kwp_unwrap(wrap_key, wrapped)->reveal(), key.reveal()));
-    wrapped[3] ^= 1;
-    EXPECT_EQ(kwp_unwrap(wrap_key, wrapped).code(), Code::kWrongKey);
+TEST_P(Stream, SealingAndOpeningAllocateNothing) {
+  Bytes sealed(4096 + kTagSize);
+  ByteView plaintext = ByteView(sealed).first(4096);
+  ASSERT_TRUE(sealer_.seal(0, {}, plaintext, sealed.data()));
+  AllocationCounter counter;
+  for (uint64_t index = 1; index < 100; ++index) {
+    bool sealed_well = sealer_.seal(index, {}, plaintext, sealed.data()).is_ok();
+    bool opened = opener_.open(index, {}, sealed, sealed.data());
+    ASSERT_TRUE(sealed_well && opened);
+  }
+  EXPECT_EQ(counter.count(), 0u);
+}
+
+TEST_P(Stream, AKeyOfAnotherSizeIsRefused) {
+  size_t right = stream_key_size(GetParam());
+  for (size_t size : {size_t{0}, right - 1, right + 1, right + 8}) {
+    StreamKey key(SecretBytes{size});
+    EXPECT_EQ(StreamSealer::create(GetParam(), key).code(), Code::kInvalidArgument) << size;
+    EXPECT_EQ(StreamOpener::create(GetParam(), key).code(), Code::kInvalidArgument) << size;
   }
 }
 
-TEST(Ctr, AnyPieceOfTheStreamIsTheSame) {
-  CtrKey key = random_key<CtrRole>(ctr_key_size(Suite::kAes256Ctr)).value();
-  CtrStream stream = CtrStream::create(Suite::kAes256Ctr, key).value();
-  Bytes whole(300);
-  stream.apply(1000, whole, whole.data());
-  for (size_t from = 0; from < 40; ++from) {
-    for (size_t size : {0u, 1u, 15u, 16u, 17u, 200u}) {
-      Bytes piece(size);
-      stream.apply(1000 + from, piece, piece.data());
-      EXPECT_TRUE(std::equal(piece.begin(), piece.end(), whole.begin() + static_cast<ptrdiff_t>(from)));
-    }
+TEST(StreamSuites, CounterModeAndUnknownOnesAreRefused) {
+  for (Suite suite : {Suite::kAes256Ctr, static_cast<Suite>(0), static_cast<Suite>(99)}) {
+    StreamKey key(SecretBytes{44});
+    EXPECT_EQ(StreamSealer::create(suite, key).code(), Code::kInvalidArgument);
+    EXPECT_EQ(StreamOpener::create(suite, key).code(), Code::kInvalidArgument);
   }
 }
 
-TEST(Gmac, PiecesGiveTheSameTagAsTheWhole) {
-  auto key = random_key<Gmac::Role>(Gmac::kKeySize).value();
-  Bytes data(1000, 7);
-  Gmac whole = Gmac::create(key).value();
-  whole.update(data);
-  Gmac pieces = Gmac::create(key).value();
-  for (size_t at = 0, size = 0; at < data.size(); at += size, size = (size + 7) % 50) {
-    size = std::min(size, data.size() - at);
-    pieces.update(ByteView(data).subspan(at, size));
+TEST(Suites, AreFoundByNumberAndName) {
+  size_t count = 0;
+  for (unsigned number = 0; number < 256; ++number) {
+    const SuiteInfo* info = find_suite(static_cast<uint8_t>(number));
+    if (info == nullptr) continue;
+    ++count;
+    EXPECT_EQ(static_cast<unsigned>(info->suite), number);
+    EXPECT_EQ(find_suite(info->name), info);
+    EXPECT_EQ(&suite_info(info->suite), info);
+    EXPECT_EQ(info->iana_name.empty(), !info->authenticated);
   }
-  EXPECT_EQ(whole.finish(), pieces.finish());
-}
-
-TEST(Hkdf, MatchesRfc5869TestCase1) {
-  Bytes out(42);
-  ASSERT_TRUE(hkdf_sha256(Bytes(22, 0x0b), from_hex("000102030405060708090a0b0c").value(),
-                          from_hex("f0f1f2f3f4f5f6f7f8f9").value(), out));
-  EXPECT_EQ(to_hex(out), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865");
+  EXPECT_EQ(count, 7u);
+  EXPECT_EQ(find_suite("aes-256-cbc"), nullptr);
+  EXPECT_EQ(find_suite(""), nullptr);
 }
 
 }  // namespace

@@ -124,10 +124,12 @@ Status hkdf_expand_sha512(ByteView prk, ByteView info, MutableBytes out) {
 }
 
 Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableBytes out) {
+  ErrorQueueGuard guard;
+  uint8_t prk[kSha256Size];
   // An absent salt is a block of zeros to RFC 5869, which HMAC's padding makes the same as an empty key.
-  COFFER_ASSIGN(Sha256 prk, hmac_sha256(salt, input_key));
-  Status status = hkdf_expand_sha256(prk, info, out);
-  wipe(prk.data(), prk.size());
+  bool good = Hmac(openssl_algorithms().sha256, salt).compute({input_key}, prk);
+  Status status = good ? hkdf_expand_sha256(prk, info, out) : digest_failed();
+  wipe(prk, sizeof prk);
   return status;
 }
 

@@ -26,7 +26,8 @@ class StreamSealer {
   ~StreamSealer();
 
   // Writes plaintext.size() + kTagSize bytes to `out`, which may equal plaintext.data() but not overlap it otherwise.
-  // Allocates nothing. kInternal when `index` is not greater than every index used before: that nonce may be spent.
+  // Allocates nothing. kInternal when `index` is not greater than every index used before: that nonce may be spent, and
+  // is from the moment of the call on. kLimitExceeded above 2^40.
   Status seal(uint64_t index, ByteView associated, ByteView plaintext, uint8_t* out);
 
  private:
