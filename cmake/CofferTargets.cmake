@@ -35,6 +35,17 @@ function(coffer_layer target layer)
   target_sources(${target} PRIVATE ${ARGN})
 endfunction()
 
+# What every test of ours gets: its label, and a place to record what it seals, which is searched for a nonce used twice
+# when all tests have ended (tests/house).
+function(coffer_test_properties out label)
+  set(properties LABELS ${label})
+  if(COFFER_NONCE_AUDIT)
+    list(APPEND properties
+      ENVIRONMENT COFFER_NONCE_AUDIT_DIR=${PROJECT_BINARY_DIR}/nonce_audit FIXTURES_REQUIRED nonce_audit)
+  endif()
+  set(${out} ${properties} PARENT_SCOPE)
+endfunction()
+
 # One GoogleTest binary per folder of tests: coffer_test(crypto LIBRARIES coffer::coffer SOURCES a_test.cc …)
 function(coffer_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
@@ -43,5 +54,6 @@ function(coffer_test name)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_test PRIVATE
     COFFER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" COFFER_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${name})
+  coffer_test_properties(properties ${name})
+  gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES ${properties})
 endfunction()

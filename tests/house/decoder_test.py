@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+"""The independent decoder (tools/coffer_decode.py) opens every golden file, and never takes altered bytes for good."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
+DECODER = os.path.join(ROOT, "tools", "coffer_decode.py")
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+import coffer_decode  # noqa: E402
+from decoder.primitives import Failure, crc32c  # noqa: E402
+
+GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
+SEED = int(os.environ.get("COFFER_TEST_SEED", random.randrange(1 << 32)))
+ABOUT_FIELDS = ("kind", "suite", "chunk_log2", "sequence", "domain_key_version", "size", "sha256", "closed", "torn_bytes",
+                "authenticated")
+
+
+def read(name):
+    with open(os.path.join(GOLDEN, name), "rb") as file:
+        return file.read()
+
+
+ENTRIES = json.loads(read("manifest.json"))
+SOUND = [entry for entry in ENTRIES if not entry["error"]]
+
+
+def outcome(data, **keys):
+    """("ok", plaintext, description) or (kind of failure, None, None)."""
+    try:
+        return ("ok", *coffer_decode.decode(data, **keys))
+    except Failure as failure:
+        return failure.kind, None, None
+
+
+def keys_of(entry):
+    return [{"domain_key": bytes.fromhex(entry["domain_key"])}, {"file_key": bytes.fromhex(entry["file_key"])}]
+
+
+class Golden(unittest.TestCase):
+    def test_every_file_opens_or_fails_as_its_manifest_says(self):
+        self.assertGreater(len(SOUND), 10)
+        for entry in ENTRIES:
+            for keys in keys_of(entry):
+                with self.subTest(file=entry["file"], key=list(keys)):
+                    kind, plaintext, about = outcome(read(entry["file"]), **keys)
+                    self.assertEqual(kind, entry["error"] or "ok")
+                    if kind != "ok":
+                        continue
+                    self.assertEqual(hashlib.sha256(plaintext).hexdigest(), entry["sha256"])
+                    for field in ABOUT_FIELDS:
+                        if field in entry:
+                            self.assertEqual(about[field], entry[field], field)
+
+    def test_another_key_is_a_wrong_key(self):
+        for entry in SOUND:
+            data = read(entry["file"])
+            self.assertEqual(outcome(data, domain_key=bytes(32))[0], "wrong_key", entry["file"])
+            self.assertEqual(outcome(data, file_key=bytes(len(entry["file_key"]) // 2))[0], "wrong_key", entry["file"])
+            self.assertEqual(outcome(data, file_key=bytes(5))[0], "wrong_key", entry["file"])
+
+
+class Altered(unittest.TestCase):
+    """Whatever is done to a file, what is read is an error, or what was written, or (logs) a beginning of it."""
+
+    def check(self, entry, data, what):
+        original = read(entry["file"])
+        kind, plaintext, about = outcome(data, **keys_of(entry)[0])
+        if kind != "ok":
+            return kind
+        _, expected, expected_about = outcome(original, **keys_of(entry)[0])
+        if about["kind"] == "log":
+            self.assertTrue(expected.startswith(plaintext), f"{entry['file']}, {what}, seed {SEED}")
+            shorter = len(plaintext) < len(expected)
+            self.assertFalse(shorter and about["closed"] and expected_about["closed"] and about["sessions"]
+                             == expected_about["sessions"], f"{entry['file']}, {what}, seed {SEED}")
+        else:
+            self.assertEqual(plaintext, expected, f"{entry['file']}, {what}, seed {SEED}")
+        return kind
+
+    def test_a_flipped_bit_is_noticed_or_harmless(self):
+        chance = random.Random(SEED)
+        for entry in SOUND:
+            data = read(entry["file"])
+            if not entry.get("authenticated", True):
+                continue  # a ctr body without a MAC: nothing can be noticed there
+            places = [chance.randrange(8192) for _ in range(100)] + [chance.randrange(len(data)) for _ in range(100)]
+            places += [512 * sector for sector in range(16)] + [0, 508, 511, 4096, 4607, len(data) - 1]
+            for place in places + [chance.randrange(8192, len(data)) for _ in range(100) if len(data) > 8192]:
+                altered = bytearray(data)
+                altered[place] ^= 1 << chance.randrange(8)
+                self.check(entry, bytes(altered), f"bit at {place}")
+
+    def test_a_cut_file_is_noticed_or_a_shorter_log(self):
+        for entry in SOUND:
+            data = read(entry["file"])
+            if not entry.get("authenticated", True):
+                continue
+            for size in [0, 1, 7, 8, 9, 511, 512, 4096, 8191, *range(8192, len(data), max(1, (len(data) - 8192) // 300))]:
+                kind = self.check(entry, data[:size], f"cut to {size}")
+                if size < 8192:
+                    self.assertEqual(kind, "never_written")
+                elif entry["kind"] != "log":
+                    self.assertIn(kind, ("truncated", "tampered"))
+
+    def test_bytes_after_the_end_are_noticed_or_left_out(self):
+        for entry in SOUND:
+            data = read(entry["file"])
+            if entry.get("authenticated", True):
+                for tail in (b"\0", b"x" * 40, bytes(5000), data[8192:]):
+                    self.check(entry, data + tail, f"{len(tail)} bytes more")
+
+    def test_a_body_under_another_files_envelope_is_refused(self):
+        for entry in SOUND:
+            for other in SOUND:
+                if entry is other or entry["kind"] != other["kind"]:
+                    continue
+                kind, plaintext, _ = outcome(read(entry["file"])[:8192] + read(other["file"])[8192:], **keys_of(entry)[0])
+                if entry["kind"] == "log":
+                    self.assertTrue(kind != "ok" or plaintext == b"", f"{entry['file']} {other['file']}")
+                elif entry.get("authenticated", True):
+                    self.assertNotEqual(kind, "ok", f"{entry['file']} {other['file']}")
+
+
+class Foreign(unittest.TestCase):
+    def test_what_is_not_ours_is_told_apart(self):
+        key = {"domain_key": bytes(32)}
+        self.assertEqual(outcome(b"MANIFEST-000001\n", **key)[0], "plaintext")
+        self.assertEqual(outcome(b"x" * 10000, **key)[0], "plaintext")
+        self.assertEqual(outcome(b"", **key)[0], "never_written")
+        self.assertEqual(outcome(b"COFF", **key)[0], "never_written")
+        self.assertEqual(outcome(bytes(20000), **key)[0], "never_written")
+        self.assertEqual(outcome(b"COFFER\r\n" + bytes(8184), **key)[0], "damaged")
+
+    def test_a_newer_version_in_either_slot_is_unsupported(self):
+        entry = SOUND[0]
+        for slot in (0, 4096):
+            data = bytearray(read(entry["file"]))
+            data[slot + 8] = 2
+            data[slot + 508:slot + 512] = crc32c(data[slot:slot + 508]).to_bytes(4, "little")
+            self.assertEqual(outcome(bytes(data), **keys_of(entry)[0])[0], "unsupported")
+
+    def test_checksum_has_its_published_value(self):
+        self.assertEqual(crc32c(b"123456789"), 0xE3069283)
+
+
+class CommandLine(unittest.TestCase):
+    def run_decoder(self, *arguments):
+        return subprocess.run(["/usr/bin/python3", DECODER, *arguments], capture_output=True, check=False)
+
+    def test_plaintext_goes_to_standard_output_and_problems_to_exit_codes(self):
+        for entry in (SOUND[0], next(entry for entry in ENTRIES if entry["error"] == "truncated")):
+            done = self.run_decoder("--domain-key", entry["domain_key"], os.path.join(GOLDEN, entry["file"]))
+            self.assertEqual(done.returncode, coffer_decode.EXIT_CODES[entry["error"]] if entry["error"] else 0)
+            if entry["error"]:
+                self.assertEqual(done.stdout, b"")
+                self.assertIn(entry["error"].encode(), done.stderr)
+            else:
+                self.assertEqual(hashlib.sha256(done.stdout).hexdigest(), entry["sha256"])
+
+    def test_a_missing_file_and_bad_options_are_failures_without_a_stack_trace(self):
+        with tempfile.TemporaryDirectory() as folder:
+            done = self.run_decoder("--domain-key", "00", os.path.join(folder, "none"))
+            self.assertEqual((done.returncode, done.stdout), (2, b""))
+            self.assertNotIn(b"Traceback", done.stderr)
+        for arguments in ((), ("--domain-key", "zz", "x"), ("--coffer", "x", "y"), ("--file-key", "00")):
+            done = self.run_decoder(*arguments)
+            self.assertEqual(done.returncode, 2)
+            self.assertNotIn(b"Traceback", done.stderr)
+
+
+if __name__ == "__main__":
+    print(f"seed {SEED} (COFFER_TEST_SEED)", flush=True)
+    unittest.main()
