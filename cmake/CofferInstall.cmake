@@ -1,4 +1,5 @@
-# Installation: libraries, headers, the CMake package `coffer` (coffer::coffer, coffer::rocksdb) and pkg-config files.
+# Installation: libraries, headers, the CMake package `coffer` (coffer::coffer, and coffer::rocksdb where RocksDB is),
+# pkg-config files (coffer, coffer_rocksdb).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -10,17 +11,23 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_I
   REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
   REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
   REGEX "/(cli|engines)$" EXCLUDE)
-install(FILES ${PROJECT_BINARY_DIR}/generated/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
+set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
+install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
+install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/engines/rocksdb/file_system.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/engines/rocksdb)
 
 install(TARGETS coffer EXPORT coffer_targets)
+install(TARGETS coffer_rocksdb EXPORT coffer_rocksdb_targets)
+install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
-set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
 write_basic_package_version_file(${COFFER_GENERATED}/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
   ${COFFER_GENERATED}/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
 install(FILES ${COFFER_GENERATED}/cofferConfig.cmake ${COFFER_GENERATED}/cofferConfigVersion.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
 install(EXPORT coffer_targets NAMESPACE coffer:: FILE cofferTargets.cmake DESTINATION ${COFFER_INSTALL_CMAKE})
+install(EXPORT coffer_rocksdb_targets NAMESPACE coffer:: FILE cofferRocksdbTargets.cmake
+  DESTINATION ${COFFER_INSTALL_CMAKE})
 
 # What coffer links is private to a shared library, and everybody's business with a static one.
 set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp")
@@ -33,5 +40,7 @@ else()
   endif()
 endif()
 file(RELATIVE_PATH COFFER_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-configure_file(${PROJECT_SOURCE_DIR}/cmake/coffer.pc.in ${PROJECT_BINARY_DIR}/generated/coffer.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/generated/coffer.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(name coffer coffer_rocksdb)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${COFFER_GENERATED}/${name}.pc @ONLY)
+  install(FILES ${COFFER_GENERATED}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -6,8 +6,8 @@
 FOLDER is what COFFER_NONCE_AUDIT_DIR named while the tests of a build with COFFER_NONCE_AUDIT ran. Its files hold
 records of 32 bytes: a fingerprint of key and nonce, and a fingerprint of what was sealed; zeros stand after the last
 record of a stretch. The same pair twice with the same message is no finding: a test sealed something known once more.
-Exit 0: none found. 1: reuse found, or nothing recorded, which means that the audit did not run; --allow-empty takes that
-for granted, for runs of a few tests that may seal nothing.
+Exit 0: none found. 1: reuse found, or nothing recorded, which means that the audit did not run; with --allow-empty the
+latter is fine, for runs of a few tests that may seal nothing.
 """
 
 import os

@@ -21,8 +21,8 @@ from decoder.primitives import Failure, crc32c  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
 SEED = int(os.environ.get("COFFER_TEST_SEED", random.randrange(1 << 32)))
-ABOUT_FIELDS = ("kind", "suite", "chunk_log2", "sequence", "domain_key_version", "size", "sha256", "closed", "torn_bytes",
-                "authenticated")
+ABOUT_FIELDS = ("kind", "suite", "chunk_log2", "sequence", "domain_key_version", "size", "sha256", "closed",
+                "torn_bytes", "authenticated")
 
 
 def read(name):
@@ -105,7 +105,8 @@ class Altered(unittest.TestCase):
             data = read(entry["file"])
             if not entry.get("authenticated", True):
                 continue
-            for size in [0, 1, 7, 8, 9, 511, 512, 4096, 8191, *range(8192, len(data), max(1, (len(data) - 8192) // 300))]:
+            step = max(1, (len(data) - 8192) // 300)
+            for size in [0, 1, 7, 8, 9, 511, 512, 4096, 8191, *range(8192, len(data), step)]:
                 kind = self.check(entry, data[:size], f"cut to {size}")
                 if size < 8192:
                     self.assertEqual(kind, "never_written")
@@ -124,7 +125,8 @@ class Altered(unittest.TestCase):
             for other in SOUND:
                 if entry is other or entry["kind"] != other["kind"]:
                     continue
-                kind, plaintext, _ = outcome(read(entry["file"])[:8192] + read(other["file"])[8192:], **keys_of(entry)[0])
+                data = read(entry["file"])[:8192] + read(other["file"])[8192:]
+                kind, plaintext, _ = outcome(data, **keys_of(entry)[0])
                 if entry["kind"] == "log":
                     self.assertTrue(kind != "ok" or plaintext == b"", f"{entry['file']} {other['file']}")
                 elif entry.get("authenticated", True):
