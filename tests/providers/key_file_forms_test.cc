@@ -166,6 +166,9 @@ TEST(KeyFileForms, EncodedTextIsNotTakenForRawBytes) {
     expect_refused(to_hex(key_bytes(size)) + "\n", "decode it first");
   }
   for (size_t size : {12u, 18u, 24u, 36u, 42u, 48u}) expect_refused(base64(key_bytes(size)), "decode it first");
+  expect_refused("correct horse ba", "it holds text");
+  expect_refused("a passphrase of thirty-two bytes", "it holds text");
+  expect_refused(" \n", "it holds text");
 }
 
 TEST(KeyFileForms, ARawKeyMayBeginLikeText) {

@@ -49,8 +49,10 @@ class FileAnchor final : public VersionAnchor {
         !version->is_number_unsigned() || !hash->is_string()) {
       return not_an_anchor("not an anchor's three fields");
     }
-    if (coffer->get<std::string>() != coffer_id_.hex()) {
-      return not_an_anchor("it is for coffer " + coffer->get<std::string>() + ", not for " + coffer_id_.hex());
+    auto coffer_id = Id::parse(coffer->get<std::string>());
+    if (!coffer_id.is_ok()) return not_an_anchor("coffer must be 32 hexadecimal digits");
+    if (*coffer_id != coffer_id_) {
+      return not_an_anchor("it is for coffer " + coffer_id->hex() + ", not for " + coffer_id_.hex());
     }
     auto raw = from_hex(hash->get<std::string>());
     KeyringMark mark;

@@ -22,11 +22,6 @@ bool is_raw_size(size_t size) { return is_key_size(size) || (size > kRawIdSize &
 
 bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool is_text(uint8_t c) { return is_space(c) || (c > 0x20 && c < 0x7f); }
-bool is_base64(uint8_t c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
-         c == '-' || c == '_' || c == '=';
-}
-
 ByteView trim(ByteView text) {
   while (!text.empty() && is_space(text.front())) text = text.subspan(1);
   while (!text.empty() && is_space(text.back())) text = text.first(text.size() - 1);
@@ -107,17 +102,19 @@ Result<KeyFile> parse_raw(ByteView contents) {
 
 }  // namespace
 
-// Raw keys are random, so that 16 bytes of text or more are never one (1 in 10^7 at worst): what is text is read as
-// text, even when its size happens to be one of a raw key.
+// What is text is read as text, even when its size would pass for a raw key: passphrases and encoded keys are no keys,
+// and 16 random bytes are text once in five million times, which shows when the key is first used.
 Result<KeyFile> parse_key_file(ByteView contents) {
   if (contents.empty()) return refused("it is empty");
   const bool text = std::all_of(contents.begin(), contents.end(), is_text);
   const ByteView trimmed = trim(contents);
   if (!trimmed.empty() && trimmed.front() == '{' && (text || !is_raw_size(contents.size()))) return parse_jwk(contents);
   if (text && std::find(contents.begin(), contents.end(), ':') != contents.end()) return parse_line(contents);
-  if (!trimmed.empty() && std::all_of(trimmed.begin(), trimmed.end(), is_base64)) {
+  if (text) {
     return refused(
-        "it holds hexadecimal or base64 text, not the bytes of a key; decode it first (xxd -r -p, base64 -d)");
+        "it holds text, not the bytes of a key; decode it first if it is hexadecimal or base64 (xxd -r -p, "
+        "base64 -d); " +
+        std::string(kKnownForms));
   }
   if (is_raw_size(contents.size())) return parse_raw(contents);
   return refused("it has " + std::to_string(contents.size()) + " bytes, which is no form of key; " +
