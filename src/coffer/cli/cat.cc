@@ -1,0 +1,97 @@
+// coffer cat: one file, decrypted. Only authenticated bytes leave it.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
+#include "coffer/store/file_reader.h"
+
+namespace coffer::cli {
+namespace {
+
+using Sink = std::function<Status(ByteView)>;
+
+// Reads to the end; `count` says how much went out, whatever happens.
+Status copy_out(FileReader& reader, const Sink& sink, uint64_t& count) {
+  for (;;) {
+    COFFER_ASSIGN(ByteView piece, reader.next());
+    if (piece.empty()) return Status::ok();
+    COFFER_TRY(sink(piece));
+    count += piece.size();
+  }
+}
+
+Status copy_to_file(FileReader& reader, const std::string& path, uint64_t& count) {
+  Disk& disk = Disk::posix();
+  // Plaintext: for its owner only.
+  COFFER_ASSIGN(auto out, disk.create(path, 0600));
+  Status status = copy_out(
+      reader, [&](ByteView piece) { return out->write_at(count, piece); }, count);
+  if (status.is_ok()) status = out->sync();
+  Status closed = out->close();
+  if (status.is_ok()) status = closed;
+  if (!status.is_ok() && disk.remove(path).is_ok()) count = 0;
+  return status;
+}
+
+Json findings_json(const std::string& path, const FileReader& reader) {
+  const FileFindings& findings = reader.findings();
+  return {{"file", path},
+          {"bytes", findings.logical_size},
+          {"closed", findings.closed},
+          {"torn_bytes", findings.torn_bytes},
+          {"authenticated", findings.authenticated}};
+}
+
+Result<Outcome> run_cat(const Arguments& arguments, Console& console) {
+  const std::string path = arguments.operand("FILE");
+  const std::string* out = arguments.find("--output");
+  if (out == nullptr && Console::is_terminal(STDOUT_FILENO) && !arguments.has("--force")) {
+    return {Code::kInvalidArgument, "cat: not writing decrypted bytes to a terminal; use -o FILE, a pipe, or --force"};
+  }
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto reader,
+                FileReader::open(*coffer, path, {.allow_unauthenticated = arguments.has("--allow-unauthenticated")}));
+  uint64_t count = 0;
+  Status status = out != nullptr ? copy_to_file(*reader, *out, count)
+                                 : copy_out(
+                                       *reader, [&](ByteView piece) { return console.write(as_text(piece)); }, count);
+  if (status.is_ok() && out == nullptr) status = console.finish();
+  if (!status.is_ok()) {
+    const std::string went_out = out != nullptr ? fmt::format("{} not written", *out)
+                                                : fmt::format("stopped after {} authenticated bytes", count);
+    return status.with_context(went_out);
+  }
+  const FileFindings& findings = reader->findings();
+  if (findings.torn_bytes > 0)
+    console.note(fmt::format("{}: {} torn off at its end by a crash", path, size_text(findings.torn_bytes)));
+  if (!findings.authenticated) console.note(fmt::format("{}: nothing proves these bytes", path));
+  // Standard output belongs to the payload unless that went to a file.
+  if (out != nullptr) console.answer(findings_json(path, *reader), "");
+  if (out == nullptr && console.json()) console.print_json_aside(findings_json(path, *reader));
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command cat_command() {
+  return {
+      .name = "cat",
+      .about = "writes one file, decrypted and authenticated, to standard output",
+      .operands = {coffer_operand(), {"FILE", "a file of one of the coffer's stores"}},
+      .flags =
+          {
+              {"--output", "FILE", "write there instead: a new file that only its owner may read", {}, "-o"},
+              {"--force", "", "even if standard output is a terminal"},
+              {"--allow-unauthenticated", "", "read a ctr file that was never closed: nothing proves its contents"},
+              root_flag(),
+          },
+      .examples = {"cat /var/lib/db.coffer /var/lib/db/OPTIONS-000007",
+                   "cat /var/lib/db.coffer /var/lib/db/000012.sst -o plain.sst"},
+      .run = run_cat,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,23 @@
+#include "coffer/cli/commands.h"
+
+namespace coffer::cli {
+
+std::string operands_text(const Command& command) {
+  std::string out;
+  for (const Operand& operand : command.operands) {
+    const std::string name(operand.name);
+    out += operand.any_number ? " [" + name + "…]" : " " + name;
+  }
+  return out;
+}
+
+std::span<const Command> all_commands() {
+  static const std::vector<Command> commands = {
+      keygen_command(),        init_command(),       exec_command(),        status_command(), rotate_root_command(),
+      rotate_domain_command(), rewrap_command(),     verify_command(),      cat_command(),    inspect_command(),
+      keyring_show_command(),  domain_add_command(), domain_list_command(),
+  };
+  return commands;
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,22 @@
+// One function per command: its declaration. all_commands() lists them.
+#pragma once
+
+#include "coffer/cli/command.h"
+
+namespace coffer::cli {
+
+Command keygen_command();
+Command init_command();
+Command exec_command();
+Command status_command();
+Command rotate_root_command();
+Command rotate_domain_command();
+Command rewrap_command();
+Command verify_command();
+Command cat_command();
+Command inspect_command();
+Command keyring_show_command();
+Command domain_add_command();
+Command domain_list_command();
+
+}  // namespace coffer::cli

@@ -1,0 +1,44 @@
+// Where the tool speaks: the answer to standard output, everything else to standard error with the prefix "coffer: ".
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "coffer/base/status.h"
+
+namespace coffer::cli {
+
+using Json = nlohmann::ordered_json;
+
+class Console {
+ public:
+  explicit Console(bool json) : json_(json) {}
+
+  bool json() const { return json_; }
+  // The answer, in the form asked for. Once a run.
+  void answer(const Json& object, std::string_view text);
+  // JSON to standard error, for a command whose payload has standard output to itself.
+  void print_json_aside(const Json& object);
+  // Raw bytes of a payload; kIo or kNoSpace when they do not go out.
+  Status write(std::string_view bytes);
+  // For the reader beside the answer; not in JSON mode, where the answer holds it.
+  void note(std::string_view text);
+  // An error: message, then what to do next; {"error":{…}} in JSON mode.
+  void report(const Status& status);
+  // Everything printed has reached the operating system. Call once, last.
+  Status finish();
+
+  static bool is_terminal(int descriptor);
+
+ private:
+  bool json_;
+};
+
+// The part of a message that says what to do next: what follows its first semicolon, or the standing advice for the
+// code.
+struct Advice {
+  std::string message;
+  std::string hint;  // may be empty
+};
+Advice advice_for(const Status& status);
+
+}  // namespace coffer::cli

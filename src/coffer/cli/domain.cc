@@ -1,0 +1,95 @@
+// coffer domain add, coffer domain list.
+#include <fmt/format.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/config_edit.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("NAME");
+  const std::string* given_path = arguments.find("--path");
+  std::string edited;
+  DomainPath entry{name, given_path != nullptr ? absolute_path(*given_path) : ""};
+  const std::string config_path = coffer->directory() + "/coffer.yaml";
+  if (given_path != nullptr) {
+    COFFER_ASSIGN(Bytes yaml, read_file(coffer->disk(), config_path, kConfigFileSizeMax));
+    COFFER_ASSIGN(edited, with_domain_path(as_text(yaml), entry, config_path));
+  }
+  // The key first: a configuration that names a domain without one would stop writers.
+  COFFER_TRY(coffer->update([&](Keyring& keyring) { return keyring.add_domain(name, now_seconds()); }));
+  if (given_path != nullptr) {
+    COFFER_ASSIGN(FileInfo info, coffer->disk().info(config_path));
+    COFFER_TRY(replace_file(coffer->disk(), config_path, as_bytes(edited), info.mode));
+  }
+  const Id key = coffer->keyring()->find_domain(name)->active()->id;
+  std::string text = fmt::format("domain {}: key 1 ({}) is active\n", name, key.short_hex());
+  if (given_path != nullptr) text += fmt::format("  new data files under {}\n", printable(entry.path));
+  console.answer(Json{{"domain", name},
+                      {"key", {{"id", key.hex()}, {"version", 1}}},
+                      {"path", given_path != nullptr ? Json(entry.path) : Json(nullptr)}},
+                 text);
+  if (given_path == nullptr) {
+    console.note(fmt::format("no path leads to it yet: name one under \"domains\" in {}", config_path));
+  }
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const auto keyring = coffer->keyring();
+  Json answer = Json::array();
+  Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft, Table::Align::kLeft});
+  table.add({"DOMAIN", "KEYS", "ACTIVE", "DATA FILES UNDER"});
+  for (const Domain& domain : keyring->domains()) {
+    Json paths = Json::array();
+    std::string path_text;
+    for (const DomainPath& entry : coffer->config().domains) {
+      if (entry.domain != domain.name) continue;
+      paths.push_back(entry.path);
+      path_text += (path_text.empty() ? "" : ", ") + printable(entry.path);
+    }
+    if (domain.name == kSystemDomain) path_text += path_text.empty() ? "everything else" : ", and everything else";
+    const DomainKeyEntry* active = domain.active();
+    table.add({domain.name, fmt::to_string(domain.keys.size()), active != nullptr ? active->id.short_hex() : "none",
+               path_text});
+    answer.push_back({{"name", domain.name},
+                      {"keys", domain.keys.size()},
+                      {"active_key", active != nullptr ? Json(active->id.hex()) : Json(nullptr)},
+                      {"paths", std::move(paths)}});
+  }
+  console.answer(Json::object({{"domains", std::move(answer)}}), table.text());
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command domain_add_command() {
+  return {
+      .name = "domain add",
+      .about = "adds a domain with a key of its own, for a table, column family or tenant",
+      .operands = {coffer_operand(), {"NAME", "1 to 64 of a-z, 0-9, dot, underscore and hyphen"}},
+      .flags = {{"--path", "DIR", "new data files under this directory belong to it (written to coffer.yaml)"},
+                root_flag()},
+      .examples = {"domain add /var/lib/db.coffer tenant-7 --path /var/lib/db/tenant-7",
+                   "domain add /var/lib/db.coffer archive"},
+      .run = run_domain_add,
+  };
+}
+
+Command domain_list_command() {
+  return {
+      .name = "domain list",
+      .about = "lists the domains and the directories that belong to them",
+      .operands = {coffer_operand()},
+      .flags = {root_flag()},
+      .examples = {"domain list /var/lib/db.coffer"},
+      .run = run_domain_list,
+  };
+}
+
+}  // namespace coffer::cli

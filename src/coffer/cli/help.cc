@@ -1,0 +1,65 @@
+#include "coffer/cli/help.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+constexpr std::string_view kEnding = R"(
+COFFER may be left out when the environment variable COFFER names it.
+The answer goes to standard output, everything else to standard error.
+Exit status: 0 done, 1 problems found, 2 failed.
+)";
+
+std::string usage(const Command& command) {
+  std::string out = fmt::format("coffer {}{} [OPTION…]", command.name, operands_text(command));
+  if (command.takes_program) out += " -- PROGRAM [ARGUMENT…]";
+  return out;
+}
+
+std::string flag_about(const Flag& flag) {
+  if (flag.choices.empty()) return std::string(flag.about);
+  return fmt::format("{}: {}", flag.about, fmt::join(flag.choices, ", "));
+}
+
+std::string flag_names(const Flag& flag) {
+  std::string out;
+  if (!flag.short_name.empty()) out += fmt::format("{}, ", flag.short_name);
+  out += flag.name;
+  if (!flag.value.empty()) out += fmt::format(" {}", flag.value);
+  return out;
+}
+
+}  // namespace
+
+std::string general_help(std::string_view group) {
+  std::string out = "coffer: encryption at rest for storage engines\n\n";
+  Table table({Table::Align::kLeft, Table::Align::kLeft});
+  for (const Command& command : all_commands()) {
+    if (!group.empty() && !command.name.starts_with(std::string(group) + " ")) continue;
+    table.add({"  coffer " + std::string(command.name), std::string(command.about)});
+  }
+  out += table.text();
+  if (group.empty()) {
+    out += "\nMore about one of them: coffer COMMAND --help. Every command takes --json.\n";
+  }
+  return out + std::string(kEnding);
+}
+
+std::string command_help(const Command& command) {
+  std::string out = fmt::format("{}\n\nusage: {}\n\n", command.about, usage(command));
+  Table table({Table::Align::kLeft, Table::Align::kLeft});
+  for (const Operand& operand : command.operands)
+    table.add({fmt::format("  {}", operand.name), std::string(operand.about)});
+  for (const Flag& flag : command.flags) table.add({"  " + flag_names(flag), flag_about(flag)});
+  table.add({"  --json", "answer, and report errors, as JSON"});
+  table.add({"  -h, --help", "this text"});
+  out += table.text() + "\nexamples:\n";
+  for (std::string_view example : command.examples) out += fmt::format("  coffer {}\n", example);
+  return out + std::string(kEnding);
+}
+
+}  // namespace coffer::cli

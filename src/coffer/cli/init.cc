@@ -1,0 +1,82 @@
+// coffer init: a new coffer, locked by a root key.
+#include <fmt/format.h>
+
+#include <bit>
+#include <charconv>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/console.h"
+#include "coffer/cli/opening.h"
+#include "coffer/providers/registry.h"
+
+namespace coffer::cli {
+namespace {
+
+// The declaration of the flags has checked the values: each is one of its choices.
+Config config_from(const Arguments& arguments) {
+  Config config;
+  if (const std::string* name = arguments.find("--cipher")) config.suite = find_suite(*name)->suite;
+  if (const std::string* name = arguments.find("--ctr-cipher")) config.ctr_suite = find_suite(*name)->suite;
+  if (const std::string* text = arguments.find("--chunk-size")) {
+    uint32_t size = 0;
+    std::from_chars(text->data(), text->data() + text->size(), size);
+    config.chunk_log2 = std::countr_zero(size);
+  }
+  if (arguments.value("--data-files", "") == "ctr") config.data_kind = Kind::kCtr;
+  if (arguments.value("--log-files", "") == "ctr") config.log_kind = Kind::kCtr;
+  if (const std::string* mode = arguments.find("--reads")) {
+    config.read_mode = *mode == "mapping" ? ReadMode::kMapping : ReadMode::kPread;
+  }
+  if (const std::string* path = arguments.find("--anchor")) config.anchor = absolute_path(*path);
+  return config;
+}
+
+Result<Outcome> run_init(const Arguments& arguments, Console& console) {
+  const std::string directory = absolute_path(arguments.operand("COFFER"));
+  const std::string* root = arguments.find("--root");
+  if (root == nullptr || root->empty()) {
+    return {Code::kInvalidArgument,
+            "init: --root URI is needed, such as file:///etc/coffer/root.key; coffer keygen makes a key file"};
+  }
+  Coffer::CreateOptions options;
+  options.root_uri = *root;
+  options.config = config_from(arguments);
+  COFFER_TRY(Coffer::create(Disk::posix(), directory, options, open_provider));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
+  const KeyringSlot& slot = header.slots.front();
+  console.answer(Json{{"coffer", directory}, {"id", header.coffer_id.hex()}, {"root", slot_json(slot)}},
+                 fmt::format("made the coffer {}\n  root key  {}\n            {}\n", directory, slot.provider_uri,
+                             describe_root_key(slot)));
+  console.note("keep a copy of the root key in another place: without it every file is lost");
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command init_command() {
+  return {
+      .name = "init",
+      .about = "makes a coffer: a directory with a keyring, locked by a root key",
+      .operands = {coffer_operand()},
+      .flags =
+          {
+              {"--root", "URI", "where the root key is (needed)"},
+              {"--cipher", "NAME", "for new files", {"aes-128-gcm", "aes-192-gcm", "aes-256-gcm", "chacha20-poly1305"}},
+              {"--ctr-cipher", "NAME", "for new files of kind ctr", {"aes-128-ctr", "aes-192-ctr", "aes-256-ctr"}},
+              {"--chunk-size",
+               "BYTES",
+               "of data files, authenticated together",
+               {"1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072", "262144", "524288", "1048576"}},
+              {"--data-files", "KIND", "how SST and blob files are written", {"blocks", "ctr"}},
+              {"--log-files", "KIND", "how all other files are written", {"log", "ctr"}},
+              {"--reads", "HOW", "how data files are read", {"pread", "mapping"}},
+              {"--anchor", "PATH", "a file elsewhere that remembers the newest keyring, to notice a rollback"},
+          },
+      .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
+                   "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305"},
+      .run = run_init,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,57 @@
+#include "coffer/cli/opening.h"
+
+#include <filesystem>
+
+#include "coffer/providers/registry.h"
+
+namespace coffer::cli {
+
+Operand coffer_operand() { return {"COFFER", "the coffer's directory"}; }
+
+Operand paths_operand() { return {"PATH", "stores or single files; none: every store the coffer remembers", true}; }
+
+Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where the keyring says"}; }
+
+Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments) {
+  Coffer::OpenOptions options;
+  options.root_uri = arguments.value("--root", "");
+  if (arguments.has("--root") && options.root_uri.empty()) {
+    return {Code::kInvalidArgument, "--root: expected a URI, such as file:///etc/coffer/root.key"};
+  }
+  auto coffer = Coffer::open(Disk::posix(), absolute_path(arguments.operand("COFFER")), options, open_provider);
+  if (coffer.code() != Code::kKeyUnavailable && coffer.code() != Code::kWrongKey) return coffer;
+  return {coffer.code(), std::string(coffer.status().message()) + " (--root URI)"};
+}
+
+Result<std::string> canonical_path(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path out = std::filesystem::canonical(path, error);
+  if (error == std::errc::no_such_file_or_directory) return {Code::kNotFound, path + ": no such file or directory"};
+  if (error) return {Code::kIo, path + ": " + error.message()};
+  return out.string();
+}
+
+std::string absolute_path(const std::string& path) {
+  // Not normalised beyond slashes: "a/../b" is not "b" if a is a symbolic link.
+  std::error_code error;
+  std::string out = std::filesystem::absolute(path, error).string();
+  if (error) out = path;
+  while (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
+}
+
+std::string describe_root_key(const KeyringSlot& slot) {
+  auto provider = open_provider(slot.provider_uri);
+  if (!provider.is_ok()) return "handle " + to_hex(slot.handle.bytes);
+  return (*provider)->describe(slot.handle);
+}
+
+Json slot_json(const KeyringSlot& slot) {
+  return {{"id", slot.id.hex()},
+          {"uri", slot.provider_uri},
+          {"key", describe_root_key(slot)},
+          {"created", slot.created},
+          {"wrap_algorithm", slot.wrapped.algorithm}};
+}
+
+}  // namespace coffer::cli

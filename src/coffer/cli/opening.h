@@ -1,0 +1,22 @@
+// Opening what a command names: the coffer, and the words that describe its root key.
+#pragma once
+
+#include "coffer/cli/command.h"
+#include "coffer/cli/console.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer::cli {
+
+// The operand COFFER, unlocked with the root key of --root or of the keyring's slot.
+Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments);
+
+// Absolute, without trailing slash or symbolic links; kNotFound if it does not exist.
+Result<std::string> canonical_path(const std::string& path);
+// Absolute, without trailing slash; it need not exist.
+std::string absolute_path(const std::string& path);
+
+// A root key in its provider's own words, or the handle's bytes if the provider cannot be opened here.
+std::string describe_root_key(const KeyringSlot& slot);
+Json slot_json(const KeyringSlot& slot);
+
+}  // namespace coffer::cli

@@ -1,0 +1,69 @@
+// coffer rewrap: old files under the active keys, by their headers alone.
+#include <fmt/format.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/problem.h"
+#include "coffer/cli/progress.h"
+#include "coffer/cli/rewrapping.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+
+Result<RewrapReport> rewrap_with_progress(Coffer& coffer, const std::vector<std::string>& paths,
+                                          const std::string& domain, const Console& console) {
+  Progress progress(!console.json());
+  uint64_t files = 0;
+  if (progress.enabled()) {
+    COFFER_TRY(visit_files(coffer, paths, [&](const InventoryFile& file) {
+      if (!file.empty) ++files;
+      return Status::ok();
+    }));
+  }
+  return rewrap(coffer, paths, RewrapOptions{.domain = domain}, [&](const RewrapReport& so_far) {
+    progress.show("rewrapping", so_far.files, files, count_text(so_far.files, "file"));
+  });
+}
+
+std::string rewrap_text(const RewrapReport& report) {
+  std::string out;
+  for (const FileProblem& problem : report.problems) out += problem_text(problem.path, problem.status);
+  out += fmt::format("rewrapped {}, {} already under the active key", count_text(report.rewrapped, "file"),
+                     report.current);
+  if (!report.problems.empty()) out += fmt::format(", {}", count_text(report.problems.size(), "problem"));
+  return out + "\n";
+}
+
+Json rewrap_json(const RewrapReport& report) {
+  Json problems = Json::array();
+  for (const FileProblem& problem : report.problems) problems.push_back(problem_json(problem.path, problem.status));
+  return {{"files", report.files},
+          {"rewrapped", report.rewrapped},
+          {"current", report.current},
+          {"problems", std::move(problems)}};
+}
+
+namespace {
+
+Result<Outcome> run_rewrap(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(RewrapReport report,
+                rewrap_with_progress(*coffer, arguments.list("PATH"), arguments.value("--domain", ""), console));
+  console.answer(rewrap_json(report), rewrap_text(report));
+  return report.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+}  // namespace
+
+Command rewrap_command() {
+  return {
+      .name = "rewrap",
+      .about = "brings old files under the active keys by replacing their headers; data is not rewritten",
+      .operands = {coffer_operand(), paths_operand()},
+      .flags = {{"--domain", "NAME", "only files of this domain"}, root_flag()},
+      .examples = {"rewrap /var/lib/db.coffer", "rewrap /var/lib/db.coffer /var/lib/db --domain system"},
+      .run = run_rewrap,
+  };
+}
+
+}  // namespace coffer::cli

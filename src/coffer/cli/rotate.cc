@@ -1,0 +1,81 @@
+// coffer rotate root, coffer rotate domain: fresh keys. Neither touches a store, unless --rewrap asks for it.
+#include <fmt/format.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/rewrapping.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+Result<Outcome> run_rotate_root(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  // A root key that was moved is found at its new place from now on.
+  const std::string to = arguments.value("--to", arguments.value("--root", ""));
+  if (arguments.has("--to") && to.empty()) return {Code::kInvalidArgument, "--to: expected a URI"};
+  COFFER_TRY(coffer->rotate_root(to));
+  COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
+  const KeyringSlot& slot = header.slots.front();
+  console.answer(Json{{"keyring_version", header.version}, {"root", slot_json(slot)}},
+                 fmt::format("the keyring (now version {}) has a fresh key, wrapped by\n  {}\n  {}\n", header.version,
+                             printable(slot.provider_uri), printable(describe_root_key(slot))));
+  console.note("backups of the keyring made before still need the root key of that time");
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_rotate_domain(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("NAME");
+  Id made;
+  uint32_t version = 0;
+  const Status rotated = coffer->update([&](Keyring& keyring) -> Status {
+    COFFER_TRY(keyring.rotate_domain(name, now_seconds()));
+    const DomainKeyEntry* active = keyring.find_domain(name)->active();
+    made = active->id;
+    version = active->version;
+    return Status::ok();
+  });
+  COFFER_TRY(rotated);
+  Json answer = {{"domain", name},
+                 {"key", {{"id", made.hex()}, {"version", version}}},
+                 {"keyring_version", coffer->keyring()->version()}};
+  std::string text = fmt::format("domain {}: key {} ({}) is active\n", name, version, made.short_hex());
+  Outcome outcome = Outcome::kDone;
+  if (arguments.has("--rewrap")) {
+    COFFER_ASSIGN(RewrapReport report, rewrap_with_progress(*coffer, {}, name, console));
+    answer["rewrap"] = rewrap_json(report);
+    text += rewrap_text(report);
+    if (!report.problems.empty()) outcome = Outcome::kProblemsFound;
+  }
+  console.answer(answer, text);
+  return outcome;
+}
+
+}  // namespace
+
+Command rotate_root_command() {
+  return {
+      .name = "rotate root",
+      .about = "seals the keyring under a fresh key, wrapped by the root key; no store is touched",
+      .operands = {coffer_operand()},
+      .flags = {{"--to", "URI", "wrap it by another root key from now on, or by the same at another place"},
+                root_flag()},
+      .examples = {"rotate root /var/lib/db.coffer --to file:///etc/coffer/root-2.key",
+                   "rotate root /var/lib/db.coffer"},
+      .run = run_rotate_root,
+  };
+}
+
+Command rotate_domain_command() {
+  return {
+      .name = "rotate domain",
+      .about = "gives a domain a fresh key: new files use it at once, in running programs too",
+      .operands = {coffer_operand(), {"NAME", "the domain: system, or one of coffer domain list"}},
+      .flags = {{"--rewrap", "", "then bring the domain's old files under it, as coffer rewrap does"}, root_flag()},
+      .examples = {"rotate domain /var/lib/db.coffer system --rewrap", "rotate domain /var/lib/db.coffer tenant-7"},
+      .run = run_rotate_domain,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,247 @@
+// coffer status: which keys protect which bytes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
+#include "coffer/store/inventory.h"
+
+namespace coffer::cli {
+namespace {
+
+struct StatusReport {
+  std::string directory;
+  std::shared_ptr<const Keyring> keyring;
+  KeyringHeader header;
+  Config config;
+  Inventory inventory;
+  uint64_t now = 0;
+};
+
+Usage usage_of(const StatusReport& report, const Id& key) {
+  auto found = report.inventory.by_key.find(key);
+  return found == report.inventory.by_key.end() ? Usage{} : found->second;
+}
+
+Usage usage_of(const StatusReport& report, const Domain& domain) {
+  Usage sum;
+  for (const DomainKeyEntry& entry : domain.keys) {
+    const Usage usage = usage_of(report, entry.id);
+    sum.files += usage.files;
+    sum.bytes += usage.bytes;
+  }
+  return sum;
+}
+
+// When the key came into the state it is in.
+uint64_t in_state_since(const DomainKeyEntry& entry) {
+  switch (entry.state) {
+    case KeyState::kActive: return entry.activated;
+    case KeyState::kDeactivated: return entry.deactivated;
+    case KeyState::kCompromised: return entry.compromised;
+    case KeyState::kDestroyed: return entry.destroyed;
+    default: return entry.created;
+  }
+}
+
+bool has_problems(const Inventory& inventory) {
+  return inventory.plaintext.files + inventory.unreadable.files + inventory.unknown_key.files > 0;
+}
+
+bool is_missing(const StatusReport& report, const std::string& path) {
+  const auto& missing = report.inventory.missing_stores;
+  return std::find(missing.begin(), missing.end(), path) != missing.end();
+}
+
+// --- as text
+
+std::string config_text(const Config& config) {
+  std::string out = fmt::format("{} in {}", suite_info(config.suite).name, kind_name(config.data_kind));
+  if (config.data_kind == Kind::kBlocks) {
+    out += fmt::format(" of {}", size_text(uint64_t{1} << config.chunk_log2));
+  } else {
+    out = fmt::format("{} in {}", suite_info(config.ctr_suite).name, kind_name(config.data_kind));
+  }
+  const Suite log_suite = config.log_kind == Kind::kLog ? config.suite : config.ctr_suite;
+  out += fmt::format(", read by {}; logs {} in {}", config.read_mode == ReadMode::kPread ? "pread" : "mapping",
+                     suite_info(log_suite).name, kind_name(config.log_kind));
+  return out;
+}
+
+std::string heading(const StatusReport& report) {
+  std::string out = printable(report.directory) + "\n";
+  for (const KeyringSlot& slot : report.header.slots) {
+    out += fmt::format("  root key   {}\n", printable(slot.provider_uri));
+    out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot)),
+                       age_text(seconds_since(slot.created, report.now)));
+  }
+  out +=
+      fmt::format("  keyring    version {}, changed {} ago, coffer {}\n", report.header.version,
+                  age_text(seconds_since(report.keyring->updated(), report.now)), report.header.coffer_id.short_hex());
+  out += fmt::format("  new files  {}\n", config_text(report.config));
+  std::string_view label = "stores";
+  for (const StoreEntry& store : report.keyring->stores()) {
+    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path),
+                       is_missing(report, store.path) ? "  (missing)" : "");
+    label = "";
+  }
+  if (report.keyring->stores().empty()) out += "  stores     none yet: coffer exec opens one\n";
+  return out;
+}
+
+std::string key_table(const StatusReport& report) {
+  using Align = Table::Align;
+  Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
+               Align::kRight});
+  table.add({"DOMAIN", "KEY", "ID", "STATE", "AGE", "FILES", "BYTES", "SHARE"});
+  for (const Domain& domain : report.keyring->domains()) {
+    const Usage whole = usage_of(report, domain);
+    std::string name = domain.name;
+    for (auto entry = domain.keys.rbegin(); entry != domain.keys.rend(); ++entry) {
+      const Usage usage = usage_of(report, entry->id);
+      table.add({std::exchange(name, ""), fmt::to_string(entry->version), entry->id.short_hex(),
+                 std::string(key_state_name(entry->state)), age_text(seconds_since(entry->created, report.now)),
+                 fmt::to_string(usage.files), size_text(usage.bytes), percent_text(usage.bytes, whole.bytes)});
+    }
+  }
+  return table.text();
+}
+
+std::string totals(const Inventory& inventory) {
+  std::string out =
+      fmt::format("{} of {} in {} under active keys\n", percent_text(inventory.active.bytes, inventory.encrypted.bytes),
+                  size_text(inventory.encrypted.bytes), count_text(inventory.encrypted.files, "file"));
+  if (inventory.encrypted.files == 0) out = "no encrypted files yet\n";
+  if (inventory.empty.files > 0) out += fmt::format("{} empty\n", count_text(inventory.empty.files, "file"));
+  if (inventory.plaintext.files > 0) {
+    out += fmt::format("PLAINTEXT: {}, {}\n", count_text(inventory.plaintext.files, "file"),
+                       size_text(inventory.plaintext.bytes));
+  }
+  if (inventory.unreadable.files > 0)
+    out += fmt::format("UNREADABLE: {}\n", count_text(inventory.unreadable.files, "file"));
+  if (inventory.unknown_key.files > 0) {
+    out += fmt::format("UNKNOWN KEY: {}, {}\n", count_text(inventory.unknown_key.files, "file"),
+                       size_text(inventory.unknown_key.bytes));
+  }
+  return out;
+}
+
+void advise(const StatusReport& report, Console& console) {
+  const Inventory& inventory = report.inventory;
+  if (has_problems(inventory)) console.note("coffer verify names the files in question");
+  if (inventory.active.files + inventory.unknown_key.files < inventory.encrypted.files) {
+    console.note("coffer rewrap brings the other files under active keys");
+  }
+}
+
+// --- as JSON
+
+// To one decimal, and 100 only for all of it; null when there is nothing.
+Json percent_json(const Usage& part, const Usage& whole) {
+  if (whole.bytes == 0) return nullptr;
+  const double percent = 100.0 * static_cast<double>(part.bytes) / static_cast<double>(whole.bytes);
+  return part.bytes == whole.bytes ? 100.0 : std::min(99.9, std::round(percent * 10) / 10);
+}
+
+Json usage_json(const Usage& usage) { return {{"files", usage.files}, {"bytes", usage.bytes}}; }
+
+Json domains_json(const StatusReport& report) {
+  Json domains = Json::array();
+  for (const Domain& domain : report.keyring->domains()) {
+    const Usage whole = usage_of(report, domain);
+    Json keys = Json::array();
+    Usage active;
+    for (const DomainKeyEntry& entry : domain.keys) {
+      const Usage usage = usage_of(report, entry.id);
+      if (entry.state == KeyState::kActive) active = usage;
+      keys.push_back({{"id", entry.id.hex()},
+                      {"version", entry.version},
+                      {"state", key_state_name(entry.state)},
+                      {"created", entry.created},
+                      {"in_state_since", in_state_since(entry)},
+                      {"age_seconds", seconds_since(entry.created, report.now)},
+                      {"files", usage.files},
+                      {"bytes", usage.bytes}});
+    }
+    domains.push_back({{"name", domain.name},
+                       {"files", whole.files},
+                       {"bytes", whole.bytes},
+                       {"active_files", active.files},
+                       {"active_bytes", active.bytes},
+                       {"active_percent", percent_json(active, whole)},
+                       {"keys", std::move(keys)}});
+  }
+  return domains;
+}
+
+Json config_json(const Config& config) {
+  Json out = {{"cipher", suite_info(config.suite).name},
+              {"ctr_cipher", suite_info(config.ctr_suite).name},
+              {"chunk_size", uint64_t{1} << config.chunk_log2},
+              {"data_files", kind_name(config.data_kind)},
+              {"log_files", kind_name(config.log_kind)},
+              {"reads", config.read_mode == ReadMode::kPread ? "pread" : "mapping"},
+              {"anchor", config.anchor.empty() ? Json(nullptr) : Json(config.anchor)}};
+  Json domains = Json::array();
+  for (const DomainPath& entry : config.domains) domains.push_back({{"name", entry.domain}, {"path", entry.path}});
+  out["domains"] = std::move(domains);
+  return out;
+}
+
+Json report_json(const StatusReport& report) {
+  Json roots = Json::array();
+  for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot));
+  Json stores = Json::array();
+  for (const StoreEntry& store : report.keyring->stores()) {
+    stores.push_back({{"id", store.id.hex()}, {"path", store.path}, {"missing", is_missing(report, store.path)}});
+  }
+  const Inventory& inventory = report.inventory;
+  return {{"coffer", report.directory},
+          {"id", report.header.coffer_id.hex()},
+          {"keyring_version", report.header.version},
+          {"created", report.keyring->created()},
+          {"updated", report.keyring->updated()},
+          {"root_keys", std::move(roots)},
+          {"config", config_json(report.config)},
+          {"stores", std::move(stores)},
+          {"domains", domains_json(report)},
+          {"total", usage_json(inventory.encrypted)},
+          {"active", usage_json(inventory.active)},
+          {"active_percent", percent_json(inventory.active, inventory.encrypted)},
+          {"empty", usage_json(inventory.empty)},
+          {"plaintext", usage_json(inventory.plaintext)},
+          {"unreadable", usage_json(inventory.unreadable)},
+          {"unknown_key", usage_json(inventory.unknown_key)}};
+}
+
+Result<Outcome> run_status(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  StatusReport report;
+  report.directory = coffer->directory();
+  report.keyring = coffer->keyring();
+  report.config = coffer->config();
+  report.now = now_seconds();
+  COFFER_ASSIGN(report.header, coffer->keyring_header());
+  COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
+  console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report.inventory));
+  advise(report, console);
+  return has_problems(report.inventory) ? Outcome::kProblemsFound : Outcome::kDone;
+}
+
+}  // namespace
+
+Command status_command() {
+  return {
+      .name = "status",
+      .about = "shows which keys protect which files, how old they are, and how much is under the active ones",
+      .operands = {coffer_operand(), paths_operand()},
+      .flags = {root_flag()},
+      .examples = {"status /var/lib/db.coffer", "status /var/lib/db.coffer /var/lib/db --json"},
+      .run = run_status,
+  };
+}
+
+}  // namespace coffer::cli

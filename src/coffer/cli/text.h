@@ -1,0 +1,38 @@
+// How numbers, times and tables read to people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace coffer::cli {
+
+std::string size_text(uint64_t bytes);                          // "512 B", "1.2 MiB"
+std::string age_text(uint64_t seconds);                         // "12 s", "3 min", "5 h", "12 days"
+std::string time_text(uint64_t unix_seconds);                   // "2024-05-01 12:00:00 UTC"; "never" for 0
+std::string count_text(uint64_t count, std::string_view noun);  // "1 file", "3 files"
+// "98.6 %". Only everything is 100 and only nothing is 0: 99.99 % of a store is not all of it.
+std::string percent_text(uint64_t part, uint64_t whole);
+// Between `from` and `now`; 0 when the clock went backwards.
+uint64_t seconds_since(uint64_t from, uint64_t now);
+uint64_t now_seconds();
+
+// Control characters as \xNN: a file name must not move the reader's cursor.
+std::string printable(std::string_view text);
+
+// Columns as wide as their widest cell, two spaces between. Not for secrets.
+class Table {
+ public:
+  enum class Align { kLeft, kRight };
+  explicit Table(std::vector<Align> columns) : columns_(std::move(columns)) {}
+  // REQUIRES: as many cells as columns.
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  std::string text() const;
+
+ private:
+  std::vector<Align> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace coffer::cli

@@ -1,0 +1,114 @@
+// coffer verify: every chunk of every file is read and authenticated.
+#include "coffer/store/verify.h"
+
+#include <fmt/format.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/problem.h"
+#include "coffer/cli/progress.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+// What is worth knowing about a file that is not wrong; empty for most.
+std::string remark_on(const VerifiedFile& file) {
+  const FileFindings& findings = file.findings;
+  if (file.changing) return "being written, not judged";
+  if (!findings.authenticated) return "ctr, not closed: nothing proves its contents";
+  if (findings.torn_bytes > 0) return fmt::format("{} torn off at the end by a crash", size_text(findings.torn_bytes));
+  if (findings.damaged_slot) return "one of its two headers is damaged: coffer rewrap mends it";
+  if (!findings.closed) return "not closed: in use, or left by a crash";
+  return "";
+}
+
+class VerifyReport {
+ public:
+  void add(const VerifiedFile& file) {
+    ++files_;
+    bytes_ += file.size;
+    if (file.empty) {
+      ++empty_;
+    } else if (!file.status.is_ok()) {
+      problems_.emplace_back(file.path, file.status);
+    } else if (std::string remark = remark_on(file); !remark.empty()) {
+      remarks_.emplace_back(file.path, std::move(remark));
+    }
+  }
+
+  uint64_t files() const { return files_; }
+  uint64_t bytes() const { return bytes_; }
+  bool clean() const { return problems_.empty(); }
+
+  std::string text() const {
+    std::string out;
+    for (const auto& [path, status] : problems_) out += problem_text(path, status);
+    for (const auto& [path, remark] : remarks_) out += fmt::format("{}: note: {}\n", printable(path), remark);
+    out += fmt::format("read {} in {}: ", size_text(bytes_), count_text(files_, "file"));
+    if (problems_.empty()) {
+      out += "all as written";
+    } else {
+      out += count_text(problems_.size(), "problem");
+    }
+    if (empty_ > 0) out += fmt::format(" ({} empty)", empty_);
+    return out + "\n";
+  }
+
+  Json json() const {
+    Json problems = Json::array();
+    for (const auto& [path, status] : problems_) problems.push_back(problem_json(path, status));
+    Json notes = Json::array();
+    for (const auto& [path, remark] : remarks_) notes.push_back({{"path", path}, {"note", remark}});
+    return {{"files", files_},
+            {"bytes", bytes_},
+            {"empty", empty_},
+            {"problems", std::move(problems)},
+            {"notes", std::move(notes)}};
+  }
+
+ private:
+  uint64_t files_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t empty_ = 0;
+  std::vector<std::pair<std::string, Status>> problems_;
+  std::vector<std::pair<std::string, std::string>> remarks_;
+};
+
+Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::vector<std::string>& paths = arguments.list("PATH");
+  Progress progress(!console.json());
+  uint64_t bytes = 0;
+  if (progress.enabled()) {
+    COFFER_TRY(visit_files(*coffer, paths, [&](const InventoryFile& file) {
+      bytes += file.size;
+      return Status::ok();
+    }));
+  }
+  VerifyReport report;
+  COFFER_TRY(verify(*coffer, paths, [&](const VerifiedFile& file) {
+    report.add(file);
+    progress.show("verifying", report.bytes(), bytes,
+                  fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));
+    return Status::ok();
+  }));
+  progress.erase();
+  console.answer(report.json(), report.text());
+  return report.clean() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+}  // namespace
+
+Command verify_command() {
+  return {
+      .name = "verify",
+      .about = "reads every chunk of every file and says what is wrong with which",
+      .operands = {coffer_operand(), paths_operand()},
+      .flags = {root_flag()},
+      .examples = {"verify /var/lib/db.coffer", "verify /var/lib/db.coffer /var/lib/db/000012.sst"},
+      .run = run_verify,
+  };
+}
+
+}  // namespace coffer::cli
