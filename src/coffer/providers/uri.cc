@@ -21,25 +21,6 @@ size_t scheme_size(std::string_view text) {
   return 0;
 }
 
-Result<std::string> decode_percent(std::string_view text, std::string_view part) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    auto byte = from_hex(text.substr(i + 1, 2));
-    if (!byte.is_ok() || byte->size() != 1) {
-      return {Code::kInvalidArgument,
-              std::string(part) + ": \"%\" must be followed by two hexadecimal digits; write %25 for \"%\""};
-    }
-    if (byte->front() == 0) return {Code::kInvalidArgument, std::string(part) + " holds a zero byte"};
-    out.push_back(static_cast<char>(byte->front()));
-    i += 2;
-  }
-  return out;
-}
-
 Status parse_options(std::string_view query, ProviderUri& uri) {
   while (!query.empty()) {
     const size_t end = std::min(query.find('&'), query.size());
@@ -60,6 +41,25 @@ Status parse_options(std::string_view query, ProviderUri& uri) {
 }
 
 }  // namespace
+
+Result<std::string> decode_percent(std::string_view text, std::string_view part) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i]);
+      continue;
+    }
+    auto byte = from_hex(text.substr(i + 1, 2));
+    if (!byte.is_ok() || byte->size() != 1) {
+      return {Code::kInvalidArgument,
+              std::string(part) + ": \"%\" must be followed by two hexadecimal digits; write %25 for \"%\""};
+    }
+    if (byte->front() == 0) return {Code::kInvalidArgument, std::string(part) + " holds a zero byte"};
+    out.push_back(static_cast<char>(byte->front()));
+    i += 2;
+  }
+  return out;
+}
 
 Result<ProviderUri> parse_provider_uri(const std::string& text) {
   ProviderUri uri;

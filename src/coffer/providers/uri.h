@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct ProviderUri {
 // Text without "scheme:" is a path: it becomes a "file" URI, to the letter. kInvalidArgument for anything else that is
 // malformed; messages do not repeat option values, which may be sensitive.
 Result<ProviderUri> parse_provider_uri(const std::string& text);
+// %XX to bytes; a zero byte is refused. `part` is what an error calls it.
+Result<std::string> decode_percent(std::string_view text, std::string_view part);
 // Percent-encodes what a URI's path cannot hold as it is.
 std::string encode_uri_path(const std::string& path);
 

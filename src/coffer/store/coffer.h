@@ -81,8 +81,8 @@ class Coffer {
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
-  // The replacement slot that says of a complete ctr body how long it is and what its MAC is. `scan` is the header as it
-  // stands in the file; held: lock_envelopes().
+  // The replacement slot that says of a complete ctr body how long it is and what its MAC is. `scan` is the header as
+  // it stands in the file; held: lock_envelopes().
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                     const std::array<uint8_t, kTagSize>& body_mac);
   // What a crash leaves of a file that never was synced. `start`: its first kEnvelopeSize bytes, or all if it is

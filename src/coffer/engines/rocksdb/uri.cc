@@ -1,31 +1,14 @@
 #include "coffer/engines/rocksdb/uri.h"
 
-#include "coffer/base/bytes.h"
+#include <algorithm>
+
+#include "coffer/providers/uri.h"
 
 namespace coffer::rocks {
 namespace {
 
 Status bad(std::string_view uri, const std::string& what) {
   return Status(Code::kInvalidArgument, "\"" + std::string(uri) + "\": " + what);
-}
-
-Result<std::string> decode_percent(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    auto byte = from_hex(text.substr(i + 1, 2));
-    if (!byte.is_ok() || byte->size() != 1) {
-      return {Code::kInvalidArgument, "% is followed by two hexadecimal digits; a % itself is written %25"};
-    }
-    out.push_back(static_cast<char>(byte->front()));
-    i += 2;
-  }
-  if (out.find('\0') != std::string::npos) return {Code::kInvalidArgument, "%00 cannot be part of it"};
-  return out;
 }
 
 Status set_option(CofferUri& parsed, std::string_view name, std::string value) {
@@ -45,7 +28,8 @@ Status set_options(CofferUri& parsed, std::string_view query) {
     const std::string_view option = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const size_t equals = std::min(option.find('='), option.size());
-    COFFER_ASSIGN(std::string value, decode_percent(option.substr(std::min(equals + 1, option.size()))));
+    COFFER_ASSIGN(std::string value,
+                  decode_percent(option.substr(std::min(equals + 1, option.size())), option.substr(0, equals)));
     COFFER_TRY(set_option(parsed, option.substr(0, equals), std::move(value)));
   }
   return Status::ok();
@@ -57,7 +41,7 @@ Result<CofferUri> parse_uri(std::string_view uri) {
   if (!uri.starts_with(kUriScheme)) return bad(uri, "does not begin with " + std::string(kUriScheme));
   std::string_view rest = uri.substr(kUriScheme.size());
   const size_t question = std::min(rest.find('?'), rest.size());
-  auto directory = decode_percent(rest.substr(0, question));
+  auto directory = decode_percent(rest.substr(0, question), "the path");
   if (!directory.is_ok()) return bad(uri, std::string(directory.status().message()));
   if (directory->empty()) return bad(uri, "names no coffer; write coffer:///absolute/path or coffer://relative/path");
   CofferUri parsed;
