@@ -1,5 +1,5 @@
 # Dependencies, and the flags of our own targets. Warnings are errors in our presets only, never for those who embed us.
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
