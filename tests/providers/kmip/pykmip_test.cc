@@ -1,0 +1,174 @@
+// The client against PyKMIP, a real server (TLS 1.2; KMIP 1.0 to 2.0).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/kmip/client.h"
+#include "providers/kmip/servers.h"
+
+namespace coffer::kmip {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+// One server for all tests of this process; every test names its keys for itself.
+int server_port() {
+  static const ServerDirectory directory;
+  static const std::unique_ptr<ServerProcess> server = start_pykmip(directory.path());
+  return server->port();
+}
+
+GroupSettings settings_for(int port) {
+  GroupSettings out;
+  out.hosts = {{"localhost", static_cast<uint16_t>(port)}};
+  out.timeout = std::chrono::milliseconds(10000);
+  out.tls.identity.path = certificates() + "/client.pem";
+  out.tls.identity.key_path = certificates() + "/client.key";
+  out.tls.trust.path = certificates() + "/ca.pem";
+  return out;
+}
+
+Client client_of(const GroupSettings& settings) {
+  auto group = HostGroup::create(settings);
+  EXPECT_TRUE(group) << group.status().message();
+  return Client(*group);
+}
+
+class PyKmip : public testing::TestWithParam<ProtocolVersion> {
+ protected:
+  static GroupSettings settings() {
+    GroupSettings out = settings_for(server_port());
+    out.version = GetParam();
+    return out;
+  }
+  Client client_ = client_of(settings());
+  const std::string name_ = "key-" + random_id().value().hex();
+};
+
+INSTANTIATE_TEST_SUITE_P(EveryVersion, PyKmip,
+                         testing::Values(kKmip10, ProtocolVersion{1, 1}, ProtocolVersion{1, 2}, kKmip13, kKmip14,
+                                         kKmip20),
+                         [](const auto& param) {
+                           return "Kmip" + std::to_string(param.param.major) + std::to_string(param.param.minor);
+                         });
+
+#define ASSERT_OK(result) ASSERT_TRUE((result).is_ok()) << (result).status().message()
+
+TEST_P(PyKmip, AKeyLivesItsLife) {
+  NewKey wanted;
+  wanted.name = name_;
+  wanted.group = "coffer tests";
+  const auto id = client_.create(wanted);
+  ASSERT_OK(id);
+  const auto located = client_.locate({name_, "coffer tests"});
+  ASSERT_OK(located);
+  EXPECT_THAT(*located, Contains(*id));
+
+  auto attributes = client_.attributes(*id);
+  ASSERT_OK(attributes);
+  EXPECT_THAT(attributes->names, ElementsAre(name_));
+  EXPECT_THAT(attributes->groups, ElementsAre("coffer tests"));
+  EXPECT_EQ(attributes->cipher(), "AES-256");
+  EXPECT_EQ(attributes->state, State::kPreActive);
+  EXPECT_EQ(attributes->usage_mask, wanted.usage_mask);
+
+  ASSERT_TRUE(client_.activate(*id));
+  EXPECT_EQ(client_.attributes(*id)->state, State::kActive);
+  const auto fetched = client_.get(*id);
+  ASSERT_OK(fetched);
+  EXPECT_EQ(fetched->key.size(), 32u);
+  EXPECT_EQ(fetched->attributes.state, State::kActive);
+
+  ASSERT_TRUE(client_.revoke(*id, RevocationReason::kCessation, "test", 0));
+  EXPECT_EQ(client_.attributes(*id)->state, State::kDeactivated);
+  EXPECT_EQ(client_.get(*id)->key.size(), 32u);
+  ASSERT_TRUE(client_.destroy(*id));
+  const auto gone = client_.get(*id);
+  EXPECT_EQ(gone.code(), Code::kNotFound);
+  EXPECT_THAT(std::string(gone.status().message()), HasSubstr("Get of key " + *id));
+}
+
+TEST_P(PyKmip, ARegisteredKeyComesBackToTheByte) {
+  const auto key = random_key<RootRole>(24).value();
+  NewKey wanted;
+  wanted.name = name_;
+  wanted.bits = 192;
+  const auto id = client_.register_key(wanted, key);
+  ASSERT_OK(id);
+  const auto fetched = client_.get(*id);
+  ASSERT_OK(fetched);
+  EXPECT_TRUE(std::ranges::equal(fetched->key.reveal(), key.reveal()));
+  EXPECT_EQ(fetched->attributes.cipher(), "AES-192");
+}
+
+TEST_P(PyKmip, AttributesOfManyKeysComeInBatches) {
+  if (GetParam() != kKmip14) return;  // the version makes no difference to batches, and PyKMIP takes its time
+  std::vector<std::string> ids;
+  constexpr size_t kMoreThanABatch = 33;
+  for (size_t i = 0; i < kMoreThanABatch; ++i) {
+    NewKey wanted;
+    wanted.name = name_ + "." + std::to_string(i);
+    const auto id = client_.create(wanted);
+    ASSERT_OK(id);
+    ids.push_back(*id);
+  }
+  ids.insert(ids.begin() + 7, "999999");
+  const auto all = client_.attributes(ids);
+  ASSERT_OK(all);
+  ASSERT_EQ(all->size(), kMoreThanABatch);
+  for (size_t i = 0; i < kMoreThanABatch; ++i)
+    EXPECT_THAT((*all)[i].names, ElementsAre(name_ + "." + std::to_string(i)));
+}
+
+TEST_P(PyKmip, TheServerEncryptsFrom14On) {
+  NewKey wanted;
+  wanted.name = name_;
+  const auto id = client_.create(wanted);
+  ASSERT_OK(id);
+  ASSERT_TRUE(client_.activate(*id));
+  const Bytes nonce(12, 7);
+  const SecretBytes plain = SecretBytes::copy_of(as_bytes("a keyring key of thirty-two byte"));
+  const auto sealed = client_.encrypt(*id, nonce, as_bytes("context"), plain);
+  if (GetParam() < kKmip14) {
+    EXPECT_EQ(sealed.code(), Code::kUnsupported);
+    EXPECT_THAT(std::string(sealed.status().message()), HasSubstr("speaks KMIP " + GetParam().text()));
+    return;
+  }
+  ASSERT_OK(sealed);
+  const auto opened = client_.decrypt(*id, nonce, as_bytes("context"), *sealed);
+  ASSERT_OK(opened);
+  EXPECT_TRUE(std::ranges::equal(opened->reveal(), plain.reveal()));
+  EXPECT_FALSE(client_.decrypt(*id, nonce, as_bytes("another context"), *sealed));
+}
+
+TEST_P(PyKmip, AttributeNamesAreTheSpecifications) {
+  NewKey wanted;
+  wanted.name = name_;
+  const auto id = client_.create(wanted);
+  ASSERT_OK(id);
+  const auto names = client_.attribute_names(*id);
+  ASSERT_OK(names);
+  EXPECT_THAT(*names, Contains("Cryptographic Algorithm"));
+  EXPECT_THAT(*names, Contains("State"));
+}
+
+TEST(PyKmipGroup, TheVersionIsNegotiated) {
+  const Client client = client_of(settings_for(server_port()));
+  const auto abilities = client.query();
+  ASSERT_OK(abilities);
+  EXPECT_EQ(abilities->version, kKmip14);
+  EXPECT_THAT(abilities->vendor, HasSubstr("PyKMIP"));
+  EXPECT_TRUE(abilities->can(Operation::kEncrypt));
+  EXPECT_FALSE(abilities->can(Operation::kReKey));
+  const auto versions = client.discover_versions();
+  ASSERT_OK(versions);
+  EXPECT_THAT(*versions,
+              UnorderedElementsAre(kKmip10, ProtocolVersion{1, 1}, ProtocolVersion{1, 2}, kKmip13, kKmip14, kKmip20));
+}
+
+}  // namespace
+}  // namespace coffer::kmip
