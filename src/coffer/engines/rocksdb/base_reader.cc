@@ -1,7 +1,8 @@
 #include "coffer/engines/rocksdb/base_reader.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "coffer/engines/rocksdb/guarded_copy.h"
 
 namespace coffer::rocks {
 
@@ -32,13 +33,30 @@ void BaseReader::prepare(uint64_t offset, size_t size, uint8_t* scratch, FSReadR
   request->status = IOStatus::OK();
 }
 
-MutableBytes BaseReader::finish(uint64_t offset, size_t size, const FSReadRequest& answer) const {
+IOStatus BaseReader::open_mapped(::rocksdb::FileSystem& base, const std::string& path,
+                                 const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader>* result,
+                                 IODebugContext* dbg) {
+  ::rocksdb::FileOptions mapped = options;
+  mapped.use_mmap_reads = true;
+  std::unique_ptr<::rocksdb::FSRandomAccessFile> file;
+  COFFER_IO_TRY(base.NewRandomAccessFile(path, mapped, &file, dbg));
+  *result = std::make_shared<const BaseReader>(std::move(file));
+  return IOStatus::OK();
+}
+
+IOStatus BaseReader::finish(uint64_t offset, size_t size, const FSReadRequest& answer, MutableBytes* bytes) const {
   const size_t count = std::min(answer.result.size(), answer.len);
   auto* scratch = reinterpret_cast<uint8_t*>(answer.scratch);
-  // A base file system may point into memory of its own, which is not ours to decrypt in.
-  if (answer.result.data() != answer.scratch && count > 0) std::memmove(scratch, answer.result.data(), count);
+  if (answer.result.data() != answer.scratch && count > 0) {
+    // The base points into memory of its own. It is copied before it is authenticated: what is mapped may change
+    // meanwhile.
+    if (!guarded_copy(scratch, reinterpret_cast<const uint8_t*>(answer.result.data()), count)) {
+      return IOStatus::IOError("a mapped page cannot be read: the disk failed, or the file became shorter");
+    }
+  }
   const size_t before = std::min<size_t>(offset - answer.offset, count);
-  return {scratch + before, std::min(size, count - before)};
+  *bytes = {scratch + before, std::min(size, count - before)};
+  return IOStatus::OK();
 }
 
 IOStatus BaseReader::read(uint64_t offset, size_t size, const IOOptions& options, uint8_t* scratch, MutableBytes* bytes,
@@ -46,8 +64,7 @@ IOStatus BaseReader::read(uint64_t offset, size_t size, const IOOptions& options
   FSReadRequest request;
   prepare(offset, size, scratch, &request);
   COFFER_IO_TRY(file_->Read(request.offset, request.len, options, &request.result, request.scratch, dbg));
-  *bytes = finish(offset, size, request);
-  return IOStatus::OK();
+  return finish(offset, size, request, bytes);
 }
 
 Result<size_t> BaseReadableFile::read_at(uint64_t offset, MutableBytes out) const {

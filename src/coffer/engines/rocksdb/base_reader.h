@@ -16,6 +16,10 @@ class BaseReader {
   static ::rocksdb::FileOptions base_options(const ::rocksdb::FileOptions& options);
 
   explicit BaseReader(std::unique_ptr<::rocksdb::FSRandomAccessFile> file);
+  // The same for a file that the base maps into memory. It must not change any more.
+  static IOStatus open_mapped(::rocksdb::FileSystem& base, const std::string& path,
+                              const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader>* result,
+                              IODebugContext* dbg);
 
   // The memory that read() needs for `size` bytes at `offset`.
   size_t scratch_size(uint64_t offset, size_t size) const;
@@ -27,7 +31,8 @@ class BaseReader {
   // The two halves of read(), for requests that are submitted together or awaited. prepare() says what to ask the base;
   // finish() finds the wanted bytes in its answer.
   void prepare(uint64_t offset, size_t size, uint8_t* scratch, ::rocksdb::FSReadRequest* request) const;
-  MutableBytes finish(uint64_t offset, size_t size, const ::rocksdb::FSReadRequest& answer) const;
+  // An answer may point into a mapping, and fail only now.
+  IOStatus finish(uint64_t offset, size_t size, const ::rocksdb::FSReadRequest& answer, MutableBytes* bytes) const;
 
   ::rocksdb::FSRandomAccessFile& file() const { return *file_; }
   bool direct() const { return direct_; }

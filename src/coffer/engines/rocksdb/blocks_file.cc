@@ -50,6 +50,13 @@ class BlocksFile final : public RandomFile {
     Status status = opener_.open(offset, size, sealed, out);
     return status.is_ok() ? IOStatus::OK() : fail(status);
   }
+  // `answer` is the base's to what prepare() asked for opener_.range(offset, size).
+  IOStatus open_answer(const FSReadRequest& answer, uint64_t offset, size_t size, uint8_t* out) const {
+    const BlocksOpener::Range range = opener_.range(offset, size);
+    MutableBytes sealed;
+    COFFER_IO_TRY(reader_->finish(range.offset, range.size, answer, &sealed));
+    return open_sealed(offset, size, range.size, sealed, out);
+  }
   IOStatus multi_read(FSReadRequest* requests, FSReadRequest* base_requests, size_t count, const IOOptions& options,
                       IODebugContext* dbg);
 
@@ -120,9 +127,7 @@ IOStatus BlocksFile::multi_read(FSReadRequest* requests, FSReadRequest* base_req
     if (size == 0) continue;
     request.status = answer->status;
     if (answer->status.ok()) {
-      const BlocksOpener::Range range = opener_.range(request.offset, size);
-      request.status = open_sealed(request.offset, size, range.size, reader_->finish(range.offset, range.size, *answer),
-                                   reinterpret_cast<uint8_t*>(request.scratch));
+      request.status = open_answer(*answer, request.offset, size, reinterpret_cast<uint8_t*>(request.scratch));
     }
     if (request.status.ok()) request.result = Slice(request.scratch, size);
     ++answer;
@@ -169,9 +174,7 @@ IOStatus BlocksFile::ReadAsync(FSReadRequest& request, const IOOptions& options,
       mine.status = answer.status;
       if (answer.status.ok()) {
         pending->base_request.result = answer.result;
-        const MutableBytes sealed = reader_->finish(pending->range.offset, pending->range.size, pending->base_request);
-        mine.status =
-            open_sealed(mine.offset, size, pending->range.size, sealed, reinterpret_cast<uint8_t*>(mine.scratch));
+        mine.status = open_answer(pending->base_request, mine.offset, size, reinterpret_cast<uint8_t*>(mine.scratch));
       }
       mine.result = Slice(mine.scratch, mine.status.ok() ? size : 0);
       pending->callback(mine, pending->callback_argument);

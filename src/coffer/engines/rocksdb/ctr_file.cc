@@ -44,6 +44,14 @@ class CtrFile final : public RandomFile {
     Status status = body_.apply(offset, sealed, out);
     return status.is_ok() ? IOStatus::OK() : fail(status);
   }
+  // In place. `opened` stays empty after an error.
+  IOStatus open_answer(const FSReadRequest& answer, uint64_t offset, MutableBytes* opened) const {
+    MutableBytes sealed;
+    COFFER_IO_TRY(reader_->finish(answer.offset, answer.len, answer, &sealed));
+    COFFER_IO_TRY(apply(offset, sealed, sealed.data()));
+    *opened = sealed;
+    return IOStatus::OK();
+  }
 
   const std::shared_ptr<::rocksdb::FileSystem> base_;
   const CtrBody body_;
@@ -78,9 +86,9 @@ IOStatus CtrFile::MultiRead(FSReadRequest* requests, size_t count, const IOOptio
       FSReadRequest& request = requests[i];
       const uint64_t offset = request.offset - kEnvelopeSize;
       if (status.ok() && request.status.ok()) {
-        const MutableBytes sealed = reader_->finish(request.offset, request.len, request);
-        request.status = apply(offset, sealed, sealed.data());
-        request.result = Slice(request.scratch, request.status.ok() ? sealed.size() : 0);
+        MutableBytes opened;
+        request.status = open_answer(request, offset, &opened);
+        request.result = Slice(request.scratch, opened.size());
       }
       request.offset = offset;
     }
@@ -110,9 +118,9 @@ IOStatus CtrFile::ReadAsync(FSReadRequest& request, const IOOptions& options,
       mine.status = answer.status;
       if (answer.status.ok()) {
         mine.result = answer.result;
-        const MutableBytes sealed = reader_->finish(mine.offset, size, mine);
-        mine.status = apply(offset, sealed, sealed.data());
-        mine.result = Slice(scratch, sealed.size());
+        MutableBytes opened;
+        mine.status = open_answer(mine, offset, &opened);
+        mine.result = Slice(scratch, opened.size());
       }
       mine.offset = offset;
       if (!mine.status.ok()) mine.result = Slice(scratch, 0);

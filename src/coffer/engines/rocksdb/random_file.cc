@@ -75,6 +75,17 @@ class EmptyFile final : public RandomFile {
   BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {}; }
 };
 
+// Reads of a data file go to a mapping from here on, if coffer.yaml wants that and the base can: it costs no system
+// call.
+void map_data_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
+                   ExistingFile* file, IODebugContext* dbg) {
+  const bool wanted = context.coffer->config().read_mode == ReadMode::kMapping && is_data_file(path);
+  if (!wanted || file->reader->direct() || file->physical_size == 0) return;
+  std::shared_ptr<const BaseReader> mapped;
+  // Too many mappings, or a base without them: pread serves as well.
+  if (BaseReader::open_mapped(*context.base, path, options, &mapped, dbg).ok()) file->reader = std::move(mapped);
+}
+
 }  // namespace
 
 IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
@@ -89,6 +100,7 @@ IOStatus open_random_file(const Context& context, const std::string& path, const
     result->reset(new EmptyFile(path, file));
     return IOStatus::OK();
   }
+  map_data_file(context, path, options, &file, dbg);
   switch (file.opened.fields.kind) {
     case Kind::kBlocks: return open_blocks(path, std::move(file), result, dbg);
     case Kind::kCtr: return open_ctr(context, path, std::move(file), result);
