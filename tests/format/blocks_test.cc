@@ -43,6 +43,17 @@ TEST(BlocksLayout, HasTheSizesOfTheSpecification) {
   EXPECT_EQ(layout.logical_size(UINT64_MAX).code(), Code::kLimitExceeded);
 }
 
+TEST(BlocksLayout, HasTheSizesOfC2sp) {
+  BlocksLayout layout = BlocksLayout::create(14).value();
+  struct {
+    uint64_t logical, physical;
+  } cases[] = {{0, 8264}, {1024, 9288}, {16383, 24647}, {16384, 24664}, {16385, 24665}};
+  for (const auto& c : cases) {
+    EXPECT_EQ(layout.physical_size(c.logical), c.physical);
+    EXPECT_EQ(layout.logical_size(c.physical).value(), c.logical);
+  }
+}
+
 TEST(BlocksLayout, EverySizeIsOfOneMessageOrOfNone) {
   for (int log2 : {10, 11}) {
     BlocksLayout layout = BlocksLayout::create(log2).value();

@@ -9,7 +9,7 @@ namespace coffer {
 
 inline constexpr uint64_t kCtrBodySizeMax = uint64_t{1} << 40;
 
-// apply() seals and opens alike and is thread-safe.
+// apply() seals and opens alike and is thread-safe. No byte may be sealed twice (C2).
 class CtrBody {
  public:
   static Result<CtrBody> create(const FileKey& file_key, Suite suite, const Id& file_id);
@@ -21,7 +21,7 @@ class CtrBody {
   CtrStream stream_;
 };
 
-// The MAC over the ciphertext from first byte to last, as body_mac of the envelope holds it.
+// C3: the MAC over the ciphertext from first byte to last, as body_mac of the envelope holds it.
 Result<Gmac> ctr_body_mac(const FileKey& file_key, const Id& file_id);
 
 }  // namespace coffer

@@ -226,6 +226,7 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
   const EnvelopeFields& old = scan.fields;
   if (fields.suite != old.suite || fields.kind != old.kind || fields.chunk_log2 != old.chunk_log2 ||
       fields.file_id != old.file_id || fields.store_id != old.store_id) {
+    // E5
     return {Code::kInvalidArgument, "an envelope update may not change suite, kind, chunk size, file id or store id"};
   }
   if (old.sequence == std::numeric_limits<uint64_t>::max()) {
@@ -233,7 +234,7 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
   }
   COFFER_ASSIGN(Bytes wrapped, wrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, file_key));
   SlotUpdate out;
-  out.offset = scan.current == 0 ? kSlotSize : 0;
+  out.offset = scan.current == 0 ? kSlotSize : 0;  // E4
   EnvelopeFields slot = fields;
   slot.sequence = old.sequence + 1;
   COFFER_TRY(seal_record(slot, wrapped, file_key, MutableBytes(out.bytes).first(kSlotRecordSize)));
