@@ -161,27 +161,48 @@ TEST_F(Reading, AFailedReadIsReportedAndCanBeRepeated) {
   EXPECT_GE(failures, 4);
 }
 
-TEST_F(Reading, WhatStandsBeforeDamageIsReadAndTheErrorStays) {
-  log_.append(100);
-  size_t place = log_.bytes.size();
-  log_.append(100);
-  log_.sync();
-  log_.append(100);
-  show(log_.bytes);
-  file_->bytes[place + 20] ^= 1;
+class ReadingDamage : public Reading {
+ protected:
+  ReadingDamage() {
+    log_.append(100);
+    place_ = log_.bytes.size();
+    log_.append(100);
+    log_.sync();
+    log_.append(100);
+    show(log_.bytes);
+    file_->bytes[place_ + 20] ^= 1;
+  }
+  size_t place_;
+};
+
+TEST_F(ReadingDamage, WhatStandsBeforeItIsReadFrameByFrameAndTheErrorStays) {
   LogReader reader = open();
+  EXPECT_EQ(reader.next()->size(), 100u);
   Bytes out(300);
-  EXPECT_EQ(reader.read(out).value(), 100u);
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(reader.read(out).code(), Code::kDamaged);
     EXPECT_EQ(reader.next().code(), Code::kDamaged);
     EXPECT_EQ(reader.skip(1).code(), Code::kDamaged);
   }
-  EXPECT_NE(reader.next().status().message().find(std::to_string(place)), std::string_view::npos);
+  EXPECT_NE(reader.next().status().message().find(std::to_string(place_)), std::string_view::npos);
   EXPECT_EQ(reader.logical_size().code(), Code::kDamaged);
   EXPECT_EQ(reader.build_index().code(), Code::kDamaged);
-  file_->bytes[place + 20] ^= 1;
-  EXPECT_EQ(reader.read(out).value(), 200u) << "the medium came back to its senses";
+}
+
+TEST_F(ReadingDamage, NeverPassesForTheEndAndLosesNothing) {
+  LogReader reader = open();
+  Bytes out(150);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(reader.read(out).code(), Code::kDamaged);
+    EXPECT_EQ(reader.position(), 0u);
+  }
+  EXPECT_EQ(reader.read(MutableBytes(out).first(30)).value(), 30u);
+  EXPECT_EQ(reader.read(out).code(), Code::kDamaged);
+  EXPECT_EQ(reader.position(), 30u);
+  file_->bytes[place_ + 20] ^= 1;
+  out.resize(300);
+  EXPECT_EQ(reader.read(out).value(), 270u) << "the medium came back to its senses";
+  EXPECT_TRUE(std::ranges::equal(ByteView(out).first(270), slice(log_.plaintext, 30, 270)));
 }
 
 TEST_F(Reading, MeasuringDoesNotMoveTheReader) {

@@ -31,8 +31,13 @@ Result<size_t> LogReader::read(MutableBytes out) {
   while (copied < out.size()) {
     if (pending_.empty()) {
       Result<ByteView> frame = cursor_.next();
-      if (!frame.is_ok() && copied == 0) return frame.status();
-      if (!frame.is_ok() || frame->empty()) break;
+      if (!frame.is_ok()) {
+        // Fewer bytes than asked for would pass for the end of the log.
+        stash_.assign(out.begin(), out.begin() + static_cast<ptrdiff_t>(copied));
+        pending_ = stash_;
+        return frame.status();
+      }
+      if (frame->empty()) break;
       pending_ = *frame;
     }
     size_t count = std::min(pending_.size(), out.size() - copied);

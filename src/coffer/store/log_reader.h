@@ -30,7 +30,8 @@ class LogReader {
   // of the log. The end is not remembered: once the log has grown, the next call goes on. kDamaged when durable data
   // cannot be read, kTampered when bytes were written by someone without the key; the same call then fails again.
   Result<ByteView> next();
-  // Fills `out`; fewer bytes only at the end of the log or before an error, which the next call then returns.
+  // Fills `out`; fewer bytes only at the end of the log. What was read before an error is not lost: the next call
+  // starts with it, so next() reads all that stands before damage.
   Result<size_t> read(MutableBytes out);
   // Passes over `count` bytes, authenticated like all others; returns how many there were.
   Result<uint64_t> skip(uint64_t count);
@@ -56,7 +57,8 @@ class LogReader {
   std::shared_ptr<const ReadableFile> file_;
   LogOpener start_;  // at the beginning of the log
   LogCursor cursor_;
-  ByteView pending_;  // what is left of a frame; inside the cursor's buffer
+  ByteView pending_;  // what is left of a frame; inside the cursor's buffer or stash_
+  Bytes stash_;       // what an error kept from being returned
 
   std::vector<LogOpener> index_;  // in the order of their logical offsets, the first at 0
   std::optional<LogCursor> index_cursor_;
