@@ -65,7 +65,9 @@ Status Console::write(std::string_view bytes) {
 }
 
 void Console::note(std::string_view text) {
-  if (!json_) fmt::print(stderr, "coffer: {}\n", text);
+  if (json_) return;
+  std::fflush(stdout);  // in the order it was said; what fails here finish() reports
+  fmt::print(stderr, "coffer: {}\n", printable(text));
 }
 
 void Console::report(const Status& status) {

@@ -11,7 +11,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
-#include "coffer/cli/text.h"
+#include "coffer/cli/program.h"
 
 namespace coffer::cli {
 namespace {
@@ -65,10 +65,11 @@ std::string file_system_uri(const std::string& directory, const Arguments& argum
 }
 
 Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const std::string program, find_preloadable_program(arguments.program().front()));
   // The program would fail as well if the coffer did not open, but not with a message of ours.
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(std::string directory, canonical_path(coffer->directory()));
-  COFFER_ASSIGN(std::string module, find_module());
+  COFFER_ASSIGN(const std::string directory, canonical_path(coffer->directory()));
+  COFFER_ASSIGN(const std::string module, find_module());
   COFFER_TRY(set_preload(module));
   setenv("COFFER_FS_URI", file_system_uri(directory, arguments).c_str(), 1);
   coffer.reset();  // wipes the keys of this process
@@ -78,10 +79,8 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  execvp(argv.front(), argv.data());
-  const int error = errno;
-  const Code code = error == ENOENT ? Code::kNotFound : error == EACCES ? Code::kPermissionDenied : Code::kIo;
-  return {code, fmt::format("cannot run {}: {}", printable(words.front()), std::strerror(error))};
+  execvp(program.c_str(), argv.data());
+  return {Code::kIo, fmt::format("cannot run {}: {}", words.front(), std::strerror(errno))};
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ void Progress::show(std::string_view what, uint64_t part, uint64_t whole, std::s
   std::string line = fmt::format("{}: ", what);
   if (whole > 0) line += percent_text(std::min(part, whole), whole) + ", ";
   line += detail;
-  const double elapsed = std::chrono::duration<double>(now - started_).count();
+  const double elapsed = seconds();
   if (part > 0 && part < whole && elapsed > 2) {
     const double left = elapsed * static_cast<double>(whole - part) / static_cast<double>(part);
     line += fmt::format(", {} left", age_text(static_cast<uint64_t>(left)));
@@ -34,6 +34,10 @@ void Progress::show(std::string_view what, uint64_t part, uint64_t whole, std::s
   fmt::print(stderr, "\r{}\x1b[K", line);
   std::fflush(stderr);
   shown_ = true;
+}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
 }
 
 void Progress::erase() {

@@ -18,6 +18,7 @@ class Progress {
   // At most ten times a second; `whole` of 0 means it is not known.
   void show(std::string_view what, uint64_t part, uint64_t whole, std::string_view detail);
   void erase();
+  double seconds() const;  // since it was made
 
  private:
   bool enabled_;

@@ -10,8 +10,8 @@
 
 namespace coffer::cli {
 
-Result<RewrapReport> rewrap_with_progress(Coffer& coffer, const std::vector<std::string>& paths,
-                                          const std::string& domain, const Console& console) {
+Result<Rewrapping> rewrap_with_progress(Coffer& coffer, const std::vector<std::string>& paths,
+                                        const std::string& domain, const Console& console) {
   Progress progress(!console.json());
   uint64_t files = 0;
   if (progress.enabled()) {
@@ -20,26 +20,29 @@ Result<RewrapReport> rewrap_with_progress(Coffer& coffer, const std::vector<std:
       return Status::ok();
     }));
   }
-  return rewrap(coffer, paths, RewrapOptions{.domain = domain}, [&](const RewrapReport& so_far) {
+  const auto show = [&](const RewrapReport& so_far) {
     progress.show("rewrapping", so_far.files, files, count_text(so_far.files, "file"));
-  });
+  };
+  COFFER_ASSIGN(RewrapReport report, rewrap(coffer, paths, RewrapOptions{.domain = domain}, show));
+  return Rewrapping{std::move(report), progress.seconds()};
 }
 
-std::string rewrap_text(const RewrapReport& report) {
+std::string Rewrapping::text() const {
   std::string out;
   for (const FileProblem& problem : report.problems) out += problem_text(problem.path, problem.status);
-  out += fmt::format("rewrapped {}, {} already under the active key", count_text(report.rewrapped, "file"),
-                     report.current);
+  out += fmt::format("rewrapped {} in {}, {} already under the active key", count_text(report.rewrapped, "file"),
+                     duration_text(seconds), report.current);
   if (!report.problems.empty()) out += fmt::format(", {}", count_text(report.problems.size(), "problem"));
   return out + "\n";
 }
 
-Json rewrap_json(const RewrapReport& report) {
+Json Rewrapping::json() const {
   Json problems = Json::array();
   for (const FileProblem& problem : report.problems) problems.push_back(problem_json(problem.path, problem.status));
   return {{"files", report.files},
           {"rewrapped", report.rewrapped},
           {"current", report.current},
+          {"seconds", seconds},
           {"problems", std::move(problems)}};
 }
 
@@ -47,10 +50,10 @@ namespace {
 
 Result<Outcome> run_rewrap(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(RewrapReport report,
+  COFFER_ASSIGN(const Rewrapping done,
                 rewrap_with_progress(*coffer, arguments.list("PATH"), arguments.value("--domain", ""), console));
-  console.answer(rewrap_json(report), rewrap_text(report));
-  return report.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+  console.answer(done.json(), done.text());
+  return done.outcome();
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Rewrapping with progress, and how its report reads: for `coffer rewrap` and `coffer rotate domain --rewrap`.
+// Rewrapping with progress, and how its outcome reads: for `coffer rewrap` and `coffer rotate domain --rewrap`.
 #pragma once
 
 #include "coffer/cli/command.h"
@@ -7,10 +7,17 @@
 
 namespace coffer::cli {
 
+struct Rewrapping {
+  RewrapReport report;
+  double seconds = 0;
+
+  Outcome outcome() const { return report.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound; }
+  std::string text() const;
+  Json json() const;
+};
+
 // `domain`: only its files; empty: all.
-Result<RewrapReport> rewrap_with_progress(Coffer& coffer, const std::vector<std::string>& paths,
-                                          const std::string& domain, const Console& console);
-std::string rewrap_text(const RewrapReport& report);
-Json rewrap_json(const RewrapReport& report);
+Result<Rewrapping> rewrap_with_progress(Coffer& coffer, const std::vector<std::string>& paths,
+                                        const std::string& domain, const Console& console);
 
 }  // namespace coffer::cli

@@ -43,10 +43,10 @@ Result<Outcome> run_rotate_domain(const Arguments& arguments, Console& console) 
   std::string text = fmt::format("domain {}: key {} ({}) is active\n", name, version, made.short_hex());
   Outcome outcome = Outcome::kDone;
   if (arguments.has("--rewrap")) {
-    COFFER_ASSIGN(RewrapReport report, rewrap_with_progress(*coffer, {}, name, console));
-    answer["rewrap"] = rewrap_json(report);
-    text += rewrap_text(report);
-    if (!report.problems.empty()) outcome = Outcome::kProblemsFound;
+    COFFER_ASSIGN(const Rewrapping done, rewrap_with_progress(*coffer, {}, name, console));
+    answer["rewrap"] = done.json();
+    text += done.text();
+    outcome = done.outcome();
   }
   console.answer(answer, text);
   return outcome;

@@ -37,6 +37,10 @@ std::string age_text(uint64_t seconds) {
   return fmt::format("{} days", seconds / 86400);
 }
 
+std::string duration_text(double seconds) {
+  return seconds < 10 ? fmt::format("{:.2f} s", seconds) : age_text(static_cast<uint64_t>(seconds));
+}
+
 std::string time_text(uint64_t unix_seconds) {
   if (unix_seconds == 0) return "never";
   // Later than the year 9999: nonsense, but still to be shown.

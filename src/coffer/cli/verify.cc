@@ -41,11 +41,11 @@ class VerifyReport {
   uint64_t bytes() const { return bytes_; }
   bool clean() const { return problems_.empty(); }
 
-  std::string text() const {
+  std::string text(double seconds) const {
     std::string out;
     for (const auto& [path, status] : problems_) out += problem_text(path, status);
     for (const auto& [path, remark] : remarks_) out += fmt::format("{}: note: {}\n", printable(path), remark);
-    out += fmt::format("read {} in {}: ", size_text(bytes_), count_text(files_, "file"));
+    out += fmt::format("read {} in {}, {}: ", size_text(bytes_), count_text(files_, "file"), duration_text(seconds));
     if (problems_.empty()) {
       out += "all as written";
     } else {
@@ -94,7 +94,7 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
     return Status::ok();
   }));
   progress.erase();
-  console.answer(report.json(), report.text());
+  console.answer(report.json(), report.text(progress.seconds()));
   return report.clean() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
