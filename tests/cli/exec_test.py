@@ -1,0 +1,149 @@
+"""`coffer exec`: Debian's own RocksDB tools, unmodified, on encrypted files; and what it hands on to any program."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import COFFER, CliTest, main
+
+CATALOGUE = os.environ["CATALOGUE"]
+STATIC_PROGRAM = "/sbin/ldconfig"  # Debian links it statically
+
+
+class Handing(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+
+    def shell(self, script, *arguments, **options):
+        return self.coffer("exec", "c.coffer", "--", "sh", "-c", script, "sh", *arguments, **options)
+
+    def test_exit_status_input_output_and_arguments_are_the_programs(self):
+        run = self.shell('cat; echo "$1|$2|$3"; echo problem >&2; exit 42', "a b", "", "--json", stdin=b"input\n")
+        self.assertEqual((run.status, run.out, run.err), (42, "input\na b||--json\n", "problem\n"))
+
+    def test_a_signal_ends_the_program_itself(self):
+        process = self.start("exec", "c.coffer", "--", "sh", "-c", "echo $$; exec sleep 60")
+        self.assertEqual(int(process.stdout.readline()), process.pid)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.outcome(process).status, -signal.SIGTERM)
+
+    def test_the_plug_in_comes_first_and_the_coffer_is_named_by_its_absolute_path(self):
+        run = self.shell('echo "$LD_PRELOAD"; echo "$COFFER_FS_URI"', environment={"LD_PRELOAD": "libc.so.6"})
+        preload, uri = run.out.splitlines()
+        self.assertRegex(preload, r"^/.*/libcoffer_rocksdb_preload\.so:libc\.so\.6$")
+        self.assertEqual(uri, f"coffer://{self.path('c.coffer')}")
+
+    def test_a_root_key_that_was_moved_is_handed_on(self):
+        os.rename(self.path("root.key"), self.path("moved & away.key"))
+        run = self.coffer("exec", "c.coffer", "--root", self.path("moved & away.key"), "--", "ldb", "--db=store",
+                          "--create_if_missing", "put", "k", "v")
+        self.assertEqual(run.status, 0, run)
+
+    def test_a_coffer_with_an_odd_name_works(self):
+        self.make_coffer("odd name?%41&=#.coffer")
+        run = self.coffer("exec", "odd name?%41&=#.coffer", "--", "ldb", "--db=store", "--create_if_missing", "put", "k",
+                          "v")
+        self.assertEqual(run.status, 0, run)
+        self.assertEqual(self.done("status", "odd name?%41&=#.coffer", "--json").json()["plaintext"]["files"], 0)
+
+    def test_the_plug_in_may_be_elsewhere(self):
+        module = os.path.join(os.path.dirname(COFFER), "libcoffer_rocksdb_preload.so")
+        os.symlink(module, self.path("module.so"))
+        self.assertEqual(self.shell("true", environment={"COFFER_PRELOAD": self.path("module.so")}).status, 0)
+        words = ["exec", "c.coffer", "--", "true"]
+        self.refused(words, "not_found", "nowhere.so", environment={"COFFER_PRELOAD": self.path("nowhere.so")})
+        shutil.copy(module, self.path("a b.so"))
+        self.refused(words, "unsupported", "a b.so", environment={"COFFER_PRELOAD": self.path("a b.so")})
+
+    def test_a_program_that_cannot_be_run_is_refused(self):
+        self.refused(["exec", "c.coffer", "--", "no-such-program"], "not_found", "no-such-program")
+        self.write("text", b"not a program")
+        self.refused(["exec", "c.coffer", "--", "./text"], "permission_denied", "./text")
+        self.refused(["exec", "c.coffer", "--", "."], "not_found", ".")
+
+    def test_a_program_that_the_plug_in_cannot_reach_is_refused(self):
+        self.refused(["exec", "c.coffer", "--", STATIC_PROGRAM, "--version"], "unsupported", "statically linked")
+        shutil.copy("/bin/true", self.path("setuid"))
+        os.chmod(self.path("setuid"), 0o4755)
+        self.refused(["exec", "c.coffer", "--", "./setuid"], "unsupported", "setuid")
+
+    def test_a_script_is_run(self):
+        self.write("script", b"#!/bin/sh\necho script\n", 0o755)
+        self.assertEqual(self.done("exec", "c.coffer", "--", "./script").out, "script\n")
+
+
+class DebiansTools(CliTest):
+    def ldb(self, *words):
+        return self.done("exec", "c.coffer", "--", "ldb", "--db=store", *words).out
+
+    def test_ldb_writes_and_reads_and_nothing_of_it_is_plaintext(self):
+        self.make_coffer()
+        self.ldb("--create_if_missing", "put", "a-key-to-look-for", "a-value-to-look-for")
+        self.assertEqual(self.ldb("get", "a-key-to-look-for").strip(), "a-value-to-look-for")
+        self.assertIn("a-key-to-look-for", self.ldb("scan"))
+        for name in os.listdir(self.path("store")):
+            self.assertNotIn(b"to-look-for", self.read("store", name), name)
+        self.assertEqual(self.verified("c.coffer"), {})
+        plain = self.run_program(["ldb", "--db=store", "get", "a-key-to-look-for"])
+        self.assertNotIn("a-value", plain.out)
+
+    def test_db_bench_and_sst_dump_work_and_every_file_verifies(self):
+        self.make_coffer()
+        self.done("exec", "c.coffer", "--", "db_bench", "--db=store", "--benchmarks=fillrandom,compact,readrandom",
+                  "--num=20000", "--write_buffer_size=262144")
+        tables = [name for name in os.listdir(self.path("store")) if name.endswith(".sst")]
+        self.assertTrue(tables)
+        run = self.done("exec", "c.coffer", "--", "sst_dump", f"--file=store/{tables[0]}", "--command=verify")
+        self.assertIn("ok", run.out)
+        self.assertEqual(self.verified("c.coffer"), {})
+        answer = self.done("status", "c.coffer", "--json").json()
+        self.assertEqual((answer["plaintext"]["files"], answer["unreadable"]["files"]), (0, 0))
+
+    def test_a_flipped_bit_is_an_error_to_the_tool_too(self):
+        self.make_coffer()
+        self.done("exec", "c.coffer", "--", "db_bench", "--db=store", "--benchmarks=fillseq,compact", "--num=5000")
+        table = next(name for name in os.listdir(self.path("store")) if name.endswith(".sst"))
+        self.set_byte(f"store/{table}", 9000)
+        run = self.coffer("exec", "c.coffer", "--", "ldb", "--db=store", "scan")
+        self.assertNotEqual(run.status, 0, run.err)
+
+
+STANZA = "Package: package-{0}\nDescription: number {0}\n\n"
+
+
+class Catalogue(CliTest):
+    def test_it_serves_without_an_error_while_all_keys_change_under_it(self):
+        self.make_coffer()
+        self.make_key("second.key")
+        self.write("packages", "".join(STANZA.format(i) for i in range(3000)).encode())
+        loaded = self.run_program([CATALOGUE, "c.coffer", "store", "load", "packages"])
+        self.assertEqual(loaded.out, "loaded 3000 packages, 0 MiB\n", loaded)
+        server = subprocess.Popen([CATALOGUE, "c.coffer", "store", "serve", "60"], cwd=self.directory,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.5)
+        self.done("rotate", "root", "c.coffer", "--to", self.uri("second.key"))
+        os.remove(self.path("root.key"))
+        for _ in range(3):
+            self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+            self.assertEqual(self.verified("c.coffer"), {})
+        time.sleep(0.5)
+        server.send_signal(signal.SIGTERM)
+        run = self.outcome(server)
+        self.assertEqual(run.status, 0, run)
+        self.assertRegex(run.out, r"^served 3000 packages: [1-9]\d* reads, [1-9]\d* writes, 0 errors\n$")
+        self.assertEqual(self.verified("c.coffer"), {})
+
+    def test_it_fails_on_a_file_that_is_not_there_and_on_wrong_words(self):
+        self.make_coffer()
+        self.assertEqual(self.run_program([CATALOGUE, "c.coffer", "store", "load", "nowhere"]).status, 2)
+        self.assertEqual(self.run_program([CATALOGUE, "c.coffer", "store", "frob", "1"]).status, 2)
+        run = self.run_program([CATALOGUE, "nowhere", "store", "serve", "1"])
+        self.assertEqual(run.status, 2)
+        self.assertIn("nowhere", run.err)
+
+
+if __name__ == "__main__":
+    main()
