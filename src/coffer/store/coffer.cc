@@ -374,8 +374,14 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
 bool Coffer::never_written(ByteView start) {
   if (std::all_of(start.begin(), start.end(), [](uint8_t byte) { return byte == 0; })) return true;
   if (start.size() >= kEnvelopeSize) return false;
-  size_t count = std::min(start.size(), kEnvelopeMagic.size());
-  return std::equal(start.begin(), start.begin() + count, kEnvelopeMagic.begin());
+  // A crash may leave sectors in any order: either slot may be there as far as the file goes, or be a hole.
+  auto begins_like_a_slot = [](ByteView slot) {
+    const size_t count = std::min(slot.size(), kEnvelopeMagic.size());
+    return std::equal(slot.begin(), slot.begin() + static_cast<ptrdiff_t>(count), kEnvelopeMagic.begin()) ||
+           std::all_of(slot.begin(), slot.end(), [](uint8_t byte) { return byte == 0; });
+  };
+  const size_t first = std::min(start.size(), kSlotSize);
+  return begins_like_a_slot(start.first(first)) && begins_like_a_slot(start.subspan(first));
 }
 
 Result<std::unique_ptr<FileLock>> Coffer::lock_envelopes() const {

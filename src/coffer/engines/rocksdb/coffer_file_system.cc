@@ -1,6 +1,7 @@
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 
 #include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/engines/rocksdb/info_log.h"
 #include "coffer/engines/rocksdb/sequential_file.h"
 #include "coffer/store/log_reader.h"
 
@@ -52,7 +53,7 @@ Result<NewFile> CofferFileSystem::new_header(const std::string& path) {
   const std::string absolute = absolute_path(path);
   const bool data = is_data_file(absolute);
   NewFileRequest request;
-  request.kind = data ? config.data_kind : config.log_kind;
+  request.kind = data ? config.data_kind : is_metadata(absolute) ? Kind::kLog : config.log_kind;
   request.suite = request.kind == Kind::kCtr ? config.ctr_suite : config.suite;
   request.chunk_log2 = request.kind == Kind::kBlocks ? config.chunk_log2 : 0;
   if (data) request.domain = config.domain_of(absolute);
@@ -166,8 +167,15 @@ IOStatus CofferFileSystem::NewMemoryMappedFileBuffer(const std::string& path,
 
 IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& options,
                                      std::shared_ptr<::rocksdb::Logger>* result, IODebugContext* dbg) {
-  // RocksDB's own logger upon this file system's files, not upon the base's: info logs hold keys and file names.
-  return guarded([&] { return FileSystem::NewLogger(path, options, result, dbg); });
+  result->reset();
+  return guarded([&] {
+    FileOptions file_options;
+    file_options.io_options = options;
+    std::unique_ptr<FSWritableFile> file;
+    COFFER_IO_TRY(NewWritableFile(path, file_options, &file, dbg));
+    *result = std::make_shared<InfoLog>(std::move(file));
+    return IOStatus::OK();
+  });
 }
 
 IOStatus CofferFileSystem::logical_size(const std::string& path, const IOOptions& options, uint64_t* size,
