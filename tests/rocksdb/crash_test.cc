@@ -1,9 +1,10 @@
-// Faults at every operation of the disk below, power cuts, and kill -9: nothing synced is lost, nothing comes back altered.
+// Faults at every operation of the disk below, power cuts, and kill -9: nothing synced is lost, nothing comes back
+// altered.
 #include <rocksdb/system_clock.h>
 #include <sys/wait.h>
 
+#include "rocksdb/fault_file_system.h"
 #include "rocksdb/store_fixture.h"
-#include "support/fault_file_system.h"
 #include "support/seed.h"
 
 namespace coffer {

@@ -1,7 +1,5 @@
 // What RocksDB offers besides reading and writing works on a coffer.
-#include <rocksdb/convenience.h>
 #include <rocksdb/slice_transform.h>
-#include <rocksdb/sst_file_manager.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/backup_engine.h>
@@ -321,22 +319,28 @@ TEST_P(Features, ReadOnlyAndBestEffortsOpening) {
   expect_filled(db.get(), 0, 100);
 }
 
-TEST_P(Features, FilesAreDeletedSlowly) {
-  rocksdb::Options options = work_.options();
-  options.sst_file_manager.reset(
-      rocksdb::NewSstFileManager(work_.env(), nullptr, "", 100 << 20, true, nullptr, 1.1, 4096));
-  OpenDb db = work_.open(options);
-  ASSERT_TRUE(db);
-  fill(db.get(), 0, 1000);
-  ASSERT_FINE(db->Flush({}));
-  ASSERT_FINE(rocksdb::DeleteFilesInRange(db.get(), db->DefaultColumnFamily(), nullptr, nullptr));
-  for (int i = 0; i < 500 && !files_below(work_.path("db"), ".trash").empty(); ++i)
-    work_.env()->SleepForMicroseconds(10000);
-  EXPECT_TRUE(files_below(work_.path("db"), ".trash").empty());
-  db.close();
-  std::string log;
-  ASSERT_FINE(rocksdb::ReadFileToString(work_.env(), work_.path("db/LOG"), &log));
-  EXPECT_THAT(log, ::testing::Not(::testing::HasSubstr("Failed to partially delete")));
+TEST_P(Features, FilesOnTheirWayOutAreCutPieceByPiece) {
+  // As RocksDB does when its deletion is rate-limited, so that a large file's blocks are not freed all at once.
+  auto& file_system = *work_.file_system();
+  const std::string path = work_.path("000007.sst"), trash = path + ".trash";
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  ASSERT_FINE(file_system.NewWritableFile(path, {}, &file, nullptr));
+  ASSERT_FINE(file->Append(std::string(100000, 'x'), {}, nullptr));
+  ASSERT_FINE(file->Close({}, nullptr));
+  ASSERT_FINE(file_system.ReopenWritableFile(path, {}, &file, nullptr));
+  EXPECT_TRUE(file->Truncate(50000, {}, nullptr).IsNotSupported());
+  ASSERT_FINE(file->Truncate(100000, {}, nullptr));
+  ASSERT_FINE(file_system.RenameFile(path, trash, {}, nullptr));
+  for (uint64_t left : {70001u, 40960u, 5u, 0u}) {
+    ASSERT_FINE(file_system.ReopenWritableFile(trash, {}, &file, nullptr));
+    ASSERT_FINE(file->Truncate(left, {}, nullptr));
+    ASSERT_FINE(file->Fsync({}, nullptr));
+    file.reset();
+    uint64_t size = 0;
+    ASSERT_FINE(file_system.GetFileSize(trash, {}, &size, nullptr));
+    EXPECT_EQ(size, left);
+    EXPECT_LT(std::filesystem::file_size(trash), left + left / 100 + 9000);
+  }
 }
 
 TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {

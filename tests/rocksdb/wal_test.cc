@@ -87,7 +87,8 @@ class WriteAheadLog : public ::testing::Test {
   int put_at(uint64_t offset) const {
     if (offset < kEnvelopeSize + kLogSessionHeaderSize) return -1;
     return static_cast<int>(std::upper_bound(sealed_.ends.begin() + 1, sealed_.ends.end(), offset) -
-                            sealed_.ends.begin()) - 1;
+                            sealed_.ends.begin()) -
+           1;
   }
   // Every byte of the session header and the frames, and the edges of the header.
   std::vector<uint64_t> interesting_offsets() const {
@@ -164,7 +165,8 @@ TEST_F(WriteAheadLog, AFlippedBitInSyncedDataStopsRocksDbAndOneBehindIsATornTail
 }
 
 TEST_F(WriteAheadLog, OneSlotOfTheHeaderMayBeLost) {
-  for (uint64_t offset : {uint64_t{0}, uint64_t{100}, uint64_t{511}, uint64_t{600}, uint64_t{4096}, uint64_t{4200}, uint64_t{8191}}) {
+  for (uint64_t offset :
+       {uint64_t{0}, uint64_t{100}, uint64_t{511}, uint64_t{600}, uint64_t{4096}, uint64_t{4200}, uint64_t{8191}}) {
     std::string bytes = sealed_.bytes;
     bytes[offset] = static_cast<char>(bytes[offset] ^ 1);
     std::map<std::string, std::string> contents;

@@ -21,7 +21,7 @@ class BlocksWriter final : public GrowingFile {
       return IOStatus::NotSupported(
           path_,
           "a blocks file was sealed when it was synced and cannot be appended to; where an engine appends after "
-          "syncing, coffer.yaml needs data_kind: ctr");
+          "syncing, coffer.yaml needs data_files: ctr");
     }
     return write(sealer_.append(data, out_), out_, options, dbg);
   }

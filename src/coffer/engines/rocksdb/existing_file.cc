@@ -47,8 +47,8 @@ IOStatus look_at_existing(const Context& context, const std::string& path, const
   }
   if (start.size() < kEnvelopeSize) {
     // A header cut short begins like a header and counts as never written: these bytes are something else.
-    file->refusal = Status(Code::kPlaintext, path + ": has no header of Coffer's, only " + std::to_string(start.size()) +
-                                                 " bytes in clear");
+    file->refusal = Status(Code::kPlaintext, path + ": has no header of Coffer's, only " +
+                                                 std::to_string(start.size()) + " bytes in clear");
     return IOStatus::OK();
   }
   if (file->physical_size < kEnvelopeSize) {

@@ -45,9 +45,7 @@ bool must_end_cleanly(std::string_view path) {
   return name == "CURRENT" || name == "IDENTITY" || name.starts_with("OPTIONS-") || name.ends_with(".dbtmp");
 }
 
-bool is_metadata(std::string_view path) {
-  return must_end_cleanly(path) || base_name(path).starts_with("MANIFEST-");
-}
+bool is_metadata(std::string_view path) { return must_end_cleanly(path) || base_name(path).starts_with("MANIFEST-"); }
 
 std::string absolute_path(const std::string& path) {
   std::error_code error;

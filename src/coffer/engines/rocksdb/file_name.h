@@ -16,8 +16,8 @@ bool is_trash(std::string_view path);
 // *.dbtmp they are renamed from): one without its clean close was cut. docs/format.md, section 5.
 bool must_end_cleanly(std::string_view path);
 
-// The manifest and all of those: a damaged end of theirs keeps the database from opening, so that they are always of the kind
-// that tells a torn end from damage.
+// The manifest and all of those: a damaged end of theirs keeps the database from opening, so that they are always of
+// the kind that tells a torn end from damage.
 bool is_metadata(std::string_view path);
 
 // Absolute, without "." and ".." and doubled or trailing slashes. Symbolic links are left alone.

@@ -31,12 +31,7 @@ size_t format_prefix(char* out, size_t size) {
 
 }  // namespace
 
-InfoLog::~InfoLog() {
-  if (!closed_) {
-    closed_ = true;
-    InfoLog::CloseImpl().PermitUncheckedError();
-  }
-}
+InfoLog::~InfoLog() { InfoLog::Close().PermitUncheckedError(); }
 
 void InfoLog::Logv(const char* format, va_list arguments) {
   // A line that does not fit here is formatted again, once its size is known.
@@ -85,8 +80,10 @@ size_t InfoLog::GetLogFileSize() const {
   return written_size_ + lines_.size();
 }
 
-::rocksdb::Status InfoLog::CloseImpl() {
+::rocksdb::Status InfoLog::Close() {
   std::lock_guard lock(mutex_);
+  if (closed_) return ::rocksdb::Status::OK();
+  closed_ = true;
   flush_locked();
   return file_->Close(IOOptions(), nullptr);
 }

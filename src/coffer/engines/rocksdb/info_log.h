@@ -11,9 +11,9 @@
 
 namespace coffer::rocks {
 
-// Lines look as RocksDB's own logger writes them, and reach the file as late: with the first line after five seconds, when
-// there are 64 KiB, on Flush() and on Close(). RocksDB's own is not used because it ends the process (in builds with
-// assertions, as Debian's) when a write to the log fails, for example on a full disk. Here, that loses log lines.
+// Lines look as RocksDB's own logger writes them, and reach the file as late: with the first line after five seconds,
+// when there are 64 KiB, on Flush() and on Close(). RocksDB's own is not used because it ends the process (in builds
+// with assertions, as Debian's) when a write to the log fails, for example on a full disk. Here, that loses log lines.
 class InfoLog final : public ::rocksdb::Logger {
  public:
   explicit InfoLog(std::unique_ptr<::rocksdb::FSWritableFile> file)
@@ -24,9 +24,7 @@ class InfoLog final : public ::rocksdb::Logger {
   void Logv(const char* format, va_list arguments) override;
   void Flush() override;
   size_t GetLogFileSize() const override;
-
- protected:
-  ::rocksdb::Status CloseImpl() override;
+  ::rocksdb::Status Close() override;
 
  private:
   void flush_locked();

@@ -1,4 +1,4 @@
-#include "support/fault_file_system.h"
+#include "rocksdb/fault_file_system.h"
 
 #include <algorithm>
 
@@ -20,14 +20,15 @@ IOStatus FaultSwitch::next(const char* operation, const std::string& path) {
 
 namespace {
 
-#define RETURN_FAULT(operation)                                                                  \
-  do {                                                                                           \
-    if (IOStatus fault = disk_.faults().next(operation, path_); !fault.ok()) return fault;       \
+#define RETURN_FAULT(operation)                                                            \
+  do {                                                                                     \
+    if (IOStatus fault = disk_.faults().next(operation, path_); !fault.ok()) return fault; \
   } while (false)
 
 class FaultWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  FaultWritableFile(FaultFileSystem& disk, std::string path, uint64_t size, std::unique_ptr<rocksdb::FSWritableFile> file)
+  FaultWritableFile(FaultFileSystem& disk, std::string path, uint64_t size,
+                    std::unique_ptr<rocksdb::FSWritableFile> file)
       : FSWritableFileOwnerWrapper(std::move(file)), disk_(disk), path_(std::move(path)), size_(size) {}
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) override {
@@ -150,9 +151,9 @@ constexpr uint64_t kHeaderSize = 8192;
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 #undef RETURN_FAULT
-#define RETURN_FAULT(operation)                                                            \
-  do {                                                                                     \
-    if (IOStatus fault = faults_.next(operation, path); !fault.ok()) return fault;         \
+#define RETURN_FAULT(operation)                                                    \
+  do {                                                                             \
+    if (IOStatus fault = faults_.next(operation, path); !fault.ok()) return fault; \
   } while (false)
 
 }  // namespace
@@ -333,7 +334,8 @@ void FaultFileSystem::spoil(const std::string& path, const Durability& state, st
     case 2:  // some sectors, in any order
       for (uint64_t at = state.synced_size / 512 * 512; at < bytes.size(); at += 512) {
         if (random() % 2 == 0) continue;
-        for (uint64_t i = std::max(at, state.synced_size); i < std::min<uint64_t>(at + 512, bytes.size()); ++i) bytes[i] = 0;
+        for (uint64_t i = std::max(at, state.synced_size); i < std::min<uint64_t>(at + 512, bytes.size()); ++i)
+          bytes[i] = 0;
       }
       break;
     case 3:  // what the sectors held before; journalling file systems show that only of blocks a file had already

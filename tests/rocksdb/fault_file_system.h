@@ -1,4 +1,5 @@
-// A RocksDB file system that fails on demand and forgets what was not synced: below a Coffer file system it is the disk.
+// A RocksDB file system that fails on demand and forgets what was not synced: below a Coffer file system it is the
+// disk.
 #pragma once
 
 #include <rocksdb/file_system.h>
