@@ -46,6 +46,15 @@ def keys_of(entry):
     return [{"domain_key": bytes.fromhex(entry["domain_key"])}, {"file_key": bytes.fromhex(entry["file_key"])}]
 
 
+class GoldenCoffer(unittest.TestCase):
+    def test_a_file_opens_from_the_root_key_on(self):
+        coffer = os.path.join(GOLDEN, "coffer")
+        run = subprocess.run(["/usr/bin/python3", DECODER, "--coffer", coffer, "--root-key",
+                              os.path.join(coffer, "root.key"), os.path.join(coffer, "CURRENT.coffer")],
+                             capture_output=True, check=False)
+        self.assertEqual((run.returncode, run.stdout), (0, b"MANIFEST-000005\n"), run.stderr)
+
+
 class Golden(unittest.TestCase):
     def test_every_file_opens_or_fails_as_its_manifest_says(self):
         self.assertGreater(len(SOUND), 10)
