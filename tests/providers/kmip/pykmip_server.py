@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """PyKMIP's server for tests: pykmip_server.py DIRECTORY CERTIFICATES PORT
 
-Keeps database and log in DIRECTORY; servers with one DIRECTORY serve the same keys. PORT 0 chooses a free one. Says "ready
-PORT" once it listens, and ends with everything it started when its standard input does.
+Keeps database and log in DIRECTORY; servers with one DIRECTORY serve the same keys. PORT 0 chooses a free one. Says
+"ready PORT" once it listens, and ends with everything it started when its standard input does.
 """
 
 import os

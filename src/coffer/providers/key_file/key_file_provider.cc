@@ -4,8 +4,8 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/crypto/key_wrap.h"
 #include "coffer/providers/key_file/key_file.h"
+#include "coffer/providers/local_wrap.h"
 #include "coffer/providers/uri.h"
 
 namespace coffer {
@@ -13,13 +13,9 @@ namespace {
 
 constexpr uint8_t kIdStated = 1;
 constexpr uint8_t kNoIdStated = 2;
-constexpr uint8_t kLocalWrap = 1;
-constexpr size_t kKeyringKeyBytes = 32;
-
-using Fingerprint = std::array<uint8_t, 16>;
 
 struct KeyName {
-  Fingerprint fingerprint{};
+  RootFingerprint fingerprint{};
   Bytes key_id;  // empty: none stated
 
   std::string text() const {
@@ -50,26 +46,11 @@ std::optional<KeyName> decode(const RootKeyHandle& handle) {
   return name;
 }
 
-// label ‖ 0x00 ‖ context: the info of both derivations from a root key.
-Bytes info_of(std::string_view label, ByteView context) {
-  Bytes info(label.begin(), label.end());
-  info.push_back(0);
-  info.insert(info.end(), context.begin(), context.end());
-  return info;
-}
-
 Result<KeyName> name_of(const KeyFile& file) {
   KeyName name;
-  COFFER_TRY(hkdf_sha256(file.key.reveal(), {}, info_of("coffer/v1 root fingerprint", {}), name.fingerprint));
+  COFFER_ASSIGN(name.fingerprint, fingerprint_of(file.key));
   name.key_id = file.key_id;
   return name;
-}
-
-Result<WrapKey> wrap_key_of(const RootKey& root, const WrapContext& context) {
-  SecretBytes key(kKeyringKeyBytes);
-  COFFER_TRY(hkdf_sha256(root.reveal(), context.coffer_id.view(),
-                         info_of("coffer/v1 root wrap", context.slot_id.view()), key.reveal_mutable()));
-  return WrapKey(std::move(key));
 }
 
 class KeyFileProvider final : public RootKeyProvider {
@@ -85,33 +66,23 @@ class KeyFileProvider final : public RootKeyProvider {
   Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
                                  const KeyringKey& key) override {
     COFFER_ASSIGN(RootKey root, root_key_of(handle));
-    COFFER_ASSIGN(WrapKey wrap_key, wrap_key_of(root, context));
-    WrappedKeyringKey wrapped;
-    wrapped.algorithm = kLocalWrap;
-    COFFER_ASSIGN(wrapped.bytes, kwp_wrap(wrap_key, key.reveal()));
-    return wrapped;
+    return wrap_locally(root, context, key);
   }
 
   Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                             const WrappedKeyringKey& wrapped) override {
-    if (wrapped.algorithm != kLocalWrap) {
+    if (wrapped.algorithm != kWrapAlgorithmLocal) {
       return {Code::kUnsupported, describe() + ": the keyring key was wrapped by a key service, not by a key file"};
     }
-    if (wrapped.bytes.size() != wrapped_size(kKeyringKeyBytes)) {
-      return {Code::kTampered, describe() + ": what the slot holds is no wrapped keyring key, by its size"};
-    }
     COFFER_ASSIGN(RootKey root, root_key_of(handle));
-    COFFER_ASSIGN(WrapKey wrap_key, wrap_key_of(root, context));
-    auto key = kwp_unwrap(wrap_key, wrapped.bytes);
+    auto key = unwrap_locally(root, context, wrapped);
     if (key.code() == Code::kWrongKey) {
       return {Code::kWrongKey,
               describe() + " holds the key that the slot names (" + describe(handle) +
                   "), but it does not unwrap the slot's keyring key: the slot was altered or is another coffer's"};
     }
     if (!key.is_ok()) return key.status().with_context(describe());
-    if (key->size() != kKeyringKeyBytes)
-      return {Code::kTampered, describe() + ": what the slot wraps is no keyring key"};
-    return KeyringKey(std::move(*key));
+    return key;
   }
 
   std::string uri() const override { return "file://" + encode_uri_path(path_); }
