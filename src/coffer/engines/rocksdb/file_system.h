@@ -1,4 +1,4 @@
-// Coffer as a RocksDB FileSystem: every file that RocksDB writes is encrypted and authenticated. docs/rocksdb.md.
+// Coffer as a RocksDB FileSystem: every file that RocksDB writes is encrypted and authenticated. docs/architecture.md.
 //
 //   auto env = coffer::open_coffer_env("/var/lib/db.coffer");
 //   options.env = env.value().get();
