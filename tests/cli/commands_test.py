@@ -15,8 +15,8 @@ class Keygen(CliTest):
             self.assertEqual(stat.S_IMODE(os.stat(self.path(f"{bits}.key")).st_mode), 0o600)
 
     def test_a_jwk_file_locks_a_coffer_too(self):
-        self.done("keygen", "root.jwk", "--format", "jwk")
-        self.done("init", "c.coffer", "--root", self.uri("root.jwk"))
+        self.make_key("root.jwk", "--format", "jwk")
+        self.make_coffer("c.coffer", "root.jwk")
         self.done("status", "c.coffer")
 
     def test_json_names_the_file_and_the_key_id_but_not_the_key(self):

@@ -43,11 +43,9 @@ class Handing(CliTest):
         self.assertEqual(run.status, 0, run)
 
     def test_a_coffer_with_an_odd_name_works(self):
-        self.make_coffer("odd name?%41&=#.coffer")
-        run = self.coffer("exec", "odd name?%41&=#.coffer", "--", "ldb", "--db=store", "--create_if_missing", "put", "k",
-                          "v")
-        self.assertEqual(run.status, 0, run)
-        self.assertEqual(self.done("status", "odd name?%41&=#.coffer", "--json").json()["plaintext"]["files"], 0)
+        name = self.make_coffer("odd name?%41&=#.coffer")
+        self.done("exec", name, "--", "ldb", "--db=store", "--create_if_missing", "put", "k", "v")
+        self.assertEqual(self.done("status", name, "--json").json()["plaintext"]["files"], 0)
 
     def test_the_plug_in_may_be_elsewhere(self):
         module = os.path.join(os.path.dirname(COFFER), "libcoffer_rocksdb_preload.so")

@@ -165,7 +165,10 @@ class CliTest(unittest.TestCase):
 
     def make_key(self, name="root.key", *options):
         self.done("keygen", name, *options)
-        if "jwk" not in options:
+        if "jwk" in options:
+            encoded = json.loads(self.read(name))["keys"][0]["k"]
+            self.secrets.add(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        else:
             self.secrets.add(self.read(name)[32:])
         return self.path(name)
 

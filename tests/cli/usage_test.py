@@ -166,15 +166,29 @@ class Output(CliTest):
         run, shown = self.on_a_terminal("stdout", "cat", "c.coffer", "store/text", "--force")
         self.assertEqual((run.status, shown), (0, b"plain words"), (run, contents))
 
-    def test_progress_is_shown_on_a_terminal_and_nowhere_else(self):
+    def test_progress_is_shown_on_a_terminal_and_nowhere_else_and_does_not_stay(self):
         self.make_coffer()
-        for i in range(40):
-            self.make_file("c.coffer", f"store/{i}", os.urandom(1 << 20))
-        self.assertEqual(self.done("verify", "c.coffer").err, "")
-        run, shown = self.on_a_terminal("stderr", "verify", "c.coffer")
-        self.assertEqual(run.status, 0, run)
-        # Shown at most ten times a second, so perhaps not at all; but it never stays.
-        self.assertTrue(shown == b"" or shown.endswith(b"\r\x1b[K"), shown)
+        self.make_store()
+        for verb, word in (("verify", "verifying: "), ("rewrap", "rewrapping: ")):
+            self.assertEqual(self.done(verb, "c.coffer").err, "")
+            run, shown = self.on_a_terminal("stderr", verb, "c.coffer")
+            self.assertEqual(run.status, 0, run)
+            self.assertIn(word, shown.decode())
+            self.assertTrue(shown.endswith(b"\r\x1b[K"), shown)
+            self.assertEqual(self.on_a_terminal("stderr", verb, "c.coffer", "--json")[1], b"")
+
+    def test_json_is_one_object_on_one_line_with_nothing_beside_it(self):
+        self.make_coffer()
+        self.make_store()
+        for line in ("keygen new.key", f"init new.coffer --root {self.uri('root.key')}", "status c.coffer",
+                     "rotate root c.coffer", "rotate domain c.coffer system --rewrap", "rewrap c.coffer",
+                     "verify c.coffer", "cat c.coffer store/raw -o out", "inspect store/data.sst", "inspect c.coffer/keyring",
+                     "keyring show c.coffer", "domain add c.coffer one --path one", "domain list c.coffer", "--version",
+                     "--help"):
+            run = self.done(*line.split(), "--json")
+            self.assertEqual((run.err, run.out.count("\n")), ("", 1), f"{line}: {run}")
+            self.assertIsInstance(run.json(), dict, line)
+            self.assertTrue(run.out.endswith("}\n"), line)
 
 
 if __name__ == "__main__":

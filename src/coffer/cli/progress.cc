@@ -15,12 +15,12 @@ constexpr auto kInterval = std::chrono::milliseconds(100);
 }  // namespace
 
 Progress::Progress(bool enabled)
-    : enabled_(enabled && isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()), last_(started_) {}
+    : enabled_(enabled && isatty(STDERR_FILENO) == 1), started_(std::chrono::steady_clock::now()) {}
 
 void Progress::show(std::string_view what, uint64_t part, uint64_t whole, std::string_view detail) {
   if (!enabled_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < kInterval) return;
+  if (shown_ && now - last_ < kInterval) return;
   last_ = now;
   std::string line = fmt::format("{}: ", what);
   if (whole > 0) line += percent_text(std::min(part, whole), whole) + ", ";

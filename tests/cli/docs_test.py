@@ -1,0 +1,62 @@
+"""What the pages say of the command line is what it does: commands, options of coffer.yaml, codes of errors."""
+
+import os
+import re
+
+from harness import CliTest, main
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def page(name):
+    with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+        return file.read()
+
+
+def section(text, heading):
+    """From this heading to the next one of its level."""
+    return re.search(rf"^## {re.escape(heading)}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def first_column(text):
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+class OperatingPage(CliTest):
+    def test_it_lists_exactly_the_codes_that_there_are(self):
+        names = set(re.findall(r'return "([a-z_]+)";', page("src/coffer/base/status.cc"))) - {"ok", "unknown"}
+        self.assertEqual(set(first_column(section(page("docs/operating.md"), "What an error means"))), names)
+
+    def test_it_lists_exactly_the_kinds_of_problem_that_verify_names(self):
+        kinds = set(re.findall(r'return "([a-z ]+)";', page("src/coffer/cli/problem.cc")))
+        table = section(page("docs/operating.md"), "Check that everything is as written")
+        self.assertEqual(set(first_column(table)), kinds)
+
+    def test_it_lists_exactly_the_options_of_coffer_yaml(self):
+        self.make_coffer()
+        self.write("c.coffer/coffer.yaml", b"no_such_option: 1\n")
+        said = self.refused(["status", "c.coffer"], "invalid_argument", "known are").err
+        known = set(re.findall(r"\w+", said.split("known are")[1])) - {"and"}
+        self.assertEqual(set(first_column(section(page("docs/operating.md"), "coffer.yaml"))), known)
+
+    def test_the_configuration_that_init_writes_shows_every_default_it_claims(self):
+        self.make_coffer()
+        written = dict(re.findall(r"^(\w+): (\S+)", self.read("c.coffer/coffer.yaml").decode(), re.MULTILINE))
+        table = section(page("docs/operating.md"), "coffer.yaml")
+        claimed = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)`", table, re.MULTILINE))
+        self.assertEqual(written, claimed)
+
+    def test_every_command_line_on_the_pages_is_one_that_is_understood(self):
+        commands = re.findall(r"^  coffer (\S.*?)  ", self.done("--help").out, re.MULTILINE)
+        seen = set()
+        for name in ("README.md", "docs/operating.md", "docs/keys.md", "docs/threat-model.md"):
+            # In code spans, and in blocks at the begin of a line or behind a prompt.
+            for words in re.findall(r"(?:`|^ {4}|^\$ )coffer ([a-z]+(?: [a-z]+)?)", page(name), re.MULTILINE):
+                command = next((known for known in commands if known == words or known == words.split()[0]), None)
+                self.assertIsNotNone(command, f"{name}: coffer {words}")
+                seen.add(command)
+        self.assertEqual(seen, set(commands), "commands that no page shows")
+
+
+if __name__ == "__main__":
+    main()
