@@ -182,9 +182,9 @@ class Output(CliTest):
         self.make_store()
         for line in ("keygen new.key", f"init new.coffer --root {self.uri('root.key')}", "status c.coffer",
                      "rotate root c.coffer", "rotate domain c.coffer system --rewrap", "rewrap c.coffer",
-                     "verify c.coffer", "cat c.coffer store/raw -o out", "inspect store/data.sst", "inspect c.coffer/keyring",
-                     "keyring show c.coffer", "domain add c.coffer one --path one", "domain list c.coffer", "--version",
-                     "--help"):
+                     "verify c.coffer", "cat c.coffer store/raw -o out", "inspect store/data.sst",
+                     "inspect c.coffer/keyring", "keyring show c.coffer", "domain add c.coffer one --path one",
+                     "domain list c.coffer", "--version", "--help"):
             run = self.done(*line.split(), "--json")
             self.assertEqual((run.err, run.out.count("\n")), ("", 1), f"{line}: {run}")
             self.assertIsInstance(run.json(), dict, line)
