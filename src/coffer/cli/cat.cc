@@ -1,7 +1,8 @@
 // coffer cat: one file, decrypted. Only authenticated bytes leave it.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
+
+#include <functional>
 
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
@@ -13,7 +14,7 @@ namespace {
 
 using Sink = std::function<Status(ByteView)>;
 
-// Reads to the end; `count` says how much went out, whatever happens.
+// Reads to the end. `count` says how much went out, whatever happens; the sink may use it as its offset.
 Status copy_out(FileReader& reader, const Sink& sink, uint64_t& count) {
   for (;;) {
     COFFER_ASSIGN(ByteView piece, reader.next());
@@ -23,8 +24,10 @@ Status copy_out(FileReader& reader, const Sink& sink, uint64_t& count) {
   }
 }
 
-Status copy_to_file(FileReader& reader, const std::string& path, uint64_t& count) {
+// All of it, or no file.
+Status copy_to_file(FileReader& reader, const std::string& path) {
   Disk& disk = Disk::posix();
+  uint64_t count = 0;
   // Plaintext: for its owner only.
   COFFER_ASSIGN(auto out, disk.create(path, 0600));
   Status status = copy_out(
@@ -32,8 +35,18 @@ Status copy_to_file(FileReader& reader, const std::string& path, uint64_t& count
   if (status.is_ok()) status = out->sync();
   Status closed = out->close();
   if (status.is_ok()) status = closed;
-  if (!status.is_ok() && disk.remove(path).is_ok()) count = 0;
-  return status;
+  if (status.is_ok()) return status;
+  const bool removed = disk.remove(path).is_ok();
+  return status.with_context(path + (removed ? " not written" : " written in part, and cannot be removed"));
+}
+
+Status copy_to_output(FileReader& reader, Console& console) {
+  uint64_t count = 0;
+  Status status = copy_out(
+      reader, [&](ByteView piece) { return console.write(as_text(piece)); }, count);
+  if (status.is_ok()) status = console.finish();
+  const std::string_view kind = reader.findings().authenticated ? "authenticated " : "";
+  return status.with_context(fmt::format("stopped after {} {}bytes", count, kind));
 }
 
 Json findings_json(const std::string& path, const FileReader& reader) {
@@ -54,19 +67,11 @@ Result<Outcome> run_cat(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(auto reader,
                 FileReader::open(*coffer, path, {.allow_unauthenticated = arguments.has("--allow-unauthenticated")}));
-  uint64_t count = 0;
-  Status status = out != nullptr ? copy_to_file(*reader, *out, count)
-                                 : copy_out(
-                                       *reader, [&](ByteView piece) { return console.write(as_text(piece)); }, count);
-  if (status.is_ok() && out == nullptr) status = console.finish();
-  if (!status.is_ok()) {
-    const std::string went_out = out != nullptr ? fmt::format("{} not written", *out)
-                                                : fmt::format("stopped after {} authenticated bytes", count);
-    return status.with_context(went_out);
-  }
+  COFFER_TRY(out != nullptr ? copy_to_file(*reader, *out) : copy_to_output(*reader, console));
   const FileFindings& findings = reader->findings();
-  if (findings.torn_bytes > 0)
+  if (findings.torn_bytes > 0) {
     console.note(fmt::format("{}: {} torn off at its end by a crash", path, size_text(findings.torn_bytes)));
+  }
   if (!findings.authenticated) console.note(fmt::format("{}: nothing proves these bytes", path));
   // Standard output belongs to the payload unless that went to a file.
   if (out != nullptr) console.answer(findings_json(path, *reader), "");

@@ -12,7 +12,7 @@
 namespace coffer::cli {
 namespace {
 
-// docs/operating.md, "What an error means" has one paragraph for each.
+// For messages that do not say it themselves. docs/operating.md, "What an error means".
 std::string_view standing_advice(Code code) {
   switch (code) {
     case Code::kPermissionDenied: return "run it as the user who owns the file, or correct the file's mode";

@@ -12,6 +12,7 @@
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/program.h"
+#include "coffer/providers/registry.h"
 
 namespace coffer::cli {
 namespace {
@@ -58,9 +59,13 @@ std::string percent_encoded(const std::string& text) {
   return out;
 }
 
-std::string file_system_uri(const std::string& directory, const Arguments& arguments) {
+Result<std::string> file_system_uri(const std::string& directory, const Arguments& arguments) {
   std::string uri = "coffer://" + percent_encoded(directory);
-  if (const std::string* root = arguments.find("--root")) uri += "?root=" + percent_encoded(*root);
+  if (const std::string* root = arguments.find("--root")) {
+    // As the provider says it: the program may change its directory before it opens the coffer.
+    COFFER_ASSIGN(auto provider, open_provider(*root));
+    uri += "?root=" + percent_encoded(provider->uri());
+  }
   return uri;
 }
 
@@ -70,8 +75,9 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(const std::string directory, canonical_path(coffer->directory()));
   COFFER_ASSIGN(const std::string module, find_module());
+  COFFER_ASSIGN(const std::string uri, file_system_uri(directory, arguments));
   COFFER_TRY(set_preload(module));
-  setenv("COFFER_FS_URI", file_system_uri(directory, arguments).c_str(), 1);
+  setenv("COFFER_FS_URI", uri.c_str(), 1);
   coffer.reset();  // wipes the keys of this process
   COFFER_TRY(console.finish());
 

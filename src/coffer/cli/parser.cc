@@ -185,13 +185,14 @@ class CommandLineParser {
     try {
       std::reverse(words.begin(), words.end());
       app.parse(std::move(words));
-      for (size_t i = 0; i < flags.size(); ++i) {
-        if (options[i]->count() == 0 || (flags[i].value.empty() && !options[i]->as<bool>())) continue;
-        invocation_.arguments.flags_[std::string(flags[i].name)] = values[i];
-        COFFER_TRY(check_value(flags[i], values[i]));
-      }
     } catch (const CLI::ParseError& e) {
-      return error(house_style(e.what()));
+      return parse_error(e.what(), flags);
+    }
+    for (size_t i = 0; i < flags.size(); ++i) {
+      if (options[i]->count() == 0) continue;
+      invocation_.arguments.flags_[std::string(flags[i].name)] = values[i];
+      COFFER_TRY(flags[i].value.empty() ? check_switch(flags[i], options[i]->results())
+                                        : check_value(flags[i], values[i]));
     }
     if (invocation_.arguments.has("--help")) invocation_.request = Request::kHelp;
     Words left = app.remaining();
@@ -206,6 +207,20 @@ class CommandLineParser {
     const std::string name = word.substr(0, word.find('='));
     return usage_error(fmt::format("{}: unknown option {}", invocation_.command->name, name), closest(name, known),
                        invocation_.command->name);
+  }
+
+  // What the library says begins with the option's name: no value, or more than one.
+  Status parse_error(const std::string& text, const std::vector<Flag>& flags) const {
+    for (const Flag& flag : flags) {
+      const bool named = text.starts_with(std::string(flag.name) + ":");
+      if (named && !flag.value.empty()) return error(fmt::format("{}: expected one {}", flag.name, flag.value));
+    }
+    return error(house_style(text));
+  }
+
+  Status check_switch(const Flag& flag, const Words& given) const {
+    const bool plain = std::all_of(given.begin(), given.end(), [](const std::string& word) { return word == "true"; });
+    return plain ? Status::ok() : error(fmt::format("{} takes no value", flag.name));
   }
 
   Status check_value(const Flag& flag, const std::string& value) const {
