@@ -56,6 +56,14 @@ GoldenFile start(std::string name, std::string note, Kind kind, Suite suite, int
   return file;
 }
 
+// By one that holds what `file` says now.
+void replace_slot(GoldenFile& file) {
+  SlotUpdate update =
+      seal_slot_update(scan_envelope(file.bytes).value(), file.fields, file.domain_key, file.file_key).value();
+  std::ranges::copy(update.bytes, file.bytes.begin() + static_cast<ptrdiff_t>(update.offset));
+  ++file.sequence;
+}
+
 GoldenFile blocks(std::string name, std::string note, Suite suite, int chunk_log2, size_t size) {
   GoldenFile file = start(std::move(name), std::move(note), Kind::kBlocks, suite, chunk_log2);
   file.plaintext = pattern(size, size + 1);
@@ -128,10 +136,8 @@ GoldenFile ctr(std::string name, std::string note, Suite suite, size_t size, boo
   file.fields.body_sealed = true;
   file.fields.body_size = size;
   file.fields.body_mac = mac.finish();
-  SlotUpdate update =
-      seal_slot_update(scan_envelope(file.bytes).value(), file.fields, file.domain_key, file.file_key).value();
-  std::ranges::copy(update.bytes, file.bytes.begin() + static_cast<ptrdiff_t>(update.offset));
-  file.sequence = 3;
+  replace_slot(file);
+  replace_slot(file);
   return file;
 }
 
@@ -141,10 +147,7 @@ GoldenFile rewrapped() {
   file.fields.domain_key_id = id_of(file.domain_key);
   file.fields.domain_key_version = 2;
   file.fields.keyring_version = 5;
-  SlotUpdate update =
-      seal_slot_update(scan_envelope(file.bytes).value(), file.fields, file.domain_key, file.file_key).value();
-  std::ranges::copy(update.bytes, file.bytes.begin() + static_cast<ptrdiff_t>(update.offset));
-  file.sequence = 3;
+  replace_slot(file);
   return file;
 }
 

@@ -71,13 +71,19 @@ IOStatus CtrWriter::after_close(const IOOptions& options, IODebugContext* dbg) {
   Slice read;
   COFFER_IO_TRY(
       file->Read(0, kEnvelopeSize, options, &read, reinterpret_cast<char*>(envelope.extend(kEnvelopeSize)), dbg));
-  auto scan = scan_envelope(as_bytes(std::string_view(read.data(), read.size())));
-  if (!scan.is_ok()) return to_io_status(scan.status().with_context(path_), distrust_);
-  if (scan->current < 0 || scan->fields.file_id != file_id_) return IOStatus::OK();
-  auto update = context_.coffer->close_ctr_body(*scan, file_key_, size_, mac_.finish());
-  if (!update.is_ok()) return to_io_status(update.status().with_context(path_), distrust_);
-  const Slice slot(reinterpret_cast<const char*>(update->bytes.data()), update->bytes.size());
-  COFFER_IO_TRY(file->Write(update->offset, slot, options, dbg));
+  Bytes bytes(read.data(), read.data() + read.size());
+  const auto mac = mac_.finish();
+  // One slot, then the other: else damage to the first would make of this body one that was never sealed.
+  for (int slot = 0; slot < 2; ++slot) {
+    auto scan = scan_envelope(bytes);
+    if (!scan.is_ok()) return to_io_status(scan.status().with_context(path_), distrust_);
+    if (scan->current < 0 || scan->fields.file_id != file_id_) return IOStatus::OK();
+    auto update = context_.coffer->close_ctr_body(*scan, file_key_, size_, mac);
+    if (!update.is_ok()) return to_io_status(update.status().with_context(path_), distrust_);
+    const Slice written(reinterpret_cast<const char*>(update->bytes.data()), update->bytes.size());
+    COFFER_IO_TRY(file->Write(update->offset, written, options, dbg));
+    std::ranges::copy(update->bytes, bytes.begin() + static_cast<ptrdiff_t>(update->offset));
+  }
   if (was_synced_) COFFER_IO_TRY(file->Sync(options, dbg));
   return file->Close(options, dbg);
 }
