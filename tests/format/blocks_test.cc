@@ -54,6 +54,7 @@ TEST(BlocksLayout, HasTheSizesOfC2sp) {
   }
 }
 
+// B5
 TEST(BlocksLayout, EverySizeIsOfOneMessageOrOfNone) {
   for (int log2 : {10, 11}) {
     BlocksLayout layout = BlocksLayout::create(log2).value();

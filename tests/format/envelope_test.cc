@@ -178,6 +178,7 @@ TEST(Envelope, AnotherDomainKeyIsAWrongKey) {
   EXPECT_EQ(open(sample.envelope(), other.domain_key).code(), Code::kWrongKey);
 }
 
+// E3
 TEST(Envelope, AWrappedKeyDoesNotUnwrapInAnotherFileOrStore) {
   Sample sample, other;
   other.domain_key = sample.domain_key.clone();
@@ -191,6 +192,7 @@ TEST(Envelope, AWrappedKeyDoesNotUnwrapInAnotherFileOrStore) {
   }
 }
 
+// E2
 TEST(Envelope, WhatCannotBeReadIsNotWritten) {
   Bytes bytes(kEnvelopeSize);
   auto refused = [&](auto change) {
@@ -242,6 +244,7 @@ TEST_F(EnvelopeUpdate, WritesTheSlotThatIsNotCurrentWithTheNextSequence) {
   }
 }
 
+// E4
 TEST_F(EnvelopeUpdate, EveryMixtureOfOldAndNewSectorsOpens) {
   Bytes old_bytes = sample_.envelope();
   const DomainKey* old_key = &sample_.domain_key;
@@ -299,6 +302,7 @@ TEST_F(EnvelopeUpdate, HealsADamagedSlot) {
   }
 }
 
+// E5
 TEST_F(EnvelopeUpdate, NeverChangesWhatBindsTheBody) {
   EnvelopeScan scan = scan_envelope(sample_.envelope()).value();
   auto refused = [&](auto change) {

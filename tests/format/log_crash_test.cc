@@ -1,5 +1,5 @@
 // Crashes: whatever subset of the unsynced bytes a power failure leaves, a log is read back as a prefix of what was
-// appended that includes everything synced, and can be continued.
+// appended that includes everything synced, and can be continued (L8).
 #include <gtest/gtest.h>
 
 #include <random>

@@ -175,7 +175,7 @@ TEST_F(MovedUnits, UnitsOfAnotherFileAreNeverRead) {
   EXPECT_EQ(read_log(other.sample, body)->plaintext, Bytes()) << "a foreign body is no part of this file";
 }
 
-// Someone who knows the format, but no key, moves things and makes every checksum fit.
+// Someone who knows the format, but no key, moves things and makes every checksum fit (L3, L4).
 class Forger : public MovedUnits {
  protected:
   void fix_frame(Bytes& bytes, size_t at) {

@@ -1,4 +1,4 @@
-// What counts as evidence behind a bad place, and what looking for it costs.
+// What counts as evidence behind a bad place (L7), and what looking for it costs.
 #include <gtest/gtest.h>
 
 #include "coffer/base/codec.h"

@@ -12,7 +12,7 @@ namespace coffer {
 inline constexpr size_t kBlocksPrefixSize = 56;
 inline constexpr int kBlocksChunkLog2Min = 10;
 inline constexpr int kBlocksChunkLog2Max = 20;
-inline constexpr uint64_t kBlocksSizeMax = uint64_t{1} << 40;  // logical
+inline constexpr uint64_t kBlocksSizeMax = uint64_t{1} << 40;  // logical (B7)
 
 struct BlocksParams {
   Suite suite = Suite::kAes256Gcm;
@@ -94,7 +94,7 @@ class BlocksOpener {
   // `sealed` holds exactly range(offset, size) and is used as scratch. Writes `size` bytes to `out`, which must not
   // overlap `sealed`. kTampered when a chunk does not authenticate: then `out` is all zeros (B4). Allocates nothing.
   Status open(uint64_t offset, uint64_t size, MutableBytes sealed, uint8_t* out) const;
-  // The range of the last chunk, and its check: only this proves that the file has the size it should.
+  // The range of the last chunk, and its check: only this proves that the file has the size it should (B6).
   Range end_range() const;
   Status verify_end(MutableBytes sealed) const;
 

@@ -55,7 +55,7 @@ struct EnvelopeScan {
 // zeros: ok, current == -1.
 Result<EnvelopeScan> scan_envelope(ByteView envelope);
 
-// Unwraps the file key of the current slot and authenticates the slot. REQUIRES: scan.current >= 0.
+// Unwraps the file key of the current slot and authenticates the slot (E1, E6). REQUIRES: scan.current >= 0.
 // kWrongKey when the domain key does not unwrap it, kTampered when the slot's HMAC does not fit.
 Result<FileKey> open_envelope(const EnvelopeScan& scan, const DomainKey& domain_key);
 

@@ -1,5 +1,5 @@
 // Reads a `log` file: from front to back while it grows, and at any place once an index was built. What the RocksDB
-// adapter, `coffer cat` and `coffer verify` read logs with. docs/format.md, "log".
+// adapter, `coffer cat` and `coffer verify` read logs with. docs/format.md, "log", L8 and L9.
 //
 // Errors do not name the file: the caller adds its path with Status::with_context().
 #pragma once
