@@ -53,12 +53,6 @@ class Bench:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def forget(self, workload):
-        """Deletes the databases that this workload's kind was run on."""
-        for database in {database for database in self._filled if database.parent == self._place(workload)}:
-            shutil.rmtree(database, ignore_errors=True)
-            self._filled.discard(database)
-
     def _place(self, workload):
         return (self._disk_directory if workload.on_disk else self._directory) / f"db-{workload.compression}"
 
