@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+"""What Coffer writes, the independent decoder reads: unmodified RocksDB tools write through `coffer exec`, keys rotate, and
+every file of the store must decode to what `coffer cat` says. Then thousands of altered copies: `coffer verify` and the
+decoder, which share no code, must come to the same verdict on each.
+
+  round_trip_test.py COFFER_EXECUTABLE
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+import coffer_decode  # noqa: E402
+from decoder.keyring import describe_keyring, open_keyring  # noqa: E402
+from decoder.primitives import Failure, crc32c  # noqa: E402
+from decoder.root_key import read_root_key  # noqa: E402
+
+COFFER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+SEED = int(os.environ.get("COFFER_TEST_SEED", random.randrange(1 << 32)))
+COPIES = 600
+COPIED_SIZE_MAX = 40_000  # a file larger than that teaches nothing new and takes long in Python
+NOT_A_PROBLEM = ("ok", "never_written")  # `coffer verify` counts the latter as empty
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+class Store:
+    """A coffer, and a database written through it by RocksDB's own tools."""
+
+    def __init__(self, folder, key_format="raw", options=()):
+        self.folder = folder
+        self.coffer = os.path.join(folder, "db.coffer")
+        self.database = os.path.join(folder, "db")
+        self.root_key = os.path.join(folder, "root.key")
+        self.run("keygen", self.root_key, "--format", key_format)
+        self.run("init", self.coffer, "--root", self.root_key)
+        config = os.path.join(self.coffer, "coffer.yaml")
+        changed = dict(option.split(": ") for option in options)
+        kept = [line for line in read(config).decode().splitlines() if line.split(":")[0] not in changed]
+        write(config, "\n".join([*kept, *options, ""]).encode())
+
+    def run(self, *arguments, check=True):
+        done = subprocess.run([COFFER, *arguments], capture_output=True, check=False, timeout=300)
+        if check and done.returncode != 0:
+            raise AssertionError(f"coffer {' '.join(arguments)}: {done.returncode}: {done.stderr.decode()}")
+        return done
+
+    def load(self, benchmarks="fillrandom", *flags):
+        self.run("exec", self.coffer, "--", "db_bench", f"--db={self.database}", f"--benchmarks={benchmarks}",
+                 "--num=3000", "--value_size=100", "--write_buffer_size=131072", "--compression_type=none", *flags)
+
+    def keyring(self):
+        return open_keyring(read(os.path.join(self.coffer, "keyring")), read_root_key(read(self.root_key)))
+
+    def files(self):
+        return [os.path.join(folder, name) for folder, _, names in os.walk(self.database) for name in names
+                if name != "LOCK"]
+
+
+class RoundTrip(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = scratch.name
+
+    def decode_all(self, store):
+        """Kinds and suites found, with every file compared to what `coffer cat` says."""
+        found = set()
+        keyring = store.keyring()
+        for path in store.files():
+            plaintext, about = coffer_decode.decode(read(path), keyring=keyring)
+            self.assertEqual(store.run("cat", store.coffer, path).stdout, plaintext, path)
+            found.add((about["kind"], about["suite"]))
+        return found
+
+    def test_every_file_of_a_store_decodes_before_and_after_rotations(self):
+        store = Store(self.scratch)
+        store.load("fillseq,overwrite")
+        self.assertEqual(self.decode_all(store), {("blocks", "aes-256-gcm"), ("log", "aes-256-gcm")})
+        store.run("rotate", "domain", store.coffer, "system")
+        store.load("overwrite", "--use_existing_db=1", "--enable_blob_files=1", "--min_blob_size=10")
+        self.assertTrue(any(path.endswith(".blob") for path in store.files()))
+        self.decode_all(store)
+        old = store.root_key
+        store.root_key = os.path.join(self.scratch, "new.key")
+        store.run("keygen", store.root_key, "--format", "jwk", "--bits", "192")
+        store.run("rotate", "root", store.coffer, "--to", store.root_key)
+        store.run("rewrap", store.coffer)
+        self.decode_all(store)
+        with self.assertRaises(Failure) as raised:
+            open_keyring(read(os.path.join(store.coffer, "keyring")), read_root_key(read(old)))
+        self.assertEqual(raised.exception.kind, "wrong_key")
+
+    def test_every_cipher_and_kind_decodes(self):
+        for number, (data_kind, log_kind, cipher, ctr_cipher) in enumerate((
+                ("blocks", "log", "chacha20-poly1305", "aes-256-ctr"), ("blocks", "log", "aes-128-gcm", "aes-256-ctr"),
+                ("ctr", "log", "aes-192-gcm", "aes-128-ctr"), ("ctr", "ctr", "aes-256-gcm", "aes-192-ctr"))):
+            folder = os.path.join(self.scratch, str(number))
+            os.mkdir(folder)
+            store = Store(folder, "jwk", (f"cipher: {cipher}", f"ctr_cipher: {ctr_cipher}", "chunk_size: 1024",
+                                          f"data_files: {data_kind}", f"log_files: {log_kind}"))
+            store.load()
+            ciphers = {"ctr": ctr_cipher, "blocks": cipher, "log": cipher}
+            self.assertEqual(self.decode_all(store), {(kind, ciphers[kind]) for kind in (data_kind, log_kind)})
+
+    def test_the_keyring_reads_the_same(self):
+        store = Store(self.scratch)
+        store.load()
+        store.run("domain", "add", store.coffer, "tenant-7")
+        store.run("rotate", "domain", store.coffer, "tenant-7")
+        store.run("rotate", "domain", store.coffer, "system")
+        shown = json.loads(store.run("keyring", "show", store.coffer, "--json").stdout)
+        described = describe_keyring(store.keyring())
+        self.assertEqual(shown["version"], described["version"])
+        self.assertEqual([store["path"] for store in shown["stores"]], [store["path"] for store in described["stores"]])
+        self.assertEqual({domain["name"]: [(key["id"], key["state"]) for key in domain["keys"]]
+                          for domain in shown["domains"]},
+                         {name: [(key["id"], key["state"]) for key in keys]
+                          for name, keys in described["domains"].items()})
+
+
+class Verdicts(unittest.TestCase):
+    """Altered copies of real files, judged twice."""
+
+    def alter(self, chance, data, others):
+        """One of many ways to spoil a file: (what was done, the bytes)."""
+        place = min(len(data) - 1, chance.choice((chance.randrange(512), 4096 + chance.randrange(512),
+                                                  chance.randrange(8192), 8192 + chance.randrange(160),
+                                                  8192 + chance.randrange(max(1, len(data) - 8192)))))
+        other = chance.choice(others)
+        way = chance.randrange(12)
+        if way < 4:
+            return f"bit at {place}", data[:place] + bytes([data[place] ^ 1 << chance.randrange(8)]) + data[place + 1:]
+        if way == 4:
+            return f"cut to {place}", data[:place]
+        if way == 5:
+            count = chance.choice((1, 16, 512, 4096))
+            return f"{count} zeros at {place}", data[:place] + bytes(min(count, len(data) - place)) + data[place + count:]
+        if way == 6:
+            count = chance.choice((1, 31, 4096))
+            return f"{count} bytes more", data + chance.randbytes(count)
+        if way == 7:
+            return "another file's body", data[:8192] + other[8192:]
+        if way == 8:
+            return "another file's slot", data[:4096] + other[4096:8192] + data[8192:]
+        if way == 9:
+            return "other bytes", chance.choice((b"plain text\n", b"x" * 9000, bytes(len(data)), b"COFFER\r\n" * 2))
+        if way == 10 and len(data) > 8192:
+            slot, field = chance.choice((0, 4096)), chance.choice((8, 10, 11, 12, 13, 14, 20, 79, 118, 300))
+            record = bytearray(data[slot:slot + 508])
+            record[field] ^= 0x40
+            return (f"field {field} of the slot at {slot} changed, checksum made good",
+                    data[:slot] + record + crc32c(record).to_bytes(4, "little") + data[slot + 512:])
+        start = min(8192, len(data)) + chance.randrange(max(1, len(data) - 8192))
+        return f"bytes from {start} once more", data + data[start:]
+
+    def sound_files(self, store):
+        """By kind; of logs those with synced frames, where damage is told from a torn tail."""
+        found = {"blocks": [], "log": []}
+        for data in filter(lambda data: len(data) <= COPIED_SIZE_MAX, map(read, store.files())):
+            about = coffer_decode.decode(data, keyring=store.keyring())[1]
+            if about["kind"] == "blocks" or about["watermark"] > 0 or len(found["log"]) < 3:
+                found[about["kind"]].append(data)
+        self.assertGreater(len(found["blocks"]), 1)
+        self.assertGreater(len(found["log"]), 1)
+        return found
+
+    def test_verify_and_decoder_agree_on_every_altered_copy(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            store = Store(scratch, options=("chunk_size: 1024",))
+            store.load("fillseq,flush,overwrite,flush,overwrite", "--num=150", "--sync=1")
+            keyring = store.keyring()
+            sound = self.sound_files(store)
+            copies = os.path.join(scratch, "copies")
+            os.mkdir(copies)
+            chance = random.Random(SEED)
+            verdicts = {}
+            for number in range(COPIES):
+                what, data = "", chance.choice(sound[chance.choice(("blocks", "log"))])
+                for _ in range(chance.choice((1, 1, 1, 2))):
+                    if data:
+                        done, data = self.alter(chance, data, sound["blocks"] + sound["log"])
+                        what += f" {done};"
+                path = os.path.join(copies, f"{number:06}.sst")
+                write(path, data)
+                try:
+                    coffer_decode.decode(data, keyring=keyring)
+                    verdicts[path] = (what, "ok")
+                except Failure as failure:
+                    verdicts[path] = (what, failure.kind)
+            report = json.loads(store.run("verify", store.coffer, copies, "--json", check=False).stdout)
+            self.compare(verdicts, {problem["path"]: problem["code"] for problem in report["problems"]})
+
+    def compare(self, verdicts, problems):
+        differing = []
+        for path, (what, kind) in sorted(verdicts.items()):
+            said = problems.get(path, "ok")
+            if said != ("ok" if kind in NOT_A_PROBLEM else kind):
+                differing.append(f"{os.path.basename(path)}, {what}: coffer says {said}, the decoder {kind}")
+                if "KEEP" in os.environ:
+                    shutil.copy(path, os.environ["KEEP"])
+        self.assertEqual(differing, [], f"seed {SEED}")
+        self.assertGreater(len(problems), COPIES // 3)
+        self.assertLessEqual({"damaged", "tampered", "truncated", "plaintext", "unsupported"}, set(problems.values()))
+
+
+if __name__ == "__main__":
+    print(f"seed {SEED} (COFFER_TEST_SEED)", flush=True)
+    unittest.main()
