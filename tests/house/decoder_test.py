@@ -5,9 +5,11 @@ import hashlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 sys.dont_write_bytecode = True
@@ -17,6 +19,8 @@ DECODER = os.path.join(ROOT, "tools", "coffer_decode.py")
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
+from decoder.keyring import open_keyring  # noqa: E402
+from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import Failure, crc32c  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
@@ -76,6 +80,69 @@ class Golden(unittest.TestCase):
             self.assertEqual(outcome(data, domain_key=bytes(32))[0], "wrong_key", entry["file"])
             self.assertEqual(outcome(data, file_key=bytes(len(entry["file_key"]) // 2))[0], "wrong_key", entry["file"])
             self.assertEqual(outcome(data, file_key=bytes(5))[0], "wrong_key", entry["file"])
+
+
+class WorkedExamples(unittest.TestCase):
+    """The bytes that docs/format.md shows are what its text says."""
+
+    FILE_KEY = bytes(range(0x80, 0xA0))
+    DOMAIN_KEY = bytes(range(32))
+    FILE_ID = bytes(range(0x10, 0x20))
+
+    def setUp(self):
+        with open(os.path.join(ROOT, "docs", "format.md"), encoding="utf-8") as page:
+            self.sections = dict(re.findall(r"^## (\d)\. .*?\n(.*?)(?=^## |\Z)", page.read(), re.MULTILINE | re.DOTALL))
+
+    def bytes_shown(self, section, size=0, copy_slot=False):
+        """The bytes of a section's example, as they stand in the file; zeros where nothing is shown."""
+        out = bytearray(size)
+        for line in self.sections[section].splitlines():
+            if copy_slot and line.startswith("slot B"):
+                out[4096:8192] = out[:4096].ljust(4096, b"\0")
+            shown = re.fullmatch(r" *(\d+)  ((?:[0-9a-f]{2} ?)+)", line)
+            if shown:
+                offset, data = int(shown[1]), bytes.fromhex(shown[2])
+                out = out.ljust(offset + len(data), b"\0")
+                out[offset:offset + len(data)] = data
+        return bytes(out)
+
+    def test_blocks_with_the_envelope_of_section_3(self):
+        data = self.bytes_shown("3", 8192, copy_slot=True) + self.bytes_shown("4")[8192:]
+        for keys in ({"domain_key": self.DOMAIN_KEY}, {"file_key": self.FILE_KEY}):
+            kind, plaintext, about = outcome(data, **keys)
+            self.assertEqual((kind, plaintext), ("ok", bytes.fromhex("436f66666572")))
+            self.assertEqual((about["sequence"], about["file_id"]), (2, self.FILE_ID.hex()))
+
+    def test_log(self):
+        about = {}
+        slot = types.SimpleNamespace(suite=3, file_id=self.FILE_ID)
+        data = self.bytes_shown("5")
+        self.assertEqual(decode_log(data, slot, self.FILE_KEY, about), b"put a=1;put b=2;")
+        self.assertEqual((about["closed"], about["frames"], about["watermark"], about["log_end"]),
+                         (True, 3, 8328, len(data)))
+
+    def test_ctr(self):
+        kind, plaintext, about = outcome(self.bytes_shown("6"), domain_key=self.DOMAIN_KEY)
+        self.assertEqual((kind, plaintext), ("ok", bytes.fromhex("62797465206e2069732062797465206e")))
+        self.assertEqual((about["sequence"], about["authenticated"]), (3, True))
+
+    def test_keyring(self):
+        keyring = open_keyring(self.bytes_shown("7"), bytes(range(0x20, 0x40)))
+        self.assertEqual((keyring["version"], list(keyring["domains"])), (1, [b"system"]))
+        self.assertEqual(keyring["domains"][b"system"][0]["bytes"], bytes(range(0xA0, 0xC0)))
+        self.assertEqual(keyring["stores"][0]["path"], b"/var/lib/db")
+
+    def test_any_other_bit_of_the_keyring_is_noticed(self):
+        data = self.bytes_shown("7")
+        for place in range(len(data)):
+            altered = data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1:]
+            with self.assertRaises(Failure) as raised:
+                open_keyring(altered, bytes(range(0x20, 0x40)))
+            self.assertIn(raised.exception.kind, ("plaintext",) if place < 8 else ("damaged", "truncated"))
+        for size in range(len(data)):
+            with self.assertRaises(Failure) as raised:
+                open_keyring(data[:size], bytes(range(0x20, 0x40)))
+            self.assertEqual(raised.exception.kind, "truncated")
 
 
 class Altered(unittest.TestCase):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What Coffer writes, the independent decoder reads: unmodified RocksDB tools write through `coffer exec`, keys rotate, and
-every file of the store must decode to what `coffer cat` says. Then thousands of altered copies: `coffer verify` and the
-decoder, which share no code, must come to the same verdict on each.
+"""What Coffer writes, the independent decoder reads: unmodified RocksDB tools write through `coffer exec`, keys rotate,
+and every file of the store must decode to what `coffer cat` says. Then hundreds of altered copies: `coffer verify` and
+the decoder, which share no code, must come to the same verdict on each.
 
   round_trip_test.py COFFER_EXECUTABLE
 """
@@ -119,7 +119,8 @@ class RoundTrip(unittest.TestCase):
                                           f"data_files: {data_kind}", f"log_files: {log_kind}"))
             store.load()
             ciphers = {"ctr": ctr_cipher, "blocks": cipher, "log": cipher}
-            self.assertEqual(self.decode_all(store), {(kind, ciphers[kind]) for kind in (data_kind, log_kind)})
+            # The manifest is a log whatever is asked for: RocksDB would take a torn one for whole.
+            self.assertEqual(self.decode_all(store), {(kind, ciphers[kind]) for kind in (data_kind, log_kind, "log")})
 
     def test_the_keyring_reads_the_same(self):
         store = Store(self.scratch)
@@ -152,8 +153,8 @@ class Verdicts(unittest.TestCase):
         if way == 4:
             return f"cut to {place}", data[:place]
         if way == 5:
-            count = chance.choice((1, 16, 512, 4096))
-            return f"{count} zeros at {place}", data[:place] + bytes(min(count, len(data) - place)) + data[place + count:]
+            count = min(chance.choice((1, 16, 512, 4096)), len(data) - place)
+            return f"{count} zeros at {place}", data[:place] + bytes(count) + data[place + count:]
         if way == 6:
             count = chance.choice((1, 31, 4096))
             return f"{count} bytes more", data + chance.randbytes(count)
@@ -164,10 +165,11 @@ class Verdicts(unittest.TestCase):
         if way == 9:
             return "other bytes", chance.choice((b"plain text\n", b"x" * 9000, bytes(len(data)), b"COFFER\r\n" * 2))
         if way == 10 and len(data) > 8192:
-            slot, field = chance.choice((0, 4096)), chance.choice((8, 10, 11, 12, 13, 14, 20, 79, 118, 300))
+            slot = chance.choice((0, 4096))
+            field = chance.choice((8, 10, 11, 12, 13, 14, 20, 30, 50, 60, 79, 82, 118, 130, 300, 490))
             record = bytearray(data[slot:slot + 508])
             record[field] ^= 0x40
-            return (f"field {field} of the slot at {slot} changed, checksum made good",
+            return (f"byte {field} of the slot at {slot} changed, checksum made good",
                     data[:slot] + record + crc32c(record).to_bytes(4, "little") + data[slot + 512:])
         start = min(8192, len(data)) + chance.randrange(max(1, len(data) - 8192))
         return f"bytes from {start} once more", data + data[start:]
@@ -219,7 +221,7 @@ class Verdicts(unittest.TestCase):
                     shutil.copy(path, os.environ["KEEP"])
         self.assertEqual(differing, [], f"seed {SEED}")
         self.assertGreater(len(problems), COPIES // 3)
-        self.assertLessEqual({"damaged", "tampered", "truncated", "plaintext", "unsupported"}, set(problems.values()))
+        self.assertLessEqual({"damaged", "tampered", "plaintext", "unsupported"}, set(problems.values()))
 
 
 if __name__ == "__main__":

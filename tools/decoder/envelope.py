@@ -64,9 +64,9 @@ def current_slot(data):
     """Section 3, "Slot states" and "Open"."""
     head = data[:ENVELOPE_SIZE]
     if len(data) < ENVELOPE_SIZE:
-        # Whatever of the envelope there is must be the beginning of one.
-        if any(head) and head[:8] != MAGIC[:len(head[:8])]:
-            raise Failure("plaintext", "not a Coffer file: no magic")
+        for start in (head[:SLOT_SIZE], head[SLOT_SIZE:]):
+            if any(start) and start[:8] != MAGIC[:len(start)]:
+                raise Failure("plaintext", "not a Coffer file: no magic")
         raise Failure("never_written", f"{len(data)} bytes, shorter than the envelope: never synced, or cut off")
     if not any(head):
         raise Failure("never_written", "the envelope is all zero: never synced")
@@ -85,8 +85,10 @@ def current_slot(data):
 def unwrap_file_key(slot, domain_key):
     context = slot.store_id + slot.file_id + bytes([slot.kind])
     file_key = kwp_unwrap(derive(domain_key, b"file wrap", context, 32), slot.wrapped_key)
-    if file_key is None or len(file_key) != SUITES[slot.suite][1]:
-        raise Failure("tampered", "the wrapped file key does not open under the domain key it names")
+    if file_key is None:
+        raise Failure("wrong_key", "the file key does not open under the domain key that the envelope names")
+    if len(file_key) != SUITES[slot.suite][1]:
+        raise Failure("tampered", f"the file key has {len(file_key)} bytes")
     return file_key
 
 

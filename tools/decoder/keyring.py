@@ -63,6 +63,9 @@ def read_keyring_slots(data):
         raise Failure("tampered", "the keyring's sizes do not fit together")
     if len({slot["id"] for slot in slots}) != slot_count:
         raise Failure("tampered", "a slot id stands in the keyring twice")
+    for slot in slots:
+        if not slot["uri"] or re.search(rb"[\0-\x1f\x7f]", slot["uri"]) or not slot["wrapped"] or not any(slot["id"]):
+            raise Failure("tampered", "a slot without id, URI or key, or with control characters in its URI")
     return slots, fields.at
 
 
@@ -103,6 +106,8 @@ def read_keyring_body(body):
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
             raise Failure("tampered", f"domain name {name!r}")
         keys = [read_domain_key(fields) for _ in range(fields.number(2))]
+        if not keys:
+            raise Failure("tampered", f"domain {name!r} has no key")
         if [key["version"] for key in keys] != list(range(1, len(keys) + 1)):
             raise Failure("tampered", f"the keys of domain {name!r} are not in the order of their versions")
         if sum(key["state"] == 2 for key in keys) > 1:
@@ -110,14 +115,29 @@ def read_keyring_body(body):
         keyring["domains"][name] = keys
     for _ in range(fields.number(2)):
         keyring["stores"].append({"id": fields.bytes(16), "created": fields.number(8), "path": fields.sized(2, 4096)})
-    for what, values in (("key id", [key["id"] for keys in keyring["domains"].values() for key in keys]),
-                         ("store id", [store["id"] for store in keyring["stores"]]),
-                         ("store path", [store["path"] for store in keyring["stores"]])):
-        if len(values) != len(set(values)):
-            raise Failure("tampered", f"a {what} stands in the keyring twice")
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
+    check_keyring(keyring)
     return keyring
+
+
+def check_keyring(keyring):
+    """The rules that concern more than one field."""
+    key_ids = [key["id"] for keys in keyring["domains"].values() for key in keys]
+    store_ids = [store["id"] for store in keyring["stores"]]
+    paths = [store["path"] for store in keyring["stores"]]
+    for what, values in (("key id", key_ids), ("store id", store_ids), ("store path", paths)):
+        if len(values) != len(set(values)):
+            raise Failure("tampered", f"a {what} stands in the keyring twice")
+    if b"system" not in keyring["domains"]:
+        raise Failure("tampered", "there is no domain system")
+    if not all(map(any, [keyring["coffer_id"], *key_ids, *store_ids])):
+        raise Failure("tampered", "an id is zero")
+    if any(keyring["previous"]) != (keyring["version"] > 1) or keyring["version"] == 0:
+        raise Failure("tampered", "the hash of the predecessor does not go with the version")
+    for path in paths:
+        if not re.fullmatch(rb"(/|(/[^/\0]+)+)", path) or {b".", b".."} & set(path.split(b"/")):
+            raise Failure("tampered", f"store path {path!r}")
 
 
 def open_keyring(data, root_key):
@@ -126,7 +146,7 @@ def open_keyring(data, root_key):
     keyring_key = keyring_key_of(slots, coffer_id, root_key)
     material = derive(keyring_key, b"keyring", coffer_id + struct.pack("<Q", version) + salt, 76)
     if not hmac.compare_digest(material[44:], commitment):
-        raise Failure("tampered", "the keyring's commitment does not fit the keyring key in its slot")
+        raise Failure("wrong_key", "the keyring's commitment does not fit the keyring key in its slot")
     body = open_sealed(AESGCM(material[:32]), material[32:44], data[body_at:-4], data[:body_at])
     if body is None:
         raise Failure("tampered", "the keyring does not authenticate")
