@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include <filesystem>
 
 #include "coffer/providers/registry.h"
 
@@ -51,7 +52,7 @@ TEST(ProviderUri, EncodedPathsComeBack) {
 }
 
 TEST(Registry, AllFormsOfAFileUriMeanTheSameFile) {
-  std::string cwd = ::getcwd(nullptr, 0);
+  const std::string cwd = std::filesystem::current_path().string();
   for (const auto& [uri, expected] :
        std::vector<std::pair<std::string, std::string>>{{"file:///etc/root.key", "file:///etc/root.key"},
                                                         {"file://localhost/etc/root.key", "file:///etc/root.key"},
