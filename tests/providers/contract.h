@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -20,10 +21,26 @@ class ProviderSurroundings {
   virtual std::string uri() const = 0;
   // Puts a new key where the URI points; the old one is no longer there.
   virtual void replace_key() = 0;
+  // Whether the new key then takes the very place of the old one, as in a file: the provider cannot tell that the old
+  // one is gone, only that there is another, and says which.
+  virtual bool replaces_in_place() const { return true; }
   // Now there is no key where the URI points.
   virtual void remove_key() = 0;
   // The key's bytes where a test can know them, so that it can look for them where they must not be.
   virtual std::vector<Bytes> secrets() const = 0;
+
+  // The same place, opened with a PIN, password or token that is not right; nothing where there is none.
+  virtual std::optional<std::string> uri_with_wrong_credentials() const { return std::nullopt; }
+  // Marks the key as no longer to be used for new wrappings, as an operator would; false where there is no such thing.
+  virtual bool deactivate_key() { return false; }
+
+  // For providers behind a server.
+  virtual bool has_server() const { return false; }
+  virtual void stop_server() {}   // at once, as a crash would
+  virtual void start_server() {}  // the same keys at the same address
+  // The server keeps its connections, accepts new ones and answers nothing.
+  virtual void suspend_server() {}
+  virtual void resume_server() {}
 };
 
 struct ProviderUnderTest {

@@ -8,7 +8,6 @@
 namespace coffer {
 
 inline constexpr uint8_t kWrapAlgorithmLocal = 1;
-inline constexpr uint8_t kWrapAlgorithmService = 2;
 inline constexpr size_t kKeyringKeyBytes = 32;
 
 // Tells root keys apart without giving anything away of them.

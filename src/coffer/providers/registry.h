@@ -1,13 +1,23 @@
 // The one list of key providers: opens the URI of a root key.
 #pragma once
 
+#include <vector>
+
 #include "coffer/keys/provider.h"
 
 namespace coffer {
 
-// "file:///abs", "file:/abs", "file:rel" or a bare path. kInvalidArgument for an unknown scheme (the message lists the
-// known ones) or option, or a malformed URI. A relative path is one below the current directory of now. The key itself
-// is looked at when it is used.
-Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri);
+// "SCHEME:…", for each scheme of provider_schemes(), or a bare path, which is a key file's; "provider:NAME/KEY" for a
+// provider configured under key_providers. kInvalidArgument for an unknown scheme (the message lists the known ones) or
+// option, a malformed URI, or anything wrong in the configuration's sections key_providers and kmip_hosts, used or not.
+// A relative path is one below the current directory of now. The key itself is looked at when it is used.
+Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
+
+struct ProviderScheme {
+  std::string_view scheme;
+  std::string_view form;   // "file:///PATH"
+  std::string_view about;  // what stands behind it, for people
+};
+std::vector<ProviderScheme> provider_schemes();
 
 }  // namespace coffer

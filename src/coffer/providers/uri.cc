@@ -95,6 +95,30 @@ Result<ProviderUri> parse_provider_uri(const std::string& text) {
   return uri;
 }
 
+std::string format_provider_uri(const ProviderUri& uri) {
+  std::string out = uri.scheme + ":";
+  if (uri.authority.has_value()) out += "//" + *uri.authority;
+  out += encode_uri_path(uri.path);
+  char separator = '?';
+  for (const auto& [name, value] : uri.options) {
+    out += separator + encode_uri_option(name) + "=" + encode_uri_option(value);
+    separator = '&';
+  }
+  return out;
+}
+
+std::string encode_uri_option(const std::string& text) {
+  std::string out;
+  for (char c : encode_uri_path(text)) {
+    if (c == '&' || c == '=' || c == '+') {
+      out += c == '&' ? "%26" : c == '=' ? "%3d" : "%2b";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string encode_uri_path(const std::string& path) {
   constexpr std::string_view kPlain = "/-._~!$&'()*+,;=:@";
   std::string out;

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "coffer/base/status.h"
+#include "coffer/providers/secret_source.h"
 
 namespace coffer {
 
@@ -23,7 +23,37 @@ struct ProviderUri {
 Result<ProviderUri> parse_provider_uri(const std::string& text);
 // %XX to bytes; a zero byte is refused. `part` is what an error calls it.
 Result<std::string> decode_percent(std::string_view text, std::string_view part);
+// What a provider makes of its options: taken one by one; what nobody took is unknown.
+class UriOptions {
+ public:
+  explicit UriOptions(const ProviderUri& uri) : uri_(uri) {}
+
+  // Nothing when the option is not given.
+  std::optional<std::string> take(std::string_view name);
+  std::string take(std::string_view name, std::string_view otherwise);
+  // Made absolute, below the current directory of now.
+  Result<std::string> take_path(std::string_view name);
+  // From `smallest` to `largest`.
+  Result<uint64_t> take_number(std::string_view name, uint64_t otherwise, uint64_t smallest, uint64_t largest);
+  Result<bool> take_switch(std::string_view name, bool otherwise);  // true or false
+  // NAME_file or NAME_env; not both.
+  Result<SecretSource> take_secret(const std::string& name);
+  // kInvalidArgument for an option that was not asked for: lists those that were.
+  Status finish() const;
+
+ private:
+  const ProviderUri& uri_;
+  std::vector<std::string> asked_;
+};
+
+// Makes a URI's relative path absolute; not canonical: a link may be there to be pointed elsewhere later.
+Result<std::string> absolute_provider_path(std::string path);
+
+// The text that parse_provider_uri() takes apart again.
+std::string format_provider_uri(const ProviderUri& uri);
 // Percent-encodes what a URI's path cannot hold as it is.
 std::string encode_uri_path(const std::string& path);
+// The same for an option's name or value.
+std::string encode_uri_option(const std::string& text);
 
 }  // namespace coffer

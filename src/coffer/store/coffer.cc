@@ -57,7 +57,9 @@ Result<Sha256> hash_of(ByteView sealed) { return sha256(sealed); }
 }  // namespace
 
 Status Coffer::create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener) {
-  COFFER_ASSIGN(auto provider, opener(options.root_uri));
+  const std::string config_path = join(directory, "coffer.yaml");
+  const std::string config_text = options.config_text.empty() ? format_config(options.config) : options.config_text;
+  COFFER_ASSIGN(auto provider, opener(options.root_uri, {config_text, config_path}));
   COFFER_ASSIGN(Id coffer_id, random_id());
   COFFER_ASSIGN(KeyringKey keyring_key, random_key<KeyringRole>(32));
   COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, coffer_id, keyring_key));
@@ -68,8 +70,7 @@ Status Coffer::create(Disk& disk, const std::string& directory, const CreateOpti
   COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key));
 
   COFFER_ASSIGN(bool made, claim_directory(disk, directory));
-  const std::string config_path = join(directory, "coffer.yaml");
-  Status status = replace_file(disk, config_path, as_bytes(format_config(options.config)), 0644);
+  Status status = replace_file(disk, config_path, as_bytes(config_text), 0644);
   if (status.is_ok()) status = open_file_keyring_store(disk, directory)->save(sealed, 0);
   if (status.is_ok()) {
     COFFER_ASSIGN(Sha256 hash, hash_of(sealed));
@@ -125,12 +126,20 @@ Result<Coffer::Stored> Coffer::load_stored() {
   return stored;
 }
 
+Result<ProviderConfig> Coffer::provider_config() const {
+  const std::string path = join(directory_, "coffer.yaml");
+  auto text = read_file(disk_, path, kConfigSizeMax);
+  if (!text.is_ok()) return text.status();
+  return ProviderConfig{std::string(as_text(*text)), path};
+}
+
 Result<KeyringKey> Coffer::unlock(const KeyringHeader& header) const {
+  COFFER_ASSIGN(const ProviderConfig config, provider_config());
   Status first_failure;
   for (const KeyringSlot& slot : header.slots) {
     const std::string& uri = root_uri_override_.empty() ? slot.provider_uri : root_uri_override_;
     auto key = [&]() -> Result<KeyringKey> {
-      COFFER_ASSIGN(auto provider, opener_(uri));
+      COFFER_ASSIGN(auto provider, opener_(uri, config));
       return provider->unwrap(slot.handle, WrapContext{header.coffer_id, slot.id}, slot.wrapped);
     }();
     if (key.is_ok()) return key;
@@ -243,7 +252,8 @@ Status Coffer::rotate_root(const std::string& root_uri) {
     COFFER_TRY(adopt(stored));
     COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
     std::string uri = root_uri.empty() ? header.slots.front().provider_uri : root_uri;
-    COFFER_ASSIGN(auto provider, opener_(uri));
+    COFFER_ASSIGN(const ProviderConfig config, provider_config());
+    COFFER_ASSIGN(auto provider, opener_(uri, config));
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(32));
     COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, header.coffer_id, fresh));

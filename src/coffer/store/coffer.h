@@ -40,6 +40,8 @@ class Coffer {
   struct CreateOptions {
     std::string root_uri;
     Config config;
+    // The text of coffer.yaml; empty: format_config(config). REQUIRES: parse_config() makes `config` of it.
+    std::string config_text = {};
   };
   struct OpenOptions {
     // Instead of the URI in the keyring's slot: the same root key at another place.
@@ -59,6 +61,9 @@ class Coffer {
   std::shared_ptr<const Keyring> keyring() const;
   // As stored: for status and inspect.
   Result<KeyringHeader> keyring_header() const;
+
+  // coffer.yaml as it is now, for opening key providers.
+  Result<ProviderConfig> provider_config() const;
 
   // Picks up a newer keyring if there is one. Cheap when nothing changed. kRolledBack when the stored one is older than
   // the one in use (which stays in use).

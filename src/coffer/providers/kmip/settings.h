@@ -9,6 +9,7 @@
 
 #include "coffer/base/status.h"
 #include "coffer/providers/kmip/protocol.h"
+#include "coffer/providers/secret_source.h"
 
 namespace coffer::kmip {
 
@@ -25,21 +26,12 @@ struct HostAddress {
 
 enum class StoreType : uint8_t { kPem, kPkcs12, kJks };
 
-// Where a password is to be found; never the password itself.
-struct PasswordPlace {
-  std::string file;         // a path: the first line is the password
-  std::string environment;  // the name of a variable
-
-  bool given() const { return !file.empty() || !environment.empty(); }
-  bool operator==(const PasswordPlace&) const = default;
-};
-
 // Certificates, and for an identity the private key to the first of them.
 struct StorePlace {
   StoreType type = StoreType::kPem;
   std::string path;
   std::string key_path;  // PEM only: where the private key is, if not in `path`
-  PasswordPlace password;
+  SecretSource password;
 
   bool operator==(const StorePlace&) const = default;
 };

@@ -1,9 +1,7 @@
 #include "coffer/providers/kmip/stores.h"
 
 #include <openssl/pem.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 
 #include "coffer/io/disk.h"
@@ -12,44 +10,14 @@ namespace coffer::kmip {
 namespace {
 
 constexpr size_t kStoreSizeMax = size_t{4} << 20;
-constexpr size_t kPasswordSizeMax = 1024;
-constexpr uint32_t kOthersReadOrWrite = 0066;
 constexpr int kCertificatesMax = 10000;
 
 enum class Privacy { kPublic, kSecret };
 
-Result<SecretBytes> read_store_file(const std::string& path, size_t size_max, Privacy privacy) {
-  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
-  COFFER_ASSIGN(const FileInfo info, file->info());
-  if (privacy == Privacy::kSecret && (info.mode & kOthersReadOrWrite) != 0) {
-    return {Code::kPermissionDenied, path + ": others may read or write it; run chmod 600 " + path};
-  }
-  if (privacy == Privacy::kSecret && info.owner != ::geteuid() && info.owner != 0) {
-    return {Code::kPermissionDenied, path + ": it must belong to root or to the user who runs this"};
-  }
-  if (info.size > size_max)
-    return {Code::kLimitExceeded, path + ": larger than " + std::to_string(size_max) + " bytes"};
-  SecretBytes out(static_cast<size_t>(info.size));
-  COFFER_ASSIGN(const size_t size, file->read_at(0, out.reveal_mutable()));
-  return SecretBytes::copy_of(out.reveal().first(size));
-}
-
-// With a zero byte behind it, as OpenSSL wants it. Without a password: that zero byte alone.
-Result<SecretBytes> read_password(const PasswordPlace& place) {
-  SecretBytes text;
-  if (!place.file.empty()) {
-    COFFER_ASSIGN(text, read_store_file(place.file, kPasswordSizeMax, Privacy::kSecret));
-  } else if (!place.environment.empty()) {
-    const char* value = std::getenv(place.environment.c_str());
-    if (value == nullptr) return {Code::kNotFound, "the environment variable " + place.environment + " is not set"};
-    text = SecretBytes::copy_of(as_bytes(value));
-  }
-  const ByteView all = text.reveal();
-  size_t size = 0;
-  while (size < all.size() && all[size] != '\n' && all[size] != '\r' && all[size] != 0) ++size;
-  SecretBytes out(size + 1);
-  if (size > 0) std::memcpy(out.reveal_mutable().data(), all.data(), size);
-  return out;
+Result<SecretBytes> read_store_file(const std::string& path, Privacy privacy) {
+  if (privacy == Privacy::kSecret) return read_private_file(path, kStoreSizeMax);
+  COFFER_ASSIGN(const Bytes contents, read_file(Disk::posix(), path, kStoreSizeMax));
+  return SecretBytes::copy_of(contents);
 }
 
 const char* password_text(const SecretBytes& password) {
@@ -104,16 +72,16 @@ Status check_pair(const Identity& identity, const std::string& path) {
 
 Result<Identity> read_pem_identity(const StorePlace& place) {
   const bool together = place.key_path.empty();
-  COFFER_ASSIGN(SecretBytes password, read_password(place.password));
+  COFFER_ASSIGN(SecretBytes password, read_secret_text(place.password));
   COFFER_ASSIGN(const SecretBytes contents,
-                read_store_file(place.path, kStoreSizeMax, together ? Privacy::kSecret : Privacy::kPublic));
+                read_store_file(place.path, together ? Privacy::kSecret : Privacy::kPublic));
   Identity out;
   COFFER_ASSIGN(out.chain, read_pem_certificates(place.path, contents));
   out.certificate.reset(sk_X509_shift(out.chain.get()));
   if (together) {
     COFFER_ASSIGN(out.key, read_pem_key(place.path, contents, password));
   } else {
-    COFFER_ASSIGN(const SecretBytes key, read_store_file(place.key_path, kStoreSizeMax, Privacy::kSecret));
+    COFFER_ASSIGN(const SecretBytes key, read_store_file(place.key_path, Privacy::kSecret));
     COFFER_ASSIGN(out.key, read_pem_key(place.key_path, key, password));
   }
   COFFER_TRY(check_pair(out, together ? place.path : place.key_path));
@@ -203,8 +171,8 @@ Status copy_out(const Identity& from, Identity& to) {
 
 // Everything that a PKCS#12 keystore holds; a truststore yields a chain alone.
 Result<Identity> read_pkcs12(const StorePlace& place, Privacy privacy) {
-  COFFER_ASSIGN(const SecretBytes password, read_password(place.password));
-  COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, kStoreSizeMax, privacy));
+  COFFER_ASSIGN(const SecretBytes password, read_secret_text(place.password));
+  COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, privacy));
   Identity out;
   if (parse_pkcs12(contents, password_text(password), nullptr, out)) return out;
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
@@ -248,7 +216,7 @@ Result<X509StackHandle> read_trust(const StorePlace& place) {
   const ErrorMark mark;
   switch (place.type) {
     case StoreType::kPem: {
-      COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, kStoreSizeMax, Privacy::kPublic));
+      COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kPublic));
       return read_pem_certificates(place.path, contents);
     }
     case StoreType::kJks: return refuse_jks(place.path);

@@ -1,7 +1,5 @@
 #include "coffer/providers/uri.h"
 
-#include <filesystem>
-
 #include "coffer/providers/kmip/settings.h"
 
 namespace coffer::kmip {
@@ -21,10 +19,8 @@ Status set_option(KmipSettings& settings, const std::string& name, const std::st
 }
 
 Status make_absolute(std::string& path) {
-  if (path.empty() || path.front() == '/') return Status::ok();
-  std::error_code error;
-  path = std::filesystem::absolute(path, error).lexically_normal().string();
-  if (error) return {Code::kIo, "the current directory is not known: " + error.message()};
+  if (path.empty()) return Status::ok();
+  COFFER_ASSIGN(path, absolute_provider_path(path));
   return Status::ok();
 }
 
@@ -71,19 +67,6 @@ Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
   return out;
 }
 
-// Beyond what a path must encode: what ends an option's name or value.
-std::string encode_option(const std::string& text) {
-  std::string out;
-  for (char c : encode_uri_path(text)) {
-    if (c == '&' || c == '=' || c == '+') {
-      out += c == '&' ? "%26" : c == '=' ? "%3d" : "%2b";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups) {
@@ -109,7 +92,7 @@ std::string format_kmip_uri(const KmipSettings& settings) {
   for (const auto& option : options_of(settings.key)) options.push_back(option);
   char separator = '?';
   for (const auto& [name, value] : options) {
-    out += separator + name + "=" + encode_option(value);
+    out += separator + name + "=" + encode_uri_option(value);
     separator = '&';
   }
   return out;
