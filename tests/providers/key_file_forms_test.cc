@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/key_file/base64.h"
+#include "coffer/providers/base64.h"
 #include "coffer/providers/key_file/key_file.h"
 
 namespace coffer {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/base64.h"
+#include "coffer/providers/base64.h"
 #include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "io/temporary_directory.h"

@@ -4,7 +4,7 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/base64.h"
+#include "coffer/providers/base64.h"
 
 namespace coffer {
 namespace {

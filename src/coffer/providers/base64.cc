@@ -1,8 +1,9 @@
-#include "coffer/providers/key_file/base64.h"
+#include "coffer/providers/base64.h"
 
 namespace coffer {
 namespace {
 
+constexpr std::string_view kStandardDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kUrlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 int digit_of(uint8_t c, Base64Alphabet alphabet) {
@@ -13,6 +14,23 @@ int digit_of(uint8_t c, Base64Alphabet alphabet) {
   if (c == (url ? '-' : '+')) return 62;
   if (c == (url ? '_' : '/')) return 63;
   return -1;
+}
+
+// How many digits were written.
+size_t encode(ByteView bytes, MutableBytes out, std::string_view digits) {
+  size_t written = 0, bit_count = 0;
+  uint32_t bits = 0;
+  for (uint8_t byte : bytes) {
+    bits = bits << 8 | byte;
+    bit_count += 8;
+    while (bit_count >= 6) {
+      bit_count -= 6;
+      out[written++] = static_cast<uint8_t>(digits[bits >> bit_count & 63]);
+    }
+    bits &= (1u << bit_count) - 1;
+  }
+  if (bit_count > 0) out[written++] = static_cast<uint8_t>(digits[bits << (6 - bit_count) & 63]);
+  return written;
 }
 
 }  // namespace
@@ -42,19 +60,11 @@ Result<SecretBytes> decode_base64(ByteView text, Base64Alphabet alphabet) {
   return bytes;
 }
 
-void encode_base64url(ByteView bytes, MutableBytes out) {
-  size_t written = 0, bit_count = 0;
-  uint32_t bits = 0;
-  for (uint8_t byte : bytes) {
-    bits = bits << 8 | byte;
-    bit_count += 8;
-    while (bit_count >= 6) {
-      bit_count -= 6;
-      out[written++] = static_cast<uint8_t>(kUrlDigits[bits >> bit_count & 63]);
-    }
-    bits &= (1u << bit_count) - 1;
-  }
-  if (bit_count > 0) out[written] = static_cast<uint8_t>(kUrlDigits[bits << (6 - bit_count) & 63]);
+void encode_base64(ByteView bytes, MutableBytes out) {
+  const size_t written = encode(bytes, out, kStandardDigits);
+  for (size_t at = written; at < out.size(); ++at) out[at] = '=';
 }
+
+void encode_base64url(ByteView bytes, MutableBytes out) { encode(bytes, out, kUrlDigits); }
 
 }  // namespace coffer
