@@ -180,7 +180,7 @@ TEST(Http, UrlsThatAreNoneAreRefused) {
   auto named = get(impatient(), "https://me:swordfish@host/");
   EXPECT_EQ(named.code(), Code::kInvalidArgument);
   EXPECT_THAT(std::string(named.status().message()), Not(HasSubstr("swordfish")));
-  EXPECT_EQ(host_of_url("https://Host.example/x").value(), "host.example:443");
+  EXPECT_EQ(host_of_url("https://host.example/x").value(), "host.example:443");
   EXPECT_EQ(host_of_url("http://[::1]:81").value(), "[::1]:81");
 }
 
