@@ -34,6 +34,9 @@ class ProviderSurroundings {
   // Marks the key as no longer to be used for new wrappings, as an operator would; false where there is no such thing.
   virtual bool deactivate_key() { return false; }
 
+  // A call takes tens of milliseconds: tests that would make thousands of them take samples.
+  virtual bool is_slow() const { return false; }
+
   // For providers behind a server.
   virtual bool has_server() const { return false; }
   virtual void stop_server() {}   // at once, as a crash would
@@ -51,5 +54,6 @@ struct ProviderUnderTest {
 inline void PrintTo(const ProviderUnderTest& provider, std::ostream* out) { *out << provider.name; }
 
 ProviderUnderTest key_file_under_test(const std::string& form);
+ProviderUnderTest exec_under_test();
 
 }  // namespace coffer

@@ -1,5 +1,6 @@
 #include "coffer/providers/registry.h"
 
+#include "coffer/providers/exec/exec_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
@@ -26,6 +27,7 @@ struct ProviderKind {
 
 constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
+    {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

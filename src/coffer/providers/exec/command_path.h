@@ -1,0 +1,28 @@
+// Which programs an exec: URI may name, and where they may lie. docs/providers/exec.md.
+//
+// A slot's URI stands in the clear part of the keyring: whoever can write that file chooses it. So only a program that
+// was put there to be a key provider is run, never one that happens to be on the machine.
+#pragma once
+
+#include <string>
+
+#include "coffer/base/status.h"
+
+namespace coffer::exec {
+
+inline constexpr std::string_view kCommandPrefix = "coffer-exec-";
+
+struct CommandPath {
+  std::string command;  // absolute
+  std::string key;      // what stands behind it in the URI's path: "app" in /usr/lib/coffer/coffer-exec-age/app
+};
+
+// The command is the first part of the path that begins with kCommandPrefix. kInvalidArgument without one.
+Result<CommandPath> split_command_path(const std::string& path);
+
+// kProviderUnavailable when it is not there; kPermissionDenied when it is no executable file, or when it or a directory
+// above it could be changed by somebody other than root and the user who runs this. Looks at what links lead to as
+// well.
+Status check_command(const std::string& command);
+
+}  // namespace coffer::exec
