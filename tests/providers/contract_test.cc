@@ -20,7 +20,7 @@ std::vector<ProviderUnderTest> every_provider() {
   return {
       key_file_under_test("Raw128"),  key_file_under_test("Raw192"), key_file_under_test("Raw256"),
       key_file_under_test("Jwk128"),  key_file_under_test("Jwk192"), key_file_under_test("Jwk256"),
-      key_file_under_test("Bare256"),
+      key_file_under_test("Bare256"), keystore_under_test("pkcs12"), keystore_under_test("jceks"),
       exec_under_test(),
   };
 }

@@ -2,6 +2,7 @@
 
 #include "coffer/providers/exec/exec_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
+#include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/uri.h"
@@ -28,6 +29,7 @@ struct ProviderKind {
 constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
+    {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=/PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

@@ -18,7 +18,8 @@ Result<SecretBytes> read_whole(const SecretSource& source) {
   if (source.environment.empty()) return SecretBytes();
   const char* value = std::getenv(source.environment.c_str());
   if (value == nullptr) {
-    return {Code::kNotFound, "the environment variable " + source.environment + ", which is to hold a secret, is not set"};
+    return {Code::kNotFound,
+            "the environment variable " + source.environment + ", which is to hold a secret, is not set"};
   }
   return SecretBytes::copy_of(as_bytes(value));
 }

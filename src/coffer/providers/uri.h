@@ -46,6 +46,9 @@ class UriOptions {
   std::vector<std::string> asked_;
 };
 
+// What UriOptions::take_secret(NAME) takes again; nothing for a source that is not given.
+void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source);
+
 // Makes a URI's relative path absolute; not canonical: a link may be there to be pointed elsewhere later.
 Result<std::string> absolute_provider_path(std::string path);
 

@@ -30,8 +30,9 @@ Result<uint64_t> UriOptions::take_number(std::string_view name, uint64_t otherwi
   const std::optional<std::string> text = take(name);
   if (!text.has_value()) return otherwise;
   uint64_t value = 0;
-  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (failed == std::errc() && end == text->data() + text->size() && value >= smallest && value <= largest) return value;
+  const char* const text_end = text->data() + text->size();
+  const auto [end, failed] = std::from_chars(text->data(), text_end, value);
+  if (failed == std::errc() && end == text_end && value >= smallest && value <= largest) return value;
   return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected a number from " +
                                       std::to_string(smallest) + " to " + std::to_string(largest)};
 }
@@ -62,6 +63,11 @@ Status UriOptions::finish() const {
                                         (known.empty() ? "no options" : "no such option; it has " + known)};
   }
   return Status::ok();
+}
+
+void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {
+  if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
+  if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
 }
 
 Result<std::string> absolute_provider_path(std::string path) {

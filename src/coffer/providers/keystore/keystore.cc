@@ -1,0 +1,149 @@
+#include "coffer/providers/keystore/keystore.h"
+
+#include <algorithm>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/keystore/java_keystore.h"
+#include "coffer/providers/keystore/pkcs12.h"
+#include "coffer/providers/secret_source.h"
+
+namespace coffer::keystore {
+namespace {
+
+constexpr size_t kAliasesShownMax = 8;
+
+bool same_alias(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Of the secret keys' aliases, which is meant. Messages hold aliases, so control characters are left out of them.
+Result<size_t> choose(const std::vector<std::string>& aliases, const std::string& wanted) {
+  std::string known;
+  for (size_t i = 0; i < std::min(aliases.size(), kAliasesShownMax); ++i) {
+    known += i == 0 ? "" : ", ";
+    for (const char c : aliases[i]) known += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+  }
+  if (aliases.size() > kAliasesShownMax) known += ", …";
+  if (aliases.empty()) return {Code::kNotFound, "there is no secret key in it; coffer keygen puts one in"};
+  if (wanted.empty()) {
+    if (aliases.size() == 1) return size_t{0};
+    return {Code::kInvalidArgument, "it holds several secret keys; give the alias of one of them: " + known};
+  }
+  for (size_t i = 0; i < aliases.size(); ++i) {
+    if (same_alias(aliases[i], wanted)) return i;
+  }
+  return {Code::kNotFound, "there is no secret key \"" + wanted + "\" in it; there are: " + known};
+}
+
+Status password_refused(const Status& status, std::string_view which) {
+  if (status.code() != Code::kWrongKey) return status;
+  return {Code::kPermissionDenied, "the " + std::string(which) + " is not right, or the file was altered"};
+}
+
+template <class T>
+Result<FoundKey> named(const std::string& alias, T key) {
+  const std::string where = "secret key \"" + alias + "\"";
+  if (!key.is_ok()) return password_refused(key.status(), "password of its keys").with_context(where);
+  return FoundKey{alias, std::move(*key)};
+}
+
+Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, const Passwords& passwords,
+                                WorkBudget& budget) {
+  COFFER_ASSIGN(const Pkcs12File file, parse_pkcs12(contents));
+  COFFER_TRY(password_refused(check_pkcs12_mac(file, passwords.store, budget), "store password"));
+  COFFER_ASSIGN(const Pkcs12Secrets secrets, read_pkcs12_secrets(file.auth_safe, passwords.store, budget));
+  std::vector<std::string> aliases;
+  for (const ProtectedKey& key : secrets.keys) aliases.push_back(key.alias);
+  auto chosen = choose(aliases, alias);
+  if (chosen.code() == Code::kNotFound && secrets.entries == 0 && secrets.unreadable_parts == 0) {
+    return {Code::kNotFound, "the keystore is empty; coffer keygen puts a key in"};
+  }
+  if (!chosen.is_ok()) return chosen.status();
+  const ProtectedKey& key = secrets.keys[*chosen];
+  return named(key.alias, [&]() -> Result<RootKey> {
+    COFFER_ASSIGN(const SecretBytes info, open_encrypted_key(key.encrypted_key_info, passwords.for_keys(), budget));
+    return aes_key_of_key_info(info);
+  }());
+}
+
+Result<FoundKey> find_in_jceks(ByteView contents, const std::string& alias, const Passwords& passwords,
+                               WorkBudget& budget) {
+  auto entries = read_java_keystore(contents, passwords.store);
+  if (!entries.is_ok()) return password_refused(entries.status(), "store password");
+  std::erase_if(*entries, [](const JavaEntry& entry) { return entry.kind != JavaEntry::Kind::kSecretKey; });
+  std::vector<std::string> aliases;
+  for (const JavaEntry& entry : *entries) aliases.push_back(entry.alias);
+  COFFER_ASSIGN(const size_t chosen, choose(aliases, alias));
+  return named(aliases[chosen], open_secret_key((*entries)[chosen], passwords.for_keys(), budget));
+}
+
+}  // namespace
+
+std::string_view type_name(KeystoreType type) { return type == KeystoreType::kPkcs12 ? "pkcs12" : "jceks"; }
+
+Result<KeystoreType> type_of(ByteView contents) {
+  if (is_java_keystore(contents)) {
+    if (contents.front() == 0xce) return KeystoreType::kJceks;
+    return {Code::kUnsupported,
+            "it is a JKS keystore, which cannot hold secret keys; use one of type PKCS12, or of type JCEKS"};
+  }
+  if (!contents.empty() && contents.front() == static_cast<uint8_t>(Tag::kSequence)) return KeystoreType::kPkcs12;
+  return {Code::kInvalidArgument, "neither a PKCS#12 nor a JCEKS keystore"};
+}
+
+Result<FoundKey> find_secret_key(ByteView contents, const std::string& alias, const Passwords& passwords,
+                                 WorkBudget& budget) {
+  COFFER_ASSIGN(const KeystoreType type, type_of(contents));
+  return type == KeystoreType::kPkcs12 ? find_in_pkcs12(contents, alias, passwords, budget)
+                                       : find_in_jceks(contents, alias, passwords, budget);
+}
+
+namespace {
+
+// kAlreadyExists unless `alias` may be added to the keystore.
+Status check_free(ByteView contents, const std::string& alias, const Passwords& passwords) {
+  COFFER_ASSIGN(const KeystoreType type, type_of(contents));
+  if (type != KeystoreType::kPkcs12) {
+    return {Code::kUnsupported, "keys are made in PKCS#12 keystores only; use keytool -genseckey -storetype jceks"};
+  }
+  WorkBudget budget;
+  COFFER_ASSIGN(const Pkcs12File file, parse_pkcs12(contents));
+  COFFER_TRY(password_refused(check_pkcs12_mac(file, passwords.store, budget), "store password"));
+  COFFER_ASSIGN(const Pkcs12Secrets secrets, read_pkcs12_secrets(file.auth_safe, passwords.store, budget));
+  for (const std::string& taken : secrets.aliases) {
+    if (same_alias(taken, alias)) {
+      return {Code::kAlreadyExists, "there is an entry \"" + alias + "\" in it already; choose another alias"};
+    }
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status generate_key_in_keystore(Disk& disk, const std::string& path, const std::string& alias, int bits,
+                                const Passwords& passwords) {
+  constexpr uint32_t kMode = 0600;
+  if (bits != 128 && bits != 192 && bits != 256) {
+    return {Code::kInvalidArgument, "a root key has 128, 192 or 256 bits, not " + std::to_string(bits)};
+  }
+  const bool plain = std::ranges::none_of(alias, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  if (alias.empty() || alias.size() > kAliasSizeMax || !plain) {
+    return {Code::kInvalidArgument, "alias: expected 1 to 255 bytes of text, such as alias=root"};
+  }
+  if (passwords.store.empty()) return {Code::kInvalidArgument, "store_password: expected one that is not empty"};
+  // Held from reading to replacing, or one of two keys made at once would be lost.
+  COFFER_ASSIGN(const auto lock, disk.lock(path + ".lock", true));
+  auto before = read_private_file(path, kKeystoreSizeMax);
+  const bool is_new = before.code() == Code::kNotFound;
+  if (!before.is_ok() && !is_new) return before.status();
+  const ByteView contents = is_new ? ByteView() : before->reveal();
+  if (!is_new) COFFER_TRY(check_free(contents, alias, passwords).with_context(path));
+  COFFER_ASSIGN(const RootKey key, random_key<RootRole>(static_cast<size_t>(bits) / 8));
+  auto after = with_secret_key(contents, alias, key, passwords.store, passwords.for_keys());
+  if (!after.is_ok()) return after.status().with_context(path);
+  if (after->size() > kKeystoreSizeMax) return {Code::kLimitExceeded, path + ": it would be larger than 4 MiB"};
+  return replace_file(disk, path, *after, kMode);
+}
+
+}  // namespace coffer::keystore

@@ -1,0 +1,24 @@
+// Root keys in keystore files: docs/providers/keystore.md; handle in docs/format.md, section 7.
+#pragma once
+
+#include "coffer/io/disk.h"
+#include "coffer/keys/provider.h"
+#include "coffer/providers/keystore/keystore.h"
+#include "coffer/providers/uri.h"
+
+namespace coffer {
+
+// What "keystore:PATH?alias=…&store_password_file=…" says.
+struct KeystorePlace {
+  std::string path;   // absolute
+  std::string alias;  // empty: the only secret key
+  std::optional<keystore::KeystoreType> type;
+  SecretSource store_password, key_password;
+};
+Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri);
+Result<keystore::Passwords> read_passwords(const KeystorePlace& place);
+
+// Reads the file and the passwords anew for every call, so that none of them stays in memory.
+Result<std::unique_ptr<RootKeyProvider>> open_keystore(const ProviderUri& uri, const ProviderConfig& config);
+
+}  // namespace coffer
