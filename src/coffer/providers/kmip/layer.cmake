@@ -3,3 +3,4 @@ coffer_layer(coffer providers/kmip
   names.cc ttlv.cc scalars.cc xml.cc json.cc message.cc attributes.cc
   settings.cc uri.cc yaml.cc stores.cc tls_context.cc waiting.cc resolve.cc connection.cc host_group.cc
   client.cc client_read.cc)
+coffer_layer(coffer providers/kmip jks.cc)

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "coffer/io/disk.h"
+#include "coffer/providers/kmip/jks.h"
 
 namespace coffer::kmip {
 namespace {
@@ -170,9 +171,8 @@ Status copy_out(const Identity& from, Identity& to) {
 }
 
 // Everything that a PKCS#12 keystore holds; a truststore yields a chain alone.
-Result<Identity> read_pkcs12(const StorePlace& place, Privacy privacy) {
+Result<Identity> read_pkcs12(const StorePlace& place, const SecretBytes& contents) {
   COFFER_ASSIGN(const SecretBytes password, read_secret_text(place.password));
-  COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, privacy));
   Identity out;
   if (parse_pkcs12(contents, password_text(password), nullptr, out)) return out;
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
@@ -189,22 +189,19 @@ Result<Identity> read_pkcs12(const StorePlace& place, Privacy privacy) {
   return legacy;
 }
 
-Status refuse_jks(const std::string& path) {
-  return {Code::kUnsupported, path +
-                                  ": keystores of type jks cannot be read; convert it once: keytool -importkeystore " +
-                                  "-srckeystore FILE.jks -destkeystore FILE.p12 -deststoretype pkcs12"};
-}
-
 }  // namespace
 
 Result<Identity> read_identity(const StorePlace& place) {
   const ErrorMark mark;
-  switch (place.type) {
-    case StoreType::kPem: return read_pem_identity(place);
-    case StoreType::kJks: return refuse_jks(place.path);
-    case StoreType::kPkcs12: break;
+  if (place.type == StoreType::kPem) return read_pem_identity(place);
+  COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kSecret));
+  Identity out;
+  if (is_jks(contents)) {
+    COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
+    COFFER_ASSIGN(out, read_jks_identity(place.path, contents, std::move(password)));
+  } else {
+    COFFER_ASSIGN(out, read_pkcs12(place, contents));
   }
-  COFFER_ASSIGN(Identity out, read_pkcs12(place, Privacy::kSecret));
   if (out.key == nullptr || out.certificate == nullptr) {
     return {Code::kInvalidArgument, place.path + ": there is no private key with its certificate in it"};
   }
@@ -212,24 +209,29 @@ Result<Identity> read_identity(const StorePlace& place) {
   return out;
 }
 
-Result<X509StackHandle> read_trust(const StorePlace& place) {
-  const ErrorMark mark;
-  switch (place.type) {
-    case StoreType::kPem: {
-      COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kPublic));
-      return read_pem_certificates(place.path, contents);
-    }
-    case StoreType::kJks: return refuse_jks(place.path);
-    case StoreType::kPkcs12: break;
+namespace {
+
+Result<X509StackHandle> read_keystore_trust(const StorePlace& place, const SecretBytes& contents) {
+  if (is_jks(contents)) {
+    COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
+    return read_jks_trust(place.path, contents, std::move(password));
   }
-  COFFER_ASSIGN(Identity read, read_pkcs12(place, Privacy::kPublic));
+  COFFER_ASSIGN(Identity read, read_pkcs12(place, contents));
   if (read.certificate != nullptr && sk_X509_push(read.chain.get(), read.certificate.get()) != 0) {
     [[maybe_unused]] X509* const owned = read.certificate.release();
   }
-  if (sk_X509_num(read.chain.get()) == 0) {
-    return {Code::kInvalidArgument, place.path + ": there is no certificate in it"};
-  }
   return std::move(read.chain);
+}
+
+}  // namespace
+
+Result<X509StackHandle> read_trust(const StorePlace& place) {
+  const ErrorMark mark;
+  COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kPublic));
+  if (place.type == StoreType::kPem) return read_pem_certificates(place.path, contents);
+  COFFER_ASSIGN(X509StackHandle trusted, read_keystore_trust(place, contents));
+  if (sk_X509_num(trusted.get()) == 0) return {Code::kInvalidArgument, place.path + ": there is no certificate in it"};
+  return trusted;
 }
 
 }  // namespace coffer::kmip

@@ -1,6 +1,6 @@
-// Certificates and private keys from where operators keep them: PEM files and PKCS#12 keystores, whether OpenSSL's or
-// Java's. JKS keystores are read by nothing yet: read_identity() and read_trust() are where their reader will be
-// called.
+// Certificates and private keys from where operators keep them: PEM files, and keystores of type PKCS#12 (OpenSSL's or
+// Java's) and JKS. Which of the two a keystore is its contents say: Java, too, takes one for the other, and writes
+// PKCS#12 into files that are called .jks.
 #pragma once
 
 #include <vector>
@@ -18,7 +18,7 @@ struct Identity {
 };
 
 // Every error names the file. kNotFound, kPermissionDenied (also for a secret that others may read), kWrongKey (the
-// password), kInvalidArgument (contents), kUnsupported (JKS).
+// password), kInvalidArgument (contents).
 Result<Identity> read_identity(const StorePlace& place);
 Result<X509StackHandle> read_trust(const StorePlace& place);
 
