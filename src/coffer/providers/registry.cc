@@ -29,7 +29,7 @@ struct ProviderKind {
 constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
-    {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=/PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
+    {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
