@@ -56,5 +56,6 @@ inline void PrintTo(const ProviderUnderTest& provider, std::ostream* out) { *out
 ProviderUnderTest key_file_under_test(const std::string& form);
 ProviderUnderTest exec_under_test();
 ProviderUnderTest keystore_under_test(const std::string& type);  // as keytool calls it
+ProviderUnderTest vault_under_test();
 
 }  // namespace coffer

@@ -22,6 +22,7 @@ std::vector<ProviderUnderTest> every_provider() {
       key_file_under_test("Jwk128"),  key_file_under_test("Jwk192"), key_file_under_test("Jwk256"),
       key_file_under_test("Bare256"), keystore_under_test("pkcs12"), keystore_under_test("jceks"),
       exec_under_test(),
+      vault_under_test(),
   };
 }
 

@@ -6,6 +6,7 @@
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/uri.h"
+#include "coffer/providers/vault/vault_provider.h"
 
 namespace coffer {
 namespace {
@@ -30,6 +31,7 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
     {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
+    {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

@@ -8,6 +8,7 @@ may do everything, or what its list of path beginnings says), namespaces (there 
 
 import base64
 import binascii
+import math
 import os
 import secrets
 import time
@@ -63,6 +64,18 @@ class Vault(FakeService):
     def do_revoke_tokens(self):
         """All but root's."""
         self.state["tokens"] = {"root": self.state["tokens"]["root"]}
+
+    def do_make_key(self, name, **options):
+        self.create(name, options)
+
+    def do_remove_key(self, name):
+        del self.state["keys"][name]
+
+    def do_rotate_key(self, name):
+        self.add_version(self.state["keys"][name])
+
+    def do_configure_key(self, name, **options):
+        self.configure(self.state["keys"][name], options)
 
     def do_secrets(self):
         return {"keys": [version["key"] for key in self.state["keys"].values() for version in key["versions"]]}
@@ -148,7 +161,7 @@ class Vault(FakeService):
 
     def token_operation(self, request, name, operation):
         token = self.state["tokens"][name]
-        left = max(0, int(token["expires"] - time.time())) if token["expires"] is not None else 0
+        left = max(0, math.ceil(token["expires"] - time.time())) if token["expires"] is not None else 0
         if operation == "lookup-self" and request.method == "GET":
             return Answer(200, {"data": {"id": name, "ttl": left, "creation_ttl": token["ttl"], "type": "service",
                                          "renewable": token["renewable"], "policies": ["default"]}})

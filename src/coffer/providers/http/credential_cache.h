@@ -7,6 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "coffer/providers/http/http.h"
 
@@ -26,7 +28,8 @@ class CredentialCache {
   // A credential with at least `margin` left to live is taken again; but at least half of its life is used.
   explicit CredentialCache(std::chrono::seconds margin = std::chrono::seconds(60)) : margin_(margin) {}
 
-  // `fetch` is called as Result<Fetched>(), at most once at a time. kProviderUnavailable when another thread's fetch is
+  // `fetch` is called as Result<Fetched>(), or as Result<Fetched>(Pointer) with what is about to expire (null when
+  // there is nothing, or it was dropped); at most once at a time. kProviderUnavailable when another thread's fetch is
   // not done by the deadline.
   template <class Fetch>
   Result<Pointer> get(Deadline deadline, Fetch fetch) {
@@ -37,10 +40,10 @@ class CredentialCache {
     if (current_ != nullptr && (!use_until_.has_value() || std::chrono::system_clock::now() < *use_until_)) {
       return current_;
     }
-    current_ = nullptr;
+    const Pointer previous = std::exchange(current_, nullptr);
     fetching_ = true;
     lock.unlock();
-    Result<Fetched> fetched = fetch();
+    Result<Fetched> fetched = call(fetch, previous);
     lock.lock();
     fetching_ = false;
     fetched_.notify_all();
@@ -56,6 +59,15 @@ class CredentialCache {
   }
 
  private:
+  template <class Fetch>
+  static Result<Fetched> call(Fetch& fetch, const Pointer& previous) {
+    if constexpr (std::is_invocable_v<Fetch&, const Pointer&>) {
+      return fetch(previous);
+    } else {
+      return fetch();
+    }
+  }
+
   void keep(Fetched fetched) {
     use_until_.reset();
     if (fetched.expires.has_value()) {

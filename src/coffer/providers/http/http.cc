@@ -117,6 +117,15 @@ std::string encode_url(std::string_view text) {
   return out;
 }
 
+std::string printable(std::string_view said) {
+  constexpr size_t kSizeMax = 200;
+  std::string out(said.substr(0, kSizeMax));
+  for (char& c : out) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out + (said.size() > kSizeMax ? "…" : "");
+}
+
 Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {
   COFFER_ASSIGN(const UrlParts parts, parts_of(request.url));
   const std::string host = parts.host + ":" + parts.port;

@@ -91,5 +91,7 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
 Result<std::string> host_of_url(const std::string& url);
 // %XX for everything that is not unreserved (RFC 3986), as one segment of a path or a value of a query.
 std::string encode_url(std::string_view text);
+// What a service said, for an error: no control characters, and not more than a line or two.
+std::string printable(std::string_view said);
 
 }  // namespace coffer::http

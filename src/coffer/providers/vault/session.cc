@@ -1,0 +1,211 @@
+#include "coffer/providers/vault/session.h"
+
+#include <cstdlib>
+
+#include "coffer/crypto/kdf.h"
+#include "coffer/io/disk.h"
+#include "coffer/providers/http/json_body.h"
+#include "coffer/providers/http/json_view.h"
+
+namespace coffer::vault {
+namespace {
+
+using http::Deadline;
+using http::JsonBody;
+using http::JsonView;
+using http::Response;
+
+constexpr size_t kTokenSizeMax = size_t{16} << 10;
+
+JsonView json_of(const Response& response) {
+  auto view = JsonView::parse(response.body.reveal());
+  return view.is_ok() ? *view : JsonView();
+}
+
+bool is_sealed(const Response& response) {
+  return response.status == 503 && errors_of(response).find("sealed") != std::string::npos;
+}
+
+// 412: a replica has not caught up yet; 429: overloaded, or a standby; 472, 473: replicas that do not serve this.
+bool is_transient(const Response& response) {
+  if (is_sealed(response)) return false;
+  return http::is_transient_status(response) || response.status == 412 || response.status == 472 ||
+         response.status == 473;
+}
+
+std::string behind_colon(const std::string& said) { return said.empty() ? "" : ": " + said; }
+
+// Ok when the service served, in whatever sense.
+Status availability_of(const Response& response, const std::string& host) {
+  const int status = response.status;
+  const std::string said = behind_colon(errors_of(response));
+  if (is_sealed(response)) {
+    return {Code::kProviderUnavailable, "Vault at " + host + " is sealed; unseal it and try again"};
+  }
+  if (status == 472 || status == 473 || status == 412 || (status == 429 && said.empty())) {
+    return {Code::kProviderUnavailable, "Vault at " + host + " is a standby that does not serve requests (HTTP " +
+                                            std::to_string(status) + "); name the active node or a load balancer"};
+  }
+  if (status >= 300 && status < 400) {
+    return {Code::kProviderUnavailable, "Vault at " + host + " refers to " +
+                                            http::printable(response.header("location")) +
+                                            ", which is not followed; name that host in the URI"};
+  }
+  if (response.is_success() || (status >= 400 && status <= 404)) return {};
+  return {Code::kProviderUnavailable, "Vault at " + host + " answered with HTTP " + std::to_string(status) + said};
+}
+
+std::optional<std::chrono::system_clock::time_point> end_of_life(std::optional<int64_t> seconds) {
+  constexpr int64_t kSecondsMax = int64_t{100} * 366 * 86400;
+  if (!seconds.has_value() || *seconds <= 0) return std::nullopt;
+  return std::chrono::system_clock::now() + std::chrono::seconds(std::min(*seconds, kSecondsMax));
+}
+
+// A service account's token: the kubelet makes it readable for all in the container.
+Result<SecretBytes> read_jwt(const std::string& path) {
+  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
+  SecretBytes out(kTokenSizeMax);
+  COFFER_ASSIGN(size_t size, file->read_at(0, out.reveal_mutable()));
+  while (size > 0 && out.reveal()[size - 1] <= ' ') --size;
+  return SecretBytes::copy_of(out.reveal().first(size));
+}
+
+struct TokenPlace {
+  SecretSource source;
+  std::string name;
+};
+
+Result<TokenPlace> token_place(const Settings& settings) {
+  SecretSource source = settings.token;
+  const char* home = std::getenv("HOME");
+  if (!source.given() && std::getenv("VAULT_TOKEN") != nullptr) source.environment = "VAULT_TOKEN";
+  if (!source.given() && home != nullptr) source.file = std::string(home) + "/.vault-token";
+  if (!source.given()) {
+    return {Code::kPermissionDenied, "there is no token for Vault: give token_file, or set VAULT_TOKEN"};
+  }
+  std::string name =
+      source.file.empty() ? "the token in the variable " + source.environment : "the token in " + source.file;
+  return TokenPlace{std::move(source), std::move(name)};
+}
+
+}  // namespace
+
+std::string errors_of(const Response& response) {
+  const JsonView errors = json_of(response)["errors"];
+  std::string out;
+  constexpr size_t kErrorsMax = 3, kErrorSizeMax = 4096;
+  for (size_t i = 0; i < std::min(errors.element_count(), kErrorsMax); ++i) {
+    out += (out.empty() ? "" : "; ") + errors.at(i).text(kErrorSizeMax).value_or("");
+  }
+  return http::printable(out);
+}
+
+Result<Response> Session::send(const std::string& method, const std::string& path, const SecretBytes& body,
+                               const SecretBytes* token, Deadline deadline) const {
+  http::Request request;
+  request.method = method;
+  request.url = settings_.address + "/v1/" + path;
+  request.headers = {{"X-Vault-Request", "true"}};
+  if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
+  if (!settings_.vault_namespace.empty()) request.headers.push_back({"X-Vault-Namespace", settings_.vault_namespace});
+  if (token != nullptr) request.secret_headers.push_back({"X-Vault-Token", token->clone()});
+  request.body = body.clone();
+  request.is_transient = is_transient;
+  COFFER_ASSIGN(Response response, http::send(settings_.http, request, deadline));
+  COFFER_TRY(availability_of(response, settings_.host));
+  return response;
+}
+
+Result<Response> Session::ask(const std::string& method, const std::string& path, const SecretBytes& body,
+                              Deadline deadline) {
+  COFFER_ASSIGN(Tokens::Pointer used, token(deadline));
+  COFFER_ASSIGN(Response response, send(method, path, body, &used->token, deadline));
+  if (response.status != 401 && response.status != 403) return response;
+  // It may have expired or been revoked; its file may hold another one by now.
+  tokens_.drop(used);
+  COFFER_ASSIGN(const Tokens::Pointer fresh, token(deadline));
+  if (!equal_constant_time(fresh->token.reveal(), used->token.reveal())) {
+    COFFER_ASSIGN(response, send(method, path, body, &fresh->token, deadline));
+    if (response.status != 401 && response.status != 403) return response;
+  }
+  return {Code::kPermissionDenied, "Vault at " + settings_.host + " refuses " + fresh->origin + " for " + path +
+                                       behind_colon(errors_of(response)) +
+                                       "; it must be valid and its policy allow this path"};
+}
+
+Result<Session::Tokens::Pointer> Session::token(Deadline deadline) {
+  return tokens_.get(deadline, [&](const Tokens::Pointer& previous) { return obtain(previous, deadline); });
+}
+
+Result<Session::Tokens::Fetched> Session::obtain(const Tokens::Pointer& previous, Deadline deadline) const {
+  if (settings_.login == Login::kToken) return read_token(previous, deadline);
+  std::optional<Tokens::Fetched> renewed = renew(previous, deadline);
+  if (renewed.has_value()) return std::move(*renewed);
+  return log_in(deadline);
+}
+
+// Nothing when it cannot be renewed, for whatever reason: then there is another way.
+std::optional<Session::Tokens::Fetched> Session::renew(const Tokens::Pointer& previous, Deadline deadline) const {
+  if (previous == nullptr || !previous->renewable) return std::nullopt;
+  auto answer = send("POST", "auth/token/renew-self", JsonBody().take(), &previous->token, deadline);
+  if (!answer.is_ok() || !answer->is_success()) return std::nullopt;
+  const JsonView view = json_of(*answer)["auth"];
+  const auto expires = end_of_life(view["lease_duration"].number());
+  constexpr std::chrono::seconds kWorthIt(120);  // near the end of its longest life a token gains next to nothing
+  if (!expires.has_value() || *expires < std::chrono::system_clock::now() + kWorthIt) return std::nullopt;
+  return Tokens::Fetched{{previous->token.clone(), previous->origin, previous->renewable}, expires};
+}
+
+Result<Session::Tokens::Fetched> Session::read_token(const Tokens::Pointer& previous, Deadline deadline) const {
+  COFFER_ASSIGN(const TokenPlace place, token_place(settings_));
+  auto token = read_secret(place.source);
+  if (!token.is_ok()) {
+    return {Code::kPermissionDenied,
+            place.name + ", which Vault is to be asked with, cannot be read: " + std::string(token.status().message())};
+  }
+  if (token->empty() || token->size() > kTokenSizeMax) {
+    return {Code::kPermissionDenied,
+            place.name + " is empty or longer than " + std::to_string(kTokenSizeMax) + " bytes"};
+  }
+  if (previous != nullptr && equal_constant_time(previous->token.reveal(), token->reveal())) {
+    std::optional<Tokens::Fetched> renewed = renew(previous, deadline);
+    if (renewed.has_value()) return std::move(*renewed);
+  }
+  // How long it lives. A token that may not ask that may still be good for what it is wanted for.
+  COFFER_ASSIGN(const Response answer, send("GET", "auth/token/lookup-self", SecretBytes(), &*token, deadline));
+  const JsonView data = answer.is_success() ? json_of(answer)["data"] : JsonView();
+  const bool renewable = data["renewable"].boolean().value_or(false);
+  return Tokens::Fetched{{std::move(*token), place.name, renewable}, end_of_life(data["ttl"].number())};
+}
+
+Result<SecretBytes> Session::login_body() const {
+  if (settings_.login == Login::kAppRole) {
+    COFFER_ASSIGN(const SecretBytes secret_id, read_secret(settings_.secret_id));
+    return JsonBody().text("role_id", settings_.role).secret("secret_id", secret_id.reveal()).take();
+  }
+  COFFER_ASSIGN(const SecretBytes jwt, read_jwt(settings_.jwt_file));
+  return JsonBody().text("role", settings_.role).secret("jwt", jwt.reveal()).take();
+}
+
+Result<Session::Tokens::Fetched> Session::log_in(Deadline deadline) const {
+  const std::string path = "auth/" + settings_.login_mount + "/login";
+  const std::string what = "the login of role " + settings_.role + " at " + path;
+  auto body = login_body();
+  if (!body.is_ok()) {
+    return {Code::kPermissionDenied, what + ": no credentials: " + std::string(body.status().message())};
+  }
+  COFFER_ASSIGN(const Response answer, send("POST", path, *body, nullptr, deadline));
+  if (!answer.is_success()) {
+    return {
+        Code::kPermissionDenied,
+        "Vault at " + settings_.host + " refuses " + what + behind_colon(errors_of(answer)) +
+            (settings_.login == Login::kAppRole ? "; check role_id and the secret id" : "; check role and jwt_file")};
+  }
+  const JsonView auth = json_of(answer)["auth"];
+  auto token = http::json_secret(auth, "client_token", kTokenSizeMax);
+  if (!token.is_ok()) return token.status().with_context("Vault at " + settings_.host + ": " + what);
+  const bool renewable = auth["renewable"].boolean().value_or(false);
+  return Tokens::Fetched{{std::move(*token), what, renewable}, end_of_life(auth["lease_duration"].number())};
+}
+
+}  // namespace coffer::vault

@@ -1,0 +1,152 @@
+#include "coffer/providers/vault/settings.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace coffer::vault {
+namespace {
+
+constexpr std::string_view kUsualPort = "8200";
+constexpr std::string_view kUsualJwtFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+constexpr size_t kKeyNameSizeMax = 256;
+
+struct LoginName {
+  Login login;
+  std::string_view name;  // and the usual mount
+};
+constexpr LoginName kLogins[] = {
+    {Login::kToken, "token"}, {Login::kAppRole, "approle"}, {Login::kKubernetes, "kubernetes"}};
+
+std::string_view name_of(Login login) {
+  return std::find_if(std::begin(kLogins), std::end(kLogins),
+                      [&](const LoginName& known) { return known.login == login; })
+      ->name;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Of HOST, HOST:PORT or [V6]:PORT.
+bool has_port(std::string_view authority) {
+  const size_t bracket = authority.rfind(']');
+  return authority.find(':', bracket == std::string_view::npos ? 0 : bracket) != std::string_view::npos;
+}
+
+Result<std::string> address_of(const ProviderUri& uri, UriOptions& options) {
+  COFFER_ASSIGN(const bool tls, options.take_switch("tls", true));
+  const std::string authority = uri.authority.value_or("");
+  std::string out = (tls ? "https://" : "http://") + authority;
+  if (authority.empty()) {
+    out = environment("VAULT_ADDR");
+    while (out.ends_with('/')) out.pop_back();
+    if (out.empty()) {
+      return {Code::kInvalidArgument,
+              "the root key URI names no Vault, and VAULT_ADDR is not set; expected vault://HOST:PORT/MOUNT/KEY"};
+    }
+  } else if (!has_port(authority)) {
+    out.append(":").append(kUsualPort);
+  }
+  COFFER_TRY(http::host_of_url(out).status());
+  if (out.find_first_of("/?#", out.find("//") + 2) != std::string::npos) {
+    return {Code::kInvalidArgument, "VAULT_ADDR: expected https://HOST:PORT and no path"};
+  }
+  return out;
+}
+
+Status take_key(const ProviderUri& uri, Settings& out) {
+  const std::string path = uri.path.starts_with('/') ? uri.path.substr(1) : uri.path;
+  const size_t slash = path.rfind('/');
+  bool fits = slash != std::string::npos && path.size() <= kKeyNameSizeMax;
+  for (size_t start = 0; fits && start <= path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    const std::string segment = path.substr(start, end - start);
+    fits = !segment.empty() && segment != "." && segment != ".." &&
+           std::none_of(segment.begin(), segment.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20; });
+    start = end + 1;
+  }
+  if (!fits) {
+    return {Code::kInvalidArgument,
+            "the root key URI names no key of a Transit engine; expected "
+            "vault://HOST:PORT/MOUNT/KEY, for instance vault://vault:8200/transit/coffer"};
+  }
+  out.mount = path.substr(0, slash);
+  out.key = path.substr(slash + 1);
+  return {};
+}
+
+Status take_login(UriOptions& options, Settings& out) {
+  const std::string name = options.take("auth", "token");
+  const auto* known =
+      std::find_if(std::begin(kLogins), std::end(kLogins), [&](const LoginName& login) { return login.name == name; });
+  if (known == std::end(kLogins)) {
+    return {Code::kInvalidArgument, "root key URI option auth: expected token, approle or kubernetes"};
+  }
+  out.login = known->login;
+  if (out.login == Login::kToken) {
+    COFFER_ASSIGN(out.token, options.take_secret("token"));
+    return {};
+  }
+  out.login_mount = options.take("auth_mount", name);
+  if (out.login == Login::kAppRole) {
+    out.role = options.take("role_id", "");
+    COFFER_ASSIGN(out.secret_id, options.take_secret("secret_id"));
+    if (out.role.empty() || !out.secret_id.given()) {
+      return {Code::kInvalidArgument, "auth=approle needs role_id, and secret_id_file or secret_id_env"};
+    }
+    return {};
+  }
+  out.role = options.take("role", "");
+  COFFER_ASSIGN(out.jwt_file, options.take_path("jwt_file"));
+  if (out.jwt_file.empty()) out.jwt_file = kUsualJwtFile;
+  if (out.role.empty()) return {Code::kInvalidArgument, "auth=kubernetes needs role, the name of a role in Vault"};
+  return {};
+}
+
+std::string without_slashes(std::string text) {
+  while (text.ends_with('/')) text.pop_back();
+  return text.substr(std::min(text.find_first_not_of('/'), text.size()));
+}
+
+}  // namespace
+
+Result<Settings> read_settings(const ProviderUri& uri) {
+  Settings out;
+  UriOptions options(uri);
+  COFFER_ASSIGN(out.address, address_of(uri, options));
+  COFFER_ASSIGN(out.host, http::host_of_url(out.address));
+  COFFER_TRY(take_key(uri, out));
+  COFFER_TRY(take_login(options, out));
+  out.vault_namespace = without_slashes(options.take("namespace").value_or(environment("VAULT_NAMESPACE")));
+  COFFER_ASSIGN(out.http, http::take_http_settings(options));
+  COFFER_TRY(options.finish());
+  if (out.http.ca_file.empty() && !environment("VAULT_CACERT").empty()) {
+    COFFER_ASSIGN(out.http.ca_file, absolute_provider_path(environment("VAULT_CACERT")));
+  }
+  return out;
+}
+
+std::string uri_of(const Settings& settings) {
+  const bool tls = settings.address.starts_with("https://");
+  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}};
+  const auto append = [&](const char* name, const std::string& value) {
+    if (!value.empty()) uri.options.emplace_back(name, value);
+  };
+  const auto append_secret = [&](const std::string& name, const SecretSource& source) {
+    append((name + "_file").c_str(), source.file);
+    append((name + "_env").c_str(), source.environment);
+  };
+  if (!tls) append("tls", "false");
+  append("namespace", settings.vault_namespace);
+  if (settings.login != Login::kToken) append("auth", std::string(name_of(settings.login)));
+  if (settings.login_mount != name_of(settings.login)) append("auth_mount", settings.login_mount);
+  append_secret("token", settings.token);
+  append(settings.login == Login::kAppRole ? "role_id" : "role", settings.role);
+  append_secret("secret_id", settings.secret_id);
+  if (settings.jwt_file != kUsualJwtFile) append("jwt_file", settings.jwt_file);
+  http::append_http_options(settings.http, uri);
+  return format_provider_uri(uri);
+}
+
+}  // namespace coffer::vault
