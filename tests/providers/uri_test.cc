@@ -17,6 +17,7 @@ TEST(ProviderUri, IsTakenApart) {
   EXPECT_EQ(uri.scheme, "kmip");
   EXPECT_EQ(uri.authority, "hsm1:5696,hsm2:5696");
   EXPECT_EQ(uri.path, "/prod a");
+  EXPECT_EQ(uri.raw_path, "/prod%20a");
   ASSERT_EQ(uri.options.size(), 2u);
   EXPECT_EQ(uri.options[0], (std::pair<std::string, std::string>("ca", "/etc/ca.pem")));
   EXPECT_EQ(uri.options[1], (std::pair<std::string, std::string>("retry", "3")));

@@ -107,8 +107,13 @@ Result<ProviderUri> expand_named(const ProviderUri& uri, const NamedProviders& k
                                         config_name};
   }
   ProviderUri out = found->second;
-  if (out.path.ends_with('/') && slash < uri.path.size()) out.path.pop_back();
+  if (slash < uri.path.size()) {
+    for (std::string* path : {&out.path, &out.raw_path}) {
+      if (path->ends_with('/')) path->pop_back();
+    }
+  }
   out.path += uri.path.substr(slash);
+  out.raw_path += encode_uri_path(uri.path.substr(slash));
   for (const auto& option : uri.options) {
     for (const auto& [given, value] : out.options) {
       if (given == option.first) {

@@ -70,6 +70,7 @@ Result<ProviderUri> parse_provider_uri(const std::string& text) {
   if (size == 0) {
     uri.scheme = "file";
     uri.path = text;
+    uri.raw_path = encode_uri_path(text);
     return uri;
   }
   uri.scheme = text.substr(0, size);
@@ -90,6 +91,11 @@ Result<ProviderUri> parse_provider_uri(const std::string& text) {
       return {Code::kInvalidArgument, "a root key URI must not carry user names or passwords"};
     }
     rest = rest.substr(slash);
+  }
+  uri.raw_path = rest;
+  if (uri.scheme == "pkcs11") {  // its attributes may hold any byte, and are taken apart before they are decoded
+    uri.path = rest;
+    return uri;
   }
   COFFER_ASSIGN(uri.path, decode_percent(rest, "the root key URI's path"));
   return uri;
