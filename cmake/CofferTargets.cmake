@@ -8,6 +8,7 @@ find_package(CURL 7.87 REQUIRED)
 
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
+pkg_check_modules(P11KIT REQUIRED p11-kit-1)  # one header
 
 add_library(coffer_flags INTERFACE)
 target_compile_options(coffer_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)

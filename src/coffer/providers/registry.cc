@@ -5,6 +5,7 @@
 #include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
+#include "coffer/providers/pkcs11/pkcs11_provider.h"
 #include "coffer/providers/uri.h"
 #include "coffer/providers/vault/vault_provider.h"
 
@@ -32,6 +33,7 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
     {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
     {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
+    {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

@@ -1,0 +1,147 @@
+#include "coffer/providers/pkcs11/module.h"
+
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+
+namespace coffer::pkcs11 {
+namespace {
+
+constexpr char kProxy[] = "libp11-kit.so.0";
+constexpr mode_t kOthersWrite = 0022;
+
+// The modules of one process. A child that was forked begins with an empty list: PKCS#11 wants it to initialise anew,
+// and a lock may have been held by a thread that the child does not have.
+struct LoadedModules {
+  const pid_t process = ::getpid();
+  std::timed_mutex mutex;
+  std::map<std::string, std::shared_ptr<Module>> by_path;
+};
+
+LoadedModules& loaded_modules() {
+  static std::atomic<LoadedModules*> current = new LoadedModules;
+  LoadedModules* found = current.load();
+  if (found->process == ::getpid()) return *found;
+  auto* fresh = new LoadedModules;  // the parent's stays as it is: nothing in it can be relied on
+  if (current.compare_exchange_strong(found, fresh)) return *fresh;
+  delete fresh;
+  return *found;
+}
+
+// The address of a module comes from the keyring's slot or from coffer.yaml, and loading it runs it.
+Status check_owner(const std::string& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) {
+    return {Code::kProviderUnavailable, "PKCS#11 module " + path + ": there is no such file; set module-path"};
+  }
+  if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & kOthersWrite) != 0) {
+    return {Code::kPermissionDenied,
+            "PKCS#11 module " + path + ": it must belong to root or to this user, and nobody else may write it"};
+  }
+  return Status::ok();
+}
+
+struct RvName {
+  CK_RV rv;
+  std::string_view name;
+};
+constexpr RvName kRvNames[] = {
+    {CKR_HOST_MEMORY, "CKR_HOST_MEMORY"},
+    {CKR_SLOT_ID_INVALID, "CKR_SLOT_ID_INVALID"},
+    {CKR_GENERAL_ERROR, "CKR_GENERAL_ERROR"},
+    {CKR_FUNCTION_FAILED, "CKR_FUNCTION_FAILED"},
+    {CKR_ARGUMENTS_BAD, "CKR_ARGUMENTS_BAD"},
+    {CKR_CANT_LOCK, "CKR_CANT_LOCK"},
+    {CKR_ATTRIBUTE_READ_ONLY, "CKR_ATTRIBUTE_READ_ONLY"},
+    {CKR_ATTRIBUTE_SENSITIVE, "CKR_ATTRIBUTE_SENSITIVE"},
+    {CKR_ATTRIBUTE_TYPE_INVALID, "CKR_ATTRIBUTE_TYPE_INVALID"},
+    {CKR_ATTRIBUTE_VALUE_INVALID, "CKR_ATTRIBUTE_VALUE_INVALID"},
+    {CKR_DATA_INVALID, "CKR_DATA_INVALID"},
+    {CKR_DATA_LEN_RANGE, "CKR_DATA_LEN_RANGE"},
+    {CKR_DEVICE_ERROR, "CKR_DEVICE_ERROR"},
+    {CKR_DEVICE_MEMORY, "CKR_DEVICE_MEMORY"},
+    {CKR_DEVICE_REMOVED, "CKR_DEVICE_REMOVED"},
+    {CKR_ENCRYPTED_DATA_INVALID, "CKR_ENCRYPTED_DATA_INVALID"},
+    {CKR_ENCRYPTED_DATA_LEN_RANGE, "CKR_ENCRYPTED_DATA_LEN_RANGE"},
+    {CKR_FUNCTION_NOT_SUPPORTED, "CKR_FUNCTION_NOT_SUPPORTED"},
+    {CKR_KEY_HANDLE_INVALID, "CKR_KEY_HANDLE_INVALID"},
+    {CKR_KEY_TYPE_INCONSISTENT, "CKR_KEY_TYPE_INCONSISTENT"},
+    {CKR_KEY_FUNCTION_NOT_PERMITTED, "CKR_KEY_FUNCTION_NOT_PERMITTED"},
+    {CKR_KEY_NOT_WRAPPABLE, "CKR_KEY_NOT_WRAPPABLE"},
+    {CKR_MECHANISM_INVALID, "CKR_MECHANISM_INVALID"},
+    {CKR_MECHANISM_PARAM_INVALID, "CKR_MECHANISM_PARAM_INVALID"},
+    {CKR_OBJECT_HANDLE_INVALID, "CKR_OBJECT_HANDLE_INVALID"},
+    {CKR_OPERATION_ACTIVE, "CKR_OPERATION_ACTIVE"},
+    {CKR_PIN_INCORRECT, "CKR_PIN_INCORRECT"},
+    {CKR_PIN_INVALID, "CKR_PIN_INVALID"},
+    {CKR_PIN_LEN_RANGE, "CKR_PIN_LEN_RANGE"},
+    {CKR_PIN_EXPIRED, "CKR_PIN_EXPIRED"},
+    {CKR_PIN_LOCKED, "CKR_PIN_LOCKED"},
+    {CKR_SESSION_CLOSED, "CKR_SESSION_CLOSED"},
+    {CKR_SESSION_COUNT, "CKR_SESSION_COUNT"},
+    {CKR_SESSION_HANDLE_INVALID, "CKR_SESSION_HANDLE_INVALID"},
+    {CKR_SESSION_READ_ONLY, "CKR_SESSION_READ_ONLY"},
+    {CKR_TEMPLATE_INCOMPLETE, "CKR_TEMPLATE_INCOMPLETE"},
+    {CKR_TEMPLATE_INCONSISTENT, "CKR_TEMPLATE_INCONSISTENT"},
+    {CKR_TOKEN_NOT_PRESENT, "CKR_TOKEN_NOT_PRESENT"},
+    {CKR_TOKEN_NOT_RECOGNIZED, "CKR_TOKEN_NOT_RECOGNIZED"},
+    {CKR_TOKEN_WRITE_PROTECTED, "CKR_TOKEN_WRITE_PROTECTED"},
+    {CKR_USER_NOT_LOGGED_IN, "CKR_USER_NOT_LOGGED_IN"},
+    {CKR_USER_PIN_NOT_INITIALIZED, "CKR_USER_PIN_NOT_INITIALIZED"},
+    {CKR_USER_TOO_MANY_TYPES, "CKR_USER_TOO_MANY_TYPES"},
+    {CKR_WRAPPED_KEY_INVALID, "CKR_WRAPPED_KEY_INVALID"},
+    {CKR_WRAPPED_KEY_LEN_RANGE, "CKR_WRAPPED_KEY_LEN_RANGE"},
+    {CKR_BUFFER_TOO_SMALL, "CKR_BUFFER_TOO_SMALL"},
+    {CKR_CRYPTOKI_NOT_INITIALIZED, "CKR_CRYPTOKI_NOT_INITIALIZED"},
+};
+
+}  // namespace
+
+std::string rv_name(CK_RV rv) {
+  const uint8_t digits[] = {static_cast<uint8_t>(rv >> 24), static_cast<uint8_t>(rv >> 16),
+                            static_cast<uint8_t>(rv >> 8), static_cast<uint8_t>(rv)};
+  std::string hex = to_hex(digits);
+  hex.erase(0, std::min(hex.find_first_not_of('0'), hex.size() - 1));
+  for (const RvName& known : kRvNames) {
+    if (known.rv == rv) return std::string(known.name) + " (0x" + hex + ")";
+  }
+  return "error 0x" + hex;
+}
+
+Result<std::shared_ptr<Module>> Module::load(const std::string& path, std::chrono::milliseconds patience) {
+  LoadedModules& loaded = loaded_modules();
+  std::unique_lock lock(loaded.mutex, patience);
+  if (!lock.owns_lock()) return {Code::kProviderUnavailable, "a PKCS#11 module that is being loaded does not answer"};
+  if (const auto found = loaded.by_path.find(path); found != loaded.by_path.end()) return found->second;
+  const std::string name = path.empty() ? kProxy : path;
+  if (!path.empty()) COFFER_TRY(check_owner(path));
+  void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    const char* why = ::dlerror();
+    return {Code::kProviderUnavailable, "PKCS#11 module " + name + " does not load: " + (why == nullptr ? "" : why)};
+  }
+  const auto get_list = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
+  CK_FUNCTION_LIST* functions = nullptr;
+  if (get_list == nullptr || get_list(&functions) != CKR_OK || functions == nullptr) {
+    return {Code::kProviderUnavailable, name + " is no PKCS#11 module: it has no list of functions"};
+  }
+  std::shared_ptr<Module> module(new Module(name, functions));
+  COFFER_TRY(module->initialize());
+  loaded.by_path.emplace(path, module);
+  return module;
+}
+
+Status Module::initialize() {
+  CK_C_INITIALIZE_ARGS arguments{};
+  arguments.flags = CKF_OS_LOCKING_OK;
+  CK_RV rv = functions_->C_Initialize(&arguments);
+  if (rv == CKR_CANT_LOCK) rv = functions_->C_Initialize(nullptr);  // then mutex() alone keeps threads apart
+  if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return Status::ok();
+  return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start: " + rv_name(rv)};
+}
+
+}  // namespace coffer::pkcs11

@@ -1,0 +1,138 @@
+// What a session does with the objects of its token.
+#include <algorithm>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/pkcs11/session.h"
+
+namespace coffer::pkcs11 {
+namespace {
+
+constexpr size_t kFoundMax = 64;
+constexpr size_t kLabelSizeMax = 128;
+constexpr size_t kIdSizeMax = 255;
+constexpr size_t kCheckValueSize = 3;
+constexpr size_t kGeneratedIdSize = 16;
+constexpr size_t kAesBlockSize = 16;
+
+// PKCS#11 has one struct for what is read and what is written, so nothing in it is const.
+CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, const void* value, size_t size) {
+  return {type, const_cast<void*>(value), static_cast<CK_ULONG>(size)};
+}
+
+}  // namespace
+
+std::string describe(const TokenKey& key) {
+  std::string out = "key " + (key.label.empty() ? std::string("without a label") : key.label);
+  std::string about;
+  if (!key.id.empty()) about += "id " + to_hex(key.id);
+  if (!key.check_value.empty()) about += (about.empty() ? "" : ", ") + ("check value " + to_hex(key.check_value));
+  return about.empty() ? out : out + " (" + about + ")";
+}
+
+std::optional<Bytes> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, size_t size_max) {
+  CK_ATTRIBUTE wanted{type, nullptr, 0};
+  if (functions().C_GetAttributeValue(session_, object, &wanted, 1) != CKR_OK) return std::nullopt;
+  if (wanted.ulValueLen == CK_UNAVAILABLE_INFORMATION || wanted.ulValueLen > size_max) return std::nullopt;
+  Bytes out(wanted.ulValueLen);
+  if (out.empty()) return out;
+  wanted.pValue = out.data();
+  if (functions().C_GetAttributeValue(session_, object, &wanted, 1) != CKR_OK) return std::nullopt;
+  if (wanted.ulValueLen > out.size()) return std::nullopt;
+  out.resize(wanted.ulValueLen);
+  return out;
+}
+
+bool Session::flag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  const std::optional<Bytes> value = attribute(object, type, sizeof(CK_BBOOL));
+  return value.has_value() && value->size() == 1 && value->front() != CK_FALSE;
+}
+
+Result<std::vector<CK_OBJECT_HANDLE>> Session::find_objects(std::span<CK_ATTRIBUTE> like) {
+  CK_RV rv = functions().C_FindObjectsInit(session_, like.data(), like.size());
+  if (rv != CKR_OK) return failed("looking for the key", rv);
+  std::vector<CK_OBJECT_HANDLE> out;
+  while (out.size() < kFoundMax) {
+    CK_OBJECT_HANDLE objects[16];
+    CK_ULONG count = 0;
+    rv = functions().C_FindObjects(session_, objects, std::size(objects), &count);
+    if (rv != CKR_OK || count == 0) break;
+    out.insert(out.end(), objects, objects + std::min<size_t>(count, std::size(objects)));
+  }
+  functions().C_FindObjectsFinal(session_);
+  if (rv != CKR_OK) return failed("looking for the key", rv);
+  return out;
+}
+
+Result<std::vector<TokenKey>> Session::find_keys(const std::string& label, const Bytes& id) {
+  const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+  const CK_KEY_TYPE key_type = CKK_AES;
+  std::vector<CK_ATTRIBUTE> like = {attribute_of(CKA_CLASS, &object_class, sizeof object_class),
+                                    attribute_of(CKA_KEY_TYPE, &key_type, sizeof key_type)};
+  if (!label.empty()) like.push_back(attribute_of(CKA_LABEL, label.data(), label.size()));
+  if (!id.empty()) like.push_back(attribute_of(CKA_ID, id.data(), id.size()));
+  COFFER_ASSIGN(const std::vector<CK_OBJECT_HANDLE> objects, find_objects(like));
+  std::vector<TokenKey> out;
+  for (const CK_OBJECT_HANDLE object : objects) {
+    TokenKey key;
+    key.object = object;
+    const Bytes label_found = attribute(object, CKA_LABEL, kLabelSizeMax).value_or(Bytes());
+    key.label = as_text(label_found);
+    for (char& c : key.label) {
+      if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+    }
+    key.id = attribute(object, CKA_ID, kIdSizeMax).value_or(Bytes());
+    key.check_value = attribute(object, CKA_CHECK_VALUE, kCheckValueSize).value_or(Bytes());
+    if (key.check_value.size() != kCheckValueSize) key.check_value = computed_check_value(object);
+    out.push_back(std::move(key));
+  }
+  return out;
+}
+
+// By the definition of CKA_CHECK_VALUE, where the token has the attribute not but lets the key encrypt.
+Bytes Session::computed_check_value(CK_OBJECT_HANDLE object) {
+  CK_MECHANISM ecb{CKM_AES_ECB, nullptr, 0};
+  uint8_t zeros[kAesBlockSize] = {}, out[2 * kAesBlockSize] = {};
+  CK_ULONG size = sizeof out;
+  if (functions().C_EncryptInit(session_, &ecb, object) != CKR_OK) return {};
+  if (functions().C_Encrypt(session_, zeros, sizeof zeros, out, &size) != CKR_OK || size < kCheckValueSize) return {};
+  return Bytes(out, out + kCheckValueSize);
+}
+
+Result<CK_OBJECT_HANDLE> Session::generate_key(const std::string& label, const Bytes& id) {
+  Bytes new_id = id;
+  if (new_id.empty()) {
+    new_id.resize(kGeneratedIdSize);
+    COFFER_TRY(random_bytes(new_id));
+  }
+  const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+  const CK_KEY_TYPE key_type = CKK_AES;
+  const CK_ULONG size = 32;
+  const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+  CK_ATTRIBUTE like[] = {
+      attribute_of(CKA_CLASS, &object_class, sizeof object_class),
+      attribute_of(CKA_KEY_TYPE, &key_type, sizeof key_type),
+      attribute_of(CKA_VALUE_LEN, &size, sizeof size),
+      attribute_of(CKA_LABEL, label.data(), label.size()),
+      attribute_of(CKA_ID, new_id.data(), new_id.size()),
+      attribute_of(CKA_TOKEN, &yes, sizeof yes),
+      attribute_of(CKA_PRIVATE, &yes, sizeof yes),
+      attribute_of(CKA_SENSITIVE, &yes, sizeof yes),
+      attribute_of(CKA_EXTRACTABLE, &no, sizeof no),
+      attribute_of(CKA_ENCRYPT, &yes, sizeof yes),
+      attribute_of(CKA_DECRYPT, &yes, sizeof yes),
+      attribute_of(CKA_WRAP, &yes, sizeof yes),
+      attribute_of(CKA_UNWRAP, &yes, sizeof yes),
+  };
+  CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+  const CK_RV rv = functions().C_GenerateKey(session_, &mechanism, like, std::size(like), &object);
+  if (rv != CKR_OK) return failed("making the key " + label, rv);
+  return object;
+}
+
+Status Session::destroy(CK_OBJECT_HANDLE object, std::string_view what) {
+  const CK_RV rv = functions().C_DestroyObject(session_, object);
+  return rv == CKR_OK ? Status::ok() : failed("destroying " + std::string(what), rv);
+}
+
+}  // namespace coffer::pkcs11

@@ -1,0 +1,221 @@
+#include "coffer/providers/pkcs11/settings.h"
+
+#include <algorithm>
+#include <array>
+
+namespace coffer::pkcs11 {
+namespace {
+
+constexpr size_t kAttributeSizeMax = 255;
+constexpr uint64_t kTimeoutDefaultMs = 10'000;
+constexpr uint64_t kTimeoutMaxMs = 600'000;
+
+struct TextAttribute {
+  std::string_view name;
+  std::string Settings::*member;
+  size_t size_max;  // as the token's own description has it
+};
+constexpr TextAttribute kTextAttributes[] = {
+    {"token", &Settings::token, 32},   {"manufacturer", &Settings::manufacturer, 32},
+    {"model", &Settings::model, 16},   {"serial", &Settings::serial, 16},
+    {"object", &Settings::object, 128},
+};
+
+struct MechanismName {
+  std::string_view name;
+  MechanismChoice choice;
+};
+constexpr MechanismName kMechanismNames[] = {{"any", MechanismChoice::kAny},
+                                             {"aes-gcm", MechanismChoice::kAesGcm},
+                                             {"aes-key-wrap-pad", MechanismChoice::kAesKeyWrapPad},
+                                             {"aes-key-wrap", MechanismChoice::kAesKeyWrap}};
+
+Status refused(const std::string& why) { return {Code::kInvalidArgument, "pkcs11: " + why}; }
+
+// Ids are bytes, zero bytes included.
+Result<Bytes> decode_id(std::string_view text) {
+  Bytes out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(static_cast<uint8_t>(text[i]));
+      continue;
+    }
+    auto byte = from_hex(text.substr(i + 1, 2));
+    if (!byte.is_ok() || byte->size() != 1) return refused("id: \"%\" must be followed by two hexadecimal digits");
+    out.push_back(byte->front());
+    i += 2;
+  }
+  return out;
+}
+
+Status add_text(const TextAttribute& attribute, std::string_view value, Settings& out) {
+  COFFER_ASSIGN(std::string text, decode_percent(value, "pkcs11: " + std::string(attribute.name)));
+  if (text.empty() || text.size() > attribute.size_max) {
+    return refused(std::string(attribute.name) + " must have 1 to " + std::to_string(attribute.size_max) + " bytes");
+  }
+  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; })) {
+    return refused(std::string(attribute.name) + " holds a control character");
+  }
+  out.*attribute.member = std::move(text);
+  return Status::ok();
+}
+
+Status add_attribute(std::string_view name, std::string_view value, Settings& out) {
+  for (const TextAttribute& attribute : kTextAttributes) {
+    if (name == attribute.name) return add_text(attribute, value, out);
+  }
+  if (name == "id") {
+    COFFER_ASSIGN(out.id, decode_id(value));
+    if (out.id.empty() || out.id.size() > kAttributeSizeMax) return refused("id must have 1 to 255 bytes");
+    return Status::ok();
+  }
+  if (name == "type") {
+    return value == "secret-key" ? Status::ok() : refused("type must be secret-key: a root key is an AES key");
+  }
+  if (name.starts_with("slot-")) {
+    return refused(std::string(name) + ": slots are numbered anew at every start; name the token (token=, serial=)");
+  }
+  return refused("unknown attribute \"" + std::string(name) +
+                 "\"; known: token, manufacturer, model, serial, object, id, type");
+}
+
+Status parse_attributes(std::string_view text, Settings& out) {
+  std::vector<std::string_view> seen;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(';'), text.size());
+    const std::string_view attribute = text.substr(0, end);
+    const size_t equals = attribute.find('=');
+    if (equals == 0 || equals == std::string_view::npos) return refused("expected attributes name=value;name=value");
+    const std::string_view name = attribute.substr(0, equals);
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) return refused(std::string(name) + " is there twice");
+    seen.push_back(name);
+    COFFER_TRY(add_attribute(name, attribute.substr(equals + 1), out));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return Status::ok();
+}
+
+Status parse_path(std::string_view raw_path, Settings& out) {
+  const size_t slash = std::min(raw_path.find('/'), raw_path.size());
+  COFFER_TRY(parse_attributes(raw_path.substr(0, slash), out));
+  if (slash == raw_path.size()) return Status::ok();
+  if (!out.object.empty()) return refused("the key is named twice, by object= and behind \"/\"");
+  return add_text({"object", &Settings::object, 128}, raw_path.substr(slash + 1), out);
+}
+
+// RFC 7512 has "pin-source"; the other options are as everywhere in Coffer.
+Status take_pin(UriOptions& options, Settings& out) {
+  if (options.take("pin-value").has_value()) {
+    return refused(
+        "pin-value: a PIN in a URI ends up in process lists, logs and the keyring; put it into a file of mode 0600 and "
+        "say pin-source=file:/PATH");
+  }
+  const std::optional<std::string> source = options.take("pin-source");
+  COFFER_ASSIGN(out.pin, options.take_secret("pin"));
+  if (!source.has_value()) return Status::ok();
+  if (out.pin.given()) return refused("pin-source, pin_file and pin_env exclude each other");
+  std::string_view path = *source;
+  if (path.starts_with("|")) return refused("pin-source: programs are not run; name a file");
+  if (path.starts_with("file:")) path.remove_prefix(5);
+  if (path.starts_with("//")) path.remove_prefix(2);
+  if (path.empty() || path.find("://") != std::string_view::npos) {
+    return refused("pin-source: expected file:/PATH or a path");
+  }
+  COFFER_ASSIGN(out.pin.file, absolute_provider_path(std::string(path)));
+  return Status::ok();
+}
+
+Result<MechanismChoice> take_mechanism(UriOptions& options) {
+  const std::string name = options.take("mechanism", "any");
+  std::string known;
+  for (const MechanismName& mechanism : kMechanismNames) {
+    if (mechanism.name == name) return mechanism.choice;
+    known += (known.empty() ? "" : ", ") + std::string(mechanism.name);
+  }
+  return refused("mechanism: expected one of " + known);
+}
+
+std::string encode_value(std::string_view value) {
+  constexpr std::string_view kPlain = "-._~:[]@!$'()*+,=";
+  std::string out;
+  for (char c : value) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    const auto byte = static_cast<uint8_t>(c);
+    if (letter || kPlain.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += "%" + to_hex(ByteView(&byte, 1));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Settings> parse_settings(const ProviderUri& uri) {
+  Settings out;
+  if (uri.authority.has_value()) return refused("expected pkcs11:token=LABEL;object=LABEL, without \"//\"");
+  COFFER_TRY(parse_path(uri.raw_path, out));
+  UriOptions options(uri);
+  COFFER_ASSIGN(out.module_path, options.take_path("module-path"));
+  if (options.take("module-name").has_value()) {
+    return refused("module-name: give module-path=/PATH, or neither for every module that p11-kit knows");
+  }
+  COFFER_TRY(take_pin(options, out));
+  COFFER_ASSIGN(out.mechanism, take_mechanism(options));
+  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_ms", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
+  COFFER_ASSIGN(out.create, options.take_switch("create", false));
+  COFFER_TRY(options.finish());
+  if (out.token.empty() && out.serial.empty()) return refused("which token? add token=LABEL or serial=NUMBER");
+  if (out.object.empty() && out.id.empty()) return refused("which key? add object=LABEL or id=%01");
+  if (out.create && out.object.empty()) return refused("create: a new key needs a label; add object=LABEL");
+  return out;
+}
+
+std::string format_settings(const Settings& settings) {
+  std::string out = "pkcs11:";
+  for (const TextAttribute& attribute : kTextAttributes) {
+    const std::string& value = settings.*attribute.member;
+    if (!value.empty()) out += std::string(attribute.name) + "=" + encode_value(value) + ";";
+  }
+  if (!settings.id.empty()) {
+    out += "id=";
+    for (const uint8_t byte : settings.id) out += "%" + to_hex(ByteView(&byte, 1));
+    out += ";";
+  }
+  out += "type=secret-key";
+  std::string options;
+  const auto add = [&](std::string_view name, const std::string& value) {
+    options += (options.empty() ? "?" : "&") + std::string(name) + "=" + encode_uri_option(value);
+  };
+  if (!settings.module_path.empty()) add("module-path", settings.module_path);
+  if (!settings.pin.file.empty()) add("pin-source", "file:" + settings.pin.file);
+  if (!settings.pin.environment.empty()) add("pin_env", settings.pin.environment);
+  for (const MechanismName& mechanism : kMechanismNames) {
+    if (settings.mechanism == mechanism.choice && mechanism.choice != MechanismChoice::kAny) {
+      add("mechanism", std::string(mechanism.name));
+    }
+  }
+  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_ms", std::to_string(settings.timeout_ms));
+  return out + options;
+}
+
+std::string describe_token(const Settings& settings) {
+  std::string out = "token";
+  if (!settings.token.empty()) out += " " + settings.token;
+  for (const TextAttribute& attribute : kTextAttributes) {
+    const std::string& value = settings.*attribute.member;
+    if (attribute.name == "token" || attribute.name == "object" || value.empty()) continue;
+    out += (out == "token" ? " " : ", ") + std::string(attribute.name) + " " + value;
+  }
+  return out;
+}
+
+std::string describe_key(const Settings& settings) {
+  std::string out = "key";
+  if (!settings.object.empty()) out += " " + settings.object;
+  if (!settings.id.empty()) out += (settings.object.empty() ? " id " : ", id ") + to_hex(settings.id);
+  return out;
+}
+
+}  // namespace coffer::pkcs11

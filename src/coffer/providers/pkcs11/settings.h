@@ -1,0 +1,35 @@
+// What a "pkcs11:" URI (RFC 7512) says: which module, which token, which key, and where the PIN is.
+// docs/providers/pkcs11.md.
+#pragma once
+
+#include "coffer/providers/uri.h"
+
+namespace coffer::pkcs11 {
+
+enum class MechanismChoice { kAny, kAesGcm, kAesKeyWrapPad, kAesKeyWrap };
+
+struct Settings {
+  std::string module_path;  // empty: every module that is registered with p11-kit
+
+  // What is empty is not asked for.
+  std::string token, manufacturer, model, serial;
+  std::string object;  // CKA_LABEL
+  Bytes id;            // CKA_ID
+
+  SecretSource pin;
+  MechanismChoice mechanism = MechanismChoice::kAny;
+  uint64_t timeout_ms = 0;
+  bool create = false;  // a key that is not there is made
+};
+
+// kInvalidArgument for what RFC 7512 does not have, for a PIN in the URI, and for what tells tokens apart only until
+// the next restart (slot numbers). Behind the attributes, "/NAME" is another way to say object=NAME: that is how a
+// provider of key_providers is given its key.
+Result<Settings> parse_settings(const ProviderUri& uri);
+// Without `create`, which is for the one call that makes the key.
+std::string format_settings(const Settings& settings);
+// "token prod, serial 0123", "key kek1, id 01": for messages.
+std::string describe_token(const Settings& settings);
+std::string describe_key(const Settings& settings);
+
+}  // namespace coffer::pkcs11

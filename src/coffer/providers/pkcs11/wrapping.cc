@@ -1,0 +1,260 @@
+#include "coffer/providers/pkcs11/wrapping.h"
+
+#include <algorithm>
+
+#include "coffer/crypto/kdf.h"
+#include "coffer/crypto/random.h"
+#include "coffer/providers/service_wrap.h"
+
+namespace coffer::pkcs11 {
+namespace {
+
+constexpr size_t kIvSize = 12;
+constexpr size_t kTagSize = 16;
+
+struct MechanismKind {
+  Mechanism mechanism;
+  MechanismChoice choice;
+  CK_MECHANISM_TYPE type;
+  std::string_view name;
+};
+// Best first: GCM binds the context at the token as well.
+constexpr MechanismKind kMechanisms[] = {
+    {Mechanism::kAesGcm, MechanismChoice::kAesGcm, CKM_AES_GCM, "AES-GCM"},
+    {Mechanism::kAesKeyWrapPad, MechanismChoice::kAesKeyWrapPad, CKM_AES_KEY_WRAP_PAD, "AES key wrap with padding"},
+    {Mechanism::kAesKeyWrap, MechanismChoice::kAesKeyWrap, CKM_AES_KEY_WRAP, "AES key wrap"},
+};
+
+const MechanismKind& kind_of(Mechanism mechanism) {
+  return *std::find_if(std::begin(kMechanisms), std::end(kMechanisms),
+                       [&](const MechanismKind& kind) { return kind.mechanism == mechanism; });
+}
+
+CK_BYTE* unchanging(ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
+
+// What says that the data is at fault, if the token otherwise works. Tokens differ; some have one code for everything.
+bool may_be_the_data(CK_RV rv) {
+  switch (rv) {
+    case CKR_ENCRYPTED_DATA_INVALID:
+    case CKR_ENCRYPTED_DATA_LEN_RANGE:
+    case CKR_WRAPPED_KEY_INVALID:
+    case CKR_WRAPPED_KEY_LEN_RANGE:
+    case CKR_DATA_INVALID:
+    case CKR_DATA_LEN_RANGE:
+    case CKR_SIGNATURE_INVALID:
+    case CKR_SIGNATURE_LEN_RANGE:
+    case CKR_ARGUMENTS_BAD:
+    case CKR_BUFFER_TOO_SMALL:
+    case CKR_ATTRIBUTE_VALUE_INVALID:
+    case CKR_TEMPLATE_INCONSISTENT:
+    case CKR_GENERAL_ERROR:
+    case CKR_FUNCTION_FAILED:
+    case 0x35:  // CKR_AEAD_DECRYPT_FAILED of PKCS#11 3.0
+      return true;
+    default: return false;
+  }
+}
+
+// The session and the key still answer: then it is not the token that is broken.
+bool answers(Session& session, const TokenKey& key) {
+  CK_SESSION_INFO info{};
+  return session.functions().C_GetSessionInfo(session.handle(), &info) == CKR_OK &&
+         session.attribute(key.object, CKA_CLASS, sizeof(CK_OBJECT_CLASS)).has_value();
+}
+
+Status open_failed(Session& session, const TokenKey& key, Mechanism mechanism, CK_RV rv) {
+  if (may_be_the_data(rv) && answers(session, key)) {
+    return {Code::kWrongKey, describe(key) + " does not unwrap the slot's keyring key (" + rv_name(rv) +
+                                 "): the slot was altered or is another coffer's"};
+  }
+  return session.failed("unwrapping with " + std::string(name_of(mechanism)), rv);
+}
+
+// A session object that goes away with its scope.
+class SessionObject {
+ public:
+  explicit SessionObject(Session& session) : session_(session) {}
+  ~SessionObject() {
+    if (object != CK_INVALID_HANDLE) session_.functions().C_DestroyObject(session_.handle(), object);
+  }
+  SessionObject(const SessionObject&) = delete;
+  SessionObject& operator=(const SessionObject&) = delete;
+
+  CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
+
+ private:
+  Session& session_;
+};
+
+struct GcmParameters {
+  uint8_t iv[16] = {};  // longer than it is used: some tokens write their own
+  CK_GCM_PARAMS params{};
+  CK_MECHANISM mechanism{CKM_AES_GCM, &params, sizeof params};
+
+  explicit GcmParameters(ByteView bound) {
+    params.pIv = iv;
+    params.ulIvLen = kIvSize;
+    params.ulIvBits = kIvSize * 8;
+    params.pAAD = unchanging(bound);
+    params.ulAADLen = bound.size();
+    params.ulTagBits = kTagSize * 8;
+  }
+};
+
+Result<Bytes> gcm_wrap(Session& session, const TokenKey& key, ByteView bound, const SecretBytes& plaintext) {
+  GcmParameters gcm(bound);
+  COFFER_TRY(random_bytes(MutableBytes(gcm.iv, kIvSize)));
+  const CK_FUNCTION_LIST& f = session.functions();
+  CK_RV rv = f.C_EncryptInit(session.handle(), &gcm.mechanism, key.object);
+  if (rv != CKR_OK) return session.failed("wrapping with AES-GCM and " + describe(key), rv);
+  uint8_t out[kWrappedSizeMax];
+  CK_ULONG size = sizeof out;
+  rv = f.C_Encrypt(session.handle(), unchanging(plaintext.reveal()), plaintext.size(), out, &size);
+  if (rv != CKR_OK) return session.failed("wrapping with AES-GCM and " + describe(key), rv);
+  if (size != plaintext.size() + kTagSize) {
+    return {Code::kKeyUnavailable, "AES-GCM of the token makes " + std::to_string(size) + " bytes of 64, not 80"};
+  }
+  Bytes wrapped(gcm.iv, gcm.iv + kIvSize);
+  wrapped.insert(wrapped.end(), out, out + size);
+  return wrapped;
+}
+
+Result<SecretBytes> gcm_unwrap(Session& session, const TokenKey& key, ByteView bound, ByteView wrapped) {
+  if (wrapped.size() != kIvSize + kServicePlaintextSize + kTagSize) {
+    return {Code::kTampered, "what the slot holds is no keyring key wrapped with AES-GCM, by its size"};
+  }
+  GcmParameters gcm(bound);
+  std::copy_n(wrapped.begin(), kIvSize, gcm.iv);
+  const CK_FUNCTION_LIST& f = session.functions();
+  CK_RV rv = f.C_DecryptInit(session.handle(), &gcm.mechanism, key.object);
+  if (rv != CKR_OK) return session.failed("unwrapping with AES-GCM and " + describe(key), rv);
+  const ByteView sealed = wrapped.subspan(kIvSize);
+  SecretBytes out(kWrappedSizeMax);
+  CK_ULONG size = out.size();
+  rv = f.C_Decrypt(session.handle(), unchanging(sealed), sealed.size(), out.reveal_mutable().data(), &size);
+  if (rv != CKR_OK || size > out.size()) return open_failed(session, key, Mechanism::kAesGcm, rv);
+  return SecretBytes::copy_of(out.reveal().first(size));
+}
+
+// With C_WrapKey where the token has it so, for which the plaintext has to be an object first; else with C_Encrypt.
+Result<Bytes> key_wrap(Session& session, const TokenKey& key, Mechanism mechanism, const SecretBytes& plaintext) {
+  const CK_FUNCTION_LIST& f = session.functions();
+  const std::string what = "wrapping with " + std::string(name_of(mechanism)) + " and " + describe(key);
+  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
+  uint8_t out[kWrappedSizeMax];
+  CK_ULONG size = sizeof out;
+  CK_RV rv = CKR_OK;
+  if ((session.mechanism_flags(call.mechanism) & CKF_WRAP) != 0) {
+    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+    CK_KEY_TYPE key_type = CKK_GENERIC_SECRET;
+    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_ATTRIBUTE like[] = {{CKA_CLASS, &object_class, sizeof object_class},
+                           {CKA_KEY_TYPE, &key_type, sizeof key_type},
+                           {CKA_TOKEN, &no, sizeof no},
+                           {CKA_EXTRACTABLE, &yes, sizeof yes},
+                           {CKA_VALUE, unchanging(plaintext.reveal()), plaintext.size()}};
+    SessionObject inner(session);
+    rv = f.C_CreateObject(session.handle(), like, std::size(like), &inner.object);
+    if (rv != CKR_OK) return session.failed("taking in what is to be wrapped", rv);
+    rv = f.C_WrapKey(session.handle(), &call, key.object, inner.object, out, &size);
+  } else {
+    rv = f.C_EncryptInit(session.handle(), &call, key.object);
+    if (rv == CKR_OK) {
+      rv = f.C_Encrypt(session.handle(), unchanging(plaintext.reveal()), plaintext.size(), out, &size);
+    }
+  }
+  if (rv != CKR_OK) return session.failed(what, rv);
+  if (size > sizeof out) return {Code::kKeyUnavailable, what + ": more came out than fits"};
+  return Bytes(out, out + size);
+}
+
+Result<SecretBytes> unwrap_object(Session& session, const TokenKey& key, Mechanism mechanism, ByteView wrapped) {
+  const CK_FUNCTION_LIST& f = session.functions();
+  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
+  CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
+  CK_KEY_TYPE key_type = CKK_GENERIC_SECRET;
+  CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+  CK_ATTRIBUTE like[] = {{CKA_CLASS, &object_class, sizeof object_class},
+                         {CKA_KEY_TYPE, &key_type, sizeof key_type},
+                         {CKA_TOKEN, &no, sizeof no},
+                         {CKA_SENSITIVE, &no, sizeof no},
+                         {CKA_EXTRACTABLE, &yes, sizeof yes}};
+  SessionObject inner(session);
+  CK_RV rv = f.C_UnwrapKey(session.handle(), &call, key.object, unchanging(wrapped), wrapped.size(), like,
+                           std::size(like), &inner.object);
+  if (rv != CKR_OK) return open_failed(session, key, mechanism, rv);
+  SecretBytes out(kWrappedSizeMax);
+  CK_ATTRIBUTE value{CKA_VALUE, out.reveal_mutable().data(), out.size()};
+  rv = f.C_GetAttributeValue(session.handle(), inner.object, &value, 1);
+  if (rv != CKR_OK || value.ulValueLen > out.size()) return session.failed("reading what was unwrapped", rv);
+  return SecretBytes::copy_of(out.reveal().first(value.ulValueLen));
+}
+
+Result<SecretBytes> key_unwrap(Session& session, const TokenKey& key, Mechanism mechanism, ByteView wrapped) {
+  if (wrapped.empty() || wrapped.size() > kWrappedSizeMax) {
+    return {Code::kTampered, "what the slot holds is no wrapped keyring key, by its size"};
+  }
+  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
+  if ((session.mechanism_flags(call.mechanism) & CKF_UNWRAP) != 0) {
+    return unwrap_object(session, key, mechanism, wrapped);
+  }
+  const CK_FUNCTION_LIST& f = session.functions();
+  CK_RV rv = f.C_DecryptInit(session.handle(), &call, key.object);
+  if (rv != CKR_OK) return session.failed("unwrapping with " + describe(key), rv);
+  SecretBytes out(kWrappedSizeMax);
+  CK_ULONG size = out.size();
+  rv = f.C_Decrypt(session.handle(), unchanging(wrapped), wrapped.size(), out.reveal_mutable().data(), &size);
+  if (rv != CKR_OK || size > out.size()) return open_failed(session, key, mechanism, rv);
+  return SecretBytes::copy_of(out.reveal().first(size));
+}
+
+Status try_out(Session& session, const TokenKey& key, Mechanism mechanism) {
+  COFFER_ASSIGN(const SecretBytes sample, random_secret(kServicePlaintextSize));
+  const ByteView bound = as_bytes("probe");
+  COFFER_ASSIGN(const Bytes wrapped, wrap_at_token(session, key, mechanism, bound, sample));
+  COFFER_ASSIGN(const SecretBytes back, unwrap_at_token(session, key, mechanism, bound, wrapped));
+  if (equal_constant_time(sample.reveal(), back.reveal())) return Status::ok();
+  return {Code::kKeyUnavailable, std::string(name_of(mechanism)) + " does not give back what it wrapped"};
+}
+
+}  // namespace
+
+std::string_view name_of(Mechanism mechanism) { return kind_of(mechanism).name; }
+
+std::optional<Mechanism> mechanism_of(uint8_t number) {
+  for (const MechanismKind& kind : kMechanisms) {
+    if (static_cast<uint8_t>(kind.mechanism) == number) return kind.mechanism;
+  }
+  return std::nullopt;
+}
+
+Result<Mechanism> probe(Session& session, const TokenKey& key, MechanismChoice choice) {
+  std::string tried;
+  for (const MechanismKind& kind : kMechanisms) {
+    if (choice != MechanismChoice::kAny && choice != kind.choice) continue;
+    const std::string separator = tried.empty() ? "" : "; ";
+    if (session.mechanism_flags(kind.type) == 0) {
+      tried += separator + std::string(kind.name) + ": the token does not have it";
+      continue;
+    }
+    const Status status = try_out(session, key, kind.mechanism);
+    if (status.is_ok()) return kind.mechanism;
+    if (session.lost() || status.code() == Code::kProviderUnavailable) return status;
+    tried += separator + std::string(status.message());
+  }
+  return {Code::kKeyUnavailable, describe(key) + " cannot wrap a keyring key: " + tried};
+}
+
+Result<Bytes> wrap_at_token(Session& session, const TokenKey& key, Mechanism mechanism, ByteView bound,
+                            const SecretBytes& plaintext) {
+  if (mechanism == Mechanism::kAesGcm) return gcm_wrap(session, key, bound, plaintext);
+  return key_wrap(session, key, mechanism, plaintext);
+}
+
+Result<SecretBytes> unwrap_at_token(Session& session, const TokenKey& key, Mechanism mechanism, ByteView bound,
+                                    ByteView wrapped) {
+  if (mechanism == Mechanism::kAesGcm) return gcm_unwrap(session, key, bound, wrapped);
+  return key_unwrap(session, key, mechanism, wrapped);
+}
+
+}  // namespace coffer::pkcs11
