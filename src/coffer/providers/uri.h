@@ -16,7 +16,7 @@ struct ProviderUri {
   std::optional<std::string> authority;  // between "//" and the path: "hsm1:5696,hsm2:5696"; nothing without "//"
   std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
   std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
-  std::string raw_path;  // the path before decoding, for schemes with delimiters inside it
+  std::string raw_path = {};  // the path before decoding, for schemes with delimiters inside it
 };
 
 // Text without "scheme:" is a path: it becomes a "file" URI, to the letter. kInvalidArgument for anything else that is
