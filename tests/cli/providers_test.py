@@ -66,5 +66,132 @@ class KeygenInAKeystore(KeystoreTest):
         self.assertEqual(answer, {"keystore": self.path("keys.p12"), "alias": "root", "bits": 256})
 
 
+class ProviderList(CliTest):
+    def test_every_scheme_has_a_form_that_begins_with_it(self):
+        answer = self.done("provider", "list", "--json").json()
+        self.assertIn("file", [scheme["scheme"] for scheme in answer["schemes"]])
+        for scheme in answer["schemes"]:
+            self.assertTrue(scheme["form"].startswith(scheme["scheme"] + ":"), scheme)
+            self.assertTrue(scheme["about"], scheme)
+        self.assertEqual((answer["named"], answer["kmip_hosts"]), ([], []))
+        text = self.done("provider", "list").out
+        for scheme in answer["schemes"]:
+            self.assertIn(scheme["form"], text)
+
+    def test_what_is_configured_is_listed_without_options(self):
+        self.write("c.yaml", b"""
+key_providers:
+  keys: {uri: 'keystore:/etc/keys.p12', store_password_env: P, alias: not-shown}
+kmip_hosts:
+  prod: {hosts: 'hsm1, hsm2:5697', cert: /c, key: /k, ca: /a}
+""")
+        run = self.done("provider", "list", "--config", "c.yaml")
+        self.assertIn("provider:keys", run.out)
+        self.assertIn("keystore:/etc/keys.p12", run.out)
+        self.assertIn("kmip:prod/KEY", run.out)
+        self.assertIn("hsm2:5697", run.out)
+        self.assertNotIn("not-shown", run.out)
+        answer = self.done("provider", "list", "--config", "c.yaml", "--json").json()
+        self.assertEqual(answer["named"], [{"name": "keys", "uri": "keystore:/etc/keys.p12"}])
+        self.assertEqual(answer["kmip_hosts"], [{"group": "prod", "hosts": ["hsm1:5696", "hsm2:5697"]}])
+
+    def test_a_coffer_will_do_for_its_configuration(self):
+        self.make_coffer()
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write(f"key_providers: {{mine: {{uri: 'file://{self.path('root.key')}'}}}}\n")
+        for run in (self.done("provider", "list", "--config", "c.coffer"),
+                    self.done("provider", "list", environment={"COFFER": self.path("c.coffer")})):
+            self.assertIn("provider:mine", run.out)
+
+    def test_a_configuration_that_is_wrong_is_refused(self):
+        self.write("c.yaml", b"nonsense: 1\n")
+        self.refused(["provider", "list", "--config", "c.yaml"], "invalid_argument", "c.yaml:1", "nonsense")
+        self.refused(["provider", "list", "--config", "missing.yaml"], "not_found", "missing.yaml")
+
+
+class ProviderCheck(KeystoreTest):
+    STEPS = ["open", "current key", "wrap", "unwrap", "another slot is refused", "unwrap by the slot's URI"]
+
+    def test_a_provider_that_works_passes_every_step(self):
+        self.make_key()
+        self.done("keygen", self.keystore())
+        for uri in (self.uri("root.key"), "root.key", self.keystore()):
+            run = self.done("provider", "check", uri)
+            self.assertIn("it works", run.out)
+            answer = self.done("provider", "check", uri, "--json").json()
+            self.assertTrue(answer["works"])
+            self.assertEqual([step["step"] for step in answer["steps"]], self.STEPS)
+            for step in answer["steps"]:
+                self.assertTrue(step["ok"])
+                self.assertGreaterEqual(step["milliseconds"], 0)
+        self.assertEqual(answer["uri"], self.keystore())
+
+    def failing(self, uri, step, code, *says, **options):
+        run = self.problems("provider", "check", uri, **options)
+        self.assertIn(f"{step} failed: ", run.out)
+        for part in says:
+            self.assertIn(part, run.out)
+        answer = self.problems("provider", "check", uri, "--json", **options).json()
+        self.assertFalse(answer["works"])
+        last = answer["steps"][-1]
+        self.assertEqual((last["step"], last["ok"], last["error"]["code"]), (step, False, code))
+
+    def test_what_is_wrong_is_said_with_the_step_and_a_hint(self):
+        self.done("keygen", self.keystore())
+        self.write("wrong", b"wrong", 0o600)
+        self.failing("nothing:x", "open", "invalid_argument", "nothing:", "hint: known: file:")
+        self.failing("missing.key", "current key", "not_found", "missing.key", "hint: coffer keygen")
+        self.failing(self.keystore("b"), "current key", "not_found", '"b"', "root")
+        self.failing(self.keystore(password="wrong"), "current key", "permission_denied", "store password", "hint: ")
+        self.write("open.key", os.urandom(32), 0o644)
+        self.failing("open.key", "current key", "permission_denied", "hint: run chmod 600")
+
+    def test_an_option_that_holds_a_secret_by_mistake_is_not_repeated(self):
+        run = self.problems("provider", "check", f"keystore:/k.p12?store_password={self.password.decode()}")
+        self.assertNotIn(self.password.decode(), run.out + run.err)
+
+    def test_named_ones_are_found_in_the_configuration(self):
+        self.done("keygen", self.keystore())
+        self.write("c.yaml", f"key_providers: {{keys: {{uri: 'keystore:{self.path('keys.p12')}', "
+                             f"store_password_file: '{self.path('password')}'}}}}\n".encode())
+        run = self.done("provider", "check", "provider:keys?alias=root", "--config", "c.yaml")
+        self.assertIn("it works", run.out)
+        self.failing("provider:keys", "open", "invalid_argument", "no provider")
+
+
+class InitFromAConfiguration(KeystoreTest):
+    def prepare(self):
+        self.done("keygen", self.keystore())
+        text = (f"# ours\ncipher: aes-128-gcm\nkey_providers:\n  keys:\n    uri: 'keystore:{self.path('keys.p12')}'\n"
+                f"    store_password_file: '{self.path('password')}'\n").encode()
+        self.write("prepared.yaml", text)
+        return text
+
+    def test_it_is_taken_over_to_the_letter_and_its_names_may_be_used_at_once(self):
+        text = self.prepare()
+        self.done("init", "c.coffer", "--root", "provider:keys?alias=root", "--config", "prepared.yaml")
+        self.assertEqual(self.read("c.coffer/coffer.yaml"), text)
+        answer = self.done("status", "c.coffer", "--json").json()
+        self.assertEqual(answer["config"]["cipher"], "aes-128-gcm")
+        for words in (["status", "c.coffer"], ["keyring", "show", "c.coffer"], ["inspect", "c.coffer/keyring"],
+                      ["rotate", "root", "c.coffer"]):
+            run = self.done(*words)
+            self.assertIn("provider:keys?alias=root", run.out)
+            self.assertIn('key "root" (fingerprint ', run.out, "described by the provider that is configured")
+
+    def test_it_and_the_flags_exclude_each_other(self):
+        self.prepare()
+        for flag in (["--cipher", "aes-256-gcm"], ["--anchor", "anchor"], ["--reads", "pread"]):
+            self.refused(["init", "c.coffer", "--root", "provider:keys", "--config", "prepared.yaml", *flag],
+                         "invalid_argument", flag[0], "--config")
+
+    def test_a_wrong_one_makes_nothing(self):
+        self.make_key()
+        self.write("prepared.yaml", b"cipher: rot13\n")
+        self.refused(["init", "c.coffer", "--root", self.uri("root.key"), "--config", "prepared.yaml"],
+                     "invalid_argument", "prepared.yaml:1", "cipher")
+        self.assertFalse(os.path.exists(self.path("c.coffer")))
+
+
 if __name__ == "__main__":
     main()

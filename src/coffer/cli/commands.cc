@@ -13,9 +13,10 @@ std::string operands_text(const Command& command) {
 
 std::span<const Command> all_commands() {
   static const std::vector<Command> commands = {
-      keygen_command(),        init_command(),       exec_command(),        status_command(), rotate_root_command(),
-      rotate_domain_command(), rewrap_command(),     verify_command(),      cat_command(),    inspect_command(),
-      keyring_show_command(),  domain_add_command(), domain_list_command(),
+      keygen_command(),      init_command(),          exec_command(),           status_command(),
+      rotate_root_command(), rotate_domain_command(), rewrap_command(),         verify_command(),
+      cat_command(),         inspect_command(),       keyring_show_command(),   domain_add_command(),
+      domain_list_command(), provider_list_command(), provider_check_command(),
   };
   return commands;
 }

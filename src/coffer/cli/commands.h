@@ -18,5 +18,7 @@ Command inspect_command();
 Command keyring_show_command();
 Command domain_add_command();
 Command domain_list_command();
+Command provider_list_command();
+Command provider_check_command();
 
 }  // namespace coffer::cli

@@ -59,11 +59,12 @@ std::string percent_encoded(const std::string& text) {
   return out;
 }
 
-Result<std::string> file_system_uri(const std::string& directory, const Arguments& arguments) {
+Result<std::string> file_system_uri(const Coffer& coffer, const std::string& directory, const Arguments& arguments) {
   std::string uri = "coffer://" + percent_encoded(directory);
   if (const std::string* root = arguments.find("--root")) {
     // As the provider says it: the program may change its directory before it opens the coffer.
-    COFFER_ASSIGN(auto provider, open_provider(*root));
+    COFFER_ASSIGN(const ProviderConfig config, coffer.provider_config());
+    COFFER_ASSIGN(auto provider, open_provider(*root, config));
     uri += "?root=" + percent_encoded(provider->uri());
   }
   return uri;
@@ -75,7 +76,7 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(const std::string directory, canonical_path(coffer->directory()));
   COFFER_ASSIGN(const std::string module, find_module());
-  COFFER_ASSIGN(const std::string uri, file_system_uri(directory, arguments));
+  COFFER_ASSIGN(const std::string uri, file_system_uri(*coffer, directory, arguments));
   COFFER_TRY(set_preload(module));
   setenv("COFFER_FS_URI", uri.c_str(), 1);
   coffer.reset();  // wipes the keys of this process

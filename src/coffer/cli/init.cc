@@ -12,6 +12,9 @@
 namespace coffer::cli {
 namespace {
 
+constexpr const char* kConfigFlags[] = {"--cipher",    "--ctr-cipher", "--chunk-size", "--data-files",
+                                        "--log-files", "--reads",      "--anchor"};
+
 // The declaration of the flags has checked the values: each is one of its choices.
 Config config_from(const Arguments& arguments) {
   Config config;
@@ -31,6 +34,24 @@ Config config_from(const Arguments& arguments) {
   return config;
 }
 
+// From --config, whose text is taken over as it is, or from the flags; not from both.
+Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
+  const std::string* file = arguments.find("--config");
+  if (file == nullptr) {
+    options.config = config_from(arguments);
+    return Status::ok();
+  }
+  for (const char* flag : kConfigFlags) {
+    if (arguments.has(flag)) {
+      return {Code::kInvalidArgument, fmt::format("init: {} says what --config says already; write it there", flag)};
+    }
+  }
+  COFFER_ASSIGN(ProviderConfig config, read_provider_config(*file));
+  COFFER_ASSIGN(options.config, parse_config(config.yaml, config.name));
+  options.config_text = std::move(config.yaml);
+  return Status::ok();
+}
+
 Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   const std::string directory = absolute_path(arguments.operand("COFFER"));
   const std::string* root = arguments.find("--root");
@@ -40,14 +61,15 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   }
   Coffer::CreateOptions options;
   options.root_uri = *root;
-  options.config = config_from(arguments);
+  COFFER_TRY(take_config(arguments, options));
   COFFER_TRY(Coffer::create(Disk::posix(), directory, options, open_provider));
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
   const KeyringSlot& slot = header.slots.front();
-  console.answer(Json{{"coffer", directory}, {"id", header.coffer_id.hex()}, {"root", slot_json(slot)}},
+  const ProviderConfig config = provider_config_of(*coffer);
+  console.answer(Json{{"coffer", directory}, {"id", header.coffer_id.hex()}, {"root", slot_json(slot, config)}},
                  fmt::format("made the coffer {}\n  root key  {}\n            {}\n", directory, slot.provider_uri,
-                             describe_root_key(slot)));
+                             describe_root_key(slot, config)));
   console.note("keep a copy of the root key in another place: without it every file is lost");
   return Outcome::kDone;
 }
@@ -62,6 +84,7 @@ Command init_command() {
       .flags =
           {
               {"--root", "URI", "where the root key is (needed)"},
+              {"--config", "FILE", "a coffer.yaml to begin with, instead of the flags below"},
               {"--cipher", "NAME", "for new files", {"aes-128-gcm", "aes-192-gcm", "aes-256-gcm", "chacha20-poly1305"}},
               {"--ctr-cipher", "NAME", "for new files of kind ctr", {"aes-128-ctr", "aes-192-ctr", "aes-256-ctr"}},
               {"--chunk-size",
@@ -74,7 +97,8 @@ Command init_command() {
               {"--anchor", "PATH", "a file elsewhere that remembers the newest keyring, to notice a rollback"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
-                   "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305"},
+                   "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305",
+                   "init /var/lib/db.coffer --root provider:keys/root --config prepared.yaml"},
       .run = run_init,
   };
 }

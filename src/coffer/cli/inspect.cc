@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
@@ -80,16 +81,23 @@ void add_envelope(Fields& out, const EnvelopeScan& scan, uint64_t file_size) {
   add_body(out, fields, file_size);
 }
 
-Fields slot_fields(const KeyringSlot& slot) {
+Fields slot_fields(const KeyringSlot& slot, const ProviderConfig& config) {
   Fields out;
   out.add("slot id", slot.id.hex());
   out.add("root key", slot.provider_uri);
-  out.add("key", describe_root_key(slot));
+  out.add("key", describe_root_key(slot, config));
   out.add("created", time_text(slot.created), slot.created);
   const uint8_t algorithm = slot.wrapped.algorithm;
   out.add("wrap algorithm", algorithm == 1 ? "KWP" : algorithm == 2 ? "by the provider" : "unknown", algorithm);
   out.add("wrapped keyring key", fmt::format("{} bytes", slot.wrapped.bytes.size()), slot.wrapped.bytes.size());
   return out;
+}
+
+// The coffer.yaml beside a keyring; nothing configured where there is none: the keyring may have been copied.
+ProviderConfig config_beside(const std::string& path) {
+  const std::string directory = std::filesystem::path(absolute_path(path)).parent_path().string();
+  auto config = read_provider_config(directory);
+  return config.is_ok() ? std::move(*config) : ProviderConfig{};
 }
 
 Result<Outcome> inspect_keyring(const std::string& path, Console& console) {
@@ -102,9 +110,10 @@ Result<Outcome> inspect_keyring(const std::string& path, Console& console) {
   fields.add("file size", sealed.size());
   std::string text = fmt::format("{}: keyring\n{}", printable(path), fields.text());
   Json answer = {{"file", path}, {"type", "keyring"}};
+  const ProviderConfig config = config_beside(path);
   answer.update(fields.json());
   for (const KeyringSlot& slot : header->slots) {
-    const Fields one = slot_fields(slot);
+    const Fields one = slot_fields(slot, config);
     text += "\n" + one.text();
     answer["slots"].push_back(one.json());
   }

@@ -19,9 +19,10 @@ Json key_json(const DomainKeyEntry& entry) {
           {"destroyed", entry.destroyed}};
 }
 
-Json keyring_json(const std::string& directory, const Keyring& keyring, const KeyringHeader& header) {
+Json keyring_json(const std::string& directory, const Keyring& keyring, const KeyringHeader& header,
+                  const ProviderConfig& config) {
   Json slots = Json::array();
-  for (const KeyringSlot& slot : header.slots) slots.push_back(slot_json(slot));
+  for (const KeyringSlot& slot : header.slots) slots.push_back(slot_json(slot, config));
   Json domains = Json::array();
   for (const Domain& domain : keyring.domains()) {
     Json keys = Json::array();
@@ -47,7 +48,8 @@ std::string ended_text(const DomainKeyEntry& entry) {
   return "";
 }
 
-std::string keyring_text(const std::string& directory, const Keyring& keyring, const KeyringHeader& header) {
+std::string keyring_text(const std::string& directory, const Keyring& keyring, const KeyringHeader& header,
+                         const ProviderConfig& config) {
   using Align = Table::Align;
   std::string out = fmt::format("{}/keyring: version {} of coffer {}\n", printable(directory), keyring.version(),
                                 keyring.coffer_id().hex());
@@ -56,7 +58,7 @@ std::string keyring_text(const std::string& directory, const Keyring& keyring, c
   slots.add({"SLOT", "CREATED", "ROOT KEY", "KEY"});
   for (const KeyringSlot& slot : header.slots) {
     slots.add({slot.id.short_hex(), time_text(slot.created), printable(slot.provider_uri),
-               printable(describe_root_key(slot))});
+               printable(describe_root_key(slot, config))});
   }
   Table keys({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   keys.add({"DOMAIN", "KEY", "ID", "STATE", "ACTIVATED", ""});
@@ -80,8 +82,9 @@ Result<Outcome> run_keyring_show(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
   const auto keyring = coffer->keyring();
-  console.answer(keyring_json(coffer->directory(), *keyring, header),
-                 keyring_text(coffer->directory(), *keyring, header));
+  const ProviderConfig config = provider_config_of(*coffer);
+  console.answer(keyring_json(coffer->directory(), *keyring, header, config),
+                 keyring_text(coffer->directory(), *keyring, header, config));
   return Outcome::kDone;
 }
 

@@ -8,7 +8,8 @@ if(COFFER_TOOLS)
   add_executable(coffer_cli)
   coffer_layer(coffer_cli cli
     cat.cc commands.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc keygen.cc
-    keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc rewrap.cc rotate.cc status.cc text.cc
+    keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc provider.cc
+    rewrap.cc rotate.cc status.cc text.cc
     verify.cc)
   target_link_libraries(coffer_cli PRIVATE
     coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "coffer/cli/config_edit.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -40,16 +41,30 @@ std::string absolute_path(const std::string& path) {
   return out;
 }
 
-std::string describe_root_key(const KeyringSlot& slot) {
-  auto provider = open_provider(slot.provider_uri);
+Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
+  std::string path = absolute_path(file_or_coffer);
+  COFFER_ASSIGN(const FileInfo info, Disk::posix().info(path));
+  if (info.is_directory) path += "/coffer.yaml";
+  COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), path, kConfigFileSizeMax));
+  COFFER_TRY(parse_config(as_text(text), path).status());
+  return ProviderConfig{std::string(as_text(text)), path};
+}
+
+ProviderConfig provider_config_of(const Coffer& coffer) {
+  auto config = coffer.provider_config();
+  return config.is_ok() ? std::move(*config) : ProviderConfig{};
+}
+
+std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config) {
+  auto provider = open_provider(slot.provider_uri, config);
   if (!provider.is_ok()) return "handle " + to_hex(slot.handle.bytes);
   return (*provider)->describe(slot.handle);
 }
 
-Json slot_json(const KeyringSlot& slot) {
+Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {
   return {{"id", slot.id.hex()},
           {"uri", slot.provider_uri},
-          {"key", describe_root_key(slot)},
+          {"key", describe_root_key(slot, config)},
           {"created", slot.created},
           {"wrap_algorithm", slot.wrapped.algorithm}};
 }

@@ -15,8 +15,13 @@ Result<std::string> canonical_path(const std::string& path);
 // Absolute, without trailing slash; it need not exist.
 std::string absolute_path(const std::string& path);
 
+// A coffer.yaml, or the one in a coffer's directory, for opening key providers. Checked as a whole.
+Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer);
+// The coffer's own; nothing configured if it cannot be read. For descriptions only.
+ProviderConfig provider_config_of(const Coffer& coffer);
+
 // A root key in its provider's own words, or the handle's bytes if the provider cannot be opened here.
-std::string describe_root_key(const KeyringSlot& slot);
-Json slot_json(const KeyringSlot& slot);
+std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config);
+Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);
 
 }  // namespace coffer::cli

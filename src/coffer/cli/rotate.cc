@@ -17,9 +17,10 @@ Result<Outcome> run_rotate_root(const Arguments& arguments, Console& console) {
   COFFER_TRY(coffer->rotate_root(to));
   COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
   const KeyringSlot& slot = header.slots.front();
-  console.answer(Json{{"keyring_version", header.version}, {"root", slot_json(slot)}},
+  const ProviderConfig config = provider_config_of(*coffer);
+  console.answer(Json{{"keyring_version", header.version}, {"root", slot_json(slot, config)}},
                  fmt::format("the keyring (now version {}) has a fresh key, wrapped by\n  {}\n  {}\n", header.version,
-                             printable(slot.provider_uri), printable(describe_root_key(slot))));
+                             printable(slot.provider_uri), printable(describe_root_key(slot, config))));
   console.note("backups of the keyring made before still need the root key of that time");
   return Outcome::kDone;
 }

@@ -17,6 +17,7 @@ struct StatusReport {
   std::shared_ptr<const Keyring> keyring;
   KeyringHeader header;
   Config config;
+  ProviderConfig providers;
   Inventory inventory;
   uint64_t now = 0;
 };
@@ -75,7 +76,7 @@ std::string heading(const StatusReport& report) {
   std::string out = printable(report.directory) + "\n";
   for (const KeyringSlot& slot : report.header.slots) {
     out += fmt::format("  root key   {}\n", printable(slot.provider_uri));
-    out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot)),
+    out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot, report.providers)),
                        age_text(seconds_since(slot.created, report.now)));
   }
   out +=
@@ -193,7 +194,7 @@ Json config_json(const Config& config) {
 
 Json report_json(const StatusReport& report) {
   Json roots = Json::array();
-  for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot));
+  for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot, report.providers));
   Json stores = Json::array();
   for (const StoreEntry& store : report.keyring->stores()) {
     stores.push_back({{"id", store.id.hex()}, {"path", store.path}, {"missing", is_missing(report, store.path)}});
@@ -223,6 +224,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.directory = coffer->directory();
   report.keyring = coffer->keyring();
   report.config = coffer->config();
+  report.providers = provider_config_of(*coffer);
   report.now = now_seconds();
   COFFER_ASSIGN(report.header, coffer->keyring_header());
   COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
