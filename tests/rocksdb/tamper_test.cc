@@ -1,5 +1,7 @@
 // Whatever is done to a file on disk, RocksDB gets the right bytes or an error that it does not ignore.
+#include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/store/rewrap.h"
+#include "coffer/store/verify.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -101,6 +103,29 @@ TEST_F(Tampering, MetadataThatWasCutOrAlteredKeepsTheDatabaseFromOpening) {
   }();
   flip_byte(manifest, kEnvelopeSize + 96 + 20);
   EXPECT_FALSE(work_.try_open(work_.options()).ok());
+}
+
+TEST_F(Tampering, VerifyFindsEveryAlteredByteOfWhatIsPublishedWhole) {
+  const std::string path = work_.path("db/CURRENT"), sealed = read_bytes(path);
+  auto verdict = [&] {
+    Status found;
+    EXPECT_FINE(verify(work_.coffer(), {path}, {.must_end_cleanly = rocks::is_published_whole},
+                       [&](const VerifiedFile& file) {
+                         found = file.status;
+                         return Status::ok();
+                       }));
+    return found;
+  };
+  EXPECT_FINE(verdict());
+  for (size_t offset = kEnvelopeSize; offset < sealed.size(); ++offset) {
+    flip_byte(path, offset);
+    EXPECT_THAT(verdict().code(), ::testing::AnyOf(Code::kDamaged, Code::kTampered)) << "byte " << offset;
+    flip_byte(path, offset);
+  }
+  for (size_t size : {size_t{0}, kEnvelopeSize, kEnvelopeSize + 96, sealed.size() - 32, sealed.size() - 1}) {
+    write_bytes(path, sealed.substr(0, size));
+    EXPECT_THAT(verdict().code(), ::testing::AnyOf(Code::kDamaged, Code::kTruncated)) << "cut to " << size;
+  }
 }
 
 TEST_F(Tampering, AnotherCofferDoesNotOpenTheDatabase) {

@@ -88,6 +88,39 @@ TEST_F(CofferTest, ARunningCofferGoesOnWhenTheNewRootKeyIsOutOfReach) {
   EXPECT_EQ(coffer_->keyring()->version(), 2u);
 }
 
+TEST_F(CofferTest, AFileOfAKeyringThatCannotBeUnlockedIsNotCalledRolledBack) {
+  auto other = open_coffer();
+  ASSERT_OK(other->rotate_root(key_uri("other.key")));
+  auto file = other->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  std::filesystem::remove(root_ + "/other.key");
+  for (int again = 0; again < 2; ++again) {
+    auto opened = coffer_->open_file(file->envelope, "f");
+    EXPECT_EQ(opened.code(), Code::kKeyUnavailable) << status_text(opened);
+    EXPECT_THAT(status_text(opened), ::testing::HasSubstr("other.key"));
+  }
+  write_key_file("other.key", 'o');
+  ASSERT_OK(coffer_->refresh());
+  ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+}
+
+TEST_F(CofferTest, FilesOfANewKeyringOpenAtOnceOnEveryThread) {
+  auto other = open_coffer();
+  for (uint64_t round = 0; round < 50; ++round) {
+    ASSERT_OK(other->update([&](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000 + round); }));
+    auto file = other->new_file({.kind = Kind::kLog});
+    ASSERT_OK(file);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        auto opened = coffer_->open_file(file->envelope, "f");
+        EXPECT_TRUE(opened.is_ok()) << status_text(opened);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+}
+
 TEST_F(CofferTest, ARolledBackKeyringStopsARunningCoffer) {
   std::string old = read(coffer_path() + "/keyring");
   ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));

@@ -37,7 +37,7 @@ class ToolsTest : public CofferFixture {
 
   std::map<std::string, Code> verify_all() {
     std::map<std::string, Code> out;
-    EXPECT_TRUE(verify(*coffer_, {}, [&](const VerifiedFile& file) {
+    EXPECT_TRUE(verify(*coffer_, {}, {}, [&](const VerifiedFile& file) {
                   out[std::filesystem::path(file.path).filename()] = file.status.code();
                   return Status::ok();
                 }).is_ok());
@@ -93,7 +93,7 @@ TEST_F(ToolsTest, VerifyTellsTheKindsOfTroubleApart) {
 TEST_F(ToolsTest, OneDamagedSlotIsNotedAndRewrapHealsIt) {
   damage("blocks", 100);
   bool noted = false;
-  ASSERT_OK(verify(*coffer_, {db("blocks")}, [&](const VerifiedFile& file) {
+  ASSERT_OK(verify(*coffer_, {db("blocks")}, {}, [&](const VerifiedFile& file) {
     noted = file.status.is_ok() && file.findings.damaged_slot;
     return Status::ok();
   }));
@@ -101,7 +101,7 @@ TEST_F(ToolsTest, OneDamagedSlotIsNotedAndRewrapHealsIt) {
   auto report = rewrap_all();
   ASSERT_OK(report);
   EXPECT_EQ(report->rewrapped, 1u);
-  ASSERT_OK(verify(*coffer_, {db("blocks")}, [&](const VerifiedFile& file) {
+  ASSERT_OK(verify(*coffer_, {db("blocks")}, {}, [&](const VerifiedFile& file) {
     noted = file.findings.damaged_slot;
     return Status::ok();
   }));

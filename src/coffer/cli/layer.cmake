@@ -11,6 +11,8 @@ if(COFFER_TOOLS)
     keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc provider.cc
     rewrap.cc rotate.cc status.cc text.cc
     verify.cc)
+  # What RocksDB's file names say needs no RocksDB.
+  coffer_layer(coffer_cli engines/rocksdb file_name.cc)
   target_link_libraries(coffer_cli PRIVATE
     coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
   file(RELATIVE_PATH module_directory ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})

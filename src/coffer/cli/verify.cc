@@ -8,6 +8,7 @@
 #include "coffer/cli/problem.h"
 #include "coffer/cli/progress.h"
 #include "coffer/cli/text.h"
+#include "coffer/engines/rocksdb/file_name.h"
 
 namespace coffer::cli {
 namespace {
@@ -87,7 +88,7 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
     }));
   }
   VerifyReport report;
-  COFFER_TRY(verify(*coffer, paths, [&](const VerifiedFile& file) {
+  COFFER_TRY(verify(*coffer, paths, {.must_end_cleanly = rocks::is_published_whole}, [&](const VerifiedFile& file) {
     report.add(file);
     progress.show("verifying", report.bytes(), bytes,
                   fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));

@@ -280,18 +280,26 @@ Result<Id> Coffer::store_for(const std::string& directory_of_file) {
   return id;
 }
 
+Status Coffer::reload_unless_just_failed() {
+  const bool failed = !reload_failure_.is_ok() && !is_sign_of_attack(reload_failure_);
+  if (failed && std::chrono::steady_clock::now() - last_reload_ < kReloadRetryDelay) return reload_failure_;
+  return reload_if_changed();
+}
+
 Status Coffer::refresh_while_serving() {
   std::unique_lock reloading(reload_mutex_, std::try_to_lock);
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!reloading.owns_lock()) return Status::ok();
-  const bool attack = is_sign_of_attack(reload_failure_);
-  if (!reload_failure_.is_ok() && !attack && std::chrono::steady_clock::now() - last_reload_ < kReloadRetryDelay) {
-    return Status::ok();
-  }
-  Status status = reload_if_changed();
+  Status status = reload_unless_just_failed();
   // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack
   // do.
   return is_sign_of_attack(status) ? status : Status::ok();
+}
+
+Status Coffer::refresh_for_file() {
+  // The keys there are do not do: this one waits for whoever is at it.
+  std::lock_guard reloading(reload_mutex_);
+  return reload_unless_just_failed();
 }
 
 Status Coffer::last_refresh() const {
@@ -336,8 +344,12 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
   const EnvelopeFields& fields = scan.fields;
   std::shared_ptr<const Keyring> keys = keyring();
   if (keys->find_key(fields.domain_key_id).entry == nullptr || fields.keyring_version > keys->version()) {
-    COFFER_TRY(refresh_while_serving());
+    const Status refreshed = refresh_for_file();
     keys = keyring();
+    // Only a keyring that could be looked at can be called old, or without the key.
+    if (!refreshed.is_ok() && fields.keyring_version > keys->version()) {
+      return refreshed.with_context(path + " was written under a newer keyring, which cannot be taken up");
+    }
   }
   const DomainKeyEntry* entry = keys->find_key(fields.domain_key_id).entry;
   if (fields.keyring_version > keys->version()) {
@@ -363,7 +375,7 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
                                           const std::array<uint8_t, kTagSize>& body_mac) {
   std::shared_ptr<const Keyring> keys = keyring();
   if (keys->find_key(scan.fields.domain_key_id).entry == nullptr) {
-    COFFER_TRY(refresh_while_serving());
+    COFFER_TRY(refresh_for_file());
     keys = keyring();
   }
   const Domain* domain = keys->find_key(scan.fields.domain_key_id).domain;

@@ -82,7 +82,8 @@ class Coffer {
   Result<NewFile> new_file(const NewFileRequest& request);
   // Opens the header of an existing file. `path` is for messages only. Refreshes once if the key is unknown.
   // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
-  // kKeyUnavailable for an unknown or destroyed key; kRolledBack when the file has seen a newer keyring than this one.
+  // kKeyUnavailable for an unknown or destroyed key; kRolledBack when the file has seen a newer keyring than the stored
+  // one, or why that one could not be taken up.
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
@@ -103,9 +104,13 @@ class Coffer {
       : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
   Status load(const OpenOptions& options);
   Result<KeyringKey> unlock(const KeyringHeader& header) const;
+  // Before a new file: not worth waiting for.
   Status refresh_while_serving();
+  // For a file whose key the keyring in use does not have.
+  Status refresh_for_file();
   // REQUIRES for the functions that follow: reload_mutex_ is held.
   Status reload_if_changed();
+  Status reload_unless_just_failed();
   Status reload();
   // A keyring as loaded, and what the anchor remembered just before.
   struct Stored {

@@ -18,7 +18,7 @@ enum class ReadMode : uint8_t { kPread, kMapping };
 struct Config {
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
-  int chunk_log2 = 12;                  // of blocks files
+  int chunk_log2 = 10;                  // of blocks files; docs/adr/0008
   Kind data_kind = Kind::kBlocks;       // SST and blob files: blocks or ctr
   Kind log_kind = Kind::kLog;           // everything else: log or ctr
   ReadMode read_mode = ReadMode::kPread;

@@ -17,8 +17,15 @@ struct VerifiedFile {
   FileFindings findings;
 };
 
+struct VerifyOptions {
+  // Whether the engine relies on a `log` file of this name only after it was written whole and synced: without its
+  // clean close it was cut or damaged, where another log may be in use or torn by a crash. Null: no file is such.
+  bool (*must_end_cleanly)(std::string_view path) = nullptr;
+};
+
 // Called once a file, on the calling thread. Files that vanish meanwhile are passed over.
 using VerifyVisitor = std::function<Status(const VerifiedFile&)>;
-Status verify(Coffer& coffer, const std::vector<std::string>& paths, const VerifyVisitor& visitor);
+Status verify(Coffer& coffer, const std::vector<std::string>& paths, const VerifyOptions& options,
+              const VerifyVisitor& visitor);
 
 }  // namespace coffer

@@ -40,9 +40,12 @@ bool is_write_ahead_log(std::string_view path) {
 
 bool is_trash(std::string_view path) { return path.ends_with(".trash"); }
 
-bool must_end_cleanly(std::string_view path) {
+bool must_end_cleanly(std::string_view path) { return is_published_whole(path) || path.ends_with(".dbtmp"); }
+
+bool is_published_whole(std::string_view path) {
   std::string_view name = base_name(path);
-  return name == "CURRENT" || name == "IDENTITY" || name.starts_with("OPTIONS-") || name.ends_with(".dbtmp");
+  if (name.ends_with(".dbtmp")) return false;
+  return name == "CURRENT" || name == "IDENTITY" || name.starts_with("OPTIONS-");
 }
 
 bool is_metadata(std::string_view path) { return must_end_cleanly(path) || base_name(path).starts_with("MANIFEST-"); }

@@ -15,6 +15,8 @@ bool is_trash(std::string_view path);
 // Files that RocksDB has written whole and synced before it relies on them (CURRENT, IDENTITY, OPTIONS-*, and the
 // *.dbtmp they are renamed from): one without its clean close was cut. docs/format.md, section 5.
 bool must_end_cleanly(std::string_view path);
+// Those among them that have their final name: they get it once they are synced, so that a crash cannot have torn them.
+bool is_published_whole(std::string_view path);
 
 // The manifest and all of those: a damaged end of theirs keeps the database from opening, so that they are always of
 // the kind that tells a torn end from damage.

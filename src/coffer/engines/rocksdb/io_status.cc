@@ -12,9 +12,9 @@ IOStatus distrusted(const std::string& message, Distrust distrust) {
 }  // namespace
 
 IOStatus to_io_status(const Status& status, Distrust distrust) {
+  if (status.is_ok()) return IOStatus::OK();  // on every append and read: no text is made
   const std::string message = status.to_string();
   switch (status.code()) {
-    case Code::kOk: return IOStatus::OK();
     case Code::kDamaged:
     case Code::kTampered:
     case Code::kTruncated:
@@ -35,7 +35,8 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kKeyUnavailable:
     case Code::kProviderUnavailable:
     case Code::kRolledBack:
-    case Code::kInternal: break;
+    case Code::kInternal:
+    case Code::kOk: break;
   }
   return IOStatus::IOError(message);
 }

@@ -15,6 +15,7 @@ set(COFFER_NO_VPTR_CHECK)
 if(COFFER_SANITIZE)
   set(COFFER_NO_VPTR_CHECK -fno-sanitize=vptr)
 endif()
+coffer_precompile(coffer_rocksdb <rocksdb/env.h> <rocksdb/file_system.h> coffer/base/secret.h)
 target_compile_options(coffer_rocksdb PRIVATE -fno-rtti ${COFFER_NO_VPTR_CHECK})
 
 add_library(coffer_rocksdb_preload MODULE)

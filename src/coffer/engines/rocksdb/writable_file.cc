@@ -16,7 +16,7 @@ ByteView bytes_of(const Slice& slice) { return {reinterpret_cast<const uint8_t*>
 IOStatus GrowingFile::Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) {
   return guarded([&] {
     if (closed_) return IOStatus::IOError(path_, "append after close");
-    if (failed_) return IOStatus::IOError(path_, "an earlier write failed");
+    if (failed_) return IOStatus::IOError(path_, "an earlier write or sync failed");
     return append(bytes_of(data), options, dbg);
   });
 }
@@ -54,8 +54,12 @@ IOStatus GrowingFile::truncate(uint64_t size, const IOOptions&, IODebugContext*)
 }
 
 IOStatus GrowingFile::sync_once(bool full, const IOOptions& options, IODebugContext* dbg) {
-  if (failed_) return IOStatus::IOError(path_, "an earlier write failed");
-  return guarded([&] { return sync(full, options, dbg); });
+  if (failed_) return IOStatus::IOError(path_, "an earlier write or sync failed");
+  IOStatus status = guarded([&] { return sync(full, options, dbg); });
+  // The kernel may have dropped what it could not write, and would call the next sync a success: whatever is written
+  // from here on could testify that those bytes were durable.
+  if (!status.ok()) failed_ = true;
+  return status;
 }
 
 IOStatus GrowingFile::Close(const IOOptions& options, IODebugContext* dbg) {
@@ -75,7 +79,7 @@ IOStatus GrowingFile::close_once(const IOOptions& options, IODebugContext* dbg) 
 void GrowingFile::close_in_destructor() { Close(IOOptions(), nullptr).PermitUncheckedError(); }
 
 IOStatus GrowingFile::write(const Status& sealed, Buffer& out, const IOOptions& options, IODebugContext* dbg) {
-  IOStatus status = to_io_status(sealed.with_context(path_), distrust_);
+  IOStatus status = sealed.is_ok() ? IOStatus::OK() : to_io_status(sealed.with_context(path_), distrust_);
   if (status.ok() && !out.empty()) status = base_->append(out.view(), options, dbg);
   if (!status.ok()) failed_ = true;
   out.clear();

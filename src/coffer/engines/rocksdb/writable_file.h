@@ -67,8 +67,8 @@ class GrowingFile : public ::rocksdb::FSWritableFile {
   // Every destructor of a final class calls this: RocksDB relies on it in places.
   void close_in_destructor();
 
-  // Hands sealed bytes to the base file and empties `out`. Once that, or the sealing, has failed nothing more is
-  // written: what reached the file is unknown.
+  // Hands sealed bytes to the base file and empties `out`. Once that, or the sealing, or a sync has failed nothing more
+  // is written: what reached the file is unknown.
   IOStatus write(const Status& sealed, Buffer& out, const IOOptions& options, IODebugContext* dbg);
 
   const std::string path_;
