@@ -58,5 +58,6 @@ ProviderUnderTest exec_under_test();
 ProviderUnderTest keystore_under_test(const std::string& type);  // as keytool calls it
 ProviderUnderTest vault_under_test();
 ProviderUnderTest pkcs11_under_test(const std::string& name, const std::string& mechanism);
+ProviderUnderTest kmip_under_test(const std::string& use);  // "get" or "encrypt"
 
 }  // namespace coffer

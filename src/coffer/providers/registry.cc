@@ -3,6 +3,7 @@
 #include "coffer/providers/exec/exec_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/keystore/keystore_provider.h"
+#include "coffer/providers/kmip/provider.h"
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/pkcs11/pkcs11_provider.h"
@@ -34,6 +35,7 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
     {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
     {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
+    {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, open_kmip_provider},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

@@ -22,16 +22,6 @@ int server_port() {
   return server->port();
 }
 
-GroupSettings settings_for(int port) {
-  GroupSettings out;
-  out.hosts = {{"localhost", static_cast<uint16_t>(port)}};
-  out.timeout = std::chrono::milliseconds(10000);
-  out.tls.identity.path = certificates() + "/client.pem";
-  out.tls.identity.key_path = certificates() + "/client.key";
-  out.tls.trust.path = certificates() + "/ca.pem";
-  return out;
-}
-
 Client client_of(const GroupSettings& settings) {
   auto group = HostGroup::create(settings);
   EXPECT_TRUE(group) << group.status().message();
@@ -41,7 +31,7 @@ Client client_of(const GroupSettings& settings) {
 class PyKmip : public testing::TestWithParam<ProtocolVersion> {
  protected:
   static GroupSettings settings() {
-    GroupSettings out = settings_for(server_port());
+    GroupSettings out = loopback_settings(server_port());
     out.version = GetParam();
     return out;
   }
@@ -157,7 +147,7 @@ TEST_P(PyKmip, AttributeNamesAreTheSpecifications) {
 }
 
 TEST(PyKmipGroup, TheVersionIsNegotiated) {
-  const Client client = client_of(settings_for(server_port()));
+  const Client client = client_of(loopback_settings(server_port()));
   const auto abilities = client.query();
   ASSERT_OK(abilities);
   EXPECT_EQ(abilities->version, kKmip14);

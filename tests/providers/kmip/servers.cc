@@ -139,4 +139,31 @@ std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int po
   return std::make_unique<ServerProcess>(command);
 }
 
+GroupSettings loopback_settings(int port, const std::string& certificate) {
+  GroupSettings out;
+  out.hosts = {{"localhost", static_cast<uint16_t>(port)}};
+  out.timeout = std::chrono::milliseconds(10000);
+  out.tls.identity.path = certificates() + "/" + certificate + ".pem";
+  out.tls.identity.key_path = certificates() + "/" + certificate + ".key";
+  out.tls.trust.path = certificates() + "/ca.pem";
+  return out;
+}
+
+Client loopback_client(int port) {
+  auto group = HostGroup::create(loopback_settings(port));
+  if (!group) throw std::runtime_error(group.status().to_string());
+  return Client(*group);
+}
+
+std::string certificate_options(const std::string& certificate) {
+  const std::string at = certificates() + "/";
+  return "cert=" + at + certificate + ".pem&key=" + at + certificate + ".key&ca=" + at + "ca.pem";
+}
+
+std::string loopback_uri(int port, const std::string& key, const std::string& certificate, const std::string& options) {
+  const std::string encoded = encode_uri_path(key);
+  return "kmip://127.0.0.1:" + std::to_string(port) + "/" + encoded + "?" + certificate_options(certificate) + "&" +
+         options;
+}
+
 }  // namespace coffer::kmip

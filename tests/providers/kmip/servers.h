@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "coffer/providers/kmip/client.h"
+
 namespace coffer::kmip {
 
 // ca.pem; server.pem and .key for localhost and 127.0.0.1, elsewhere.pem and .key for another name; client.pem and .key
@@ -51,5 +53,13 @@ class ServerProcess {
 };
 
 std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int port = 0);
+
+// A patient client of a server on this machine, with the certificate NAME of certificates().
+GroupSettings loopback_settings(int port, const std::string& certificate = "client");
+Client loopback_client(int port);
+// "kmip://127.0.0.1:PORT/KEY?…", with the same certificates and with more options.
+std::string loopback_uri(int port, const std::string& key, const std::string& certificate, const std::string& options);
+// The certificates' part of it: "cert=…&key=…&ca=…".
+std::string certificate_options(const std::string& certificate = "client");
 
 }  // namespace coffer::kmip

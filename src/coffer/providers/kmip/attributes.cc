@@ -1,5 +1,7 @@
 #include "coffer/providers/kmip/attributes.h"
 
+#include <ctime>
+
 namespace coffer::kmip {
 namespace {
 
@@ -86,6 +88,14 @@ std::string KeyAttributes::cipher() const {
   if (!algorithm) return "n/a";
   const std::string name = describe_enumerator("Cryptographic Algorithm"_tag, *algorithm);
   return bits ? name + "-" + std::to_string(*bits) : name;
+}
+
+std::string date_text(int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm parts{};
+  char text[64];
+  if (gmtime_r(&time, &parts) == nullptr) return "at " + std::to_string(seconds);
+  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts)};
 }
 
 Status read_attributes(const Item& payload, KeyAttributes& out) {

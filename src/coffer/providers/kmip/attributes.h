@@ -29,7 +29,11 @@ struct KeyAttributes {
   std::optional<int64_t> destroy_date;
 
   std::string cipher() const;  // "AES-256"; "n/a" as far as the server does not say
+  bool is_destroyed() const { return state == State::kDestroyed || state == State::kDestroyedCompromised; }
 };
+
+// "2024-05-01 12:00:00 UTC".
+std::string date_text(int64_t seconds);
 
 // Takes over what is in the payload of Get Attributes, or of Get with attributes. Unknown attributes are passed over; a
 // known one of the wrong type is kDamaged.

@@ -75,7 +75,12 @@ std::string date_change(std::string_view verb, Tag tag, const std::string& id) {
 }  // namespace
 
 Status Client::status_in(const Answer& answer, size_t index, std::string_view what) {
-  return status_of(answer.response.results()[index], "kmip host " + answer.host + ": " + std::string(what));
+  const Status status =
+      status_of(answer.response.results()[index], "kmip host " + answer.host + ": " + std::string(what));
+  if (status.code() != Code::kPermissionDenied) return status;
+  return {status.code(), std::string(status.message()) +
+                             "; the server's policy must allow it to this client, by its "
+                             "certificate"};
 }
 
 Result<Item> Client::payload_in(const Answer& answer, size_t index) {
@@ -86,6 +91,14 @@ Result<Item> Client::payload_in(const Answer& answer, size_t index) {
 Result<Answer> Client::call(const OperationRequest& request, std::string_view what, Repeat repeat) const {
   COFFER_ASSIGN(Answer answer, group_->call(std::span(&request, 1), repeat));
   COFFER_TRY(status_in(answer, 0, what));
+  return answer;
+}
+
+Result<Answer> Client::call_or(Code otherwise, const OperationRequest& request, std::string_view what) const {
+  COFFER_ASSIGN(Answer answer, group_->call(std::span(&request, 1), Repeat::kAlways));
+  const Status status = status_in(answer, 0, what);
+  if (status.code() == Code::kProviderUnavailable) return {otherwise, std::string(status.message())};
+  if (!status) return status;
   return answer;
 }
 
@@ -203,10 +216,18 @@ Status Client::modify_date(const std::string& id, Tag tag, int64_t previous, int
 }
 
 Status Client::put_date(const std::string& id, Tag tag, int64_t seconds) const {
-  COFFER_ASSIGN(const ProtocolVersion version, group_->version());
-  if (version >= kKmip20) return set_date(id, tag, seconds);
+  COFFER_ASSIGN(const ServerAbilities server, query());
   COFFER_ASSIGN(const KeyAttributes known, attributes(id));
   const auto previous = tag == "Protect Stop Date"_tag ? known.protect_stop_date : known.deactivation_date;
+  const Operation operation = server.version >= kKmip20 ? Operation::kSetAttribute
+                              : previous                ? Operation::kModifyAttribute
+                                                        : Operation::kAddAttribute;
+  if (!server.can(operation)) {
+    const std::string name = describe_enumerator("Operation"_tag, static_cast<uint32_t>(operation));
+    return {Code::kUnsupported, group_->settings().describe() + ": the server has no operation " + name +
+                                    ", which would set the " + describe_tag(tag) + " of key " + printable(id)};
+  }
+  if (operation == Operation::kSetAttribute) return set_date(id, tag, seconds);
   return previous ? modify_date(id, tag, *previous, seconds) : add_date(id, tag, seconds);
 }
 

@@ -49,6 +49,9 @@ struct SealedData {
   Bytes tag;
 };
 
+// kKeyUnavailable, naming the date.
+Status check_not_destroyed(const KeyAttributes& key, std::string_view where);
+
 class Client {
  public:
   explicit Client(std::shared_ptr<HostGroup> group) : group_(std::move(group)) {}
@@ -66,7 +69,7 @@ class Client {
   // Symmetric keys. A server may ignore what it does not know of the filter: check what is found. At most kLocatedMax.
   Result<std::vector<std::string>> locate(const KeyFilter& filter) const;
   // Raw key bytes with the attributes, in one message. kUnsupported for a key wrapped or in a form that is none of
-  // bytes.
+  // bytes; kKeyUnavailable for one that is destroyed, however the server puts it.
   Result<FetchedKey> get(const std::string& id) const;
   Result<KeyAttributes> attributes(const std::string& id, std::span<const std::string> custom = {}) const;
   // Keys that went away meanwhile, or are not shown to us, are left out.
@@ -87,16 +90,18 @@ class Client {
   // False when the server says that the key may not be used so.
   Result<bool> check(const std::string& id, int32_t usage_mask) const;
 
-  // AES-GCM with a 12-byte nonce and a 16-byte tag. From 1.4 on; kUnsupported before.
+  // AES-GCM with a 12-byte nonce and a 16-byte tag. From 1.4 on; kUnsupported before. Many servers refuse these two for
+  // reasons that say nothing: that is kUnsupported or kWrongKey here, and kProviderUnavailable means that none answers.
   Result<SealedData> encrypt(const std::string& id, ByteView nonce, ByteView associated,
                              const SecretBytes& plain) const;
-  // kWrongKey only when the server calls it a cryptographic failure; many call it something else.
   Result<SecretBytes> decrypt(const std::string& id, ByteView nonce, ByteView associated,
                               const SealedData& sealed) const;
 
  private:
   // One operation. What fails is described by `what`.
   Result<Answer> call(const OperationRequest& request, std::string_view what, Repeat repeat = Repeat::kAlways) const;
+  // The same, for operations whose unspecific refusal means `otherwise`.
+  Result<Answer> call_or(Code otherwise, const OperationRequest& request, std::string_view what) const;
   Status change(const OperationRequest& request, std::string_view what) const;
   Result<std::string> make(const OperationRequest& request, std::string_view what) const;
   static Status status_in(const Answer& answer, size_t index, std::string_view what);

@@ -76,18 +76,29 @@ Result<Bytes> read_bytes(const Item& payload, Tag tag) {
 
 }  // namespace
 
+Status check_not_destroyed(const KeyAttributes& key, std::string_view where) {
+  if (!key.is_destroyed()) return Status::ok();
+  const std::string when = key.destroy_date ? " " + date_text(*key.destroy_date) : "";
+  return {Code::kKeyUnavailable, std::string(where) + ": key " + printable(key.id) + " was destroyed" + when +
+                                     "; what only it protects is lost, unless the server has a backup of it"};
+}
+
 Result<FetchedKey> Client::get(const std::string& id) const {
   const OperationRequest requests[] = {get_request(id), attributes_request(id, {})};
   COFFER_ASSIGN(const Answer answer, group_->call(requests, Repeat::kAlways));
-  const std::string what = "Get of key " + printable(id);
-  COFFER_TRY(status_in(answer, 0, what));
-  COFFER_TRY(status_in(answer, 1, "Get Attributes of key " + printable(id)));
+  const Status got = status_in(answer, 0, "Get of key " + printable(id));
+  const Status got_attributes = status_in(answer, 1, "Get Attributes of key " + printable(id));
   FetchedKey out;
+  if (got_attributes) {
+    COFFER_ASSIGN(const Item attributes, payload_in(answer, 1));
+    COFFER_TRY(read_attributes(attributes, out.attributes));
+    out.attributes.id = id;
+    COFFER_TRY(check_not_destroyed(out.attributes, "kmip host " + answer.host));
+  }
+  COFFER_TRY(got);
+  COFFER_TRY(got_attributes);
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   COFFER_TRY(read_key_block(payload, out).with_context("kmip host " + answer.host + ": key " + printable(id)));
-  COFFER_ASSIGN(const Item attributes, payload_in(answer, 1));
-  COFFER_TRY(read_attributes(attributes, out.attributes));
-  out.attributes.id = id;
   return out;
 }
 
@@ -153,7 +164,7 @@ Result<SealedData> Client::encrypt(const std::string& id, ByteView nonce, ByteVi
                                    writer.bytes("Authenticated Encryption Additional Data"_tag, associated);
                                  },
                                  kKmip14};
-  COFFER_ASSIGN(const Answer answer, call(request, "Encrypt with key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call_or(Code::kUnsupported, request, "Encrypt with key " + printable(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   SealedData out;
   COFFER_ASSIGN(out.ciphertext, read_bytes(payload, "Data"_tag));
@@ -175,7 +186,7 @@ Result<SecretBytes> Client::decrypt(const std::string& id, ByteView nonce, ByteV
                                    writer.bytes("Authenticated Encryption Tag"_tag, sealed.tag);
                                  },
                                  kKmip14};
-  COFFER_ASSIGN(const Answer answer, call(request, "Decrypt with key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call_or(Code::kWrongKey, request, "Decrypt with key " + printable(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   COFFER_ASSIGN(const Item data, payload.child("Data"_tag));
   COFFER_ASSIGN(const ByteView bytes, data.bytes());

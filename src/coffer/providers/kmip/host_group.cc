@@ -215,8 +215,9 @@ Status HostGroup::all_failed(std::span<const std::pair<Host*, Status>> failures)
   std::string reasons;
   for (const auto& [host, status] : failures) {
     if (status.code() != code) code = Code::kProviderUnavailable;
-    reasons += (reasons.empty() ? "" : "; ") + host->address.text() + ": " + std::string(status.message());
+    reasons += (reasons.empty() ? "" : ", ") + host->address.text() + ": " + std::string(status.message());
   }
+  if (code == Code::kPermissionDenied) reasons += "; check the client certificate, and whom the server lets in";
   return {code, settings_.describe() + ": no host serves: " + reasons};
 }
 
@@ -296,15 +297,6 @@ Result<ProtocolVersion> HostGroup::negotiate(Lease& lease) {
     return best_of(offered);
   }
   return kKmip10;
-}
-
-Result<ProtocolVersion> HostGroup::version() {
-  const OperationRequest query{Operation::kQuery, [](TtlvWriter& writer, ProtocolVersion) {
-                                 writer.enumeration("Query Function"_tag,
-                                                    static_cast<uint32_t>(QueryFunction::kOperations));
-                               }};
-  COFFER_ASSIGN(const Answer answer, call(std::span(&query, 1), Repeat::kAlways));
-  return answer.response.version();
 }
 
 std::vector<HostReport> HostGroup::ping() {

@@ -38,8 +38,6 @@ class HostGroup {
   // operation, successful or not. kProviderUnavailable, or kPermissionDenied when no host accepts us: every host with
   // its reason.
   Result<Answer> call(std::span<const OperationRequest> operations, Repeat repeat);
-  // The protocol version that the first host that answers is spoken to in.
-  Result<ProtocolVersion> version();
   // Every host by itself, once.
   std::vector<HostReport> ping();
 

@@ -1,4 +1,4 @@
-// What a group of KMIP hosts and a key on it are set up with: docs/kmip.md.
+// What a group of KMIP hosts and a key on it are set up with: docs/providers/kmip.md.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 
 #include "coffer/base/status.h"
 #include "coffer/providers/kmip/protocol.h"
-#include "coffer/providers/secret_source.h"
+#include "coffer/providers/uri.h"
 
 namespace coffer::kmip {
 
@@ -115,6 +115,9 @@ Result<Groups> parse_kmip_hosts(std::string_view yaml, const std::string& name_f
 // "kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS", or "kmip:GROUP/KEY?OPTIONS" for a group of `groups`. Relative paths are
 // below the current directory.
 Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups);
+Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const Groups& groups);
+// The group alone: by its name in `groups`, or as "kmip://HOST[:PORT][,HOST…]?OPTIONS". A key's URI will do as well.
+Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& groups);
 // The URI that stands for these settings; paths in it are absolute.
 std::string format_kmip_uri(const KmipSettings& settings);
 

@@ -1,5 +1,3 @@
-#include "coffer/providers/uri.h"
-
 #include "coffer/providers/kmip/settings.h"
 
 namespace coffer::kmip {
@@ -49,7 +47,8 @@ Status take_names(const ProviderUri& uri, const Groups& groups, KmipSettings& ou
   return Status::ok();
 }
 
-Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
+// All that is in the URI, paths absolute; whether it is enough is not looked at.
+Result<KmipSettings> take_settings(const ProviderUri& uri, const Groups& groups) {
   KmipSettings out;
   COFFER_TRY(take_names(uri, groups, out));
   for (const auto& [name, value] : uri.options) COFFER_TRY(set_option(out, name, value, !uri.authority));
@@ -59,6 +58,11 @@ Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
        {&identity.path, &identity.key_path, &identity.password.file, &trust.path, &trust.password.file}) {
     COFFER_TRY(make_absolute(*path));
   }
+  return out;
+}
+
+Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
+  COFFER_ASSIGN(KmipSettings out, take_settings(uri, groups));
   COFFER_TRY(check_settings(out.group));
   COFFER_TRY(check_settings(out.key));
   if (format_kmip_uri(out).size() > kUriSizeMax) {
@@ -71,10 +75,31 @@ Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
 
 Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups) {
   COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
-  if (parsed.scheme != "kmip") return {Code::kInvalidArgument, "not a kmip: URI"};
-  auto settings = settings_of(parsed, groups);
+  return parse_kmip_uri(parsed, groups);
+}
+
+Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const Groups& groups) {
+  if (uri.scheme != "kmip") return {Code::kInvalidArgument, "not a kmip: URI"};
+  auto settings = settings_of(uri, groups);
   if (!settings) return settings.status().with_context("kmip URI");
   return settings;
+}
+
+Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& groups) {
+  if (!text.starts_with("kmip:")) {
+    const auto found = groups.find(text);
+    if (found != groups.end()) return found->second;
+    std::string known;
+    for (const auto& [name, group] : groups) known += (known.empty() ? ", it has " : ", ") + name;
+    return {Code::kNotFound, "the group " + text + " is not in the configuration's section kmip_hosts" + known +
+                                 "; name a coffer.yaml that has it, or give kmip://HOST[:PORT]?OPTIONS"};
+  }
+  COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(text));
+  auto settings = take_settings(uri, groups);
+  Status status = settings.status();
+  if (settings) status = check_settings(settings->group);
+  if (!status) return status.with_context("kmip URI");
+  return std::move(settings->group);
 }
 
 std::string format_kmip_uri(const KmipSettings& settings) {

@@ -43,7 +43,8 @@ class HostsParser {
         return error(option.first, "kmip_hosts: " + name + ": " + key + " is there twice");
       const Status status = set(group, key, option.second);
       if (status.code() == Code::kNotFound) {
-        return error(option.first, "kmip_hosts: " + name + ": unknown option \"" + key + "\"; see docs/kmip.md");
+        return error(option.first,
+                     "kmip_hosts: " + name + ": unknown option \"" + key + "\"; see docs/providers/kmip.md");
       }
       if (!status) return error(option.second, "kmip_hosts: " + name + ": " + std::string(status.message()));
     }

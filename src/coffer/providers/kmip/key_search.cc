@@ -1,0 +1,173 @@
+#include "coffer/providers/kmip/key_search.h"
+
+#include <algorithm>
+#include <ctime>
+#include <thread>
+
+namespace coffer::kmip {
+namespace {
+
+// How long somebody else gets to activate the key that he has just made.
+constexpr int kWaitsMax = 3;
+constexpr std::chrono::milliseconds kWait{150};
+constexpr int64_t kJustMadeSeconds = 60;
+constexpr size_t kListedMax = 8;
+
+int64_t now_seconds() { return static_cast<int64_t>(std::time(nullptr)); }
+
+// The order in which keys came up. Identifiers that are numbers compare as such; others only decide ties, always alike.
+bool older(const KeyAttributes& a, const KeyAttributes& b) {
+  const auto rank = [](const KeyAttributes& key) {
+    return std::tuple(key.activation_date.value_or(key.initial_date.value_or(0)), key.id.size(),
+                      std::string_view(key.id));
+  };
+  return rank(a) < rank(b);
+}
+
+std::string state_text(const KeyAttributes& key) {
+  if (!key.state) return "in a state that the server does not tell";
+  std::string out = describe_enumerator("State"_tag, static_cast<uint32_t>(*key.state));
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+bool contains(const std::vector<std::string>& list, const std::string& text) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+}  // namespace
+
+std::string why_not_to_wrap(const KeyAttributes& key, int64_t now) {
+  if (key.state != State::kActive) return "it is " + state_text(key);
+  // Not every server changes the state in time.
+  if (key.protect_stop_date && *key.protect_stop_date <= now) return "it expired " + date_text(*key.protect_stop_date);
+  if (key.deactivation_date && *key.deactivation_date <= now) {
+    return "it is deactivated since " + date_text(*key.deactivation_date);
+  }
+  constexpr int32_t kProtects = kUsageEncrypt | kUsageWrapKey;
+  if (key.usage_mask && (*key.usage_mask & kProtects) == 0) return "its usage mask allows neither Encrypt nor Wrap Key";
+  return "";
+}
+
+bool KeySearch::is_meant(const KeyAttributes& key) const {
+  if (key.object_type && *key.object_type != static_cast<uint32_t>(ObjectType::kSymmetricKey)) return false;
+  if (!contains(key.names, settings_.key_name)) return false;
+  if (settings_.key_namespace.empty()) return true;
+  if (settings_.namespace_attribute.empty()) return contains(key.groups, settings_.key_namespace);
+  const auto found = key.custom.find(settings_.namespace_attribute);
+  return found != key.custom.end() && found->second == settings_.key_namespace;
+}
+
+bool KeySearch::fits(const KeyAttributes& key) const {
+  return key.algorithm == static_cast<uint32_t>(CryptographicAlgorithm::kAes) && key.bits == settings_.bits;
+}
+
+std::string KeySearch::what_is_wanted() const {
+  const std::string space = settings_.key_namespace.empty() ? "" : " in namespace " + settings_.key_namespace;
+  return "key " + settings_.key_name + space;
+}
+
+Result<KeySearch::Keys> KeySearch::candidates() const {
+  KeyFilter filter{settings_.key_name, ""};
+  std::vector<std::string> custom;
+  if (settings_.namespace_attribute.empty()) {
+    filter.group = settings_.key_namespace;
+  } else {
+    custom.push_back(settings_.namespace_attribute);
+  }
+  COFFER_ASSIGN(const std::vector<std::string> ids, client_.locate(filter));
+  COFFER_ASSIGN(Keys keys, client_.attributes(ids, custom));
+  // Servers ignore parts of a filter that they do not know.
+  std::erase_if(keys, [this](const KeyAttributes& key) { return !is_meant(key); });
+  std::ranges::sort(keys, older);
+  return keys;
+}
+
+Result<KeyAttributes> KeySearch::newest_active(const Keys& keys) const {
+  const int64_t now = now_seconds();
+  const KeyAttributes* unfit = nullptr;
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
+    if (!why_not_to_wrap(*key, now).empty()) continue;
+    if (fits(*key)) return *key;
+    if (unfit == nullptr) unfit = &*key;
+  }
+  const std::string where = client_.group().settings().describe() + ": " + what_is_wanted();
+  if (unfit != nullptr) {
+    return {Code::kInvalidArgument, where + " (identifier " + printable(unfit->id) + ") is " + unfit->cipher() +
+                                        ", but " + settings_.algorithm + "-" + std::to_string(settings_.bits) +
+                                        " is asked for; correct the strength, or name another key"};
+  }
+  std::string list;
+  for (const KeyAttributes& key : std::span(keys).last(std::min(keys.size(), kListedMax))) {
+    list += ", " + printable(key.id) + ": " + why_not_to_wrap(key, now);
+  }
+  return {Code::kNotFound, where + ": there is none that is active" + list +
+                               "; make one with coffer kmip create, or add create=true to the URI"};
+}
+
+Result<KeyAttributes> KeySearch::find() const {
+  COFFER_ASSIGN(Keys keys, candidates());
+  auto found = newest_active(keys);
+  if (found || found.code() != Code::kNotFound || !settings_.create) return found;
+  found = find_after_waiting(keys);
+  if (found || found.code() != Code::kNotFound) return found;
+  return make(keys);
+}
+
+// A key of a moment ago that is not active yet is likely to become so: somebody else is making it just now.
+Result<KeyAttributes> KeySearch::find_after_waiting(Keys& keys) const {
+  for (int i = 0; i < kWaitsMax; ++i) {
+    const int64_t now = now_seconds();
+    const bool in_the_making = std::ranges::any_of(keys, [&](const KeyAttributes& key) {
+      return key.state == State::kPreActive && fits(key) && now - key.initial_date.value_or(now) < kJustMadeSeconds;
+    });
+    if (!in_the_making) break;
+    std::this_thread::sleep_for(kWait);
+    COFFER_ASSIGN(keys, candidates());
+    auto found = newest_active(keys);
+    if (found || found.code() != Code::kNotFound) return found;
+  }
+  return {Code::kNotFound, ""};
+}
+
+Result<KeyAttributes> KeySearch::make(const Keys& known) const {
+  NewKey wanted;
+  wanted.bits = settings_.bits;
+  wanted.name = settings_.key_name;
+  wanted.operation_policy = settings_.operation_policy;
+  if (settings_.namespace_attribute.empty()) {
+    wanted.group = settings_.key_namespace;
+  } else {
+    wanted.custom[settings_.namespace_attribute] = settings_.key_namespace;
+  }
+  COFFER_ASSIGN(const std::string own, client_.create(wanted));
+
+  COFFER_ASSIGN(Keys keys, candidates());
+  auto winner = newest_active(keys);
+  if (winner.code() == Code::kNotFound) {
+    const auto is_contender = [&](const KeyAttributes& key) {
+      const bool was_there = std::ranges::any_of(known, [&](const KeyAttributes& k) { return k.id == key.id; });
+      return key.state == State::kPreActive && fits(key) && !was_there;
+    };
+    const auto first = std::ranges::find_if(keys, is_contender);
+    winner = activated(first == keys.end() ? own : first->id);
+  }
+  const bool own_is_unused = std::ranges::any_of(
+      keys, [&](const KeyAttributes& key) { return key.id == own && key.state == State::kPreActive; });
+  if (winner && winner->id != own && own_is_unused) {
+    // Should the server keep it nevertheless, it keeps a key without a use.
+    if (const Status destroyed = client_.destroy(own); !destroyed) return winner;
+  }
+  return winner;
+}
+
+Result<KeyAttributes> KeySearch::activated(const std::string& id) const {
+  const Status status = client_.activate(id);
+  COFFER_ASSIGN(KeyAttributes key, client_.attributes(id));
+  if (key.state == State::kActive) return key;  // by whomever
+  if (!status) return status;
+  return {Code::kProviderUnavailable, client_.group().settings().describe() + ": key " + printable(id) +
+                                          " was activated, yet " + why_not_to_wrap(key, now_seconds())};
+}
+
+}  // namespace coffer::kmip

@@ -1,0 +1,105 @@
+// A pair of PyKMIP servers on one database: whoever loses one of them in the middle of work goes on with the other.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/registry.h"
+#include "providers/kmip/servers.h"
+
+namespace coffer::kmip {
+namespace {
+
+using testing::HasSubstr;
+
+class KmipPair : public testing::Test {
+ protected:
+  std::string uri(const std::string& options) const {
+    return "kmip://127.0.0.1:" + std::to_string(first_port_) + ",127.0.0.1:" + std::to_string(second_->port()) +
+           "/root?timeout=5000&key_cache_millis=0&create=true&" + options + "&" + certificate_options();
+  }
+  void stop_first() { first_.reset(); }
+  void start_first() { first_ = start_pykmip(directory_.path(), first_port_); }
+
+  const ServerDirectory directory_;
+  std::unique_ptr<ServerProcess> first_ = start_pykmip(directory_.path());
+  const std::unique_ptr<ServerProcess> second_ = start_pykmip(directory_.path());
+  const int first_port_ = first_->port();
+};
+
+// Wraps and unwraps until told to stop; whatever fails is a failure of the test.
+class Worker {
+ public:
+  explicit Worker(RootKeyProvider& provider) : thread_([this, &provider] { work(provider); }) {}
+  ~Worker() { finish(); }
+  void finish() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  // Waits until some more rounds are done.
+  bool goes_on() const {
+    const int from = rounds_;
+    for (int i = 0; i < 600 && rounds_ < from + 3; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return rounds_ >= from + 3;
+  }
+
+ private:
+  void work(RootKeyProvider& provider) {
+    const WrapContext context{random_id().value(), random_id().value()};
+    const KeyringKey key = random_key<KeyringRole>(32).value();
+    while (!stop_) {
+      const auto handle = provider.current();
+      ASSERT_TRUE(handle) << handle.status().to_string();
+      const auto wrapped = provider.wrap(*handle, context, key);
+      ASSERT_TRUE(wrapped) << wrapped.status().to_string();
+      const auto back = provider.unwrap(*handle, context, *wrapped);
+      ASSERT_TRUE(back) << back.status().to_string();
+      ASSERT_TRUE(std::ranges::equal(back->reveal(), key.reveal()));
+      ++rounds_;
+    }
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> rounds_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(KmipPair, WorkGoesOnWhenTheFirstServerIsKilledAndWhenItComesBack) {
+  for (const char* use : {"get", "encrypt"}) {
+    auto provider = open_provider(uri(std::string("retries=2&use=") + use));
+    ASSERT_TRUE(provider) << provider.status().to_string();
+    ASSERT_TRUE((*provider)->current());  // made before, so that the two do not race
+    Worker one(**provider), another(**provider);
+    EXPECT_TRUE(one.goes_on() && another.goes_on());
+    stop_first();
+    EXPECT_TRUE(one.goes_on() && another.goes_on()) << "with the second server alone";
+    start_first();
+    EXPECT_TRUE(one.goes_on() && another.goes_on());
+  }
+}
+
+TEST_F(KmipPair, BothHaveTheSameKeyWhicheverMadeIt) {
+  stop_first();
+  const auto made = (*open_provider(uri("retries=2&use=get")))->current();
+  ASSERT_TRUE(made) << made.status().to_string();
+  start_first();
+  const auto found = (*open_provider(uri("retries=2&use=get")))->current();
+  ASSERT_TRUE(found) << found.status().to_string();
+  EXPECT_EQ(*found, *made);
+}
+
+TEST_F(KmipPair, WhenBothAreAwayBothAreNamed) {
+  const std::string address = uri("use=get&retries=0");
+  stop_first();
+  second_->kill();
+  const auto handle = (*open_provider(address))->current();
+  EXPECT_EQ(handle.code(), Code::kProviderUnavailable);
+  for (const int port : {first_port_, second_->port()}) {
+    EXPECT_THAT(std::string(handle.status().message()), HasSubstr("127.0.0.1:" + std::to_string(port) + ": "));
+  }
+}
+
+}  // namespace
+}  // namespace coffer::kmip
