@@ -20,5 +20,11 @@ Command domain_add_command();
 Command domain_list_command();
 Command provider_list_command();
 Command provider_check_command();
+Command kmip_list_command();
+Command kmip_create_command();
+Command kmip_expire_command();
+Command kmip_revoke_command();
+Command kmip_destroy_command();
+Command kmip_ping_command();
 
 }  // namespace coffer::cli

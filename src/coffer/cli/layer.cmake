@@ -10,7 +10,8 @@ if(COFFER_TOOLS)
     cat.cc commands.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc keygen.cc
     keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc provider.cc
     rewrap.cc rotate.cc status.cc text.cc
-    verify.cc)
+    verify.cc
+    kmip.cc kmip_end.cc kmip_group.cc)
   # What RocksDB's file names say needs no RocksDB.
   coffer_layer(coffer_cli engines/rocksdb file_name.cc)
   target_link_libraries(coffer_cli PRIVATE

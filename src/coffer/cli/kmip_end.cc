@@ -1,0 +1,129 @@
+// coffer kmip expire, revoke, destroy: the ways in which a key in KMIP servers ends.
+#include <fmt/format.h>
+
+#include <charconv>
+#include <ctime>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/kmip_group.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+// Unix seconds, or "2030-01-01" or "2030-01-01 12:00:00", UTC.
+Result<int64_t> parse_time(const std::string& text) {
+  int64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size() && seconds >= 0) return seconds;
+  for (const char* form : {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S"}) {
+    std::tm parts{};
+    const char* rest = strptime(text.c_str(), form, &parts);
+    if (rest != nullptr && *rest == '\0') return static_cast<int64_t>(timegm(&parts));
+  }
+  return {Code::kInvalidArgument, "--at: expected a time such as 2030-01-01 or \"2030-01-01 12:00:00\" (UTC)"};
+}
+
+Status needs_yes(const kmip::Client& client, const kmip::KeyAttributes& key, std::string_view plan) {
+  return {Code::kInvalidArgument, fmt::format("{} in {} {}; to do it, repeat the command with --yes",
+                                              kmip_key_text(key), client.group().settings().describe(), plan)};
+}
+
+Result<Outcome> answer_with(const kmip::Client& client, const std::string& id, std::string_view done,
+                            Console& console) {
+  COFFER_ASSIGN(const kmip::KeyAttributes key, client.attributes(id));
+  console.answer(kmip_key_json(key), fmt::format("{}: {}\n", kmip_key_text(key), done));
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_kmip_expire(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
+  const std::string& id = arguments.operand("ID");
+  int64_t at = static_cast<int64_t>(now_seconds());
+  if (const std::string* text = arguments.find("--at")) {
+    COFFER_ASSIGN(at, parse_time(*text));
+  }
+  const Status status = client.put_date(id, *kmip::find_tag("Protect Stop Date"), at);
+  if (status.code() == Code::kUnsupported || status.code() == Code::kInvalidArgument) {
+    return {status.code(),
+            std::string(status.message()) +
+                "; if the server takes no such date from clients, use coffer kmip revoke when it is time"};
+  }
+  COFFER_TRY(status);
+  return answer_with(client, id,
+                     fmt::format("wraps nothing new from {} on, still unwraps", time_text(static_cast<uint64_t>(at))),
+                     console);
+}
+
+Result<Outcome> run_kmip_revoke(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
+  const std::string& id = arguments.operand("ID");
+  COFFER_ASSIGN(const kmip::KeyAttributes key, client.attributes(id));
+  if (!arguments.has("--yes")) {
+    return needs_yes(client, key, "would wrap nothing new for ever, and still unwrap what it has wrapped");
+  }
+  const auto reason =
+      arguments.has("--compromised") ? kmip::RevocationReason::kKeyCompromise : kmip::RevocationReason::kCessation;
+  COFFER_TRY(client.revoke(id, reason, arguments.value("--reason", ""), static_cast<int64_t>(now_seconds())));
+  COFFER_TRY(answer_with(client, id, "wraps nothing new, still unwraps", console).status());
+  console.note("coffers that use it: coffer rotate root, once their root key's name leads to another key");
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_kmip_destroy(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
+  const std::string& id = arguments.operand("ID");
+  COFFER_ASSIGN(const kmip::KeyAttributes key, client.attributes(id));
+  if (key.state == kmip::State::kActive) {
+    return {Code::kInvalidArgument, kmip_key_text(key) +
+                                        " is in use; first coffer kmip revoke, then coffer rotate root "
+                                        "for each coffer, then destroy it"};
+  }
+  if (!arguments.has("--yes")) {
+    return needs_yes(client, key, "would be gone, and with it every coffer and backup whose keyring only it opens");
+  }
+  COFFER_TRY(client.destroy(id));
+  console.answer(Json{{"id", id}, {"destroyed", true}}, fmt::format("{}: destroyed\n", kmip_key_text(key)));
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command kmip_expire_command() {
+  return {
+      .name = "kmip expire",
+      .about = "sets the date from which a key wraps nothing new; it goes on unwrapping",
+      .operands = {kmip_group_operand(), kmip_id_operand()},
+      .flags = {{"--at", "TIME", "2030-01-01, \"2030-01-01 12:00:00\" (UTC), or Unix seconds (now)"},
+                kmip_config_flag()},
+      .examples = {"kmip expire prod 02-540 --at 2030-01-01 --config /var/lib/db.coffer"},
+      .run = run_kmip_expire,
+  };
+}
+
+Command kmip_revoke_command() {
+  return {
+      .name = "kmip revoke",
+      .about = "deactivates a key for ever; it goes on unwrapping",
+      .operands = {kmip_group_operand(), kmip_id_operand()},
+      .flags = {{"--compromised", "", "somebody else may know it"},
+                {"--reason", "TEXT", "for the server's records"},
+                {"--yes", "", "do it: without, only what would happen is said"},
+                kmip_config_flag()},
+      .examples = {"kmip revoke prod 02-540 --yes --config /var/lib/db.coffer"},
+      .run = run_kmip_revoke,
+  };
+}
+
+Command kmip_destroy_command() {
+  return {
+      .name = "kmip destroy",
+      .about = "destroys a key that is not active: what only it opens is lost",
+      .operands = {kmip_group_operand(), kmip_id_operand()},
+      .flags = {{"--yes", "", "do it: without, only what would happen is said"}, kmip_config_flag()},
+      .examples = {"kmip destroy prod 02-449 --yes --config /var/lib/db.coffer"},
+      .run = run_kmip_destroy,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,35 @@
+// What the commands `coffer kmip …` have in common: which servers are meant, and how a key there reads.
+#pragma once
+
+#include "coffer/cli/command.h"
+#include "coffer/cli/console.h"
+#include "coffer/providers/kmip/client.h"
+
+namespace coffer::cli {
+
+Operand kmip_group_operand();
+Operand kmip_id_operand();
+Flag kmip_config_flag();
+Flag kmip_namespace_flag();
+Flag kmip_namespace_attribute_flag();
+
+// The operand GROUP with --config: a group of kmip_hosts in coffer.yaml, or a kmip:// address.
+Result<kmip::Client> kmip_client(const Arguments& arguments);
+
+// --namespace and --namespace-attribute, checked.
+struct KmipNamespace {
+  std::string name;
+  std::string attribute;  // empty: Object Group
+
+  std::vector<std::string> custom() const;  // attributes to ask for
+  bool holds(const kmip::KeyAttributes& key) const;
+};
+Result<KmipNamespace> kmip_namespace(const Arguments& arguments);
+
+Json kmip_key_json(const kmip::KeyAttributes& key);
+// ID, NAME, CIPHER, STATE, ACTIVATION, CREATION, PROTECT STOP, KEY SPACE.
+std::string kmip_key_table(std::span<const kmip::KeyAttributes> keys);
+// "key 42 (root, AES-256, active)".
+std::string kmip_key_text(const kmip::KeyAttributes& key);
+
+}  // namespace coffer::cli
