@@ -59,5 +59,6 @@ ProviderUnderTest keystore_under_test(const std::string& type);  // as keytool c
 ProviderUnderTest vault_under_test();
 ProviderUnderTest pkcs11_under_test(const std::string& name, const std::string& mechanism);
 ProviderUnderTest kmip_under_test(const std::string& use);  // "get" or "encrypt"
+ProviderUnderTest aws_kms_under_test();
 
 }  // namespace coffer

@@ -27,6 +27,7 @@ std::vector<ProviderUnderTest> every_provider() {
       pkcs11_under_test("AesKeyWrapPad", "aes-key-wrap-pad"),
       pkcs11_under_test("AesKeyWrap", "aes-key-wrap"),
       kmip_under_test("get"),         kmip_under_test("encrypt"),
+      aws_kms_under_test(),
   };
 }
 

@@ -1,5 +1,6 @@
 #include "coffer/providers/registry.h"
 
+#include "coffer/providers/aws_kms/aws_kms_provider.h"
 #include "coffer/providers/exec/exec_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/keystore/keystore_provider.h"
@@ -36,6 +37,7 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
     {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
     {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, open_kmip_provider},
+    {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, open_aws_kms},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

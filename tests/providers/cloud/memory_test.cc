@@ -40,8 +40,8 @@ class CloudMemory : public testing::TestWithParam<bool> {
   std::unique_ptr<RootKeyProvider> open() {
     server_.operate(R"({"action":"make_key","name":"root"})");
     const std::string tls = GetParam() ? "ca_file=" + kmip::certificates() + "/ca.pem" : "tls=false";
-    return open_provider("vault://" + server_.host() + "/transit/root?" + tls + "&token_file=" +
-                         server_.file("token", "root"))
+    return open_provider("vault://" + server_.host() + "/transit/root?" + tls +
+                         "&token_file=" + server_.file("token", "root"))
         .value();
   }
   FakeServer server_{"fake_vault.py", {}, GetParam()};

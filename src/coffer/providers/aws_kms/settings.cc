@@ -1,0 +1,109 @@
+#include "coffer/providers/aws_kms/settings.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace coffer::aws_kms {
+namespace {
+
+constexpr size_t kRegionSizeMax = 32;
+constexpr size_t kKeySizeMax = 400;
+
+// Part of a host name: nothing else may get into it.
+bool is_region(std::string_view text) {
+  return !text.empty() && text.size() <= kRegionSizeMax && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+bool is_key(std::string_view text) {
+  return !text.empty() && text.size() <= kKeySizeMax && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_/:").find(c) != std::string_view::npos;
+  });
+}
+
+// The fourth part of arn:PARTITION:kms:REGION:ACCOUNT:…; empty when it is not that.
+std::string_view region_of_arn(std::string_view arn) {
+  if (!arn.starts_with("arn:")) return {};
+  for (int colons = 0; colons < 3; ++colons) {
+    const size_t colon = arn.find(':');
+    if (colon == std::string_view::npos) return {};
+    arn.remove_prefix(colon + 1);
+  }
+  return arn.substr(0, arn.find(':'));
+}
+
+std::string environment_region() {
+  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    const char* value = std::getenv(name);
+    if (value != nullptr && *value != 0) return value;
+  }
+  return "";
+}
+
+Result<std::string> take_endpoint(UriOptions& options, std::string_view name) {
+  std::string out = options.take(name, "");
+  while (out.ends_with('/')) out.pop_back();
+  if (out.empty()) return out;
+  COFFER_TRY(http::host_of_url(out).status().with_context("root key URI option " + std::string(name)));
+  if (out.find_first_of("/?#", out.find("//") + 2) != std::string::npos) {
+    return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected https://HOST[:PORT]"};
+  }
+  return out;
+}
+
+std::string address_in(const std::string& region, const std::string& service) {
+  return "https://" + service + "." + region + ".amazonaws.com" + (region.starts_with("cn-") ? ".cn" : "");
+}
+
+}  // namespace
+
+std::string Settings::kms_address() const { return endpoint.empty() ? address_in(region, "kms") : endpoint; }
+
+std::string Settings::sts_address() const { return sts_endpoint.empty() ? address_in(region, "sts") : sts_endpoint; }
+
+Result<Settings> read_settings(const ProviderUri& uri) {
+  Settings out;
+  out.key = uri.path.starts_with('/') ? uri.path.substr(1) : uri.path;
+  if (!is_key(out.key)) {
+    return {Code::kInvalidArgument,
+            "the root key URI names no key; expected aws-kms://REGION/KEY-ID, "
+            "aws-kms://REGION/alias/NAME or aws-kms:///arn:aws:kms:REGION:ACCOUNT:key/KEY-ID"};
+  }
+  const std::string arn_region(region_of_arn(out.key));
+  out.region = uri.authority.value_or("");
+  if (out.region.empty()) out.region = arn_region.empty() ? environment_region() : arn_region;
+  if (!is_region(out.region)) {
+    return {
+        Code::kInvalidArgument,
+        "the root key URI names no region; expected aws-kms://REGION/KEY, for instance aws-kms://eu-west-1/alias/db"};
+  }
+  if (!arn_region.empty() && arn_region != out.region) {
+    return {Code::kInvalidArgument, "the root key URI names the region " + out.region + ", its ARN the region " +
+                                        arn_region + "; leave the former out"};
+  }
+  UriOptions options(uri);
+  COFFER_ASSIGN(out.endpoint, take_endpoint(options, "endpoint"));
+  COFFER_ASSIGN(out.sts_endpoint, take_endpoint(options, "sts_endpoint"));
+  out.profile = options.take("profile", "");
+  COFFER_ASSIGN(out.credentials_file, options.take_path("credentials_file"));
+  COFFER_ASSIGN(out.http, http::take_http_settings(options));
+  COFFER_TRY(options.finish());
+  return out;
+}
+
+std::string uri_of(const Settings& settings) {
+  ProviderUri uri{"aws-kms", settings.region, "/" + settings.key, {}};
+  const auto append = [&](const char* name, const std::string& value) {
+    if (!value.empty()) uri.options.emplace_back(name, value);
+  };
+  append("endpoint", settings.endpoint);
+  append("sts_endpoint", settings.sts_endpoint);
+  append("profile", settings.profile);
+  append("credentials_file", settings.credentials_file);
+  http::append_http_options(settings.http, uri);
+  return format_provider_uri(uri);
+}
+
+}  // namespace coffer::aws_kms
