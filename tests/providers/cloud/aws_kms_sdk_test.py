@@ -97,7 +97,7 @@ class Sdk(unittest.TestCase):
             self.client(aws_access_key_id="AKIDREADER", aws_secret_access_key="s3").create_key()
 
     def test_the_sdk_takes_throttling_for_throttling(self):
-        self.fake.fault("status", count=2, status=400, body='{"__type":"ThrottlingException","message":"Rate exceeded"}')
+        self.fake.fault("status", count=2, status=400, body='{"__type":"ThrottlingException","message":"slower"}')
         kms = self.client(retries=4, aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key=SECRET)
         self.assertIn("KeyMetadata", kms.create_key())
 

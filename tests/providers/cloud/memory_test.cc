@@ -1,4 +1,4 @@
-// Where the keyring key and the token are in memory while a key service wraps and unwraps, and after: in secret memory,
+// Where the keyring key is in memory while a key service wraps and unwraps, and after: in secret memory,
 // and nowhere else. libcurl, OpenSSL and our own JSON all handle them on the way.
 #include <gtest/gtest.h>
 
@@ -35,20 +35,37 @@ class Watched {
   std::vector<Needle> needles_;
 };
 
-class CloudMemory : public testing::TestWithParam<bool> {
+enum class Service { kVault, kVaultWithTls, kAwsKms };
+
+class CloudMemory : public testing::TestWithParam<Service> {
  protected:
-  std::unique_ptr<RootKeyProvider> open() {
+  std::unique_ptr<RootKeyProvider> open() { return open_provider(uri()).value(); }
+  std::string uri() {
+    if (GetParam() == Service::kAwsKms) {
+      const std::string key = server_.operate(R"({"action":"call","operation":"CreateKey"})");
+      const std::string id = key.substr(key.find("\"KeyId\": \"") + 10, 36);
+      return "aws-kms://eu-west-1/" + id + "?endpoint=http://" + server_.host() + "&credentials_file=" +
+             server_.file("credentials",
+                          "[default]\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key="
+                          "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\n");
+    }
     server_.operate(R"({"action":"make_key","name":"root"})");
-    const std::string tls = GetParam() ? "ca_file=" + kmip::certificates() + "/ca.pem" : "tls=false";
-    return open_provider("vault://" + server_.host() + "/transit/root?" + tls +
-                         "&token_file=" + server_.file("token", "root"))
-        .value();
+    const bool tls = GetParam() == Service::kVaultWithTls;
+    return "vault://" + server_.host() + "/transit/root?token_file=" + server_.file("token", "root") +
+           (tls ? "&ca_file=" + kmip::certificates() + "/ca.pem" : "&tls=false");
   }
-  FakeServer server_{"fake_vault.py", {}, GetParam()};
+
+  FakeServer server_{
+      GetParam() == Service::kAwsKms ? "fake_aws_kms.py" : "fake_vault.py", {}, GetParam() == Service::kVaultWithTls};
 };
 
-INSTANTIATE_TEST_SUITE_P(Every, CloudMemory, testing::Bool(),
-                         [](const auto& param) { return param.param ? "Tls" : "Plain"; });
+std::string name_of(Service service) {
+  constexpr const char* kNames[] = {"Vault", "VaultWithTls", "AwsKms"};
+  return kNames[static_cast<int>(service)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, CloudMemory, testing::Values(Service::kVault, Service::kVaultWithTls, Service::kAwsKms),
+                         [](const auto& param) { return name_of(param.param); });
 
 TEST_P(CloudMemory, WrappingAndUnwrappingLeaveNothing) {
   auto provider = open();
