@@ -101,8 +101,8 @@ ServerProcess::ServerProcess(const std::vector<std::string>& command) {
   close(input[0]);
   close(output[1]);
   input_ = input[1];
-  const std::string line = error == 0 ? read_line(output[0]) : "";
-  close(output[0]);
+  output_ = output[0];
+  const std::string line = error == 0 ? read_line(output_) : "";
   if (!line.starts_with("ready ")) {
     kill();
     throw std::runtime_error(command[1] + " did not start; is python3-pykmip installed? it said: " + line);
@@ -119,11 +119,19 @@ void ServerProcess::kill() {
   ::kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
   close(input_);
+  close(output_);
   pid_ = -1;
 }
 
 void ServerProcess::suspend() { ::kill(-pid_, SIGSTOP); }
 void ServerProcess::resume() { ::kill(-pid_, SIGCONT); }
+
+void ServerProcess::tell(const std::string& line) {
+  const std::string all = line + "\n";
+  if (write(input_, all.data(), all.size()) != static_cast<ssize_t>(all.size()) || read_line(output_) != "ok") {
+    throw std::runtime_error("the server does not do as told: " + line);
+  }
+}
 
 std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int port) {
   const std::vector<std::string> command = {"/usr/bin/python3",
@@ -137,6 +145,13 @@ std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int po
     }
   }
   return std::make_unique<ServerProcess>(command);
+}
+
+ServerProcess& fresh_fake(const std::string& options) {
+  static ServerProcess process(
+      {"/usr/bin/python3", std::string(COFFER_SOURCE_DIR) + "/tests/providers/kmip/fake_kmip.py", certificates()});
+  process.tell(options);
+  return process;
 }
 
 GroupSettings loopback_settings(int port, const std::string& certificate) {

@@ -45,14 +45,21 @@ class ServerProcess {
   // Stops it where it is: it keeps its port and answers nothing.
   void suspend();
   void resume();
+  // A line to its standard input; waits for the line "ok".
+  void tell(const std::string& line);
 
  private:
   pid_t pid_ = -1;
   int input_ = -1;
+  int output_ = -1;
   int port_ = 0;
 };
 
 std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int port = 0);
+
+// The fake server, fresh and with these options: see fake_kmip.py. One process, so that the next call is the end of what
+// this one returned.
+ServerProcess& fresh_fake(const std::string& options = "");
 
 // A patient client of a server on this machine, with the certificate NAME of certificates().
 GroupSettings loopback_settings(int port, const std::string& certificate = "client");

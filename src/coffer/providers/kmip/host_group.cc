@@ -240,6 +240,10 @@ Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest
     const bool dead = !response && lease.was_idle() && response.code() == Code::kProviderUnavailable;
     if (dead && (!sent || repeat == Repeat::kAlways)) continue;
     if (!response) return response.status();
+    if (!refused_whole(*response) && response->version() != *version) {
+      return {Code::kProviderUnavailable,
+              "it answers in KMIP " + response->version().text() + " what it was asked in " + version->text()};
+    }
     lease.set_reusable(true);
     const auto& results = response->results();
     const bool denied = refused_whole(*response) && results[0].reason == ResultReason::kAuthenticationNotSuccessful;
