@@ -159,6 +159,59 @@ class ProviderCheck(KeystoreTest):
         self.failing("provider:keys", "open", "invalid_argument", "no provider")
 
 
+class SealValue(KeystoreTest):
+    def setUp(self):
+        super().setUp()
+        self.make_key("sealing.key")
+
+    def sealed(self, name="store_password", value=None, *words):
+        return self.done("seal-value", name, "--key", "sealing.key", *words, stdin=value or self.password)
+
+    def test_what_it_prints_may_stand_in_coffer_yaml(self):
+        text = self.sealed().out.strip()
+        self.assertRegex(text, r"^sealed:v1:[A-Za-z0-9+/=]+$")
+        self.done("keygen", self.keystore())
+        self.write("prepared.yaml", f"sealing_key: {self.path('sealing.key')}\nkey_providers:\n  keys:\n"
+                                    f"    uri: keystore:{self.path('keys.p12')}\n"
+                                    f"    store_password_sealed: {text}\n".encode())
+        os.remove(self.path("password"))
+        self.done("init", "c.coffer", "--root", "provider:keys", "--config", "prepared.yaml")
+        self.done("rotate", "root", "c.coffer")
+        self.assertIn("it works", self.done("provider", "check", "provider:keys", "--config", "c.coffer").out)
+
+    def test_or_in_a_uri_with_the_key_in_the_environment(self):
+        text = self.sealed().out.strip().replace("+", "%2b").replace("=", "%3d")
+        self.done("keygen", self.keystore())
+        uri = f"keystore:{self.path('keys.p12')}?store_password_sealed={text}"
+        self.done("provider", "check", uri, environment={"COFFER_SEALING_KEY": self.path("sealing.key")})
+        run = self.problems("provider", "check", uri)
+        self.assertIn("COFFER_SEALING_KEY", run.out)
+
+    def test_an_end_of_line_does_not_belong_to_the_value_and_the_suffix_not_to_the_name(self):
+        self.done("keygen", self.keystore())
+        for name, value in (("store_password", self.password + b"\n"), ("store_password_sealed", self.password)):
+            answer = self.sealed(name, value, "--json").json()
+            self.assertEqual(answer["option"], "store_password_sealed")
+            text = answer["value"].replace("+", "%2b").replace("=", "%3d")
+            self.done("provider", "check", f"keystore:{self.path('keys.p12')}?store_password_sealed={text}",
+                      environment={"COFFER_SEALING_KEY": self.path("sealing.key")})
+
+    def test_a_value_does_not_open_under_another_name(self):
+        self.done("keygen", self.keystore())
+        text = self.sealed("key_password").out.strip().replace("+", "%2b").replace("=", "%3d")
+        run = self.problems("provider", "check", f"keystore:{self.path('keys.p12')}?store_password_sealed={text}",
+                            environment={"COFFER_SEALING_KEY": self.path("sealing.key")})
+        self.assertIn("store_password_sealed", run.out)
+        self.assertIn("another option", run.out)
+
+    def test_what_cannot_be_sealed_is_refused(self):
+        for value in (b"", b"\n", b"two\nlines", b"x" * 4097):
+            code = "limit_exceeded" if len(value) > 4096 else "invalid_argument"
+            self.refused(["seal-value", "token", "--key", "sealing.key"], code, stdin=value)
+        self.refused(["seal-value", "token"], "invalid_argument", "--key", stdin=b"x")
+        self.refused(["seal-value", "token", "--key", "missing"], "not_found", "missing", stdin=b"x")
+
+
 class InitFromAConfiguration(KeystoreTest):
     def prepare(self):
         self.done("keygen", self.keystore())

@@ -18,7 +18,7 @@ std::span<const Command> all_commands() {
       cat_command(),         inspect_command(),       keyring_show_command(),   domain_add_command(),
       domain_list_command(), provider_list_command(), provider_check_command(), kmip_list_command(),
       kmip_create_command(), kmip_expire_command(),   kmip_revoke_command(),    kmip_destroy_command(),
-      kmip_ping_command(),
+      kmip_ping_command(),   seal_value_command(),
   };
   return commands;
 }

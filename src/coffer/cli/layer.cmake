@@ -9,7 +9,7 @@ if(COFFER_TOOLS)
   coffer_layer(coffer_cli cli
     cat.cc commands.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc keygen.cc
     keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc provider.cc
-    rewrap.cc rotate.cc status.cc text.cc
+    rewrap.cc rotate.cc seal_value.cc status.cc text.cc
     verify.cc
     kmip.cc kmip_end.cc kmip_group.cc)
   # What RocksDB's file names say needs no RocksDB.

@@ -89,8 +89,20 @@ Result<NamedProviders> parse_key_providers(const ProviderConfig& config) {
   try {
     return SectionParser(config.name).parse(YAML::Load(config.yaml));
   } catch (const YAML::Exception& e) {
-    return {Code::kInvalidArgument,
-            config.name + ":" + std::to_string(e.mark.line + 1) + ": not valid YAML: " + e.msg};
+    return {Code::kInvalidArgument, config.name + ":" + std::to_string(e.mark.line + 1) + ": not valid YAML: " + e.msg};
+  }
+}
+
+Result<std::string> parse_sealing_key(const ProviderConfig& config) {
+  try {
+    const YAML::Node root = YAML::Load(config.yaml);
+    if (!root.IsMap() || !root["sealing_key"]) return std::string();
+    const YAML::Node value = root["sealing_key"];
+    if (value.IsScalar() && value.Scalar().starts_with('/')) return value.Scalar();
+    return {Code::kInvalidArgument, config.name + ":" + std::to_string(value.Mark().line + 1) +
+                                        ": sealing_key: expected the absolute path of a key file"};
+  } catch (const YAML::Exception& e) {
+    return {Code::kInvalidArgument, config.name + ":" + std::to_string(e.mark.line + 1) + ": not valid YAML: " + e.msg};
   }
 }
 
@@ -98,13 +110,13 @@ Result<ProviderUri> expand_named(const ProviderUri& uri, const NamedProviders& k
   const size_t slash = std::min(uri.path.find('/'), uri.path.size());
   const std::string name = uri.path.substr(0, slash);
   if (uri.authority.has_value() || name.empty()) {
-    return {Code::kInvalidArgument, "expected provider:NAME or provider:NAME/KEY, with a NAME of key_providers in " +
-                                        config_name};
+    return {Code::kInvalidArgument,
+            "expected provider:NAME or provider:NAME/KEY, with a NAME of key_providers in " + config_name};
   }
   const auto found = known.find(name);
   if (found == known.end()) {
-    return {Code::kInvalidArgument, "no provider \"" + name + "\" is configured; add it to key_providers in " +
-                                        config_name};
+    return {Code::kInvalidArgument,
+            "no provider \"" + name + "\" is configured; add it to key_providers in " + config_name};
   }
   ProviderUri out = found->second;
   if (slash < uri.path.size()) {
@@ -117,8 +129,8 @@ Result<ProviderUri> expand_named(const ProviderUri& uri, const NamedProviders& k
   for (const auto& option : uri.options) {
     for (const auto& [given, value] : out.options) {
       if (given == option.first) {
-        return {Code::kInvalidArgument, "root key URI option " + given + " is set for provider " + name + " in " +
-                                            config_name + " already"};
+        return {Code::kInvalidArgument,
+                "root key URI option " + given + " is set for provider " + name + " in " + config_name + " already"};
       }
     }
     out.options.push_back(option);

@@ -14,6 +14,9 @@ using NamedProviders = std::map<std::string, ProviderUri>;
 // file, line and key. Without the section the result is empty.
 Result<NamedProviders> parse_key_providers(const ProviderConfig& config);
 
+// The option `sealing_key`: an absolute path, empty without it.
+Result<std::string> parse_sealing_key(const ProviderConfig& config);
+
 // What "provider:NAME/KEY?OPTIONS" stands for: the named URI with /KEY behind its path, and with all options.
 Result<ProviderUri> expand_named(const ProviderUri& uri, const NamedProviders& known, const std::string& config_name);
 

@@ -59,12 +59,15 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, c
     if (!kind.is_ok()) return kind.status().with_context(config.name + ": key_providers: " + name + ": uri");
   }
   COFFER_TRY(kmip::parse_kmip_hosts(config.yaml, config.name).status());
+  COFFER_ASSIGN(const std::string sealing_key, parse_sealing_key(config));
   COFFER_ASSIGN(ProviderUri parsed, parse_provider_uri(uri));
+  parsed.sealing_key = sealing_key;
   if (parsed.scheme != "provider") {
     COFFER_ASSIGN(const ProviderKind* kind, find_kind(parsed));
     return kind->open(parsed, config);
   }
-  COFFER_ASSIGN(const ProviderUri whole, expand_named(parsed, named, config.name));
+  COFFER_ASSIGN(ProviderUri whole, expand_named(parsed, named, config.name));
+  whole.sealing_key = sealing_key;
   COFFER_ASSIGN(const ProviderKind* kind, find_kind(whole));
   auto provider = kind->open(whole, config);
   if (!provider.is_ok()) return provider.status().with_context(uri);

@@ -8,18 +8,25 @@
 namespace coffer {
 
 struct SecretSource {
-  std::string file;         // a path: the first line is the secret
-  std::string environment;  // the name of a variable
+  std::string file = {};         // a path: the first line is the secret
+  std::string environment = {};  // the name of a variable
+  std::string sealed = {};       // a sealed value: providers/sealed_value.h
+  std::string sealed_for = {};   // the option it was sealed for
+  std::string sealing_key = {};  // the key file that opens it; empty: what COFFER_SEALING_KEY names
 
-  bool given() const { return !file.empty() || !environment.empty(); }
+  bool given() const { return !file.empty() || !environment.empty() || !sealed.empty(); }
   bool operator==(const SecretSource&) const = default;
 };
 
-// The first line, without its end; empty when no source is given. Every error names file or variable: kNotFound,
-// kPermissionDenied (also for a file that others may read), kLimitExceeded (longer than 64 KiB).
+// The first line, without its end; empty when no source is given. Every error names file, variable or option:
+// kNotFound, kPermissionDenied (also for a file that others may read), kLimitExceeded (over 64 KiB), kWrongKey (a
+// sealed value that does not open).
 Result<SecretBytes> read_secret(const SecretSource& source);
 // The same with a zero byte behind it, as C libraries want it.
 Result<SecretBytes> read_secret_text(const SecretSource& source);
+
+// What comes from an open file until its end, without the end of its only line: kInvalidArgument for several lines.
+Result<SecretBytes> read_secret_from(int descriptor, size_t size_max);
 
 // A whole file that must be nobody else's: kPermissionDenied when others may read or write it, or when it belongs
 // neither to root nor to who runs this.

@@ -16,6 +16,7 @@ struct ProviderUri {
   std::optional<std::string> authority;  // between "//" and the path: "hsm1:5696,hsm2:5696"; nothing without "//"
   std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
   std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
+  std::string sealing_key = {};  // of the configuration, for sealed options; no part of the text
   std::string raw_path = {};  // the path before decoding, for schemes with delimiters inside it
 };
 
@@ -37,7 +38,7 @@ class UriOptions {
   // From `smallest` to `largest`.
   Result<uint64_t> take_number(std::string_view name, uint64_t otherwise, uint64_t smallest, uint64_t largest);
   Result<bool> take_switch(std::string_view name, bool otherwise);  // true or false
-  // NAME_file or NAME_env; not both.
+  // One of NAME_file, NAME_env and NAME_sealed.
   Result<SecretSource> take_secret(const std::string& name);
   // kInvalidArgument for an option that was not asked for: lists those that were.
   Status finish() const;

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "coffer/providers/sealed_value.h"
 #include "coffer/providers/uri.h"
 
 namespace coffer {
@@ -48,9 +49,15 @@ Result<SecretSource> UriOptions::take_secret(const std::string& name) {
   SecretSource out;
   COFFER_ASSIGN(out.file, take_path(name + "_file"));
   out.environment = take(name + "_env", "");
-  if (!out.file.empty() && !out.environment.empty()) {
-    return {Code::kInvalidArgument, "root key URI options " + name + "_file and " + name + "_env exclude each other"};
+  out.sealed = take(name + "_sealed", "");
+  if (!out.file.empty() + !out.environment.empty() + !out.sealed.empty() > 1) {
+    return {Code::kInvalidArgument,
+            "root key URI options " + name + "_file, " + name + "_env and " + name + "_sealed exclude each other"};
   }
+  if (out.sealed.empty()) return out;
+  COFFER_TRY(check_sealed_value(out.sealed).with_context("root key URI option " + name + "_sealed"));
+  out.sealed_for = name;
+  out.sealing_key = uri_.sealing_key;
   return out;
 }
 
@@ -68,6 +75,7 @@ Status UriOptions::finish() const {
 void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {
   if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
   if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
+  if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
 }
 
 Result<std::string> absolute_provider_path(std::string path) {

@@ -32,11 +32,12 @@ class Parser {
     if (key == "reads") return reads(value);
     if (key == "anchor") return anchor(value);
     if (key == "domains") return domains(value);
+    if (key == "sealing_key") return sealing_key(value);
     // Their contents are the key providers' own, who check them whenever one is opened.
     if (key == "kmip_hosts" || key == "key_providers") return Status::ok();
     return error(key_node, "unknown option \"" + key +
                                "\"; known are version, cipher, ctr_cipher, chunk_size, data_files, log_files, reads, "
-                               "anchor, domains, key_providers and kmip_hosts");
+                               "anchor, domains, key_providers, kmip_hosts and sealing_key");
   }
 
   Status expect_version(const YAML::Node& value) {
@@ -97,6 +98,12 @@ class Parser {
   }
 
   Status anchor(const YAML::Node& value) { return absolute_path(value, "anchor", config_.anchor); }
+
+  // The key providers' own too, like their sections.
+  Status sealing_key(const YAML::Node& value) {
+    std::string ignored;
+    return absolute_path(value, "sealing_key", ignored);
+  }
 
   Status domains(const YAML::Node& list) {
     if (!list.IsSequence()) return error(list, "domains: expected a list of {name, path}");

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "coffer/providers/kmip/names.h"
+#include "coffer/providers/sealed_value.h"
 
 namespace coffer::kmip {
 namespace {
@@ -140,9 +141,14 @@ Status set_store_option(StorePlace& store, std::string_view prefix, std::string_
     store.password.file = value;
   } else if (name == "password_env") {
     store.password.environment = value;
+  } else if (name == "password_sealed") {
+    COFFER_TRY(check_sealed_value(value).with_context(whole));
+    store.password.sealed = value;
+    store.password.sealed_for = std::string(prefix) + "password";
   } else if (name == "password") {
     return {Code::kInvalidArgument, whole + ": a password does not stand in clear here; put it into a file and give " +
-                                        whole + "_file, or into the environment and give " + whole + "_env"};
+                                        whole + "_file, or into the environment and give " + whole +
+                                        "_env, or seal it and give " + whole + "_sealed"};
   } else {
     return {Code::kNotFound, whole};
   }
@@ -244,6 +250,7 @@ Options options_of(const GroupSettings& group) {
     add("key", store.key_path);
     add((prefix + "password_file").c_str(), store.password.file);
     add((prefix + "password_env").c_str(), store.password.environment);
+    add((prefix + "password_sealed").c_str(), store.password.sealed);
   };
   add_store(group.tls.identity, "keystore_", "cert");
   add_store(group.tls.trust, "truststore_", "ca");
@@ -287,8 +294,10 @@ Status check_settings(const GroupSettings& group) {
     return {Code::kInvalidArgument, "key: only with a PEM certificate; a keystore holds its key itself"};
   }
   for (const StorePlace* store : {&identity, &group.tls.trust}) {
-    if (!store->password.file.empty() && !store->password.environment.empty()) {
-      return {Code::kInvalidArgument, "a store's password is given twice: by file and by environment"};
+    const SecretSource& password = store->password;
+    if (!password.file.empty() + !password.environment.empty() + !password.sealed.empty() > 1) {
+      return {Code::kInvalidArgument,
+              "a store's password is given twice; give one of file, environment and sealed value"};
     }
   }
   return Status::ok();

@@ -58,6 +58,9 @@ Result<KmipSettings> take_settings(const ProviderUri& uri, const Groups& groups)
        {&identity.path, &identity.key_path, &identity.password.file, &trust.path, &trust.password.file}) {
     COFFER_TRY(make_absolute(*path));
   }
+  for (SecretSource* password : {&identity.password, &trust.password}) {
+    if (!password->sealed.empty() && uri.authority) password->sealing_key = uri.sealing_key;
+  }
   return out;
 }
 

@@ -20,6 +20,7 @@ class HostsParser {
       if (!item.second.IsMap()) return error(item.second, "kmip_hosts: expected a mapping of group names");
       for (const auto& group : item.second) COFFER_TRY(add_group(group.first, group.second, out));
     }
+    for (auto& [name, group] : out) set_sealing_key(root, group);
     return out;
   }
 
@@ -53,6 +54,14 @@ class HostsParser {
     }
     out.emplace(name, std::move(group));
     return Status::ok();
+  }
+
+  // Whether it is a path is checked with the other options of the file.
+  static void set_sealing_key(const YAML::Node& root, GroupSettings& group) {
+    const std::string path = root["sealing_key"] ? scalar(root["sealing_key"]) : std::string();
+    for (SecretSource* password : {&group.tls.identity.password, &group.tls.trust.password}) {
+      if (!password->sealed.empty()) password->sealing_key = path;
+    }
   }
 
   static Status set(GroupSettings& group, const std::string& key, const YAML::Node& value) {

@@ -191,6 +191,7 @@ std::string format_settings(const Settings& settings) {
   if (!settings.module_path.empty()) add("module-path", settings.module_path);
   if (!settings.pin.file.empty()) add("pin-source", "file:" + settings.pin.file);
   if (!settings.pin.environment.empty()) add("pin_env", settings.pin.environment);
+  if (!settings.pin.sealed.empty()) add("pin_sealed", settings.pin.sealed);
   for (const MechanismName& mechanism : kMechanismNames) {
     if (settings.mechanism == mechanism.choice && mechanism.choice != MechanismChoice::kAny) {
       add("mechanism", std::string(mechanism.name));

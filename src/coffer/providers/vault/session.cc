@@ -83,8 +83,9 @@ Result<TokenPlace> token_place(const Settings& settings) {
   if (!source.given()) {
     return {Code::kPermissionDenied, "there is no token for Vault: give token_file, or set VAULT_TOKEN"};
   }
-  std::string name =
-      source.file.empty() ? "the token in the variable " + source.environment : "the token in " + source.file;
+  std::string name = !source.sealed.empty() ? "the token in token_sealed"
+                     : source.file.empty()  ? "the token in the variable " + source.environment
+                                            : "the token in " + source.file;
   return TokenPlace{std::move(source), std::move(name)};
 }
 

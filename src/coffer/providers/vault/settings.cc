@@ -133,17 +133,13 @@ std::string uri_of(const Settings& settings) {
   const auto append = [&](const char* name, const std::string& value) {
     if (!value.empty()) uri.options.emplace_back(name, value);
   };
-  const auto append_secret = [&](const std::string& name, const SecretSource& source) {
-    append((name + "_file").c_str(), source.file);
-    append((name + "_env").c_str(), source.environment);
-  };
   if (!tls) append("tls", "false");
   append("namespace", settings.vault_namespace);
   if (settings.login != Login::kToken) append("auth", std::string(name_of(settings.login)));
   if (settings.login_mount != name_of(settings.login)) append("auth_mount", settings.login_mount);
-  append_secret("token", settings.token);
+  add_secret_option(uri, "token", settings.token);
   append(settings.login == Login::kAppRole ? "role_id" : "role", settings.role);
-  append_secret("secret_id", settings.secret_id);
+  add_secret_option(uri, "secret_id", settings.secret_id);
   if (settings.jwt_file != kUsualJwtFile) append("jwt_file", settings.jwt_file);
   http::append_http_options(settings.http, uri);
   return format_provider_uri(uri);

@@ -1,0 +1,171 @@
+// Sealed values, by themselves and as the third place where an option's secret may be.
+#include "coffer/providers/sealed_value.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "coffer/crypto/random.h"
+#include "coffer/providers/key_file/key_file.h"
+#include "coffer/providers/kmip/settings.h"
+#include "coffer/providers/registry.h"
+#include "coffer/providers/uri.h"
+#include "io/temporary_directory.h"
+
+namespace coffer {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+SecretBytes value_of(const std::string& text) { return SecretBytes::copy_of(as_bytes(text)); }
+
+class SealedValue : public testing::Test {
+ protected:
+  SealedValue() : key_(random_key<RootRole>(32).value()) {}
+  std::string sealed(const std::string& text, const std::string& name = "token") {
+    return seal_value(key_, name, value_of(text)).value();
+  }
+  const RootKey key_;
+};
+
+TEST_F(SealedValue, OpensToWhatWasSealedAtEverySize) {
+  for (size_t size : {0u, 1u, 15u, 16u, 17u, 4095u, 4096u}) {
+    const std::string text(size, 'x');
+    const std::string out = sealed(text);
+    EXPECT_TRUE(out.starts_with("sealed:v1:"));
+    auto opened = open_sealed_value(key_, "token", out);
+    ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+    EXPECT_EQ(as_text(opened->reveal()), text);
+  }
+  EXPECT_EQ(seal_value(key_, "token", SecretBytes(4097)).code(), Code::kLimitExceeded);
+}
+
+TEST_F(SealedValue, IsNeverTheSameTwice) { EXPECT_NE(sealed("swordfish"), sealed("swordfish")); }
+
+// Made by another implementation (Python's cryptography): key 00…1f, salt 20…3f, name "token", value "swordfish".
+TEST(SealedValueFormat, IsThatOfThePage) {
+  constexpr const char* kGolden =
+      "sealed:v1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj+rBIEwM2QUX0Oq2yo7K9uJysG9W7aR5vUm";
+  Bytes bytes(32);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
+  auto opened = open_sealed_value(RootKey::copy_of(bytes), "token", kGolden);
+  ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+  EXPECT_EQ(as_text(opened->reveal()), "swordfish");
+}
+
+TEST_F(SealedValue, DoesNotOpenForAnotherOptionOrByAnotherKey) {
+  const std::string text = sealed("swordfish");
+  for (const char* name : {"secret_id", "toke", "token ", ""}) {
+    EXPECT_EQ(open_sealed_value(key_, name, text).code(), Code::kWrongKey) << name;
+  }
+  EXPECT_EQ(open_sealed_value(random_key<RootRole>(32).value(), "token", text).code(), Code::kWrongKey);
+}
+
+TEST_F(SealedValue, AlteredOrCutAnywhereIsAnError) {
+  const std::string text = sealed("swordfish");
+  for (size_t at = 0; at < text.size(); ++at) {
+    std::string altered = text;
+    altered[at] = altered[at] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(open_sealed_value(key_, "token", altered).is_ok()) << at;
+    EXPECT_FALSE(open_sealed_value(key_, "token", text.substr(0, at)).is_ok()) << at;
+  }
+  EXPECT_FALSE(open_sealed_value(key_, "token", text + "AAAA").is_ok());
+}
+
+TEST_F(SealedValue, TextOfAnotherFormIsRefusedWithoutBeingRepeated) {
+  for (const char* text : {"", "hunter2", "sealed:v2:AAAA", "sealed:v1:", "sealed:v1:hunter2", "sealed:v1:####"}) {
+    const Status status = check_sealed_value(text);
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr("hunter2")));
+  }
+  EXPECT_TRUE(check_sealed_value(sealed("x")).is_ok());
+}
+
+// An option of a URI, with the key where coffer.yaml or the environment says.
+class SealedOption : public testing::Test {
+ protected:
+  SealedOption() {
+    EXPECT_TRUE(generate_key_file(Disk::posix(), key_path_, {}).is_ok());
+    ::unsetenv("COFFER_SEALING_KEY");
+  }
+  ~SealedOption() override { ::unsetenv("COFFER_SEALING_KEY"); }
+  std::string sealed(const std::string& name) {
+    return seal_value(read_key_file(Disk::posix(), key_path_)->key, name, value_of("swordfish")).value();
+  }
+  Result<SecretBytes> read(const std::string& text, const std::string& sealing_key) {
+    COFFER_ASSIGN(ProviderUri uri, parse_provider_uri("x:y?" + text));
+    uri.sealing_key = sealing_key;
+    COFFER_ASSIGN(const SecretSource source, UriOptions(uri).take_secret("token"));
+    EXPECT_TRUE(source.given());
+    return read_secret(source);
+  }
+
+  TemporaryDirectory directory_;
+  const std::string key_path_ = directory_ / "sealing.key";
+};
+
+TEST_F(SealedOption, IsOpenedByTheConfiguredKey) {
+  auto value = read("token_sealed=" + encode_uri_option(sealed("token")), key_path_);
+  ASSERT_TRUE(value.is_ok()) << value.status().to_string();
+  EXPECT_EQ(as_text(value->reveal()), "swordfish");
+}
+
+TEST_F(SealedOption, IsOpenedByTheKeyThatTheEnvironmentNamesIfNoneIsConfigured) {
+  const std::string text = "token_sealed=" + encode_uri_option(sealed("token"));
+  auto value = read(text, "");
+  EXPECT_EQ(value.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(value.status().message()), HasSubstr("COFFER_SEALING_KEY"));
+  ::setenv("COFFER_SEALING_KEY", key_path_.c_str(), 1);
+  EXPECT_TRUE(read(text, "").is_ok());
+  EXPECT_EQ(read(text, directory_ / "missing").code(), Code::kNotFound) << "what is configured comes first";
+}
+
+TEST_F(SealedOption, CannotBeMovedToAnotherOption) {
+  auto value = read("token_sealed=" + encode_uri_option(sealed("secret_id")), key_path_);
+  EXPECT_EQ(value.code(), Code::kWrongKey);
+  EXPECT_THAT(std::string(value.status().message()), HasSubstr("token_sealed"));
+}
+
+TEST_F(SealedOption, ExcludesTheOtherPlacesAndMustBeASealedValue) {
+  EXPECT_EQ(read("token_file=f&token_sealed=" + encode_uri_option(sealed("token")), key_path_).code(),
+            Code::kInvalidArgument);
+  auto value = read("token_sealed=hunter2", key_path_);
+  EXPECT_EQ(value.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(value.status().message()), Not(HasSubstr("hunter2")));
+}
+
+TEST_F(SealedOption, IsKeptInTheUriOfASlot) {
+  const std::string text = sealed("store_password");
+  const ProviderConfig config{"sealing_key: " + key_path_ + "\n", "c.yaml"};
+  auto provider = open_provider("keystore:/k.p12?store_password_sealed=" + encode_uri_option(text), config);
+  ASSERT_TRUE(provider.is_ok()) << provider.status().to_string();
+  EXPECT_THAT((*provider)->uri(), HasSubstr("store_password_sealed=sealed:v1:"));
+  EXPECT_EQ(open_provider((*provider)->uri(), config).value()->uri(), (*provider)->uri());
+}
+
+TEST_F(SealedOption, ServesKmipHostsToo) {
+  const std::string text = sealed("keystore_password");
+  const std::string yaml =
+      "sealing_key: " + key_path_ +
+      "\nkmip_hosts:\n  prod:\n    hosts: h\n    keystore_path: /k\n    keystore_type: jks\n    ca: "
+      "/ca\n    keystore_password_sealed: " +
+      text + "\n";
+  auto groups = kmip::parse_kmip_hosts(yaml, "c.yaml");
+  ASSERT_TRUE(groups.is_ok()) << groups.status().to_string();
+  auto value = read_secret(groups->at("prod").tls.identity.password);
+  ASSERT_TRUE(value.is_ok()) << value.status().to_string();
+  EXPECT_EQ(as_text(value->reveal()), "swordfish");
+}
+
+TEST_F(SealedOption, TheKeysPathHasToBeAbsolute) {
+  for (const char* yaml : {"sealing_key: relative\n", "sealing_key: [a]\n"}) {
+    auto provider = open_provider("file:///k", ProviderConfig{yaml, "c.yaml"});
+    EXPECT_EQ(provider.code(), Code::kInvalidArgument) << yaml;
+    EXPECT_THAT(std::string(provider.status().message()), HasSubstr("c.yaml:1: sealing_key"));
+  }
+}
+
+}  // namespace
+}  // namespace coffer
