@@ -9,7 +9,7 @@ set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h"
   REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
-  REGEX "/pkcs11/(module|session|wrapping)\\.h$" EXCLUDE
+  REGEX "/(pkcs11/(module|session|wrapping)|tpm/(device|sealing))\\.h$" EXCLUDE
   REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
   REGEX "/(cli|engines)$" EXCLUDE)
 set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
@@ -31,7 +31,7 @@ install(EXPORT coffer_rocksdb_targets NAMESPACE coffer:: FILE cofferRocksdbTarge
   DESTINATION ${COFFER_INSTALL_CMAKE})
 
 # What coffer links is private to a shared library, and everybody's business with a static one.
-set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp libcurl")
+set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp libcurl tss2-esys tss2-tctildr tss2-mu tss2-rc")
 if(BUILD_SHARED_LIBS)
   set(COFFER_PC_REQUIRES "Requires.private: ${COFFER_PC_MODULES}")
 else()

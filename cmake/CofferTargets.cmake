@@ -9,6 +9,7 @@ find_package(CURL 7.87 REQUIRED)
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
 pkg_check_modules(P11KIT REQUIRED p11-kit-1)  # one header
+pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-tctildr tss2-mu tss2-rc)
 
 add_library(coffer_flags INTERFACE)
 target_compile_options(coffer_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)

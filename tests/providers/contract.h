@@ -57,6 +57,7 @@ ProviderUnderTest key_file_under_test(const std::string& form);
 ProviderUnderTest exec_under_test();
 ProviderUnderTest keystore_under_test(const std::string& type);  // as keytool calls it
 ProviderUnderTest vault_under_test();
+ProviderUnderTest tpm_under_test();
 ProviderUnderTest pkcs11_under_test(const std::string& name, const std::string& mechanism);
 ProviderUnderTest kmip_under_test(const std::string& use);  // "get" or "encrypt"
 ProviderUnderTest aws_kms_under_test();

@@ -23,6 +23,7 @@ std::vector<ProviderUnderTest> every_provider() {
       key_file_under_test("Bare256"), keystore_under_test("pkcs12"), keystore_under_test("jceks"),
       exec_under_test(),
       vault_under_test(),
+      tpm_under_test(),
       pkcs11_under_test("AesGcm", "aes-gcm"),
       pkcs11_under_test("AesKeyWrapPad", "aes-key-wrap-pad"),
       pkcs11_under_test("AesKeyWrap", "aes-key-wrap"),

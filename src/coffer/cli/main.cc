@@ -52,6 +52,7 @@ Result<Outcome> run_catching(const std::vector<std::string>& words, Console& con
 }  // namespace
 
 int main(int argc, char** argv) {
+  ::setenv("TSS2_LOG", "all+none", 0);  // the TPM's libraries would write to standard error by themselves
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   Console console(wants_json(words));
   auto outcome = run_catching(words, console);

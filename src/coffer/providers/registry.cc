@@ -8,6 +8,7 @@
 #include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/pkcs11/pkcs11_provider.h"
+#include "coffer/providers/tpm/tpm_provider.h"
 #include "coffer/providers/uri.h"
 #include "coffer/providers/vault/vault_provider.h"
 
@@ -38,6 +39,7 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
     {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, open_kmip_provider},
     {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, open_aws_kms},
+    {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}, open_tpm},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {

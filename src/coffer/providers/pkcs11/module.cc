@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
+
+#include "coffer/providers/per_process.h"
 
 namespace coffer::pkcs11 {
 namespace {
@@ -14,23 +15,11 @@ namespace {
 constexpr char kProxy[] = "libp11-kit.so.0";
 constexpr mode_t kOthersWrite = 0022;
 
-// The modules of one process. A child that was forked begins with an empty list: PKCS#11 wants it to initialise anew,
-// and a lock may have been held by a thread that the child does not have.
+// A forked child begins with an empty list: PKCS#11 wants it to initialise its modules anew.
 struct LoadedModules {
-  const pid_t process = ::getpid();
   std::timed_mutex mutex;
   std::map<std::string, std::shared_ptr<Module>> by_path;
 };
-
-LoadedModules& loaded_modules() {
-  static std::atomic<LoadedModules*> current = new LoadedModules;
-  LoadedModules* found = current.load();
-  if (found->process == ::getpid()) return *found;
-  auto* fresh = new LoadedModules;  // the parent's stays as it is: nothing in it can be relied on
-  if (current.compare_exchange_strong(found, fresh)) return *fresh;
-  delete fresh;
-  return *found;
-}
 
 // The address of a module comes from the keyring's slot or from coffer.yaml, and loading it runs it.
 Status check_owner(const std::string& path) {
@@ -113,7 +102,7 @@ std::string rv_name(CK_RV rv) {
 }
 
 Result<std::shared_ptr<Module>> Module::load(const std::string& path, std::chrono::milliseconds patience) {
-  LoadedModules& loaded = loaded_modules();
+  auto& loaded = per_process<LoadedModules>();
   std::unique_lock lock(loaded.mutex, patience);
   if (!lock.owns_lock()) return {Code::kProviderUnavailable, "a PKCS#11 module that is being loaded does not answer"};
   if (const auto found = loaded.by_path.find(path); found != loaded.by_path.end()) return found->second;

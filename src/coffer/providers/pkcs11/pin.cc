@@ -7,6 +7,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
+#include "coffer/providers/per_process.h"
 #include "coffer/providers/pkcs11/prompt.h"
 
 namespace coffer::pkcs11 {
@@ -18,11 +19,6 @@ struct KnownPins {
   std::map<std::string, Sha256> refused;     // by token
   std::map<std::string, SecretBytes> asked;  // by prompt_name()
 };
-
-KnownPins& known_pins() {
-  static auto* pins = new KnownPins;  // outlives every thread
-  return *pins;
-}
 
 std::string prompt_name(const Settings& settings) { return settings.module_path + '\n' + describe_token(settings); }
 
@@ -42,7 +38,7 @@ std::optional<Sha256> mac_of(KnownPins& pins, const Pin& pin) {
 Result<Pin> known_pin(const Settings& settings) {
   Pin out;
   if (!settings.pin.given()) {
-    KnownPins& pins = known_pins();
+    auto& pins = per_process<KnownPins>();
     std::lock_guard lock(pins.mutex);
     const auto found = pins.asked.find(prompt_name(settings));
     if (found != pins.asked.end()) out = {found->second.clone(), "PIN that was entered", true};
@@ -68,14 +64,14 @@ Result<Pin> ask_pin(const Settings& settings) {
   auto bytes = ask_secret(STDIN_FILENO, STDERR_FILENO, "PIN of " + describe_token(settings) + ": ");
   if (!bytes.is_ok()) return bytes.status().with_context("PIN of " + describe_token(settings));
   if (bytes->empty()) return {Code::kPermissionDenied, "PIN of " + describe_token(settings) + ": nothing was entered"};
-  KnownPins& pins = known_pins();
+  auto& pins = per_process<KnownPins>();
   std::lock_guard lock(pins.mutex);
   pins.asked.insert_or_assign(prompt_name(settings), bytes->clone());
   return Pin{std::move(*bytes), "PIN that was entered", true};
 }
 
 bool was_refused(const std::string& token, const Pin& pin) {
-  KnownPins& pins = known_pins();
+  auto& pins = per_process<KnownPins>();
   std::lock_guard lock(pins.mutex);
   const auto found = pins.refused.find(token);
   if (found == pins.refused.end()) return false;
@@ -84,7 +80,7 @@ bool was_refused(const std::string& token, const Pin& pin) {
 }
 
 void remember_refused(const std::string& token, const Pin& pin, const Settings& settings) {
-  KnownPins& pins = known_pins();
+  auto& pins = per_process<KnownPins>();
   std::lock_guard lock(pins.mutex);
   if (pin.prompted) pins.asked.erase(prompt_name(settings));
   if (const std::optional<Sha256> mac = mac_of(pins, pin)) pins.refused.insert_or_assign(token, *mac);

@@ -169,7 +169,7 @@ Status Session::login_failed(const Token& token, const Pin& pin, CK_RV rv) {
     case CKR_PIN_INVALID:
     case CKR_PIN_LEN_RANGE:
       return {Code::kPermissionDenied, who + " refuses the " + (pin.source.empty() ? "PIN" : pin.source) + ": " +
-                                           rv_name(rv) + "; it is not tried again"};
+                                           rv_name(rv) + "; correct it: it is not sent again until then"};
     case CKR_PIN_LOCKED:
       return {Code::kPermissionDenied, who + " has locked its PIN after too many wrong ones; its security officer "
                                              "can set a new one"};

@@ -1,0 +1,4 @@
+# TPM 2.0: root keys sealed to the machine.
+target_link_libraries(coffer PRIVATE PkgConfig::TSS2)
+coffer_layer(coffer providers/tpm
+  settings.cc pcrs.cc sealed_file.cc device.cc sealing.cc tpm_provider.cc)

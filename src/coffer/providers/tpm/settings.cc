@@ -1,0 +1,65 @@
+#include "coffer/providers/tpm/settings.h"
+
+#include <algorithm>
+
+namespace coffer::tpm {
+namespace {
+
+constexpr char kTctiDefault[] = "device:/dev/tpmrm0";
+constexpr size_t kTctiSizeMax = 128;
+constexpr uint64_t kTimeoutDefaultMs = 30'000;
+
+// The address stands in the clear part of the keyring, and TSS would load any library, or run any command, for it.
+Status check_tcti(const std::string& tcti) {
+  constexpr std::string_view kKnown[] = {"device", "tabrmd", "swtpm", "mssim"};
+  const std::string_view name = std::string_view(tcti).substr(0, tcti.find(':'));
+  const bool known = std::find(std::begin(kKnown), std::end(kKnown), name) != std::end(kKnown);
+  const bool plain = std::all_of(tcti.begin(), tcti.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (known && plain && tcti.size() <= kTctiSizeMax) return Status::ok();
+  return {Code::kInvalidArgument,
+          "tpm: tcti: expected device:/dev/tpmrm0, tabrmd, swtpm:host=HOST,port=PORT or mssim:host=HOST,port=PORT"};
+}
+
+}  // namespace
+
+Result<Settings> parse_settings(const ProviderUri& uri) {
+  Settings out;
+  if (uri.authority.has_value() && !uri.authority->empty()) {
+    return {Code::kInvalidArgument, "tpm: expected tpm:/PATH of the file with the sealed key"};
+  }
+  if (uri.path.empty() || uri.path.ends_with('/')) {
+    return {Code::kInvalidArgument, "tpm: the URI names no file for the sealed key; write tpm:/PATH"};
+  }
+  COFFER_ASSIGN(out.path, absolute_provider_path(uri.path));
+  UriOptions options(uri);
+  out.tcti = options.take("tcti", kTctiDefault);
+  COFFER_TRY(check_tcti(out.tcti));
+  if (const std::optional<std::string> pcrs = options.take("pcrs")) {
+    COFFER_ASSIGN(out.pcrs, parse_pcrs(*pcrs));
+  }
+  COFFER_ASSIGN(out.auth, options.take_secret("auth"));
+  COFFER_ASSIGN(out.owner_auth, options.take_secret("owner_auth"));
+  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_ms", kTimeoutDefaultMs, 100, 600'000));
+  COFFER_ASSIGN(out.create, options.take_switch("create", false));
+  COFFER_TRY(options.finish());
+  return out;
+}
+
+std::string format_settings(const Settings& settings) {
+  std::string out = "tpm:" + encode_uri_path(settings.path);
+  char separator = '?';
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (value.empty()) return;
+    out += separator + std::string(name) + "=" + encode_uri_option(value);
+    separator = '&';
+  };
+  if (settings.tcti != kTctiDefault) add("tcti", settings.tcti);
+  add("auth_file", settings.auth.file);
+  add("auth_env", settings.auth.environment);
+  add("owner_auth_file", settings.owner_auth.file);
+  add("owner_auth_env", settings.owner_auth.environment);
+  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_ms", std::to_string(settings.timeout_ms));
+  return out;
+}
+
+}  // namespace coffer::tpm

@@ -1,0 +1,23 @@
+// What a "tpm:" URI says: the file of the sealed key, which TPM, and what unseals. docs/providers/tpm.md.
+#pragma once
+
+#include "coffer/providers/tpm/pcrs.h"
+#include "coffer/providers/uri.h"
+
+namespace coffer::tpm {
+
+struct Settings {
+  std::string path;  // absolute
+  std::string tcti;  // "device:/dev/tpmrm0"
+  std::optional<PcrSelection> pcrs;  // to seal to; or, of a key that is there, what it is expected to be sealed to
+  SecretSource auth;        // the key's own password
+  SecretSource owner_auth;  // the TPM owner's
+  uint64_t timeout_ms = 0;
+  bool create = false;  // a key that is not there is made
+};
+
+Result<Settings> parse_settings(const ProviderUri& uri);
+// Without what is for making a key only.
+std::string format_settings(const Settings& settings);
+
+}  // namespace coffer::tpm
