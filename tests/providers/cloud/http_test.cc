@@ -193,9 +193,30 @@ TEST(Http, RedirectionsAreAnswersAndNotFollowed) {
   EXPECT_TRUE(elsewhere.requests().empty());
 }
 
+TEST(Http, AProxyIsForOtherMachinesOnly) {
+  RawServer proxy({{http_answer(403, "")}});
+  setenv("HTTPS_PROXY", proxy.url("").c_str(), 1);
+  unsetenv("NO_PROXY");
+  unsetenv("no_proxy");
+  EXPECT_EQ(get(impatient(), "https://127.0.0.1:" + std::to_string(closed_port())).code(), Code::kProviderUnavailable);
+  EXPECT_TRUE(proxy.requests().empty());
+  EXPECT_EQ(get(impatient(), "https://kms.example/").code(), Code::kProviderUnavailable);
+  EXPECT_THAT(proxy.requests().at(0), testing::StartsWith("CONNECT kms.example:443 "));
+  const size_t asked = proxy.requests().size();
+  HttpSettings direct = impatient();
+  direct.use_proxy = false;
+  direct.connect_timeout = milliseconds(50);
+  direct.tries_max = 1;
+  EXPECT_EQ(get(direct, "https://192.0.2.1/").code(), Code::kProviderUnavailable);
+  EXPECT_EQ(proxy.requests().size(), asked);
+  unsetenv("HTTPS_PROXY");
+}
+
 TEST(Http, PartsOfUrlsAreEncoded) {
   EXPECT_EQ(encode_url("aZ09-._~"), "aZ09-._~");
   EXPECT_EQ(encode_url("a/b c?d=é"), "a%2Fb%20c%3Fd%3D%C3%A9");
+  EXPECT_EQ(encode_url_path("/a b//c/"), "/a%20b//c/");
+  EXPECT_EQ(encode_url_path(""), "");
 }
 
 TEST(HttpSettingsOptions, AreTakenFromAUriAndPutBack) {

@@ -31,7 +31,7 @@ JsonView json_of(const Response& response) {
 
 bool is_throttling(const std::string& error) {
   constexpr std::string_view kErrors[] = {"ThrottlingException", "Throttling", "TooManyRequestsException",
-                                          "RequestLimitExceeded", "LimitExceededException"};
+                                          "RequestLimitExceeded"};
   return is_one_of(error, kErrors);
 }
 

@@ -30,17 +30,6 @@ Target target_of(std::string_view url) {
   return out;
 }
 
-std::string canonical_path(std::string_view path) {
-  std::string out;
-  for (size_t start = 0; start <= path.size();) {
-    const size_t end = std::min(path.find('/', start), path.size());
-    out += http::encode_url(path.substr(start, end - start));
-    if (end < path.size()) out += '/';
-    start = end + 1;
-  }
-  return out;
-}
-
 std::string canonical_query(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> parameters;
   for (size_t start = 0; start < query.size();) {
@@ -137,7 +126,7 @@ Result<SecretBytes> canonical_request(const http::Request& request) {
   const Target target = target_of(request.url);
   const Headers headers = headers_of(request);
   SecretText out;
-  out.append(request.method).append("\n").append(canonical_path(target.path)).append("\n");
+  out.append(request.method).append("\n").append(http::encode_url_path(target.path)).append("\n");
   out.append(canonical_query(target.query)).append("\n");
   for (const auto& [name, values] : headers) {
     out.append(name).append(":");

@@ -117,6 +117,17 @@ std::string encode_url(std::string_view text) {
   return out;
 }
 
+std::string encode_url_path(std::string_view path) {
+  std::string out;
+  for (size_t start = 0; start <= path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    out += encode_url(path.substr(start, end - start));
+    if (end < path.size()) out += '/';
+    start = end + 1;
+  }
+  return out;
+}
+
 std::string printable(std::string_view said) {
   constexpr size_t kSizeMax = 200;
   std::string out(said.substr(0, kSizeMax));
@@ -133,10 +144,13 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
     return {Code::kInvalidArgument,
             host + ": http:// would send credentials in the clear; use https://, or allow_http=true if you mean it"};
   }
+  HttpSettings of_try = settings;
+  of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_loopback(parts.host);
   for (int tries = 1;; ++tries) {
     const milliseconds left = left_until(deadline);
     if (left <= milliseconds(0)) return {Code::kProviderUnavailable, host + ": no time left to ask it"};
-    Try one = transfer(settings, request, host, std::min(left, settings.try_timeout));
+    of_try.try_timeout = std::min(left, settings.try_timeout);
+    Try one = transfer(of_try, request, host);
     const bool answered = one.result.is_ok();
     const bool again = answered ? request.is_transient(*one.result) : one.may_repeat;
     if (!again || tries >= settings.tries_max) return std::move(one.result);

@@ -66,7 +66,7 @@ struct HttpSettings {
   std::string client_certificate_file;  // PEM
   std::string client_key_file;          // PEM; without it the key is in the certificate's file
   bool allow_http = false;              // else http:// is for this machine only (127.0.0.0/8, ::1, localhost)
-  bool use_proxy = true;                // as the environment says: HTTPS_PROXY, NO_PROXY; never for http://
+  bool use_proxy = true;  // as the environment says: HTTPS_PROXY, NO_PROXY; never for http:// or this machine
 };
 
 // What the options ca_file, client_cert_file, client_key_file, connect_timeout_millis, timeout_millis and allow_http
@@ -91,6 +91,8 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
 Result<std::string> host_of_url(const std::string& url);
 // %XX for everything that is not unreserved (RFC 3986), as one segment of a path or a value of a query.
 std::string encode_url(std::string_view text);
+// The same for every segment of a path; slashes stay.
+std::string encode_url_path(std::string_view path);
 // What a service said, for an error: no control characters, and not more than a line or two.
 std::string printable(std::string_view said);
 

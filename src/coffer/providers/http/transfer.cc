@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -163,7 +164,8 @@ void set_tls(CURL* easy, const HttpSettings& settings) {
   set_file(easy, CURLOPT_SSLKEY, settings.client_key_file);
 }
 
-void set_bounds(CURL* easy, const HttpSettings& settings, milliseconds timeout) {
+void set_bounds(CURL* easy, const HttpSettings& settings) {
+  const milliseconds timeout = settings.try_timeout;
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);  // a name server that hangs holds up its thread only
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
@@ -189,13 +191,29 @@ void set_request(CURL* easy, const HttpSettings& settings, const Request& reques
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "coffer");
-  if (!settings.use_proxy || !request.url.starts_with("https:")) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  if (!settings.use_proxy) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   if (!request.body.empty() || request.method != "GET") {
     const auto* body = request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.reveal().data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
   }
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+}
+
+// OpenSSL writes to sockets without MSG_NOSIGNAL, and a server that hangs up must not kill somebody else's process: the
+// signal is held back from this thread, and taken away if it came.
+CURLcode perform(CURL* easy) {
+  sigset_t pipe, before, pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  sigpending(&pending);
+  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  const CURLcode code = curl_easy_perform(easy);
+  constexpr timespec kNow{};
+  if (!was_pending) sigtimedwait(&pipe, nullptr, &kNow);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return code;
 }
 
 // ---------------------------------------------------------------------------------------------------------- failures
@@ -242,7 +260,7 @@ Status too_large(const std::string& host, size_t size_max) {
 
 }  // namespace
 
-Try transfer(const HttpSettings& settings, const Request& request, const std::string& host, milliseconds timeout) {
+Try transfer(const HttpSettings& settings, const Request& request, const std::string& host) {
   const CURLcode ready = set_up_once();
   const Easy easy(ready == CURLE_OK ? curl_easy_init() : nullptr);
   if (easy == nullptr) return {Status(Code::kInternal, "libcurl cannot be set up")};
@@ -251,7 +269,7 @@ Try transfer(const HttpSettings& settings, const Request& request, const std::st
   Answer answer;
   answer.body_size_max = settings.response_size_max;
   char detail[CURL_ERROR_SIZE] = {};
-  set_bounds(easy.get(), settings, timeout);
+  set_bounds(easy.get(), settings);
   set_tls(easy.get(), settings);
   set_request(easy.get(), settings, request);
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
@@ -260,10 +278,10 @@ Try transfer(const HttpSettings& settings, const Request& request, const std::st
   curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &answer);
-  const CURLcode code = curl_easy_perform(easy.get());
+  const CURLcode code = perform(easy.get());
   if (answer.too_large) return {too_large(host, settings.response_size_max)};
   if (code != CURLE_OK) {
-    const std::string reason = reason_of(easy.get(), code, detail, timeout);
+    const std::string reason = reason_of(easy.get(), code, detail, settings.try_timeout);
     return {Status(Code::kProviderUnavailable, host + ": " + reason), may_pass(code)};
   }
   Response response;

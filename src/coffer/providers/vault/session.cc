@@ -189,7 +189,7 @@ Result<SecretBytes> Session::login_body() const {
 }
 
 Result<Session::Tokens::Fetched> Session::log_in(Deadline deadline) const {
-  const std::string path = "auth/" + settings_.login_mount + "/login";
+  const std::string path = "auth/" + http::encode_url_path(settings_.login_mount) + "/login";
   const std::string what = "the login of role " + settings_.role + " at " + path;
   auto body = login_body();
   if (!body.is_ok()) {

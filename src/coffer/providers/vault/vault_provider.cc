@@ -186,14 +186,8 @@ class VaultProvider final : public RootKeyProvider {
   }
 
   std::string path(std::string_view operation) const {
-    std::string out;
-    const std::string& mount = session_.settings().mount;
-    for (size_t start = 0; start <= mount.size();) {
-      const size_t end = std::min(mount.find('/', start), mount.size());
-      out += http::encode_url(mount.substr(start, end - start)) + "/";
-      start = end + 1;
-    }
-    return out.append(operation).append("/").append(http::encode_url(session_.settings().key));
+    return http::encode_url_path(session_.settings().mount) + "/" + std::string(operation) + "/" +
+           http::encode_url(session_.settings().key);
   }
 
   Status refused(const Response& answer, std::string_view operation) const {

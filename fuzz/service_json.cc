@@ -1,0 +1,73 @@
+// What key services answer, and AWS's shared files: whatever it is, it is read within its bounds; and what is JSON for
+// a JSON library is the same JSON for our reader.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "coffer/providers/aws_kms/ini_file.h"
+#include "coffer/providers/http/json_view.h"
+
+namespace {
+
+using namespace coffer;
+using http::JsonView;
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+int depth_of(const nlohmann::json& value) {
+  int deepest = 0;
+  for (const auto& element : value) {
+    if (element.is_structured()) deepest = std::max(deepest, depth_of(element));
+  }
+  return value.is_structured() ? deepest + 1 : 0;
+}
+
+void require_same(const nlohmann::json& expected, const JsonView& found) {
+  require(found.exists());
+  require(found.is_object() == expected.is_object() && found.is_array() == expected.is_array());
+  if (expected.is_string()) {
+    const auto& text = expected.get_ref<const std::string&>();
+    require(found.text(text.size()) == text);
+    require(text.empty() || !found.text(text.size() - 1).has_value());
+  }
+  if (expected.is_boolean()) require(found.boolean() == expected.get<bool>());
+  if (expected.is_array()) {
+    require(found.element_count() == expected.size());
+    for (size_t i = 0; i < expected.size(); ++i) require_same(expected[i], found.at(i));
+  }
+  if (!expected.is_object()) return;
+  for (const auto& [name, value] : expected.items()) {
+    require_same(value, found[name]);
+  }
+}
+
+void check_json(ByteView bytes) {
+  const auto view = JsonView::parse(bytes);
+  const auto expected = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr, /*allow_exceptions=*/false);
+  if (view.is_ok() && !expected.is_discarded()) require_same(expected, view.value());
+  if (view.is_ok()) {
+    (void)http::json_base64(view.value(), "a", 64);
+    return;
+  }
+  require(view.code() == Code::kTampered);
+  // The library takes a byte order mark, and a zero byte for the end; we do not.
+  const bool is_lenient =
+      (bytes.size() >= 3 && bytes[0] == 0xef) || as_text(bytes).find('\0') != std::string_view::npos;
+  require(expected.is_discarded() || is_lenient || depth_of(expected) > http::kJsonDepthMax);
+}
+
+void check_ini(ByteView bytes) {
+  const std::string_view text = as_text(bytes);
+  const auto value = aws_kms::ini_value(text, "a", "b");
+  require(!value.has_value() || value->data() == nullptr ||
+          (value->data() >= text.data() && value->size() <= text.size()));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  check_json(ByteView(data, size));
+  check_ini(ByteView(data, size));
+  return 0;
+}
