@@ -1,5 +1,7 @@
 #include "coffer/store/coffer.h"
 
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "coffer_fixture.h"
@@ -102,6 +104,74 @@ TEST_F(CofferTest, AFileOfAKeyringThatCannotBeUnlockedIsNotCalledRolledBack) {
   write_key_file("other.key", 'o');
   ASSERT_OK(coffer_->refresh());
   ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+}
+
+// Providers that answer when the test lets them.
+class Gate {
+ public:
+  void close() { set(false); }
+  void open() { set(true); }
+  void pass() {
+    std::unique_lock lock(mutex_);
+    ++waiting_;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return open_; });
+  }
+  void wait_for_somebody() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ > 0; });
+  }
+
+ private:
+  void set(bool open) {
+    std::lock_guard lock(mutex_);
+    open_ = open;
+    waiting_ = 0;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  int waiting_ = 0;
+};
+Gate gate;
+
+Result<std::unique_ptr<RootKeyProvider>> open_behind_gate(const std::string& uri, const ProviderConfig& config) {
+  gate.pass();
+  return open_provider(uri, config);
+}
+
+TEST_F(CofferTest, NoNewFileWaitsForAProvider) {
+  auto slow = Coffer::open(disk(), coffer_path(), {}, open_behind_gate);
+  ASSERT_OK(slow);
+  auto other = open_coffer();
+  ASSERT_OK(other->rotate_root(key_uri("other.key")));
+  gate.close();
+  // Would hang if it waited.
+  for (int i = 0; i < 3; ++i) ASSERT_OK((*slow)->new_file({.kind = Kind::kLog}));
+  gate.wait_for_somebody();
+  ASSERT_OK((*slow)->new_file({.kind = Kind::kLog}));
+  EXPECT_EQ((*slow)->keyring()->version(), 1u);
+  EXPECT_EQ((*slow)->last_refresh().code(), Code::kProviderUnavailable);
+
+  auto file = other->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  std::thread opener([] { gate.open(); });
+  // A file that needs the new keyring is worth waiting for.
+  ASSERT_OK((*slow)->open_file(file->envelope, "f"));
+  opener.join();
+  EXPECT_EQ((*slow)->keyring()->version(), 2u);
+  EXPECT_TRUE((*slow)->last_refresh().is_ok());
+}
+
+TEST_F(CofferTest, ARotatedRootKeyIsTakenUpAside) {
+  ASSERT_OK(open_coffer()->rotate_root(key_uri("other.key")));
+  ASSERT_OK(coffer_->new_file({.kind = Kind::kLog}));
+  for (int i = 0; i < 2000 && coffer_->keyring()->version() == 1; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(coffer_->keyring()->version(), 2u);
 }
 
 TEST_F(CofferTest, FilesOfANewKeyringOpenAtOnceOnEveryThread) {

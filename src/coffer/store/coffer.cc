@@ -56,6 +56,10 @@ Result<Sha256> hash_of(ByteView sealed) { return sha256(sealed); }
 
 }  // namespace
 
+Coffer::~Coffer() {
+  if (unlocker_.joinable()) unlocker_.join();
+}
+
 Status Coffer::create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener) {
   const std::string config_path = join(directory, "coffer.yaml");
   const std::string config_text = options.config_text.empty() ? format_config(options.config) : options.config_text;
@@ -111,7 +115,7 @@ Status Coffer::load(const OpenOptions& options) {
     anchor_ = open_file_anchor(disk_, config_.anchor, header.coffer_id);
   }
   COFFER_ASSIGN(Stored stored, load_stored());
-  return adopt(stored);
+  return adopt(stored, Unlocking::kNow);
 }
 
 Result<Coffer::Stored> Coffer::load_stored() {
@@ -148,7 +152,7 @@ Result<KeyringKey> Coffer::unlock(const KeyringHeader& header) const {
   return first_failure.with_context("cannot unlock the keyring of " + directory_);
 }
 
-Status Coffer::adopt(const Stored& stored) {
+Status Coffer::adopt(const Stored& stored, Unlocking unlocking) {
   const Bytes& sealed = stored.sealed;
   COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(sealed));
   COFFER_ASSIGN(Sha256 hash, hash_of(sealed));
@@ -161,6 +165,10 @@ Status Coffer::adopt(const Stored& stored) {
       keyring_ != nullptr ? KeyringCodec::open(sealed, key) : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
+    if (unlocking == Unlocking::kAside) {
+      unlock_aside();
+      return {Code::kProviderUnavailable, "the root key was changed; its provider is being asked for the new one"};
+    }
     COFFER_ASSIGN(key, unlock(header));
     opened = KeyringCodec::open(sealed, key);
   }
@@ -203,22 +211,34 @@ Result<KeyringHeader> Coffer::keyring_header() const {
 
 Status Coffer::refresh() {
   std::lock_guard lock(reload_mutex_);
-  return reload_if_changed();
+  return reload_if_changed(Unlocking::kNow);
 }
 
-Status Coffer::reload_if_changed() {
+void Coffer::unlock_aside() {
+  if (unlocker_runs_) return;
+  if (unlocker_.joinable()) unlocker_.join();
+  unlocker_runs_ = true;
+  unlocker_ = std::thread([this] {
+    std::lock_guard lock(reload_mutex_);
+    // What comes of it is kept for last_refresh(), and for the next who asks.
+    [[maybe_unused]] const Status kept = reload_if_changed(Unlocking::kNow);
+    unlocker_runs_ = false;
+  });
+}
+
+Status Coffer::reload_if_changed(Unlocking unlocking) {
   // What could not be taken over must be looked at again, although it has not changed since.
   if (!keyring_store_->may_have_changed() && reload_failure_.is_ok()) return Status::ok();
-  reload_failure_ = reload();
+  reload_failure_ = reload(unlocking);
   last_reload_ = std::chrono::steady_clock::now();
   std::lock_guard lock(mutex_);
   last_refresh_ = reload_failure_;
   return reload_failure_;
 }
 
-Status Coffer::reload() {
+Status Coffer::reload(Unlocking unlocking) {
   COFFER_ASSIGN(Stored stored, load_stored());
-  return adopt(stored);
+  return adopt(stored, unlocking);
 }
 
 Status Coffer::save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots,
@@ -228,14 +248,14 @@ Status Coffer::save_successor(Keyring next, ByteView current_sealed, std::span<c
   COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(next, slots, key));
   COFFER_TRY(keyring_store_->save(sealed, expected));
   keyring_key_ = key.clone();
-  return adopt({std::move(sealed), std::nullopt});
+  return adopt({std::move(sealed), std::nullopt}, Unlocking::kNow);
 }
 
 Status Coffer::update(const std::function<Status(Keyring&)>& change) {
   std::lock_guard lock(reload_mutex_);
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
     COFFER_ASSIGN(Stored stored, load_stored());
-    COFFER_TRY(adopt(stored));
+    COFFER_TRY(adopt(stored, Unlocking::kNow));
     COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
     Keyring next = keyring_->clone();
     COFFER_TRY(change(next));
@@ -249,7 +269,7 @@ Status Coffer::rotate_root(const std::string& root_uri) {
   std::lock_guard lock(reload_mutex_);
   for (int attempt = 0; attempt < kUpdateAttemptsMax; ++attempt) {
     COFFER_ASSIGN(Stored stored, load_stored());
-    COFFER_TRY(adopt(stored));
+    COFFER_TRY(adopt(stored, Unlocking::kNow));
     COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
     std::string uri = root_uri.empty() ? header.slots.front().provider_uri : root_uri;
     COFFER_ASSIGN(const ProviderConfig config, provider_config());
@@ -280,17 +300,19 @@ Result<Id> Coffer::store_for(const std::string& directory_of_file) {
   return id;
 }
 
-Status Coffer::reload_unless_just_failed() {
-  const bool failed = !reload_failure_.is_ok() && !is_sign_of_attack(reload_failure_);
+Status Coffer::reload_unless_just_failed(Unlocking unlocking) {
+  // A failure that says "being asked" is none for who can wait.
+  const bool failed = !reload_failure_.is_ok() && !is_sign_of_attack(reload_failure_) &&
+                      !(unlocking == Unlocking::kNow && unlocker_runs_);
   if (failed && std::chrono::steady_clock::now() - last_reload_ < kReloadRetryDelay) return reload_failure_;
-  return reload_if_changed();
+  return reload_if_changed(unlocking);
 }
 
 Status Coffer::refresh_while_serving() {
   std::unique_lock reloading(reload_mutex_, std::try_to_lock);
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!reloading.owns_lock()) return Status::ok();
-  Status status = reload_unless_just_failed();
+  Status status = reload_unless_just_failed(Unlocking::kAside);
   // A provider or disk that is away must not stop a running engine: it goes on with the keys it has. Signs of an attack
   // do.
   return is_sign_of_attack(status) ? status : Status::ok();
@@ -299,7 +321,7 @@ Status Coffer::refresh_while_serving() {
 Status Coffer::refresh_for_file() {
   // The keys there are do not do: this one waits for whoever is at it.
   std::lock_guard reloading(reload_mutex_);
-  return reload_unless_just_failed();
+  return reload_unless_just_failed(Unlocking::kNow);
 }
 
 Status Coffer::last_refresh() const {

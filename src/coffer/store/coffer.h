@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <mutex>
+#include <thread>
 
 #include "coffer/format/envelope.h"
 #include "coffer/keys/keyring_store.h"
@@ -37,6 +38,10 @@ struct NewFileRequest {
 
 class Coffer {
  public:
+  ~Coffer();
+  Coffer(const Coffer&) = delete;
+  Coffer& operator=(const Coffer&) = delete;
+
   struct CreateOptions {
     std::string root_uri;
     Config config;
@@ -78,7 +83,8 @@ class Coffer {
   // The store of a directory or file path: the nearest known one, or `directory_of_file` registered as a new one.
   Result<Id> store_for(const std::string& directory_of_file);
 
-  // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once.
+  // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; after a
+  // rotation of the root key, as soon as its provider has answered, which this does not wait for.
   Result<NewFile> new_file(const NewFileRequest& request);
   // Opens the header of an existing file. `path` is for messages only. Refreshes once if the key is unknown.
   // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
@@ -108,17 +114,21 @@ class Coffer {
   Status refresh_while_serving();
   // For a file whose key the keyring in use does not have.
   Status refresh_for_file();
+  // Whether a keyring whose root key was rotated is unlocked now, which waits for the provider, or by a thread of its
+  // own, so that no file operation does.
+  enum class Unlocking { kNow, kAside };
+  void unlock_aside();
   // REQUIRES for the functions that follow: reload_mutex_ is held.
-  Status reload_if_changed();
-  Status reload_unless_just_failed();
-  Status reload();
+  Status reload_if_changed(Unlocking unlocking);
+  Status reload_unless_just_failed(Unlocking unlocking);
+  Status reload(Unlocking unlocking);
   // A keyring as loaded, and what the anchor remembered just before.
   struct Stored {
     Bytes sealed;
     std::optional<KeyringMark> mark;
   };
   Result<Stored> load_stored();
-  Status adopt(const Stored& stored);
+  Status adopt(const Stored& stored, Unlocking unlocking);
   Status check_succession(const KeyringHeader& header, const Sha256& hash) const;
   Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots,
                         const KeyringKey& key);
@@ -137,6 +147,8 @@ class Coffer {
   Sha256 sealed_hash_{};
   Status reload_failure_;
   std::chrono::steady_clock::time_point last_reload_;
+  std::thread unlocker_;
+  bool unlocker_runs_ = false;
 
   // Held for an instant only. keyring_ is written with both held, so either is enough to read it.
   mutable std::mutex mutex_;
