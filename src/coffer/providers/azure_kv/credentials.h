@@ -1,0 +1,30 @@
+// How Coffer proves to Microsoft Entra ID who it is: a client secret or certificate, a workload's token, or the managed
+// identity of the machine. docs/providers/azure-kv.md, "Credentials".
+#pragma once
+
+#include "coffer/providers/oauth/token.h"
+
+namespace coffer::azure_kv {
+
+// What the URI says; the rest is looked up in the environment, anew for every token, as Microsoft's libraries do it.
+struct CredentialSettings {
+  std::string
+      kind;  // "client_secret", "client_certificate", "workload_identity", "managed_identity"; empty: by what is there
+  std::string tenant;
+  std::string client;
+  SecretSource secret;
+  std::string certificate_file;  // PEM with certificate and private key
+  std::string token_file;
+  std::string authority;  // "https://login.microsoftonline.com"
+};
+
+Result<CredentialSettings> take_credential_settings(UriOptions& options);
+void append_credential_options(const CredentialSettings& settings, ProviderUri& uri);
+
+// `resource`: for what the token is, "https://vault.azure.net"; `tenant`: what the vault says, used when neither URI
+// nor environment names one.
+Result<oauth::TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings, const std::string& resource,
+                                                     const std::string& tenant, const http::HttpSettings& http_settings,
+                                                     http::Deadline deadline);
+
+}  // namespace coffer::azure_kv

@@ -1,0 +1,67 @@
+// Keys of an Azure Key Vault or Managed HSM (REST, 7.4): looked at, wrapping, unwrapping.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "coffer/providers/azure_kv/challenge.h"
+#include "coffer/providers/azure_kv/credentials.h"
+
+namespace coffer::azure_kv {
+
+inline constexpr size_t kWrappedSizeMax = 1024;
+
+struct ServiceSettings {
+  http::HttpSettings http;
+  std::string vault;  // "https://NAME.vault.azure.net"
+  CredentialSettings credentials;
+};
+
+// One version of a key, as the service describes it.
+struct KeyVersion {
+  std::string kid;  // "https://NAME.vault.azure.net/keys/KEY/VERSION"
+  std::string type;
+  bool is_enabled = true;
+  bool wraps = true;  // by its list of permitted operations
+};
+
+// What the service refused, in its words. Without a code: there was no such answer.
+struct Refusal {
+  int status = 0;
+  std::string code;
+  std::string inner_code;
+  std::string words;
+};
+
+// Thread-safe. In all calls `key` is KEY or KEY/VERSION. kProviderUnavailable, kTampered, kPermissionDenied (no token);
+// `refusal` is filled when the service refused, and the code is then kInternal.
+class Service {
+ public:
+  explicit Service(ServiceSettings settings);
+
+  Result<KeyVersion> look_at(const std::string& key, Refusal& refusal);
+  // Returns the kid the service used along with the bytes.
+  struct Wrapped {
+    std::string kid;
+    Bytes bytes;
+  };
+  Result<Wrapped> wrap(const std::string& key, std::string_view algorithm, ByteView plaintext, Refusal& refusal);
+  Result<SecretBytes> unwrap(const std::string& key, std::string_view algorithm, ByteView wrapped, Refusal& refusal);
+
+  const std::string& host() const { return host_; }
+
+ private:
+  Result<http::Response> call(http::Request request, Refusal& refusal);
+  Result<http::Response> operate(const std::string& key, std::string_view operation, std::string_view algorithm,
+                                 ByteView value, Refusal& refusal);
+  Result<Challenge> challenge(const std::string& url, http::Deadline deadline);
+  void forget_challenge();
+
+  const ServiceSettings settings_;
+  const std::string host_;
+  oauth::TokenCache tokens_;
+  std::mutex mutex_;
+  std::optional<Challenge> challenge_;
+};
+
+}  // namespace coffer::azure_kv
