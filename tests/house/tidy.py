@@ -38,7 +38,8 @@ LAYERS = {
 
 # Headers of cryptographic libraries, and who may see them.
 CRYPTO_HEADERS = re.compile(r'^\s*#\s*include\s*[<"](openssl/|intel-ipsec-mb\.h|ipsec-mb)')
-CRYPTO_HEADER_FOLDERS = ("src/coffer/crypto/", "src/coffer/providers/kmip/", "src/coffer/providers/http/")
+CRYPTO_HEADER_FOLDERS = ("src/coffer/crypto/", "src/coffer/providers/kmip/", "src/coffer/providers/http/",
+                         "src/coffer/providers/oauth/")
 
 # Where key bytes may be looked at, and why. Everywhere else a key is passed on as it is.
 REVEAL_PLACES = {
@@ -151,7 +152,7 @@ def may_include(path, layer, target):
 
 
 def crypto_headers(tree):
-    """Only crypto/ touches the cryptographic libraries; kmip/ and http/ speak TLS with libssl."""
+    """Only crypto/ touches the cryptographic libraries; kmip/ and http/ speak TLS with libssl, oauth/ signs."""
     for path in tree.cpp("src/"):
         if path.startswith(CRYPTO_HEADER_FOLDERS):
             continue

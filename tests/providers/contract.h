@@ -58,6 +58,8 @@ ProviderUnderTest exec_under_test();
 ProviderUnderTest keystore_under_test(const std::string& type);  // as keytool calls it
 ProviderUnderTest vault_under_test();
 ProviderUnderTest tpm_under_test();
+ProviderUnderTest gcp_kms_under_test();
+ProviderUnderTest azure_kv_under_test(const std::string& key_type);
 ProviderUnderTest pkcs11_under_test(const std::string& name, const std::string& mechanism);
 ProviderUnderTest kmip_under_test(const std::string& use);  // "get" or "encrypt"
 ProviderUnderTest aws_kms_under_test();

@@ -1,7 +1,9 @@
 #include "coffer/providers/registry.h"
 
 #include "coffer/providers/aws_kms/aws_kms_provider.h"
+#include "coffer/providers/azure_kv/azure_kv_provider.h"
 #include "coffer/providers/exec/exec_provider.h"
+#include "coffer/providers/gcp_kms/gcp_kms_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/kmip/provider.h"
@@ -36,6 +38,8 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
     {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
     {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
+    {{"gcp-kms", "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"}, open_gcp_kms},
+    {{"azure-kv", "azure-kv://VAULT.vault.azure.net/keys/NAME", "Azure Key Vault or Managed HSM"}, open_azure_kv},
     {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
     {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, open_kmip_provider},
     {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, open_aws_kms},

@@ -20,7 +20,7 @@ constexpr std::string_view kVersions = "/cryptoKeyVersions/";
 constexpr std::string_view kForm = "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K";
 
 bool is_part(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+  return !text.empty() && text.front() != '.' && std::all_of(text.begin(), text.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
            c == '.' || c == ':';
   });

@@ -1,0 +1,1 @@
+coffer_layer(coffer providers/oauth token.cc jwt.cc trusted_service.cc)
