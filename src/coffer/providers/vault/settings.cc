@@ -129,7 +129,7 @@ Result<Settings> read_settings(const ProviderUri& uri) {
 
 std::string uri_of(const Settings& settings) {
   const bool tls = settings.address.starts_with("https://");
-  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}};
+  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}, {}};
   const auto append = [&](const char* name, const std::string& value) {
     if (!value.empty()) uri.options.emplace_back(name, value);
   };
