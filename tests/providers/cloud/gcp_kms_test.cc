@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
@@ -222,11 +223,11 @@ TEST_F(GcpKms, AnAnswerWithoutEndIsCutOff) {
 }
 
 TEST(GcpKmsUri, NamesAKeyAndAnAddressToTrust) {
-  for (const std::string uri :
-       {"gcp-kms:", "gcp-kms://projects", "gcp-kms://" + kKey + "/x", "gcp-kms:/" + kKey, "gcp-kms://" + kKey + "?x=1",
-        "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/",
-        "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/a%3fb",
-        "gcp-kms://projects/../locations/l/keyRings/r/cryptoKeys/k", "gcp-kms://" + kKey + "?endpoint=kms"}) {
+  for (const std::string& uri : std::vector<std::string>{
+           "gcp-kms:", "gcp-kms://projects", "gcp-kms://" + kKey + "/x", "gcp-kms:/" + kKey,
+           "gcp-kms://" + kKey + "?x=1", "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/",
+           "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/a%3fb",
+           "gcp-kms://projects/../locations/l/keyRings/r/cryptoKeys/k", "gcp-kms://" + kKey + "?endpoint=kms"}) {
     EXPECT_EQ(open_provider(uri).code(), Code::kInvalidArgument) << uri;
   }
   EXPECT_EQ(open_provider("gcp-kms://" + kKey)->get()->uri(), "gcp-kms://" + kKey);

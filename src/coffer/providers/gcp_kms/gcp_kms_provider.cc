@@ -66,6 +66,15 @@ Bytes associated_data_of(const WrapContext& context, const std::string& version)
   return out;
 }
 
+// Whether the service speaks of a version that is not this one: "…/cryptoKeyVersions/1 is not enabled".
+bool names_another_version(std::string_view words, std::string_view version) {
+  const size_t at = words.find(kVersions);
+  if (at == std::string_view::npos) return false;
+  std::string_view number = words.substr(at + kVersions.size());
+  number = number.substr(0, number.find_first_not_of("0123456789"));
+  return number != version.substr(version.rfind('/') + 1);
+}
+
 enum class Operation { kCurrent, kWrap, kUnwrap };
 
 Code code_of(const std::string& reason, Operation operation) {
@@ -149,9 +158,14 @@ class GcpKmsProvider final : public RootKeyProvider {
     const std::string about = handle == nullptr ? describe() : describe() + ": the slot wants " + describe(*handle);
     if (refusal.reason.empty()) return status.with_context(about);
     std::string text = about + ": " + service_.host() + ": " + refusal.reason + ": " + refusal.words;
-    const Code code = code_of(refusal.reason, operation);
-    if (code == Code::kKeyUnavailable)
+    Code code = code_of(refusal.reason, operation);
+    if (code == Code::kKeyUnavailable && handle != nullptr &&
+        names_another_version(refusal.words, decode_handle(*handle).value_or(""))) {
+      code = Code::kWrongKey;  // the wrapping says by itself which version opens it
+    }
+    if (code == Code::kKeyUnavailable) {
       text += "; a version that is disabled, or scheduled for destruction, can be enabled again";
+    }
     if (code == Code::kWrongKey) text += " (the slot was altered or is another coffer's)";
     return {code, text};
   }

@@ -40,9 +40,8 @@ class ErrorsKept {
 int no_password(char*, int, int, void*) { return -1; }
 
 Result<PrivateKey> read_private_key(const SecretBytes& pem) {
-  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));
-  if (bio == nullptr) return {Code::kInternal, "no memory for a private key"};
-  PrivateKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));  // nothing for an empty text
+  PrivateKey key(bio == nullptr ? nullptr : PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key.get()) < kRsaBitsMin) {
     return {Code::kInvalidArgument, "expected the PEM of an RSA private key of at least 2048 bits, not encrypted"};
   }
