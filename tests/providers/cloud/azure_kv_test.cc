@@ -2,6 +2,7 @@
 // ../contract_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -130,7 +131,8 @@ TEST_F(AzureKv, AWorkloadsTokenIsReadAnew) {
   const Variable named("AZURE_FEDERATED_TOKEN_FILE", file), client("AZURE_CLIENT_ID", "pod");
   auto provider = open("");
   EXPECT_EQ(provider->current().code(), Code::kPermissionDenied);
-  server_.file("token", "a.b.c");
+  server_.file("token", "a.b.c\n");
+  ASSERT_EQ(::chmod(file.c_str(), 0644), 0) << "as Kubernetes has it";
   EXPECT_EQ(round_trip(*provider).to_string(), Status().to_string());
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "coffer/crypto/random.h"
+#include "coffer/io/disk.h"
 #include "coffer/providers/oauth/jwt.h"
 
 namespace coffer::azure_kv {
@@ -84,12 +85,20 @@ Status add_certificate(const CredentialSettings& settings, const Application& ap
   return Status::ok();
 }
 
-// Who runs the workload (Kubernetes, say) writes the file anew before its token expires.
+// Who runs the workload (Kubernetes, say) writes the file, readable for all, anew before its token expires.
+Result<SecretBytes> read_workload_token(const std::string& path) {
+  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
+  SecretBytes whole(kFileSizeMax);
+  COFFER_ASSIGN(const size_t size, file->read_at(0, whole.reveal_mutable()));
+  const std::string_view text = as_text(whole.reveal().first(size));
+  return SecretBytes::copy_of(as_bytes(text.substr(0, text.find_last_not_of(" \r\n") + 1)));
+}
+
 Status add_workload_token(const CredentialSettings& settings, oauth::Form& form) {
   const std::string path = first_given(settings.token_file, "AZURE_FEDERATED_TOKEN_FILE");
   if (path.empty())
     return {Code::kInvalidArgument, "no file is given: option token_file, or AZURE_FEDERATED_TOKEN_FILE"};
-  COFFER_ASSIGN(const SecretBytes token, read_secret({path, ""}));
+  COFFER_ASSIGN(const SecretBytes token, read_workload_token(path));
   form.add("client_assertion_type", kAssertionType).add("client_assertion", token);
   return Status::ok();
 }
