@@ -18,7 +18,9 @@ make_token() {
   token_tool --init-token --slot-index 0 --label quickstart --so-pin env:OFFICER_PIN
   token_tool --token-label quickstart --init-pin --login --login-type so --so-pin env:OFFICER_PIN --pin env:PIN
 }
-token_key_uri() { printf 'pkcs11:token=quickstart;object=%s?module-path=%s&pin-source=file:pin' "$1" "$softhsm_module"; }
+token_key_uri() {
+  printf 'pkcs11:token=quickstart;object=%s?module-path=%s&pin-source=file:pin' "$1" "$softhsm_module"
+}
 
 make_root_key() {
   say "a token of SoftHSM's; its PIN is in the file pin"

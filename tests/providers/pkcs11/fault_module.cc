@@ -18,12 +18,19 @@ CK_FUNCTION_LIST* softhsm = nullptr;
 CK_RV initialize(void* arguments) {
   ++faults.initializations;
   if (faults.cannot_lock && arguments != nullptr) return CKR_CANT_LOCK;
-  return softhsm->C_Initialize(arguments);
+  const CK_RV rv = softhsm->C_Initialize(arguments);
+  return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? CKR_OK : rv;  // the test's own tokens are in it
+}
+
+CK_RV finalize(void*) {
+  ++faults.finalizations;
+  faults.absent_until_finalized = false;
+  return CKR_OK;
 }
 
 CK_RV get_slot_list(CK_BBOOL present, CK_SLOT_ID* slots, CK_ULONG* count) {
   if (faults.finalized_once.exchange(false)) return CKR_CRYPTOKI_NOT_INITIALIZED;
-  if (!faults.absent) return softhsm->C_GetSlotList(present, slots, count);
+  if (!faults.absent && !faults.absent_until_finalized) return softhsm->C_GetSlotList(present, slots, count);
   *count = 0;
   return CKR_OK;
 }
@@ -92,6 +99,7 @@ CK_FUNCTION_LIST* make_own() {
   get_list(&softhsm);
   own = *softhsm;
   own.C_Initialize = initialize;
+  own.C_Finalize = finalize;
   own.C_GetSlotList = get_slot_list;
   own.C_GetTokenInfo = get_token_info;
   own.C_Login = login;

@@ -7,6 +7,7 @@ namespace coffer {
 
 struct TokenFaults {
   std::atomic<bool> absent{false};          // no token in any slot
+  std::atomic<bool> absent_until_finalized{false};
   std::atomic<int> sessions_to_lose{0};     // so many wrappings meet a session that is gone
   std::atomic<bool> finalized_once{false};  // somebody else finalised the module
   std::atomic<bool> no_gcm{false};
@@ -21,11 +22,12 @@ struct TokenFaults {
 
   std::atomic<int> logins{0};  // counted
   std::atomic<int> initializations{0};
+  std::atomic<int> finalizations{0};
 
   void clear() {
-    absent = finalized_once = no_gcm = wraps_by_encrypting = own_iv = no_check_values = device_error = cannot_lock =
+    absent = absent_until_finalized = finalized_once = no_gcm = wraps_by_encrypting = own_iv = no_check_values = device_error = cannot_lock =
         pin_locked = pin_final_try = false;
-    sessions_to_lose = stall_ms = logins = initializations = 0;
+    sessions_to_lose = stall_ms = logins = initializations = finalizations = 0;
   }
 };
 

@@ -79,6 +79,14 @@ TEST_F(Pkcs11Faults, ATokenThatWasTakenOutIsUnavailableUntilItIsBack) {
   EXPECT_TRUE(unwraps().is_ok());
 }
 
+TEST_F(Pkcs11Faults, AModuleThatLooksForTokensOnlyWhenItIsInitialisedIsMadeToLook) {
+  faults_.absent_until_finalized = true;
+  EXPECT_TRUE(unwraps().is_ok()) << unwraps().to_string();
+  EXPECT_EQ(faults_.finalizations, 1);
+  EXPECT_TRUE(unwraps().is_ok());
+  EXPECT_EQ(faults_.finalizations, 1) << "only when it shows no token";
+}
+
 TEST_F(Pkcs11Faults, ASessionThatBreaksOffIsOpenedAnewOnce) {
   faults_.sessions_to_lose = 1;
   EXPECT_TRUE(unwraps().is_ok());

@@ -129,8 +129,16 @@ Status Module::initialize() {
   arguments.flags = CKF_OS_LOCKING_OK;
   CK_RV rv = functions_->C_Initialize(&arguments);
   if (rv == CKR_CANT_LOCK) rv = functions_->C_Initialize(nullptr);  // then mutex() alone keeps threads apart
+  if (rv == CKR_OK) ours_ = true;
   if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return Status::ok();
   return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start: " + rv_name(rv)};
+}
+
+Status Module::look_anew() {
+  if (!ours_) return Status::ok();
+  const CK_RV rv = functions_->C_Finalize(nullptr);
+  if (rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED) return initialize();
+  return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start anew: " + rv_name(rv)};
 }
 
 }  // namespace coffer::pkcs11

@@ -12,7 +12,7 @@
 
 namespace coffer::pkcs11 {
 
-// Never unloaded and never finalised: the program that Coffer is part of may use the same module by itself.
+// Never unloaded, nor finalised while it shows a token: the program that Coffer is part of may use it by itself.
 class Module {
  public:
   // `path` empty: p11-kit's proxy. kProviderUnavailable when it does not load or initialise, kPermissionDenied when
@@ -23,8 +23,11 @@ class Module {
   const std::string& name() const { return name_; }
   // One call at a time: sessions of a process share their login.
   std::timed_mutex& mutex() { return mutex_; }
-  // Again, after the process forked or somebody finalised it.
+  // Again, after somebody finalised it.
   Status initialize();
+  // Has the module look for tokens anew: some do that only when they are initialised. Does nothing if the program had
+  // initialised it before us: then its sessions would break off. REQUIRES: mutex() is held, and no session of ours open
+  Status look_anew();
 
  private:
   Module(std::string name, const CK_FUNCTION_LIST* functions) : name_(std::move(name)), functions_(functions) {}
@@ -32,6 +35,7 @@ class Module {
   const std::string name_;
   const CK_FUNCTION_LIST* const functions_;
   std::timed_mutex mutex_;
+  bool ours_ = false;  // nobody had initialised it before
 };
 
 // "CKR_PIN_LOCKED (0xa4)"

@@ -117,7 +117,7 @@ struct CallState {
 template <class T>
 using Work = std::function<Result<T>(Session&, const Settings&)>;
 
-// A session that broke off is opened anew, once. A PIN is never sent twice after it was refused.
+// A session that broke off is opened anew, once; so is a module that shows no token at all. A PIN is never sent twice after it was refused.
 template <class T>
 Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
   const std::chrono::milliseconds patience(state.settings.timeout_ms);
@@ -131,8 +131,8 @@ Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
     const Status opened = session.open(state.pin, writable);
     state.pin_wanted = session.pin_wanted();
     auto result = opened.is_ok() ? work(session, state.settings) : Result<T>(opened);
-    if (result.is_ok() || !session.lost() || !again) return result;
-    COFFER_TRY(module->initialize());
+    if (result.is_ok() || !again || !(session.lost() || session.sees_no_token())) return result;
+    COFFER_TRY(session.lost() ? module->initialize() : module->look_anew());
   }
   return {Code::kInternal, "a PKCS#11 call ended without a result"};
 }

@@ -39,7 +39,8 @@ struct Session::Token {
 
 Session::~Session() {
   // Not C_Logout: the token logs out with the process's last session, and other sessions are none of our business.
-  if (session_ != CK_INVALID_HANDLE) functions().C_CloseSession(session_);
+  // One that is lost is not closed: its number may be another's by now.
+  if (session_ != CK_INVALID_HANDLE && !lost_) functions().C_CloseSession(session_);
 }
 
 Status Session::failed(std::string_view what, CK_RV rv) {
@@ -49,6 +50,7 @@ Status Session::failed(std::string_view what, CK_RV rv) {
     case CKR_SESSION_HANDLE_INVALID:
     case CKR_CRYPTOKI_NOT_INITIALIZED: lost_ = true; break;
     case CKR_USER_NOT_LOGGED_IN:
+      functions().C_CloseSession(session_);
       lost_ = true;
       code = Code::kPermissionDenied;
       break;
@@ -98,6 +100,7 @@ Result<std::vector<Session::Token>> Session::tokens() {
 
 Result<Session::Token> Session::find_token() {
   COFFER_ASSIGN(const std::vector<Token> all, tokens());
+  sees_no_token_ = all.empty();
   std::vector<Token> fitting;
   std::string seen;
   for (const Token& token : all) {

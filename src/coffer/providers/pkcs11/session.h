@@ -31,6 +31,7 @@ class Session {
   bool pin_wanted() const { return pin_wanted_; }
   // The session broke off, as by a restart of the device's service: another one may do.
   bool lost() const { return lost_; }
+  bool sees_no_token() const { return sees_no_token_; }
 
   // AES keys of this label and id; what is empty is not asked for. At most 64.
   Result<std::vector<TokenKey>> find_keys(const std::string& label, const Bytes& id);
@@ -63,6 +64,7 @@ class Session {
   CK_SLOT_ID slot_ = 0;
   bool pin_wanted_ = false;
   bool lost_ = false;
+  bool sees_no_token_ = false;
 };
 
 }  // namespace coffer::pkcs11
