@@ -158,6 +158,33 @@ class OutputTest(SecretsTest):
                 self.done(*words)
                 self.coffer(*words, "--json")
 
+    def test_nor_the_pin_of_a_token_or_its_sealed_form_opened(self):
+        pin = b"271828-pin-of-the-token"
+        self.secrets.add(pin)
+        self.write("pin", pin, 0o600)
+        os.mkdir(self.path("tokens"))
+        self.write("softhsm2.conf", f"directories.tokendir = {self.path('tokens')}\n".encode())
+        os.environ["SOFTHSM2_CONF"] = self.path("softhsm2.conf")
+        self.addCleanup(os.environ.pop, "SOFTHSM2_CONF")
+        self.run_program(["softhsm2-util", "--init-token", "--free", "--label", "t", "--so-pin", "0000",
+                          "--pin", pin.decode()])
+        self.make_key("sealing.key")
+        sealed = self.done("seal-value", "pin", "--key", "sealing.key", stdin=pin).out.strip()
+        self.write("prepared.yaml", f"sealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
+                                    f"    uri: pkcs11:token=t?module-path=/usr/lib/softhsm/libsofthsm2.so\n"
+                                    f"    pin_sealed: {sealed}\n".encode())
+        by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true&pin-source=file:" +
+                   self.path("pin"))
+        self.assertIn("it works", self.done("provider", "check", by_file).out)
+        self.done("init", "c.coffer", "--root", "provider:hsm/root", "--config", "prepared.yaml")
+        self.done("provider", "check", "provider:hsm/root", "--config", "c.coffer", "--json")
+        for words in (["status"], ["keyring", "show"], ["rotate", "root"]):
+            self.done(*words, "c.coffer")
+            self.done(*words, "c.coffer", "--json")
+        self.write("pin", b"not-" + pin, 0o600)
+        self.secrets.add(b"not-" + pin)
+        self.problems("provider", "check", by_file)
+
     def test_nor_when_something_is_wrong(self):
         for name, uri, place in self.places():
             self.secrets.update({self.root_key(place), self.password})

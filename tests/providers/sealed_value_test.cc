@@ -137,12 +137,20 @@ TEST_F(SealedOption, ExcludesTheOtherPlacesAndMustBeASealedValue) {
 }
 
 TEST_F(SealedOption, IsKeptInTheUriOfASlot) {
-  const std::string text = sealed("store_password");
   const ProviderConfig config{"sealing_key: " + key_path_ + "\n", "c.yaml"};
-  auto provider = open_provider("keystore:/k.p12?store_password_sealed=" + encode_uri_option(text), config);
-  ASSERT_TRUE(provider.is_ok()) << provider.status().to_string();
-  EXPECT_THAT((*provider)->uri(), HasSubstr("store_password_sealed=sealed:v1:"));
-  EXPECT_EQ(open_provider((*provider)->uri(), config).value()->uri(), (*provider)->uri());
+  const std::pair<std::string, std::string> cases[] = {
+      {"keystore:/k.p12?", "store_password"},
+      {"keystore:/k.p12?store_password_env=P&", "key_password"},
+      {"pkcs11:token=t;object=o?", "pin"},
+      {"vault://vault.example/transit/k?", "token"},
+      {"tpm:/k?", "auth"},
+  };
+  for (const auto& [uri, name] : cases) {
+    auto provider = open_provider(uri + name + "_sealed=" + encode_uri_option(sealed(name)), config);
+    ASSERT_TRUE(provider.is_ok()) << uri << ": " << provider.status().to_string();
+    EXPECT_THAT((*provider)->uri(), HasSubstr(name + "_sealed=sealed:v1:"));
+    EXPECT_EQ(open_provider((*provider)->uri(), config).value()->uri(), (*provider)->uri());
+  }
 }
 
 TEST_F(SealedOption, ServesKmipHostsToo) {
@@ -157,6 +165,19 @@ TEST_F(SealedOption, ServesKmipHostsToo) {
   auto value = read_secret(groups->at("prod").tls.identity.password);
   ASSERT_TRUE(value.is_ok()) << value.status().to_string();
   EXPECT_EQ(as_text(value->reveal()), "swordfish");
+}
+
+TEST_F(SealedOption, ServesKmipHostsThatAUriNames) {
+  auto uri = parse_provider_uri("kmip://h/k?keystore_path=/k&keystore_type=jks&ca=/ca&keystore_password_sealed=" +
+                                encode_uri_option(sealed("keystore_password")));
+  ASSERT_TRUE(uri.is_ok());
+  uri->sealing_key = key_path_;
+  auto settings = kmip::parse_kmip_uri(*uri, {});
+  ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();
+  EXPECT_TRUE(read_secret(settings->group.tls.identity.password).is_ok());
+  const std::string formatted = kmip::format_kmip_uri(*settings);
+  EXPECT_THAT(formatted, HasSubstr("keystore_password_sealed=sealed:v1:"));
+  EXPECT_EQ(kmip::format_kmip_uri(kmip::parse_kmip_uri(formatted, {}).value()), formatted);
 }
 
 TEST_F(SealedOption, TheKeysPathHasToBeAbsolute) {

@@ -44,8 +44,9 @@ Result<Pin> known_pin(const Settings& settings) {
     if (found != pins.asked.end()) out = {found->second.clone(), "PIN that was entered", true};
     return out;
   }
-  out.source = settings.pin.file.empty() ? "PIN of the environment variable " + settings.pin.environment
-                                         : "PIN of " + settings.pin.file;
+  out.source = !settings.pin.sealed.empty() ? "PIN of pin_sealed"
+               : settings.pin.file.empty()  ? "PIN of the environment variable " + settings.pin.environment
+                                            : "PIN of " + settings.pin.file;
   auto bytes = read_secret(settings.pin);
   if (!bytes.is_ok()) {
     return {Code::kPermissionDenied, describe_token(settings) + ": no PIN: " + std::string(bytes.status().message())};

@@ -56,8 +56,10 @@ std::string format_settings(const Settings& settings) {
   if (settings.tcti != kTctiDefault) add("tcti", settings.tcti);
   add("auth_file", settings.auth.file);
   add("auth_env", settings.auth.environment);
+  add("auth_sealed", settings.auth.sealed);
   add("owner_auth_file", settings.owner_auth.file);
   add("owner_auth_env", settings.owner_auth.environment);
+  add("owner_auth_sealed", settings.owner_auth.sealed);
   if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_ms", std::to_string(settings.timeout_ms));
   return out;
 }
