@@ -287,6 +287,18 @@ TEST_F(AwsKms, WhoMayOnlyDecryptUnwraps) {
   EXPECT_THAT(message(status), HasSubstr("kms:Encrypt"));
 }
 
+TEST_F(AwsKms, AWrongClockIsSuspectedWhenKmsSaysSo) {
+  wrap();
+  for (const char* said :
+       {"Signature expired: 1 is now earlier than 2", "Signature not yet current: 2 is later than 1"}) {
+    server_.fault(R"({"kind":"status","status":400,"body":"{\"__type\":\"InvalidSignatureException\",\"message\":\")" +
+                  std::string(said) + R"(\"}"})");
+    const Status status = unwrap(*provider_, handle_, wrapped_);
+    EXPECT_EQ(status.code(), Code::kPermissionDenied);
+    EXPECT_THAT(message(status), HasSubstr("clock")) << said;
+  }
+}
+
 TEST_F(AwsKms, AShortBadPatchIsSurvived) {
   wrap();
   for (const char* fault :

@@ -109,9 +109,11 @@ Status Kms::failure(const std::string& operation, const KmsAnswer& answer, const
   const std::string said = answer.error + (answer.said.empty() ? "" : ": " + answer.said);
   const std::string where = "AWS KMS at " + host();
   if (are_credentials_refused(answer.error)) {
-    const bool late = answer.error == "InvalidSignatureException" && answer.said.find("expired") != std::string::npos;
-    return {Code::kPermissionDenied, where + " refuses the credentials from " + credentials.origin + " (" + said + ")" +
-                                         (late ? "; is this machine's clock right?" : "")};
+    const bool late =
+        answer.said.find("expired") != std::string::npos || answer.said.find("not yet current") != std::string::npos;
+    return {Code::kPermissionDenied,
+            where + " refuses the credentials from " + credentials.origin + " (" + said + ")" +
+                (late && answer.error == "InvalidSignatureException" ? "; is this machine's clock right?" : "")};
   }
   if (answer.error == "AccessDeniedException" || answer.error == "AccessDenied") {
     return {Code::kPermissionDenied, where + " does not allow kms:" + operation + " with the credentials from " +

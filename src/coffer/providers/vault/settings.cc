@@ -93,7 +93,8 @@ Status take_login(UriOptions& options, Settings& out) {
     out.role = options.take("role_id", "");
     COFFER_ASSIGN(out.secret_id, options.take_secret("secret_id"));
     if (out.role.empty() || !out.secret_id.given()) {
-      return {Code::kInvalidArgument, "auth=approle needs role_id, and secret_id_file or secret_id_env"};
+      return {Code::kInvalidArgument,
+              "auth=approle needs role_id, and secret_id_file, secret_id_env or secret_id_sealed"};
     }
     return {};
   }
