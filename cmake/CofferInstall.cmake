@@ -31,7 +31,7 @@ install(EXPORT coffer_rocksdb_targets NAMESPACE coffer:: FILE cofferRocksdbTarge
   DESTINATION ${COFFER_INSTALL_CMAKE})
 
 # What coffer links is private to a shared library, and everybody's business with a static one.
-set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp libcurl tss2-esys tss2-tctildr tss2-mu tss2-rc")
+set(COFFER_PC_MODULES "libssl libcrypto libisal yaml-cpp libcurl tss2-esys tss2-tctildr tss2-mu tss2-rc")
 if(BUILD_SHARED_LIBS)
   set(COFFER_PC_REQUIRES "Requires.private: ${COFFER_PC_MODULES}")
 else()
