@@ -47,8 +47,9 @@ def refuse(status, message, reason=None):
 
 def bytes_field(body, name):
     try:
-        data = base64.b64decode(body.get(name, ""), validate=True)
-    except (binascii.Error, TypeError, ValueError):
+        text = body.get(name, "").replace("-", "+").replace("_", "/")  # either alphabet, as in all of Google's JSON
+        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (AttributeError, binascii.Error, TypeError, ValueError):
         refuse(400, f"Invalid value at '{name}' (TYPE_BYTES), Base64 decoding failed")
     sum_name = name + "Crc32c"
     if sum_name in body and int(body[sum_name]) != crc32c(data):
