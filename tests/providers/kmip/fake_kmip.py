@@ -2,9 +2,9 @@
 """A small KMIP server for what PyKMIP's does not do: fake_kmip.py CERTIFICATES
 
 Speaks KMIP 2.1 as well, over TLS 1.3 as well, keeps destroyed keys as such, takes dates and custom attributes, knows
-Re-key and Check, and answers badly on request. Keeps its keys in memory. Says "ready PORT" once it listens. A line of options (parse_options()
-below) on its standard input makes another server of it, without keys, which it says by "ok"; it ends when that input
-does. PyKMIP's own client is content with it: fake_kmip_check.py.
+Re-key and Check, and answers badly on request. Keeps its keys in memory. Says "ready PORT" once it listens. A line of
+options (parse_options() below) on its standard input makes another server of it, without keys, which it says by "ok";
+it ends when that input does. PyKMIP's own client is content with it: fake_kmip_check.py.
 """
 
 import argparse

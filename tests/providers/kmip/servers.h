@@ -57,8 +57,8 @@ class ServerProcess {
 
 std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int port = 0);
 
-// The fake server, fresh and with these options: see fake_kmip.py. One process, so that the next call is the end of what
-// this one returned.
+// The fake server, fresh and with these options: see fake_kmip.py. One process: the next call makes another server of
+// it.
 ServerProcess& fresh_fake(const std::string& options = "");
 
 // A patient client of a server on this machine, with the certificate NAME of certificates().
