@@ -1,9 +1,11 @@
-// What key services answer, and AWS's shared files: whatever it is, it is read within its bounds; and what is JSON for
-// a JSON library is the same JSON for our reader.
+// What key services and commands (exec:) answer, and AWS's shared files: whatever it is, it is read within its bounds;
+// what is JSON for a JSON library is the same JSON for our reader; and of what is shown, nothing could be a key.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "coffer/providers/aws_kms/ini_file.h"
+#include "coffer/providers/azure_kv/challenge.h"
+#include "coffer/providers/exec/message.h"
 #include "coffer/providers/http/json_view.h"
 
 namespace {
@@ -64,10 +66,39 @@ void check_ini(ByteView bytes) {
           (value->data() >= text.data() && value->size() <= text.size()));
 }
 
+bool is_fit_for_log(const std::string& text) {
+  size_t digits = 0;
+  for (const char c : text) {
+    if (c < 0x20 || c > 0x7e) return false;
+    const bool digit = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    digits = digit ? digits + 1 : 0;
+    if (digits >= 43) return false;
+  }
+  return text.size() <= 200;
+}
+
+void check_exec(ByteView bytes) {
+  for (const char* operation : {"current", "wrap", "unwrap"}) {
+    const auto answer = exec::decode_answer(bytes, operation);
+    require(answer.is_ok() || answer.code() == Code::kInvalidArgument);
+    if (!answer.is_ok()) continue;
+    require(!answer->error.has_value() || is_fit_for_log(answer->error->message));
+    require(answer->handle.empty() || exec::is_handle_text(answer->handle));
+  }
+  require(is_fit_for_log(exec::last_line_for_log(bytes, 1024)));
+}
+
+void check_challenge(ByteView bytes) {
+  const auto challenge = azure_kv::parse_challenge(as_text(bytes), "v.vault.azure.net:443");
+  require(challenge.is_ok() ? challenge->resource == "https://vault.azure.net" : challenge.code() == Code::kTampered);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_json(ByteView(data, size));
   check_ini(ByteView(data, size));
+  check_exec(ByteView(data, size));
+  check_challenge(ByteView(data, size));
   return 0;
 }
