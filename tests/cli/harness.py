@@ -115,8 +115,9 @@ class CliTest(unittest.TestCase):
 
     def start(self, *words, **streams):
         """The command in the background."""
-        return subprocess.Popen([COFFER, *words], cwd=self.directory, stdin=subprocess.DEVNULL,
-                                **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams})
+        return subprocess.Popen([COFFER, *words], cwd=self.directory,
+                                **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                                   **streams})
 
     def outcome(self, process):
         out, err = process.communicate(timeout=300)

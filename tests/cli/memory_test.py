@@ -173,8 +173,8 @@ class OutputTest(SecretsTest):
         self.write("prepared.yaml", f"sealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
                                     f"    uri: pkcs11:token=t?module-path=/usr/lib/softhsm/libsofthsm2.so\n"
                                     f"    pin_sealed: {sealed}\n".encode())
-        by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true&pin-source=file:" +
-                   self.path("pin"))
+        by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true" +
+                   "&pin-source=file:" + self.path("pin"))
         self.assertIn("it works", self.done("provider", "check", by_file).out)
         self.done("init", "c.coffer", "--root", "provider:hsm/root", "--config", "prepared.yaml")
         self.done("provider", "check", "provider:hsm/root", "--config", "c.coffer", "--json")

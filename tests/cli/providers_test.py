@@ -1,8 +1,11 @@
 """Root keys at other places than key files: making them, and what the tool says of their providers."""
 
 import os
+import pty
 import stat
 import subprocess
+import termios
+import time
 
 from harness import CliTest, main
 
@@ -203,6 +206,25 @@ class SealValue(KeystoreTest):
                             environment={"COFFER_SEALING_KEY": self.path("sealing.key")})
         self.assertIn("store_password_sealed", run.out)
         self.assertIn("another option", run.out)
+
+    def test_typed_at_a_terminal_it_is_not_shown(self):
+        ours, theirs = pty.openpty()
+        process = self.start("seal-value", "token", "--key", "sealing.key", stdin=theirs)
+        self.assertIn(b"not shown", process.stderr.readline())
+        while termios.tcgetattr(theirs)[3] & termios.ECHO:
+            time.sleep(0.01)
+        os.write(ours, b"typed-by-hand\n")
+        run = self.outcome(process)
+        self.assertEqual(run.status, 0, run)
+        self.assertTrue(run.out.startswith("sealed:v1:"), run)
+        self.assertTrue(termios.tcgetattr(theirs)[3] & termios.ECHO, "as it was before")
+        os.close(theirs)
+        try:
+            shown = os.read(ours, 4096)
+        except OSError:  # how a pseudo-terminal ends
+            shown = b""
+        os.close(ours)
+        self.assertNotIn(b"typed", shown)
 
     def test_what_cannot_be_sealed_is_refused(self):
         for value in (b"", b"\n", b"two\nlines", b"x" * 4097):

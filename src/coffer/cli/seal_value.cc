@@ -37,7 +37,7 @@ class EchoOff {
 
 Result<SecretBytes> read_value(Console& console) {
   if (!Console::is_terminal(STDIN_FILENO)) return read_secret_from(STDIN_FILENO, kSealedSecretSizeMax);
-  console.note("type the value (it is not shown), Enter, then Ctrl-D");
+  console.note("type the value, which is not shown, and Enter");
   const EchoOff echo_off;
   return read_secret_from(STDIN_FILENO, kSealedSecretSizeMax);
 }
