@@ -1,6 +1,7 @@
 #include "coffer/providers/azure_kv/azure_kv_provider.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <optional>
 
@@ -17,6 +18,8 @@ constexpr uint8_t kHandleType = 1;
 constexpr size_t kKidSizeMax = 480;
 constexpr std::string_view kHttps = "https://";
 constexpr std::string_view kKeys = "/keys/";
+constexpr std::array<std::string_view, 3> kAuthorities = {"login.microsoftonline.com", "login.microsoftonline.us",
+                                                          "login.chinacloudapi.cn"};
 
 struct Algorithm {
   uint8_t number;  // in the handle
@@ -210,21 +213,16 @@ std::string authority_for(const std::string& vault_host) {
 // Tokens and secrets go to the vault and to who gives the tokens.
 Status check_addresses(const ProviderUri& uri, const azure_kv::ServiceSettings& settings,
                        const ProviderConfig& config) {
-  COFFER_TRY(oauth::check_trusted(settings.vault,
-                                  {".vault.azure.net", ".vault.azure.cn", ".vault.usgovcloudapi.net",
-                                   ".managedhsm.azure.net", ".managedhsm.azure.cn", ".managedhsm.usgovcloudapi.net"},
-                                  config, [&](const ProviderUri& configured) {
-                                    return configured.scheme == uri.scheme && configured.authority == uri.authority;
-                                  }));
-  if (settings.credentials.authority.empty()) return Status::ok();
-  return oauth::check_trusted(
-      settings.credentials.authority,
-      {"login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn"}, config,
-      [&](const ProviderUri& configured) {
-        const std::pair<std::string, std::string> option("authority", settings.credentials.authority);
-        return configured.scheme == uri.scheme &&
-               std::find(configured.options.begin(), configured.options.end(), option) != configured.options.end();
-      });
+  COFFER_TRY(oauth::check_trusted(settings.vault, azure_kv::kVaultDomains, config, [&](const ProviderUri& configured) {
+    return configured.scheme == uri.scheme && configured.authority == uri.authority;
+  }));
+  const std::string& authority = settings.credentials.authority;
+  if (authority.empty()) return Status::ok();
+  return oauth::check_trusted(authority, kAuthorities, config, [&](const ProviderUri& configured) {
+    const std::pair<std::string, std::string> option("authority", authority);
+    return configured.scheme == uri.scheme &&
+           std::find(configured.options.begin(), configured.options.end(), option) != configured.options.end();
+  });
 }
 
 }  // namespace

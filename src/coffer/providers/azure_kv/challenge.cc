@@ -1,15 +1,10 @@
 #include "coffer/providers/azure_kv/challenge.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 namespace coffer::azure_kv {
 namespace {
-
-constexpr std::array<std::string_view, 6> kDomains = {".vault.azure.net",         ".vault.azure.cn",
-                                                      ".vault.usgovcloudapi.net", ".managedhsm.azure.net",
-                                                      ".managedhsm.azure.cn",     ".managedhsm.usgovcloudapi.net"};
 
 // name="value", name=value …
 std::map<std::string, std::string> parameters_of(std::string_view text) {
@@ -42,9 +37,9 @@ std::string tenant_of(const std::string& authorization) {
 }  // namespace
 
 std::string_view vault_domain_of(const std::string& host) {
-  const auto found =
-      std::find_if(kDomains.begin(), kDomains.end(), [&](std::string_view domain) { return host.ends_with(domain); });
-  return found == kDomains.end() ? std::string_view() : *found;
+  const auto found = std::find_if(kVaultDomains.begin(), kVaultDomains.end(),
+                                  [&](std::string_view domain) { return host.ends_with(domain); });
+  return found == kVaultDomains.end() ? std::string_view() : *found;
 }
 
 Result<Challenge> parse_challenge(std::string_view www_authenticate, const std::string& vault_host) {
@@ -64,7 +59,7 @@ Result<Challenge> parse_challenge(std::string_view www_authenticate, const std::
   const std::string host = vault_host.substr(0, vault_host.rfind(':'));
   const std::string_view of_vault = vault_domain_of(host);
   constexpr std::string_view kHttps = "https://";
-  const bool is_known = std::any_of(kDomains.begin(), kDomains.end(), [&](std::string_view domain) {
+  const bool is_known = std::any_of(kVaultDomains.begin(), kVaultDomains.end(), [&](std::string_view domain) {
     return out.resource == std::string(kHttps) + std::string(domain.substr(1)) &&
            (of_vault.empty() || of_vault == domain);
   });

@@ -2,11 +2,17 @@
 // members).
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "coffer/base/status.h"
 
 namespace coffer::azure_kv {
+
+// Where Microsoft has key vaults: hosts below these.
+inline constexpr std::array<std::string_view, 6> kVaultDomains = {
+    ".vault.azure.net",      ".vault.azure.cn",      ".vault.usgovcloudapi.net",
+    ".managedhsm.azure.net", ".managedhsm.azure.cn", ".managedhsm.usgovcloudapi.net"};
 
 struct Challenge {
   std::string tenant;    // may be empty
@@ -18,7 +24,7 @@ struct Challenge {
 // kTampered for anything else.
 Result<Challenge> parse_challenge(std::string_view www_authenticate, const std::string& vault_host);
 
-// ".vault.azure.net" and its kin; empty when the host is below none.
+// That of kVaultDomains; empty when the host is below none.
 std::string_view vault_domain_of(const std::string& host);
 
 }  // namespace coffer::azure_kv

@@ -16,6 +16,7 @@ using gcp_kms::Refusal;
 constexpr uint8_t kHandleType = 1;
 constexpr size_t kResourceSizeMax = 480;
 constexpr std::string_view kEndpoint = "https://cloudkms.googleapis.com";
+constexpr std::array<std::string_view, 1> kDomains = {".googleapis.com"};
 constexpr std::string_view kVersions = "/cryptoKeyVersions/";
 constexpr std::string_view kForm = "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K";
 
@@ -189,7 +190,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_gcp_kms(const ProviderUri& uri, co
   if (!is_key_name(key)) {
     return {Code::kInvalidArgument, "a Google Cloud KMS key is written " + std::string(kForm)};
   }
-  COFFER_TRY(oauth::check_trusted(settings.endpoint, {".googleapis.com"}, config, [&](const ProviderUri& configured) {
+  COFFER_TRY(oauth::check_trusted(settings.endpoint, kDomains, config, [&](const ProviderUri& configured) {
     const auto option = std::find(configured.options.begin(), configured.options.end(),
                                   std::pair<std::string, std::string>("endpoint", settings.endpoint));
     return configured.scheme == uri.scheme && option != configured.options.end();

@@ -11,7 +11,7 @@ namespace {
 using http::JsonView;
 
 constexpr size_t kTokenSizeMax = size_t{16} << 10;
-constexpr size_t kWordsMax = 300;
+constexpr size_t kWordsMax = 600;  // a resource name of 480, and what is the matter with it
 constexpr size_t kServiceTextMax = 4096;
 constexpr int64_t kLifetimeUnknownSeconds = 300;
 constexpr int64_t kLifetimeMaxSeconds = 86400;

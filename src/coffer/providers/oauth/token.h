@@ -36,7 +36,7 @@ Result<TokenCache::Fetched> fetch_token(const http::HttpSettings& settings, cons
 Result<http::Response> send_with_token(const http::HttpSettings& settings, http::Request& request,
                                        http::Deadline deadline, TokenCache& tokens, const FetchToken& fetch);
 
-// What a service says, made fit for an error: its first line, at most 300 printable characters.
+// What a service says, made fit for an error: its first line, at most 600 printable characters.
 std::string words_of(ByteView text);
 
 }  // namespace coffer::oauth

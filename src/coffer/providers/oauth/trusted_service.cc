@@ -22,8 +22,8 @@ bool is_this_machine(const std::string& host_and_port) {
   return host == "localhost" || host == "[::1]" || (is_address && host.starts_with("127."));
 }
 
-Status check_trusted(const std::string& url, std::initializer_list<std::string_view> domains,
-                     const ProviderConfig& config, const std::function<bool(const ProviderUri& configured)>& is_meant) {
+Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
+                     const std::function<bool(const ProviderUri& configured)>& is_meant) {
   COFFER_ASSIGN(const std::string host_and_port, http::host_of_url(url));
   if (is_this_machine(host_and_port)) return Status::ok();
   const std::string host = without_port(host_and_port);

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
+#include <span>
 #include <string>
 
 #include "coffer/keys/provider.h"
@@ -14,10 +14,10 @@
 
 namespace coffer::oauth {
 
-// `url` is https:// at one of the domains (written ".example.com": any host below it), or on this machine, or
+// `url` is https:// at one of the domains (".example.com" is any host below it), or on this machine, or
 // `is_meant` by one of the configured providers. kPermissionDenied otherwise: says where to configure it.
-Status check_trusted(const std::string& url, std::initializer_list<std::string_view> domains,
-                     const ProviderConfig& config, const std::function<bool(const ProviderUri& configured)>& is_meant);
+Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
+                     const std::function<bool(const ProviderUri& configured)>& is_meant);
 
 // Whether it is this machine's loopback, by its name or address.
 bool is_this_machine(const std::string& host_and_port);
