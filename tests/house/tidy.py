@@ -30,7 +30,7 @@ LAYERS = {
     "keys": ("base", "crypto", "io"),
     "format": ("base", "crypto"),
     "store": ("base", "crypto", "io", "keys", "format"),
-    "providers": ("base", "crypto", "io", "keys/provider.h"),
+    "providers": ("base", "crypto", "io", "keys/provider.h", "keys/version_anchor.h"),
     "engines": ("base", "crypto", "io", "keys", "format", "store", "providers"),
     "ops": ("base", "crypto", "io", "keys", "format", "store", "providers", "engines"),
     "cli": ("base", "crypto", "io", "keys", "format", "store", "providers", "engines", "ops"),

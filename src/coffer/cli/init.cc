@@ -7,6 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
+#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -30,7 +31,9 @@ Config config_from(const Arguments& arguments) {
   if (const std::string* mode = arguments.find("--reads")) {
     config.read_mode = *mode == "mapping" ? ReadMode::kMapping : ReadMode::kPread;
   }
-  if (const std::string* path = arguments.find("--anchor")) config.anchor = absolute_path(*path);
+  if (const std::string* place = arguments.find("--anchor")) {
+    config.anchor = place->starts_with("tpm:") ? *place : absolute_path(*place);
+  }
   return config;
 }
 
@@ -62,6 +65,7 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   Coffer::CreateOptions options;
   options.root_uri = *root;
   COFFER_TRY(take_config(arguments, options));
+  options.open_anchor = open_anchor;
   COFFER_TRY(Coffer::create(Disk::posix(), directory, options, open_provider));
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
@@ -94,7 +98,7 @@ Command init_command() {
               {"--data-files", "KIND", "how SST and blob files are written", {"blocks", "ctr"}},
               {"--log-files", "KIND", "how all other files are written", {"log", "ctr"}},
               {"--reads", "HOW", "how data files are read", {"pread", "mapping"}},
-              {"--anchor", "PATH", "a file elsewhere that remembers the newest keyring, to notice a rollback"},
+              {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
                    "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305",

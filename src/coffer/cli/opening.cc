@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "coffer/cli/config_edit.h"
+#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -15,6 +16,7 @@ Flag root_flag() { return {"--root", "URI", "where the root key is now, if not w
 
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments) {
   Coffer::OpenOptions options;
+  options.open_anchor = open_anchor;
   options.root_uri = arguments.value("--root", "");
   if (arguments.has("--root") && options.root_uri.empty()) {
     return {Code::kInvalidArgument, "--root: expected a URI, such as file:///etc/coffer/root.key"};

@@ -6,3 +6,4 @@ coffer_layer(coffer providers
   keystore/der.cc keystore/java_keystore.cc keystore/java_stream.cc keystore/keystore.cc keystore/keystore_provider.cc
   keystore/pkcs12.cc keystore/protection.cc)
 coffer_layer(coffer providers check.cc sealed_value.cc)
+coffer_layer(coffer providers anchors.cc)

@@ -79,12 +79,13 @@ Status Coffer::create(Disk& disk, const std::string& directory, const CreateOpti
   if (status.is_ok()) {
     COFFER_ASSIGN(Sha256 hash, hash_of(sealed));
     if (!options.config.anchor.empty()) {
-      status = open_file_anchor(disk, options.config.anchor, coffer_id)->advance({keyring.version(), hash});
+      auto anchor = options.open_anchor(disk, options.config.anchor, coffer_id, directory);
+      status = anchor.is_ok() ? (*anchor)->advance({keyring.version(), hash}) : anchor.status();
     }
   }
   if (!status.is_ok()) {
     // Best effort: the error that counts is the one above.
-    for (std::string_view name : {"keyring", "keyring.lock", "coffer.yaml"}) {
+    for (std::string_view name : {"keyring", "keyring.lock", "anchor.lock", "coffer.yaml"}) {
       if (!disk.remove(join(directory, name)).is_ok()) continue;
     }
     if (made && !disk.remove(directory).is_ok()) status = status.with_context("left behind: " + directory);
@@ -112,7 +113,7 @@ Status Coffer::load(const OpenOptions& options) {
   if (!config_.anchor.empty()) {
     COFFER_ASSIGN(Stored stored, load_stored());
     COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(stored.sealed));
-    anchor_ = open_file_anchor(disk_, config_.anchor, header.coffer_id);
+    COFFER_ASSIGN(anchor_, options.open_anchor(disk_, config_.anchor, header.coffer_id, directory_));
   }
   COFFER_ASSIGN(Stored stored, load_stored());
   return adopt(stored, Unlocking::kNow);

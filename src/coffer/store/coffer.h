@@ -47,10 +47,12 @@ class Coffer {
     Config config;
     // The text of coffer.yaml; empty: format_config(config). REQUIRES: parse_config() makes `config` of it.
     std::string config_text = {};
+    AnchorOpener open_anchor = open_anchor_at_path;
   };
   struct OpenOptions {
     // Instead of the URI in the keyring's slot: the same root key at another place.
-    std::string root_uri;
+    std::string root_uri = {};
+    AnchorOpener open_anchor = open_anchor_at_path;
   };
 
   // Makes the directory (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a coffer and

@@ -97,7 +97,11 @@ class Parser {
     return Status::ok();
   }
 
-  Status anchor(const YAML::Node& value) { return absolute_path(value, "anchor", config_.anchor); }
+  Status anchor(const YAML::Node& value) {
+    if (!value.IsScalar() || !value.Scalar().starts_with("tpm:")) return absolute_path(value, "anchor", config_.anchor);
+    config_.anchor = value.Scalar();
+    return Status::ok();
+  }
 
   // The key providers' own too, like their sections.
   Status sealing_key(const YAML::Node& value) {

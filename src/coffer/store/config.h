@@ -22,7 +22,7 @@ struct Config {
   Kind data_kind = Kind::kBlocks;       // SST and blob files: blocks or ctr
   Kind log_kind = Kind::kLog;           // everything else: log or ctr
   ReadMode read_mode = ReadMode::kPread;
-  std::string anchor;  // absolute path of the version anchor; empty: none
+  std::string anchor;  // absolute path of the version anchor, or "tpm:…"; empty: none
   std::vector<DomainPath> domains;
 
   // The domain of a data file, by the longest matching path; "system" if none matches.

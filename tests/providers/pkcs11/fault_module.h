@@ -25,8 +25,11 @@ struct TokenFaults {
   std::atomic<int> finalizations{0};
 
   void clear() {
-    absent = absent_until_finalized = finalized_once = no_gcm = wraps_by_encrypting = own_iv = no_check_values = device_error = cannot_lock =
-        pin_locked = pin_final_try = false;
+    for (std::atomic<bool>* fault : {&absent, &absent_until_finalized, &finalized_once, &no_gcm, &wraps_by_encrypting,
+                                     &own_iv, &no_check_values, &device_error, &cannot_lock, &pin_locked,
+                                     &pin_final_try}) {
+      *fault = false;
+    }
     sessions_to_lose = stall_ms = logins = initializations = finalizations = 0;
   }
 };

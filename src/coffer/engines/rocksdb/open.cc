@@ -10,6 +10,7 @@
 #include "coffer/engines/rocksdb/default_base.h"
 #include "coffer/engines/rocksdb/file_system.h"
 #include "coffer/engines/rocksdb/uri.h"
+#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer {
@@ -53,7 +54,7 @@ Result<Made> make(std::shared_ptr<Coffer> coffer, SharedFileSystem base) {
 }
 
 Result<Made> make(const std::string& directory, SharedFileSystem base, const FileSystemOptions& options) {
-  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory, {options.root_uri}, open_provider));
+  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory, {options.root_uri, open_anchor}, open_provider));
   return make(std::move(coffer), std::move(base));
 }
 

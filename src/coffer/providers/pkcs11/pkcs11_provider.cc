@@ -117,7 +117,8 @@ struct CallState {
 template <class T>
 using Work = std::function<Result<T>(Session&, const Settings&)>;
 
-// A session that broke off is opened anew, once; so is a module that shows no token at all. A PIN is never sent twice after it was refused.
+// A session that broke off is opened anew, once; so is a module that shows no token at all. A PIN is never sent twice
+// after it was refused.
 template <class T>
 Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
   const std::chrono::milliseconds patience(state.settings.timeout_ms);

@@ -6,24 +6,13 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
+#include "coffer/providers/tpm/session.h"
 
 namespace coffer::tpm {
 namespace {
 
 constexpr size_t kRootKeySize = 32;
 constexpr size_t kStirredSize = 128;
-
-constexpr TPMT_SYM_DEF kSessionCipher = {
-    .algorithm = TPM2_ALG_AES, .keyBits = {.aes = 128}, .mode = {.aes = TPM2_ALG_CFB}};
-
-// A struct of TSS that holds a secret for a while.
-template <class T>
-struct Wiped : T {
-  Wiped() : T{} {}
-  ~Wiped() { wipe(static_cast<T*>(this), sizeof(T)); }
-  Wiped(const Wiped&) = delete;
-  Wiped& operator=(const Wiped&) = delete;
-};
 
 // TSS decrypts what is unsealed in buffers on its stack.
 __attribute__((noinline)) void scrub_stack() {
@@ -48,39 +37,6 @@ TPM2B_PUBLIC primary_template() {
   ecc.kdf.scheme = TPM2_ALG_NULL;
   area.unique.ecc.x.size = area.unique.ecc.y.size = 32;
   return out;
-}
-
-// A password of any length as the 32 bytes that an authorisation value may have; never with a zero at the end, which
-// the TPM would drop.
-Result<SecretBytes> auth_value_of(const SecretBytes& password) {
-  if (password.empty()) return SecretBytes();
-  constexpr std::string_view kInfo("coffer/v1 tpm auth\0", 19);
-  SecretBytes out(32);
-  COFFER_TRY(hkdf_sha256(password.reveal(), {}, as_bytes(kInfo), out.reveal_mutable()));
-  out.reveal_mutable().back() |= 1;
-  return out;
-}
-
-Status set_auth(const Device& device, ESYS_TR object, const SecretBytes& value) {
-  Wiped<TPM2B_AUTH> auth;
-  if (value.size() > sizeof auth.buffer) {
-    return {Code::kInvalidArgument, "a TPM's password has at most 64 bytes"};
-  }
-  auth.size = static_cast<UINT16>(value.size());
-  std::copy(value.reveal().begin(), value.reveal().end(), auth.buffer);
-  const TSS2_RC rc = Esys_TR_SetAuth(device.esys(), object, &auth);
-  return rc == TSS2_RC_SUCCESS ? Status::ok() : device.failed("setting a password", rc);
-}
-
-// `salted` with a key of the TPM's: then nobody on the way to it can read along.
-Status start_session(const Device& device, ESYS_TR salted, TPM2_SE type, TPMA_SESSION attributes, Transient& out) {
-  ESYS_CONTEXT* esys = device.esys();
-  TSS2_RC rc = Esys_StartAuthSession(esys, salted, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, nullptr,
-                                     type, &kSessionCipher, TPM2_ALG_SHA256, &out.handle);
-  if (rc == TSS2_RC_SUCCESS) {
-    rc = Esys_TRSess_SetAttributes(esys, out.handle, TPMA_SESSION_CONTINUESESSION | attributes, 0xff);
-  }
-  return rc == TSS2_RC_SUCCESS ? Status::ok() : device.failed("starting a session", rc);
 }
 
 Status make_primary(const Device& device, const SecretBytes& owner_password, Transient& out) {

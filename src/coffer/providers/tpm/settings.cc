@@ -22,6 +22,12 @@ Status check_tcti(const std::string& tcti) {
 
 }  // namespace
 
+Result<std::string> take_tcti(UriOptions& options) {
+  std::string tcti = options.take("tcti", kTctiDefault);
+  COFFER_TRY(check_tcti(tcti));
+  return tcti;
+}
+
 Result<Settings> parse_settings(const ProviderUri& uri) {
   Settings out;
   if (uri.authority.has_value() && !uri.authority->empty()) {
@@ -32,8 +38,7 @@ Result<Settings> parse_settings(const ProviderUri& uri) {
   }
   COFFER_ASSIGN(out.path, absolute_provider_path(uri.path));
   UriOptions options(uri);
-  out.tcti = options.take("tcti", kTctiDefault);
-  COFFER_TRY(check_tcti(out.tcti));
+  COFFER_ASSIGN(out.tcti, take_tcti(options));
   if (const std::optional<std::string> pcrs = options.take("pcrs")) {
     COFFER_ASSIGN(out.pcrs, parse_pcrs(*pcrs));
   }

@@ -16,6 +16,8 @@ struct Settings {
   bool create = false;  // a key that is not there is made
 };
 
+// The option `tcti`. kInvalidArgument for a kind that could run what it likes.
+Result<std::string> take_tcti(UriOptions& options);
 Result<Settings> parse_settings(const ProviderUri& uri);
 // Without what is for making a key only.
 std::string format_settings(const Settings& settings);

@@ -8,6 +8,7 @@
 #include "coffer/providers/deadline.h"
 #include "coffer/providers/per_process.h"
 #include "coffer/providers/tpm/sealing.h"
+#include "coffer/providers/tpm/session.h"
 #include "coffer/providers/tpm/settings.h"
 
 namespace coffer {
@@ -17,11 +18,6 @@ namespace {
 constexpr uint8_t kHandleVersion = 1;
 constexpr uint32_t kSealedFileMode = 0600;
 constexpr size_t kRootKeyBytes = 32;
-
-// One conversation at a time: without a resource manager a TPM has room for one.
-struct Turn {
-  std::timed_mutex mutex;
-};
 
 RootKeyHandle encode(const RootFingerprint& fingerprint) {
   RootKeyHandle handle;

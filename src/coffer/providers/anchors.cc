@@ -1,0 +1,14 @@
+#include "coffer/providers/anchors.h"
+
+#include "coffer/providers/tpm/nv_anchor.h"
+
+namespace coffer {
+
+Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const std::string& place, const Id& coffer_id,
+                                                   const std::string& directory) {
+  if (!place.starts_with("tpm:")) return open_anchor_at_path(disk, place, coffer_id, directory);
+  COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place));
+  return open_nv_anchor(disk, uri, coffer_id, directory);
+}
+
+}  // namespace coffer

@@ -1,0 +1,104 @@
+#include "coffer/providers/tpm/nv_index.h"
+
+#include <algorithm>
+
+#include "coffer/base/codec.h"
+
+namespace coffer::tpm {
+namespace {
+
+constexpr TPMA_NV kCommon = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE | TPMA_NV_NO_DA;
+
+TPMA_NV attributes_of(NvKind kind) {
+  if (kind == NvKind::kCounter) return kCommon | TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT;
+  return kCommon | TPMA_NV_WRITEALL | (kind == NvKind::kOnce ? TPMA_NV_WRITEDEFINE : 0);
+}
+
+}  // namespace
+
+template <class Command>
+Status NvIndex::in_session(std::string_view what, Command command) {
+  Transient session(device_);
+  COFFER_TRY(start_session(device_, ESYS_TR_NONE, TPM2_SE_HMAC, 0, session));
+  const TSS2_RC rc = command(session.handle);
+  if (rc == TSS2_RC_SUCCESS) return Status::ok();
+  const uint8_t digits[] = {static_cast<uint8_t>(index_ >> 24), static_cast<uint8_t>(index_ >> 16),
+                            static_cast<uint8_t>(index_ >> 8), static_cast<uint8_t>(index_)};
+  return device_.failed(std::string(what) + " NV index 0x" + to_hex(digits), rc);
+}
+
+Result<NvIndex> NvIndex::open(const Device& device, uint32_t index, const SecretBytes& password) {
+  COFFER_ASSIGN(SecretBytes auth, auth_value_of(password));
+  NvIndex out(device, index, std::move(auth));
+  COFFER_TRY(out.find());
+  return out;
+}
+
+Status NvIndex::find() {
+  const TSS2_RC rc =
+      Esys_TR_FromTPMPublic(device_.esys(), index_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle_);
+  if (rc == TSS2_RC_SUCCESS) return set_auth(device_, handle_, auth_);
+  handle_ = ESYS_TR_NONE;
+  return bare_code(rc) == TPM2_RC_HANDLE ? Status::ok() : device_.failed("looking for an NV index", rc);
+}
+
+Status NvIndex::define(NvKind kind, uint16_t size, const SecretBytes& owner_password) {
+  COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
+  TPM2B_NV_PUBLIC like{};
+  like.nvPublic.nvIndex = index_;
+  like.nvPublic.nameAlg = TPM2_ALG_SHA256;
+  like.nvPublic.attributes = attributes_of(kind);
+  like.nvPublic.dataSize = size;
+  Wiped<TPM2B_AUTH> auth;
+  auth.size = static_cast<UINT16>(auth_.size());
+  std::copy(auth_.reveal().begin(), auth_.reveal().end(), auth.buffer);
+  COFFER_TRY(in_session("making (owner_auth_file, owner_auth_env)", [&](ESYS_TR session) {
+    return Esys_NV_DefineSpace(device_.esys(), ESYS_TR_RH_OWNER, session, ESYS_TR_NONE, ESYS_TR_NONE, &auth, &like,
+                               &handle_);
+  }));
+  return set_auth(device_, handle_, auth_);
+}
+
+Status NvIndex::remove(const SecretBytes& owner_password) {
+  COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
+  COFFER_TRY(in_session("removing (owner_auth_file, owner_auth_env)", [&](ESYS_TR session) {
+    return Esys_NV_UndefineSpace(device_.esys(), ESYS_TR_RH_OWNER, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+  }));
+  handle_ = ESYS_TR_NONE;
+  return Status::ok();
+}
+
+Status NvIndex::increment() {
+  return in_session("incrementing", [&](ESYS_TR session) {
+    return Esys_NV_Increment(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+  });
+}
+
+Status NvIndex::write(ByteView bytes) {
+  TPM2B_MAX_NV_BUFFER data{};
+  if (bytes.size() > sizeof data.buffer) return {Code::kInternal, "more than an NV index takes"};
+  data.size = static_cast<UINT16>(bytes.size());
+  std::copy(bytes.begin(), bytes.end(), data.buffer);
+  return in_session("writing", [&](ESYS_TR session) {
+    return Esys_NV_Write(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0);
+  });
+}
+
+Status NvIndex::lock() {
+  return in_session("locking", [&](ESYS_TR session) {
+    return Esys_NV_WriteLock(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+  });
+}
+
+Result<Bytes> NvIndex::read(uint16_t size) {
+  TPM2B_MAX_NV_BUFFER* raw = nullptr;
+  const Status status = in_session("reading", [&](ESYS_TR session) {
+    return Esys_NV_Read(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE, size, 0, &raw);
+  });
+  const EsysMemory<TPM2B_MAX_NV_BUFFER> data(raw);
+  COFFER_TRY(status);
+  if (data->size != size) return {Code::kTampered, "an NV index of the version anchor has another size"};
+  return Bytes(data->buffer, data->buffer + data->size);
+}
+
+}  // namespace coffer::tpm
