@@ -1,13 +1,14 @@
 """Root keys and passwords in the memory of a process that uses a coffer, and in its core file: not there.
 
 A core file is what the kernel writes of a process that aborts. Where the machine hands it to a program instead (a
-pattern in core_pattern that is no plain name), it is put together here out of the same mappings: those that are not
-marked as left out of dumps.
+pattern in core_pattern that is no plain name) or allows none, it is put together here out of the same mappings: those
+that are not marked as left out of dumps.
 """
 
 import base64
 import os
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -21,7 +22,8 @@ PIECE = 16  # bytes: half a key is as bad as a whole one
 def core_goes_to_a_file():
     with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
         pattern = file.read().strip()
-    return bool(pattern) and not pattern.startswith("|") and "/" not in pattern
+    allowed = resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
+    return allowed and bool(pattern) and not pattern.startswith("|") and "/" not in pattern
 
 
 def pieces(secret):
