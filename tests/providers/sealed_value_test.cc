@@ -144,6 +144,7 @@ TEST_F(SealedOption, IsKeptInTheUriOfASlot) {
       {"pkcs11:token=t;object=o?", "pin"},
       {"vault://vault.example/transit/k?", "token"},
       {"tpm:/k?", "auth"},
+      {"azure-kv://v.vault.azure.net/keys/k?client=c&", "secret"},
   };
   for (const auto& [uri, name] : cases) {
     auto provider = open_provider(uri + name + "_sealed=" + encode_uri_option(sealed(name)), config);

@@ -171,19 +171,16 @@ Result<CredentialSettings> take_credential_settings(UriOptions& options) {
 }
 
 void append_credential_options(const CredentialSettings& settings, ProviderUri& uri) {
-  const std::pair<const char*, const std::string&> all[] = {
-      {"auth", settings.kind},
-      {"tenant", settings.tenant},
-      {"client", settings.client},
-      {"secret_file", settings.secret.file},
-      {"secret_env", settings.secret.environment},
-      {"certificate_file", settings.certificate_file},
-      {"token_file", settings.token_file},
-      {"authority", settings.authority},
-  };
-  for (const auto& [name, value] : all) {
+  const auto append = [&](const char* name, const std::string& value) {
     if (!value.empty()) uri.options.emplace_back(name, value);
-  }
+  };
+  append("auth", settings.kind);
+  append("tenant", settings.tenant);
+  append("client", settings.client);
+  add_secret_option(uri, "secret", settings.secret);
+  append("certificate_file", settings.certificate_file);
+  append("token_file", settings.token_file);
+  append("authority", settings.authority);
 }
 
 Result<TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings, const std::string& resource,
