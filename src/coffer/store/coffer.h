@@ -85,8 +85,8 @@ class Coffer {
   // The store of a directory or file path: the nearest known one, or `directory_of_file` registered as a new one.
   Result<Id> store_for(const std::string& directory_of_file);
 
-  // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; after a
-  // rotation of the root key, as soon as its provider has answered, which this does not wait for.
+  // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
+  // of a root key, as soon as its provider has answered, which this does not wait for.
   Result<NewFile> new_file(const NewFileRequest& request);
   // Opens the header of an existing file. `path` is for messages only. Refreshes once if the key is unknown.
   // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
