@@ -2,6 +2,8 @@
 // changes in coffer.yaml.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "coffer/crypto/random.h"
 #include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/registry.h"
@@ -56,6 +58,10 @@ TEST_F(Reload, ARunningProcessFollowsAProviderThatWasMoved) {
   rotate_from_outside();
   auto file = running->new_file({.chunk_log2 = 12, .store_id = random_id().value()});
   ASSERT_TRUE(file.is_ok()) << file.status().to_string();
+  // The file did not wait for the provider; the keyring comes when it has answered.
+  for (int i = 0; i < 2000 && running->keyring()->version() == version; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   EXPECT_TRUE(running->last_refresh().is_ok()) << running->last_refresh().to_string();
   EXPECT_EQ(running->keyring()->version(), version + 1);
 }
