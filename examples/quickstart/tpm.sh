@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Root keys sealed to a TPM 2.0, for ./quickstart: swtpm's, on the loopback.
-# shellcheck disable=SC2154  # ./quickstart has the other ends of these variables
+# shellcheck disable=SC2034,SC2154  # ./quickstart has the other ends of these variables
 
 # The TSS takes the control channel to be at the next port.
 two_free_ports() {

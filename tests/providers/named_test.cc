@@ -77,7 +77,8 @@ TEST(UriOptionReader, UnknownOptionsAreRefusedWithTheListOfKnownOnes) {
   EXPECT_EQ(options.take_number("size", 0, 1, 12).value(), 12u);
   EXPECT_TRUE(options.take_switch("on", false).value());
   EXPECT_EQ(options.finish().code(), Code::kInvalidArgument);
-  EXPECT_THAT(message_of(options.finish()), AllOf(HasSubstr("nosuch"), HasSubstr("pin_file, pin_env, size, on")));
+  EXPECT_THAT(message_of(options.finish()),
+              AllOf(HasSubstr("nosuch"), HasSubstr("pin_file, pin_env, pin_sealed, size, on")));
 }
 
 TEST(UriOptionReader, ValuesOutOfBoundsAreRefused) {
