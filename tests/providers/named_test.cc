@@ -1,11 +1,12 @@
 // key_providers of coffer.yaml, and root key URIs that name one of them.
+#include "coffer/providers/named.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/named.h"
 #include "coffer/providers/registry.h"
 #include "coffer/providers/service_wrap.h"
 #include "io/temporary_directory.h"
