@@ -9,7 +9,7 @@ set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h"
   REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
-  REGEX "/(pkcs11/(module|session|wrapping)|tpm/(device|sealing))\\.h$" EXCLUDE
+  REGEX "/(pkcs11/(module|session|wrapping)|tpm/(device|sealing|session|nv_index))\\.h$" EXCLUDE
   REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
   REGEX "/(cli|engines)$" EXCLUDE)
 set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
