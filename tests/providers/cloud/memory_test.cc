@@ -70,8 +70,8 @@ INSTANTIATE_TEST_SUITE_P(Every, CloudMemory, testing::Values(Service::kVault, Se
 TEST_P(CloudMemory, WrappingAndUnwrappingLeaveNothing) {
   auto provider = open();
   const WrapContext context{random_id().value(), random_id().value()};
-  // Once with another key: the dynamic linker, when a function is called for the first time, leaves the vector registers
-  // on the stack, whatever they hold (docs/keys.md, "Where keys are in memory").
+  // Once with another key: when a function is called for the first time, the dynamic linker leaves the vector
+  // registers on the stack, whatever they hold (docs/keys.md, "Where keys are in memory").
   const RootKeyHandle first_handle = provider->current().value();
   const KeyringKey first = random_key<KeyringRole>(32).value();
   const WrappedKeyringKey first_wrapped = provider->wrap(first_handle, context, first).value();
