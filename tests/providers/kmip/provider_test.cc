@@ -1,6 +1,8 @@
 // The KMIP provider against PyKMIP, beyond the contract that every provider keeps (tests/providers/contract_test.cc).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <ctime>
 #include <thread>
@@ -193,6 +195,24 @@ TEST_F(KmipProvider, AKeptKeyOutlivesTheServer) {
   std::this_thread::sleep_for(std::chrono::milliseconds(400));  // some refreshes fail
   EXPECT_TRUE(unwraps(*provider, handle, wrapped));
   EXPECT_EQ(current(*provider), handle);
+}
+
+TEST_F(KmipProvider, AChildOfForkUsesAndClosesWhatItsParentKeeps) {
+  Provider provider = open(uri("key_cache_millis=100&create=true&use=get"));
+  const RootKeyHandle handle = current(*provider);
+  const WrappedKeyringKey wrapped = wrap(*provider, handle);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // it must not wait for its parent's thread
+    const bool kept = provider->unwrap(handle, context_, wrapped).is_ok();
+    const bool asked = provider->current().is_ok();
+    provider.reset();
+    _exit(kept && asked ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_TRUE(unwraps(*provider, handle, wrapped));
 }
 
 TEST_F(KmipProvider, AGroupOfTheConfigurationIsUsedByItsName) {

@@ -15,7 +15,14 @@ enum class Tag : uint32_t {};
 
 constexpr uint32_t number(Tag tag) { return static_cast<uint32_t>(tag); }
 
-consteval Tag operator""_tag(const char* name, size_t size) {
+// Clang 14 calls it at run time even so, and then does not find it.
+#if defined(__clang__) && __clang_major__ < 15
+#define COFFER_KMIP_CONSTEVAL constexpr
+#else
+#define COFFER_KMIP_CONSTEVAL consteval
+#endif
+
+COFFER_KMIP_CONSTEVAL Tag operator""_tag(const char* name, size_t size) {
   for (size_t i = 0; i < kTagNames.size(); ++i) {
     if (kTagNames[i] == std::string_view(name, size)) return static_cast<Tag>(kTagFirst + i);
   }
