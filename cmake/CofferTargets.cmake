@@ -46,9 +46,10 @@ function(coffer_layer target layer)
 endfunction()
 
 # What every test of ours gets: its label, and a place to record what it seals, which is searched for a nonce used twice
-# when all tests have ended (tests/house).
+# when all tests have ended (tests/house). All functions are bound at the start: those that search memory for keys would
+# find what the dynamic linker leaves on the stack later (docs/keys.md, "Where keys are in memory").
 function(coffer_test_properties out label)
-  set(properties LABELS ${label})
+  set(properties LABELS ${label} ENVIRONMENT_MODIFICATION LD_BIND_NOW=set:1)
   if(COFFER_NONCE_AUDIT)
     list(APPEND properties
       ENVIRONMENT COFFER_NONCE_AUDIT_DIR=${PROJECT_BINARY_DIR}/nonce_audit FIXTURES_REQUIRED nonce_audit)

@@ -63,7 +63,8 @@ std::vector<std::string> FakeServer::requests() const {
 
 std::vector<Bytes> bytes_in(const std::string& json, const std::string& name) {
   std::vector<Bytes> out;
-  for (const auto& hex : nlohmann::json::parse(json).at(name)) out.push_back(from_hex(hex.get<std::string>()).value());
+  const auto answer = nlohmann::json::parse(json);  // outlives the loop
+  for (const auto& hex : answer.at(name)) out.push_back(from_hex(hex.get<std::string>()).value());
   return out;
 }
 

@@ -70,12 +70,6 @@ INSTANTIATE_TEST_SUITE_P(Every, CloudMemory, testing::Values(Service::kVault, Se
 TEST_P(CloudMemory, WrappingAndUnwrappingLeaveNothing) {
   auto provider = open();
   const WrapContext context{random_id().value(), random_id().value()};
-  // Once with another key: when a function is called for the first time, the dynamic linker leaves the vector
-  // registers on the stack, whatever they hold (docs/keys.md, "Where keys are in memory").
-  const RootKeyHandle first_handle = provider->current().value();
-  const KeyringKey first = random_key<KeyringRole>(32).value();
-  const WrappedKeyringKey first_wrapped = provider->wrap(first_handle, context, first).value();
-  ASSERT_TRUE(provider->unwrap(first_handle, context, first_wrapped).is_ok());
   KeyringKey key = random_key<KeyringRole>(32).value();
   const Watched watched(key.reveal());
   ASSERT_EQ(watched.places().other, 0u);
