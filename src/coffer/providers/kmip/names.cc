@@ -180,7 +180,10 @@ std::optional<uint64_t> parse_hex_number(std::string_view text, size_t digits_ma
 }
 
 std::optional<Tag> find_encoded_tag(std::string_view text) {
-  if (const auto value = parse_hex_number(text, 6)) return static_cast<Tag>(*value);
+  if (const auto value = parse_hex_number(text, 6)) {
+    const Tag tag = static_cast<Tag>(*value);
+    return is_known_range(tag) ? std::optional(tag) : std::nullopt;
+  }
   return tables().find_encoded_tag(text);
 }
 

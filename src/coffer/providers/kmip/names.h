@@ -12,6 +12,11 @@ namespace coffer::kmip {
 // A field's tag. Any 24-bit number may come from a peer; those of the specification are written "Unique
 // Identifier"_tag.
 enum class Tag : uint32_t {};
+// KMIP's own tags, and those for extensions.
+constexpr bool is_known_range(Tag tag) {
+  const uint32_t first = static_cast<uint32_t>(tag) >> 16;
+  return first == 0x42 || first == 0x54;
+}
 
 constexpr uint32_t number(Tag tag) { return static_cast<uint32_t>(tag); }
 

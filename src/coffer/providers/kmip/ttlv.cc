@@ -48,7 +48,7 @@ class Validator {
     const Tag tag = static_cast<Tag>(load_be32(bytes.data()) >> 8);
     const ItemType type = static_cast<ItemType>(bytes[3]);
     const size_t length = load_be32(bytes.data() + 4);
-    if (bytes[0] != 0x42 && bytes[0] != 0x54) return damaged(tag, "is not a tag of KMIP or of an extension");
+    if (!is_known_range(tag)) return damaged(tag, "is not a tag of KMIP or of an extension");
     if (type_name(type).empty()) return damaged(tag, "is of an unknown type");
     if (!length_fits(type, length)) return damaged(tag, "has a length that its type cannot have");
     const size_t padded = (length + 7) / 8 * 8;
