@@ -1,6 +1,6 @@
 // coffer.yaml: whatever the text is, it is a configuration or an error that names the file; and what is accepted comes
 // back the same.
-#include "coffer/store/config.h"
+#include "coffer/config/config.h"
 
 #include "fuzz/input.h"
 

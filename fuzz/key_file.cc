@@ -3,7 +3,7 @@
 
 #include <cstdlib>
 
-#include "coffer/providers/uri.h"
+#include "coffer/config/uri.h"
 
 namespace {
 

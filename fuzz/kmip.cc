@@ -1,8 +1,8 @@
 // What KMIP servers, and people, write: no message crashes anything, however it is encoded, and one that is accepted
 // comes back the same from each of its encodings.
-#include "coffer/providers/kmip/attributes.h"
-#include "coffer/providers/kmip/settings.h"
-#include "coffer/providers/kmip/text.h"
+#include "coffer/net/kmip/attributes.h"
+#include "coffer/net/kmip/settings.h"
+#include "coffer/net/kmip/text.h"
 #include "fuzz/input.h"
 
 namespace {

@@ -1,7 +1,7 @@
 // A log, damaged in any way, is read as a prefix of what was appended, or it is an error.
 #include "coffer/base/crc32c.h"
+#include "coffer/files/log_reader.h"
 #include "coffer/format/envelope.h"
-#include "coffer/store/log_reader.h"
 #include "format/known_salt.h"
 #include "fuzz/input.h"
 

@@ -3,10 +3,10 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "coffer/net/http/json_view.h"
 #include "coffer/providers/aws_kms/ini_file.h"
 #include "coffer/providers/azure_kv/challenge.h"
 #include "coffer/providers/exec/message.h"
-#include "coffer/providers/http/json_view.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 
 #include "bench_coffer.h"
 #include "coffer/format/blocks.h"
-#include "coffer/store/rewrap.h"
+#include "coffer/ops/rewrap.h"
 
 namespace coffer::bench {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
+#include "coffer_test_paths.h"
 
 #ifdef COFFER_NONCE_AUDIT
 

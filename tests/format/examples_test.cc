@@ -8,6 +8,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/format/key_schedule.h"
+#include "coffer_test_paths.h"
 #include "format/known_salt.h"
 #include "format/sample.h"
 

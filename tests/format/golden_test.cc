@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "coffer_test_paths.h"
 #include "format/golden_files.h"
 #include "format/whole_file.h"
 

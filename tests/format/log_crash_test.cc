@@ -4,8 +4,8 @@
 
 #include <random>
 
-#include "coffer/io/memory_disk.h"
 #include "format/log_sample.h"
+#include "support/memory_disk.h"
 #include "support/seed.h"
 
 namespace coffer {

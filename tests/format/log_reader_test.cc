@@ -1,4 +1,4 @@
-#include "coffer/store/log_reader.h"
+#include "coffer/files/log_reader.h"
 
 #include <gtest/gtest.h>
 

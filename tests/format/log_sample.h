@@ -4,7 +4,7 @@
 #include <atomic>
 #include <functional>
 
-#include "coffer/store/log_reader.h"
+#include "coffer/files/log_reader.h"
 #include "format/sample.h"
 
 namespace coffer {

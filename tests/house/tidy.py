@@ -27,27 +27,33 @@ LAYERS = {
     "base": (),
     "crypto": ("base",),
     "io": ("base",),
-    "keys": ("base", "crypto", "io"),
     "format": ("base", "crypto"),
-    "store": ("base", "crypto", "io", "keys", "format"),
-    "providers": ("base", "crypto", "io", "keys/provider.h", "keys/version_anchor.h"),
-    "engines": ("base", "crypto", "io", "keys", "format", "store", "providers"),
-    "ops": ("base", "crypto", "io", "keys", "format", "store", "providers", "engines"),
-    "cli": ("base", "crypto", "io", "keys", "format", "store", "providers", "engines", "ops"),
+    "keys": ("base", "crypto", "io"),
+    "config": ("base", "crypto", "io", "keys", "format", "providers/key_file/key_file.h"),
+    "net": ("base", "crypto", "io", "config", "keys/provider.h", "providers/named.h",
+            "providers/keystore/java_keystore.h"),
+    "providers": ("base", "crypto", "io", "keys", "config", "net"),
+    "store": ("base", "crypto", "io", "keys", "format", "config"),
+    "files": ("base", "crypto", "io", "keys", "format", "config", "store"),
+    "engines": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
+    "ops": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
+    "cli": ("base", "crypto", "io", "keys", "format", "config", "net", "providers", "store", "files", "ops", "engines"),
 }
 
 # Headers of cryptographic libraries, and who may see them.
 CRYPTO_HEADERS = re.compile(r'^\s*#\s*include\s*[<"](openssl/|intel-ipsec-mb\.h|ipsec-mb)')
-CRYPTO_HEADER_FOLDERS = ("src/coffer/crypto/", "src/coffer/providers/kmip/", "src/coffer/providers/http/",
-                         "src/coffer/providers/oauth/")
+CRYPTO_HEADER_FOLDERS = ("src/coffer/crypto/", "src/coffer/net/")
 
 # Where key bytes may be looked at, and why. Everywhere else a key is passed on as it is.
 REVEAL_PLACES = {
     "src/coffer/base/secret.h": "defines it",
     "src/coffer/base/secret.cc": "defines it",
+    "src/coffer/base/base64.cc": "decodes into it",
     "src/coffer/crypto/": "ciphers and derivation work on the bytes",
     "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
     "src/coffer/format/": "derives a file's keys from its file key",
+    "src/coffer/config/": "unseals values",
+    "src/coffer/net/": "credentials go to servers",
     "src/coffer/providers/": "root keys come from outside as bytes",
 }
 

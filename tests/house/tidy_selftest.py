@@ -30,7 +30,7 @@ BREAKING = {
         {"src/coffer/format/a.h": HEADER + '#include "coffer/keys/keyring.h"\n'},
         {"src/coffer/keys/a.h": HEADER + '#include "coffer/format/envelope.h"\n'},
         {"src/coffer/format/a.h": HEADER + '#include "coffer/io/disk.h"\n'},
-        {"src/coffer/providers/a.h": HEADER + '#include "coffer/keys/keyring.h"\n'},
+        {"src/coffer/providers/a.h": HEADER + '#include "coffer/store/coffer.h"\n'},
         {"src/coffer/store/a.h": HEADER + '#include "coffer/providers/key_file.h"\n'},
         {"src/coffer/engines/rocksdb/a.h": HEADER + '#include "coffer/engines/sqlite/vfs.h"\n'},
         {"src/coffer/base/a.h": HEADER + '#include "thing.h"\n'},

@@ -14,8 +14,8 @@
 #include <fstream>
 #include <thread>
 
-#include "coffer/io/memory_disk.h"
 #include "io/temporary_directory.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

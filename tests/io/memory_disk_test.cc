@@ -1,11 +1,11 @@
 // The crash model itself: it must take what POSIX lets a crash take, and keep what was synced.
-#include "coffer/io/memory_disk.h"
+#include "support/memory_disk.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "coffer/io/fault_disk.h"
+#include "support/fault_disk.h"
 
 namespace coffer {
 namespace {

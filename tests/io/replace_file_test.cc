@@ -1,8 +1,8 @@
 // replace_file: the old contents or the new ones, whatever fails and whenever the machine does.
 #include <gtest/gtest.h>
 
-#include "coffer/io/fault_disk.h"
-#include "coffer/io/memory_disk.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

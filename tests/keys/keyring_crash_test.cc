@@ -1,9 +1,9 @@
 // The machine stops at any instant while keyrings are saved and loaded.
 #include <gtest/gtest.h>
 
-#include "coffer/io/memory_disk.h"
 #include "coffer/keys/version_anchor.h"
 #include "keys/keyring_history.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

@@ -6,11 +6,11 @@
 
 #include <thread>
 
-#include "coffer/io/fault_disk.h"
-#include "coffer/io/memory_disk.h"
 #include "io/temporary_directory.h"
 #include "keys/fixtures.h"
 #include "keys/keyring_history.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

@@ -5,9 +5,9 @@
 
 #include <thread>
 
-#include "coffer/io/fault_disk.h"
-#include "coffer/io/memory_disk.h"
 #include "keys/keyring_history.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

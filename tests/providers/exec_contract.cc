@@ -4,7 +4,8 @@
 #include <stdexcept>
 
 #include "coffer/io/disk.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/net/http/json_view.h"
+#include "coffer_test_paths.h"
 #include "io/temporary_directory.h"
 #include "providers/contract.h"
 

@@ -14,11 +14,11 @@
 #include <sstream>
 #include <thread>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/base64.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/net/http/json_view.h"
 #include "coffer/providers/registry.h"
 #include "coffer/providers/service_wrap.h"
 #include "io/temporary_directory.h"

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/base64.h"
 #include "coffer/providers/key_file/key_file.h"
 
 namespace coffer {

@@ -2,8 +2,8 @@
 // nowhere.
 #include <gtest/gtest.h>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/base64.h"
 #include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "io/temporary_directory.h"

@@ -11,11 +11,11 @@
 #include <fstream>
 
 #include "coffer/crypto/kdf.h"
-#include "coffer/io/fault_disk.h"
-#include "coffer/io/memory_disk.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/registry.h"
 #include "io/temporary_directory.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
 
 namespace coffer {
 namespace {

@@ -9,6 +9,7 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/keys/keyring_body.h"
 #include "coffer/providers/key_file/key_file_provider.h"
+#include "coffer_test_paths.h"
 #include "io/temporary_directory.h"
 
 namespace coffer {

@@ -1,16 +1,16 @@
 // Sealed values, by themselves and as the third place where an option's secret may be.
-#include "coffer/providers/sealed_value.h"
+#include "coffer/config/sealed_value.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
+#include "coffer/config/uri.h"
 #include "coffer/crypto/random.h"
+#include "coffer/net/kmip/settings.h"
 #include "coffer/providers/key_file/key_file.h"
-#include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/registry.h"
-#include "coffer/providers/uri.h"
 #include "io/temporary_directory.h"
 
 namespace coffer {

@@ -1,4 +1,4 @@
-#include "coffer/providers/uri.h"
+#include "coffer/config/uri.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

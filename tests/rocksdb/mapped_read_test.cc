@@ -5,7 +5,7 @@
 
 #include <csignal>
 
-#include "coffer/engines/rocksdb/guarded_copy.h"
+#include "coffer/files/guarded_copy.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -36,12 +36,12 @@ TEST(GuardedCopyTest, WhatTheFileNoLongerHasIsAnErrorAndTheNextCopyWorks) {
   TemporaryDirectory directory;
   Mapping mapping(directory / "file");
   Bytes out(kMappedSize);
-  ASSERT_TRUE(rocks::guarded_copy(out.data(), mapping.data(), kMappedSize));
+  ASSERT_TRUE(guarded_copy(out.data(), mapping.data(), kMappedSize));
   EXPECT_EQ(out, Bytes(kMappedSize, 'm'));
   mapping.cut();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_FALSE(rocks::guarded_copy(out.data(), mapping.data(), kMappedSize));
-    EXPECT_TRUE(rocks::guarded_copy(out.data(), mapping.data(), kMappedSize / 2));
+    EXPECT_FALSE(guarded_copy(out.data(), mapping.data(), kMappedSize));
+    EXPECT_TRUE(guarded_copy(out.data(), mapping.data(), kMappedSize / 2));
   }
 }
 
@@ -52,7 +52,7 @@ TEST(GuardedCopyTest, ABusErrorElsewhereStillEndsTheProcess) {
       {
         Mapping mapping(directory / "file");
         uint8_t byte;
-        if (!rocks::guarded_copy(&byte, mapping.data(), 1)) _exit(0);
+        if (!guarded_copy(&byte, mapping.data(), 1)) _exit(0);
         mapping.cut();
         _exit(static_cast<const volatile uint8_t*>(mapping.data())[kMappedSize - 1] == 'm' ? 0 : 1);
       },
@@ -67,7 +67,7 @@ TEST(GuardedCopyTest, ABusErrorElsewhereGoesToTheHandlerThatWasThereBefore) {
         std::signal(SIGBUS, [](int) { _exit(42); });
         Mapping mapping(directory / "file");
         uint8_t byte;
-        if (!rocks::guarded_copy(&byte, mapping.data(), 1)) _exit(1);
+        if (!guarded_copy(&byte, mapping.data(), 1)) _exit(1);
         mapping.cut();
         _exit(static_cast<const volatile uint8_t*>(mapping.data())[kMappedSize - 1]);
       },

@@ -1,6 +1,7 @@
 // Debian's unmodified RocksDB tools with the preloaded module.
 #include <sys/wait.h>
 
+#include "coffer_test_paths.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {

@@ -2,7 +2,8 @@
 #include <cstdlib>
 #include <thread>
 
-#include "coffer/store/verify.h"
+#include "coffer/ops/verify.h"
+#include "coffer_test_paths.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {

@@ -1,7 +1,7 @@
 // Whatever is done to a file on disk, RocksDB gets the right bytes or an error that it does not ignore.
 #include "coffer/engines/rocksdb/file_name.h"
-#include "coffer/store/rewrap.h"
-#include "coffer/store/verify.h"
+#include "coffer/ops/rewrap.h"
+#include "coffer/ops/verify.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -109,11 +109,11 @@ TEST_F(Tampering, VerifyFindsEveryAlteredByteOfWhatIsPublishedWhole) {
   const std::string path = work_.path("db/CURRENT"), sealed = read_bytes(path);
   auto verdict = [&] {
     Status found;
-    EXPECT_FINE(verify(work_.coffer(), {path}, {.must_end_cleanly = rocks::is_published_whole},
-                       [&](const VerifiedFile& file) {
-                         found = file.status;
-                         return Status::ok();
-                       }));
+    EXPECT_FINE(
+        verify(work_.coffer(), {path}, {.must_end_cleanly = rocks::is_published_whole}, [&](const VerifiedFile& file) {
+          found = file.status;
+          return Status::ok();
+        }));
     return found;
   };
   EXPECT_FINE(verdict());

@@ -1,4 +1,4 @@
-#include "coffer/store/config.h"
+#include "coffer/config/config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 // A whole coffer as version 1 wrote it: keyring with two domains and a rotated key, and a file under the newer one.
-#include "coffer/store/file_reader.h"
+#include "coffer/files/file_reader.h"
 #include "coffer_fixture.h"
+#include "coffer_test_paths.h"
 
 namespace coffer {
 namespace {

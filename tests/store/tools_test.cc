@@ -1,7 +1,7 @@
 // Inventory, rewrap, verify and the whole-file reader over files of every kind.
-#include "coffer/store/file_reader.h"
-#include "coffer/store/rewrap.h"
-#include "coffer/store/verify.h"
+#include "coffer/files/file_reader.h"
+#include "coffer/ops/rewrap.h"
+#include "coffer/ops/verify.h"
 #include "coffer_fixture.h"
 
 namespace coffer {

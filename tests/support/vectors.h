@@ -13,6 +13,7 @@
 #include <string>
 
 #include "coffer/base/bytes.h"
+#include "coffer_test_paths.h"
 
 namespace coffer {
 

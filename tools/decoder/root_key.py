@@ -6,9 +6,15 @@ import re
 
 from .primitives import Failure
 
+# A key of 128, 192 or 256 bits, alone or behind an id of 32 bytes.
+RAW_SIZES = (16, 24, 32, 48, 56, 64)
+
+
 def read_root_key(data):
     """The key of a key file: JWK or JWKS, `cipher:bits:base64` line, raw id ‖ key, or a bare key."""
-    if data.lstrip()[:1] == b"{":
+    # A bare key may begin like a text by chance; it is one only if all of it is.
+    is_text = all(byte in b"\t\n\r" or 0x20 <= byte < 0x7F for byte in data)
+    if data.lstrip()[:1] == b"{" and (is_text or len(data) not in RAW_SIZES):
         return root_key_of_jwk(data)
     line = re.fullmatch(rb"[A-Za-z0-9/_-]+:(\d+):([A-Za-z0-9+/=]+)\s*", data)
     if line:

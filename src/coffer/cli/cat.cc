@@ -7,7 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
-#include "coffer/store/file_reader.h"
+#include "coffer/files/file_reader.h"
 
 namespace coffer::cli {
 namespace {

@@ -1,7 +1,7 @@
 // Adding to coffer.yaml without disturbing what its owner wrote there.
 #pragma once
 
-#include "coffer/store/config.h"
+#include "coffer/config/config.h"
 
 namespace coffer::cli {
 

@@ -3,7 +3,7 @@
 
 #include "coffer/cli/command.h"
 #include "coffer/cli/console.h"
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 
 namespace coffer::cli {
 

@@ -6,8 +6,8 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/net/kmip/settings.h"
 #include "coffer/providers/check.h"
-#include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/registry.h"
 

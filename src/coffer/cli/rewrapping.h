@@ -3,7 +3,7 @@
 
 #include "coffer/cli/command.h"
 #include "coffer/cli/console.h"
-#include "coffer/store/rewrap.h"
+#include "coffer/ops/rewrap.h"
 
 namespace coffer::cli {
 

@@ -6,9 +6,9 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
+#include "coffer/config/sealed_value.h"
+#include "coffer/config/secret_source.h"
 #include "coffer/providers/key_file/key_file.h"
-#include "coffer/providers/sealed_value.h"
-#include "coffer/providers/secret_source.h"
 
 namespace coffer::cli {
 namespace {

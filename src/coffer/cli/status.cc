@@ -7,7 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
-#include "coffer/store/inventory.h"
+#include "coffer/ops/inventory.h"
 
 namespace coffer::cli {
 namespace {

@@ -1,5 +1,5 @@
 // coffer verify: every chunk of every file is read and authenticated.
-#include "coffer/store/verify.h"
+#include "coffer/ops/verify.h"
 
 #include <fmt/format.h>
 

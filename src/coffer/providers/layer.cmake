@@ -1,9 +1,7 @@
 coffer_layer(coffer providers
-  uri.cc uri_options.cc secret_source.cc base64.cc named.cc registry.cc local_wrap.cc service_wrap.cc
+  anchors.cc check.cc local_wrap.cc named.cc registry.cc service_wrap.cc
   key_file/jwk.cc key_file/key_file.cc key_file/key_file_forms.cc key_file/key_file_provider.cc
   exec/command_path.cc exec/process.cc exec/message.cc exec/exec_provider.cc)
 coffer_layer(coffer providers
   keystore/der.cc keystore/java_keystore.cc keystore/java_stream.cc keystore/keystore.cc keystore/keystore_provider.cc
   keystore/pkcs12.cc keystore/protection.cc)
-coffer_layer(coffer providers check.cc sealed_value.cc)
-coffer_layer(coffer providers anchors.cc)

@@ -3,8 +3,8 @@
 
 #include <map>
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

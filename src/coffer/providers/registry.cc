@@ -1,5 +1,7 @@
 #include "coffer/providers/registry.h"
 
+#include "coffer/config/uri.h"
+#include "coffer/net/kmip/settings.h"
 #include "coffer/providers/aws_kms/aws_kms_provider.h"
 #include "coffer/providers/azure_kv/azure_kv_provider.h"
 #include "coffer/providers/exec/exec_provider.h"
@@ -7,11 +9,9 @@
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/kmip/provider.h"
-#include "coffer/providers/kmip/settings.h"
 #include "coffer/providers/named.h"
 #include "coffer/providers/pkcs11/pkcs11_provider.h"
 #include "coffer/providers/tpm/tpm_provider.h"
-#include "coffer/providers/uri.h"
 #include "coffer/providers/vault/vault_provider.h"
 
 namespace coffer {

@@ -8,10 +8,10 @@
 #include <mutex>
 #include <thread>
 
+#include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/version_anchor.h"
-#include "coffer/store/config.h"
 
 namespace coffer {
 

@@ -1,4 +1,4 @@
-#include "coffer/providers/http/credential_cache.h"
+#include "coffer/net/http/credential_cache.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,8 @@
 #include <stdexcept>
 
 #include "coffer/io/disk.h"
-#include "coffer/providers/http/http.h"
+#include "coffer/net/http/http.h"
+#include "coffer_test_paths.h"
 
 namespace coffer {
 namespace {

@@ -1,5 +1,5 @@
 // The HTTP client against answers of every kind: right, wrong, slow, cut, large, and none.
-#include "coffer/providers/http/http.h"
+#include "coffer/net/http/http.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coffer/providers/base64.h"
-#include "coffer/providers/http/json_body.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/base/base64.h"
+#include "coffer/net/http/json_body.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::http {
 namespace {

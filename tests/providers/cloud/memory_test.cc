@@ -2,8 +2,8 @@
 // and nowhere else. libcurl, OpenSSL and our own JSON all handle them on the way.
 #include <gtest/gtest.h>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/base64.h"
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
 #include "support/memory_search.h"

@@ -2,8 +2,8 @@
 // memory, and nowhere else.
 #include <gtest/gtest.h>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/base64.h"
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
 #include "support/memory_search.h"

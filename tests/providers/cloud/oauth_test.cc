@@ -3,10 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "coffer/io/disk.h"
+#include "coffer/net/oauth/jwt.h"
+#include "coffer/net/oauth/token.h"
+#include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/azure_kv/challenge.h"
-#include "coffer/providers/oauth/jwt.h"
-#include "coffer/providers/oauth/token.h"
-#include "coffer/providers/oauth/trusted_service.h"
+#include "coffer_test_paths.h"
 
 namespace coffer::oauth {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <fstream>
 
+#include "coffer/config/secret_source.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/registry.h"
-#include "coffer/providers/secret_source.h"
 #include "io/temporary_directory.h"
 #include "providers/keystore/keytool.h"
 #include "support/memory_search.h"

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "coffer/providers/kmip/stores.h"
+#include "coffer/net/kmip/stores.h"
 #include "io/temporary_directory.h"
 #include "providers/keystore/keytool.h"
 

@@ -9,6 +9,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/providers/kmip/key_handle.h"
 #include "coffer/providers/registry.h"
+#include "coffer_test_paths.h"
 #include "providers/kmip/servers.h"
 
 namespace coffer::kmip {

@@ -1,4 +1,4 @@
-#include "coffer/providers/kmip/names.h"
+#include "coffer/net/kmip/names.h"
 
 #include <gtest/gtest.h>
 

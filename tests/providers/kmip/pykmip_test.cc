@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coffer/crypto/random.h"
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 #include "providers/kmip/servers.h"
 
 namespace coffer::kmip {

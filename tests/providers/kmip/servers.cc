@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "coffer_test_paths.h"
 #include "io/temporary_directory.h"
 
 extern char** environ;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 
 namespace coffer::kmip {
 

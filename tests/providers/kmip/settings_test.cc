@@ -1,4 +1,4 @@
-#include "coffer/providers/kmip/settings.h"
+#include "coffer/net/kmip/settings.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

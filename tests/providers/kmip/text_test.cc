@@ -1,9 +1,9 @@
-#include "coffer/providers/kmip/text.h"
+#include "coffer/net/kmip/text.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coffer/providers/kmip/scalars.h"
+#include "coffer/net/kmip/scalars.h"
 
 namespace coffer::kmip {
 namespace {

@@ -1,4 +1,4 @@
-#include "coffer/providers/kmip/ttlv.h"
+#include "coffer/net/kmip/ttlv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coffer/engines/rocksdb/guarded_copy.h"
+#include "coffer/files/guarded_copy.h"
 
 namespace coffer::rocks {
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "coffer/engines/rocksdb/io_status.h"
-#include "coffer/engines/rocksdb/scratch.h"
+#include "coffer/files/scratch.h"
 #include "coffer/io/disk.h"
 
 namespace coffer::rocks {

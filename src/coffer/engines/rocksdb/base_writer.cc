@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "coffer/engines/rocksdb/scratch.h"
+#include "coffer/files/scratch.h"
 
 namespace coffer::rocks {
 namespace {

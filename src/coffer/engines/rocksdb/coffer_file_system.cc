@@ -3,7 +3,7 @@
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/info_log.h"
 #include "coffer/engines/rocksdb/sequential_file.h"
-#include "coffer/store/log_reader.h"
+#include "coffer/files/log_reader.h"
 
 namespace coffer::rocks {
 

@@ -1,8 +1,8 @@
 #include "coffer/engines/rocksdb/existing_file.h"
 
 #include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/files/log_reader.h"
 #include "coffer/format/blocks.h"
-#include "coffer/store/log_reader.h"
 
 namespace coffer::rocks {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/random_file.h"
-#include "coffer/store/log_reader.h"
+#include "coffer/files/log_reader.h"
 
 namespace coffer::rocks {
 namespace {

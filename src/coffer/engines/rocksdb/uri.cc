@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coffer/providers/uri.h"
+#include "coffer/config/uri.h"
 
 namespace coffer::rocks {
 namespace {

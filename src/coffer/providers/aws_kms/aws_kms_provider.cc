@@ -2,8 +2,8 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/crypto/kdf.h"
+#include "coffer/net/http/json_body.h"
 #include "coffer/providers/aws_kms/kms.h"
-#include "coffer/providers/http/json_body.h"
 #include "coffer/providers/service_wrap.h"
 
 namespace coffer {

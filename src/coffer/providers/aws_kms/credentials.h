@@ -2,9 +2,9 @@
 // shared files, container, instance.
 #pragma once
 
+#include "coffer/net/http/credential_cache.h"
 #include "coffer/providers/aws_kms/settings.h"
 #include "coffer/providers/aws_kms/sigv4.h"
-#include "coffer/providers/http/credential_cache.h"
 
 namespace coffer::aws_kms {
 

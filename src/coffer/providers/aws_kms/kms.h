@@ -1,8 +1,8 @@
 // Requests to AWS KMS (its JSON protocol), signed with whatever credentials there are. Thread-safe.
 #pragma once
 
+#include "coffer/net/http/json_view.h"
 #include "coffer/providers/aws_kms/credentials.h"
-#include "coffer/providers/http/json_view.h"
 
 namespace coffer::aws_kms {
 

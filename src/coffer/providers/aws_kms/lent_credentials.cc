@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "coffer/providers/http/json_body.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/net/http/json_body.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::aws_kms {
 namespace {

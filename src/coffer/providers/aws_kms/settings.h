@@ -2,7 +2,7 @@
 // options.
 #pragma once
 
-#include "coffer/providers/http/http.h"
+#include "coffer/net/http/http.h"
 
 namespace coffer::aws_kms {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/http/json_body.h"
+#include "coffer/net/http/json_body.h"
 
 namespace coffer::aws_kms {
 namespace {

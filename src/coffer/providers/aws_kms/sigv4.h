@@ -4,7 +4,7 @@
 
 #include <ctime>
 
-#include "coffer/providers/http/http.h"
+#include "coffer/net/http/http.h"
 
 namespace coffer::aws_kms {
 

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <optional>
 
+#include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/azure_kv/service.h"
-#include "coffer/providers/oauth/trusted_service.h"
 #include "coffer/providers/service_wrap.h"
 
 namespace coffer {

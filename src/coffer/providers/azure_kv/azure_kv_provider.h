@@ -2,8 +2,8 @@
 // section 7.
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

@@ -6,7 +6,7 @@
 
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/oauth/jwt.h"
+#include "coffer/net/oauth/jwt.h"
 
 namespace coffer::azure_kv {
 namespace {

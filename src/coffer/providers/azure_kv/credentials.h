@@ -2,7 +2,7 @@
 // identity of the machine. docs/providers/azure-kv.md, "Credentials".
 #pragma once
 
-#include "coffer/providers/oauth/token.h"
+#include "coffer/net/oauth/token.h"
 
 namespace coffer::azure_kv {
 

@@ -1,7 +1,7 @@
 #include "coffer/providers/azure_kv/service.h"
 
-#include "coffer/providers/base64.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/base/base64.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::azure_kv {
 namespace {

@@ -9,7 +9,7 @@
 #include <memory>
 #include <system_error>
 
-#include "coffer/providers/uri.h"
+#include "coffer/config/uri.h"
 
 namespace coffer::exec {
 namespace {

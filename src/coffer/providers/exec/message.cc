@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "coffer/providers/base64.h"
-#include "coffer/providers/http/json_body.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/base/base64.h"
+#include "coffer/net/http/json_body.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::exec {
 namespace {

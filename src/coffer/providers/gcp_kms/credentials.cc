@@ -4,8 +4,8 @@
 
 #include <cstdlib>
 
-#include "coffer/providers/http/json_view.h"
-#include "coffer/providers/oauth/jwt.h"
+#include "coffer/net/http/json_view.h"
+#include "coffer/net/oauth/jwt.h"
 
 namespace coffer::gcp_kms {
 namespace {

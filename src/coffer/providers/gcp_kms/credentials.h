@@ -2,7 +2,7 @@
 // the machine. docs/providers/gcp-kms.md, "Credentials".
 #pragma once
 
-#include "coffer/providers/oauth/token.h"
+#include "coffer/net/oauth/token.h"
 
 namespace coffer::gcp_kms {
 

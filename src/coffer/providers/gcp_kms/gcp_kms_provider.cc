@@ -4,8 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/gcp_kms/service.h"
-#include "coffer/providers/oauth/trusted_service.h"
 #include "coffer/providers/service_wrap.h"
 
 namespace coffer {

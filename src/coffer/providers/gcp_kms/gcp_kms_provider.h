@@ -1,8 +1,8 @@
 // Root keys in Google Cloud KMS, never extracted: docs/providers/gcp-kms.md; handle in docs/format.md, section 7.
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

@@ -3,8 +3,8 @@
 #include <charconv>
 
 #include "coffer/base/crc32c.h"
+#include "coffer/net/http/json_view.h"
 #include "coffer/providers/gcp_kms/credentials.h"
-#include "coffer/providers/http/json_view.h"
 
 namespace coffer::gcp_kms {
 namespace {

@@ -1,7 +1,7 @@
 // Encrypt and Decrypt of Google Cloud KMS (REST, v1), with its checksums verified both ways.
 #pragma once
 
-#include "coffer/providers/oauth/token.h"
+#include "coffer/net/oauth/token.h"
 
 namespace coffer::gcp_kms {
 

@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
+#include "coffer/base/base64.h"
 #include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/base64.h"
 
 namespace coffer {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "coffer/providers/base64.h"
+#include "coffer/base/base64.h"
 #include "coffer/providers/key_file/jwk.h"
 #include "coffer/providers/key_file/key_file.h"
 

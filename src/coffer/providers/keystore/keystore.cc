@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "coffer/config/secret_source.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/keystore/java_keystore.h"
 #include "coffer/providers/keystore/pkcs12.h"
-#include "coffer/providers/secret_source.h"
 
 namespace coffer::keystore {
 namespace {

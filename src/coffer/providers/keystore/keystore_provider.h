@@ -1,10 +1,10 @@
 // Root keys in keystore files: docs/providers/keystore.md; handle in docs/format.md, section 7.
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/io/disk.h"
 #include "coffer/keys/provider.h"
 #include "coffer/providers/keystore/keystore.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

@@ -1,7 +1,7 @@
 #include "coffer/providers/kmip/key_handle.h"
 
 #include "coffer/base/codec.h"
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 
 namespace coffer::kmip {
 

@@ -2,7 +2,7 @@
 // when there is none. Keeps nothing.
 #pragma once
 
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 
 namespace coffer::kmip {
 

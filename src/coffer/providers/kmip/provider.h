@@ -2,8 +2,8 @@
 // docs/providers/kmip.md.
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

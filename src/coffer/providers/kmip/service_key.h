@@ -2,7 +2,7 @@
 // algorithm 2, "KMIP".
 #pragma once
 
-#include "coffer/providers/kmip/client.h"
+#include "coffer/net/kmip/client.h"
 #include "coffer/providers/service_wrap.h"
 
 namespace coffer::kmip {

@@ -4,8 +4,8 @@
 #include <functional>
 
 #include "coffer/base/codec.h"
+#include "coffer/base/deadline.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/deadline.h"
 #include "coffer/providers/pkcs11/wrapping.h"
 #include "coffer/providers/service_wrap.h"
 

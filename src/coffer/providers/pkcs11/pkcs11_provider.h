@@ -2,8 +2,8 @@
 // docs/format.md, section 7. The key never leaves its token.
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

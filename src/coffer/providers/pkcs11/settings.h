@@ -2,7 +2,7 @@
 // docs/providers/pkcs11.md.
 #pragma once
 
-#include "coffer/providers/uri.h"
+#include "coffer/config/uri.h"
 
 namespace coffer::pkcs11 {
 

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "coffer/base/codec.h"
-#include "coffer/providers/deadline.h"
+#include "coffer/base/deadline.h"
 #include "coffer/providers/per_process.h"
 #include "coffer/providers/tpm/nv_index.h"
 #include "coffer/providers/tpm/settings.h"

@@ -2,8 +2,8 @@
 // anchor".
 #pragma once
 
+#include "coffer/config/uri.h"
 #include "coffer/keys/version_anchor.h"
-#include "coffer/providers/uri.h"
 
 namespace coffer {
 

@@ -3,9 +3,9 @@
 #include <mutex>
 
 #include "coffer/base/codec.h"
+#include "coffer/base/deadline.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/deadline.h"
 #include "coffer/providers/per_process.h"
 #include "coffer/providers/tpm/sealing.h"
 #include "coffer/providers/tpm/session.h"

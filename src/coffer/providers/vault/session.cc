@@ -4,8 +4,8 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/http/json_body.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/net/http/json_body.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::vault {
 namespace {

@@ -1,7 +1,7 @@
 // A login at Vault, renewed or repeated as needed, and requests made with it. Thread-safe.
 #pragma once
 
-#include "coffer/providers/http/credential_cache.h"
+#include "coffer/net/http/credential_cache.h"
 #include "coffer/providers/vault/settings.h"
 
 namespace coffer::vault {

@@ -2,7 +2,7 @@
 // vault://HOST:PORT/MOUNT/KEY?OPTIONS. docs/providers/vault.md has the options.
 #pragma once
 
-#include "coffer/providers/http/http.h"
+#include "coffer/net/http/http.h"
 
 namespace coffer::vault {
 

@@ -4,11 +4,11 @@
 #include <charconv>
 #include <ctime>
 
+#include "coffer/base/base64.h"
 #include "coffer/base/codec.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/base64.h"
-#include "coffer/providers/http/json_body.h"
-#include "coffer/providers/http/json_view.h"
+#include "coffer/net/http/json_body.h"
+#include "coffer/net/http/json_view.h"
 #include "coffer/providers/service_wrap.h"
 #include "coffer/providers/vault/session.h"
 

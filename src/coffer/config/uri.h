@@ -1,0 +1,64 @@
+// "scheme:…" taken apart: what every provider's address has in common (RFC 3986, less fragments and user information).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "coffer/config/secret_source.h"
+
+namespace coffer {
+
+struct ProviderUri {
+  std::string scheme;                    // lower case
+  std::optional<std::string> authority;  // between "//" and the path: "hsm1:5696,hsm2:5696"; nothing without "//"
+  std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
+  std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
+  std::string sealing_key = {};  // of the configuration, for sealed options; no part of the text
+  std::string raw_path = {};     // the path before decoding, for schemes with delimiters inside it
+};
+
+// Text without "scheme:" is a path: it becomes a "file" URI, to the letter. kInvalidArgument for anything else that is
+// malformed; messages do not repeat option values, which may be sensitive.
+Result<ProviderUri> parse_provider_uri(const std::string& text);
+// %XX to bytes; a zero byte is refused. `part` is what an error calls it.
+Result<std::string> decode_percent(std::string_view text, std::string_view part);
+// What a provider makes of its options: taken one by one; what nobody took is unknown.
+class UriOptions {
+ public:
+  explicit UriOptions(const ProviderUri& uri) : uri_(uri) {}
+
+  // Nothing when the option is not given.
+  std::optional<std::string> take(std::string_view name);
+  std::string take(std::string_view name, std::string_view otherwise);
+  // Made absolute, below the current directory of now.
+  Result<std::string> take_path(std::string_view name);
+  // From `smallest` to `largest`.
+  Result<uint64_t> take_number(std::string_view name, uint64_t otherwise, uint64_t smallest, uint64_t largest);
+  Result<bool> take_switch(std::string_view name, bool otherwise);  // true or false
+  // One of NAME_file, NAME_env and NAME_sealed.
+  Result<SecretSource> take_secret(const std::string& name);
+  // kInvalidArgument for an option that was not asked for: lists those that were.
+  Status finish() const;
+
+ private:
+  const ProviderUri& uri_;
+  std::vector<std::string> asked_;
+};
+
+// What UriOptions::take_secret(NAME) takes again; nothing for a source that is not given.
+void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source);
+
+// Makes a URI's relative path absolute; not canonical: a link may be there to be pointed elsewhere later.
+Result<std::string> absolute_provider_path(std::string path);
+
+// The text that parse_provider_uri() takes apart again.
+std::string format_provider_uri(const ProviderUri& uri);
+// Percent-encodes what a URI's path cannot hold as it is.
+std::string encode_uri_path(const std::string& path);
+// The same for an option's name or value.
+std::string encode_uri_option(const std::string& text);
+
+}  // namespace coffer

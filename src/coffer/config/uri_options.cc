@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "coffer/config/sealed_value.h"
+#include "coffer/config/uri.h"
+
+namespace coffer {
+
+std::optional<std::string> UriOptions::take(std::string_view name) {
+  asked_.emplace_back(name);
+  for (const auto& [known, value] : uri_.options) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+std::string UriOptions::take(std::string_view name, std::string_view otherwise) {
+  return take(name).value_or(std::string(otherwise));
+}
+
+Result<std::string> UriOptions::take_path(std::string_view name) {
+  std::optional<std::string> path = take(name);
+  if (!path.has_value()) return std::string();
+  if (path->empty()) return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected a path"};
+  return absolute_provider_path(std::move(*path));
+}
+
+Result<uint64_t> UriOptions::take_number(std::string_view name, uint64_t otherwise, uint64_t smallest,
+                                         uint64_t largest) {
+  const std::optional<std::string> text = take(name);
+  if (!text.has_value()) return otherwise;
+  uint64_t value = 0;
+  const char* const text_end = text->data() + text->size();
+  const auto [end, failed] = std::from_chars(text->data(), text_end, value);
+  if (failed == std::errc() && end == text_end && value >= smallest && value <= largest) return value;
+  return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected a number from " +
+                                      std::to_string(smallest) + " to " + std::to_string(largest)};
+}
+
+Result<bool> UriOptions::take_switch(std::string_view name, bool otherwise) {
+  const std::optional<std::string> text = take(name);
+  if (!text.has_value()) return otherwise;
+  if (*text == "true" || *text == "false") return *text == "true";
+  return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected true or false"};
+}
+
+Result<SecretSource> UriOptions::take_secret(const std::string& name) {
+  SecretSource out;
+  COFFER_ASSIGN(out.file, take_path(name + "_file"));
+  out.environment = take(name + "_env", "");
+  out.sealed = take(name + "_sealed", "");
+  if (!out.file.empty() + !out.environment.empty() + !out.sealed.empty() > 1) {
+    return {Code::kInvalidArgument,
+            "root key URI options " + name + "_file, " + name + "_env and " + name + "_sealed exclude each other"};
+  }
+  if (out.sealed.empty()) return out;
+  COFFER_TRY(check_sealed_value(out.sealed).with_context("root key URI option " + name + "_sealed"));
+  out.sealed_for = name;
+  out.sealing_key = uri_.sealing_key;
+  return out;
+}
+
+Status UriOptions::finish() const {
+  for (const auto& [name, value] : uri_.options) {
+    if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
+    std::string known;
+    for (const std::string& asked : asked_) known += (known.empty() ? "" : ", ") + asked;
+    return {Code::kInvalidArgument, "root key URI option " + name + ": " + uri_.scheme + ": has " +
+                                        (known.empty() ? "no options" : "no such option; it has " + known)};
+  }
+  return Status::ok();
+}
+
+void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {
+  if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
+  if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
+  if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
+}
+
+Result<std::string> absolute_provider_path(std::string path) {
+  while (path.starts_with("./")) path.erase(0, 2);
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) return {Code::kIo, "the current directory, to which " + path + " is relative: " + error.message()};
+  return absolute.string();
+}
+
+}  // namespace coffer

@@ -1,0 +1,164 @@
+#include "coffer/net/http/http.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <thread>
+
+#include "coffer/base/codec.h"
+#include "coffer/crypto/random.h"
+#include "coffer/net/http/transfer.h"
+
+namespace coffer::http {
+namespace {
+
+struct UrlFree {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+
+std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  std::string out(text);
+  curl_free(text);
+  return out;
+}
+
+struct UrlParts {
+  std::string scheme;
+  std::string host;
+  std::string port;
+};
+
+Result<UrlParts> parts_of(const std::string& url) {
+  const std::unique_ptr<CURLU, UrlFree> parsed(curl_url());
+  if (parsed == nullptr) return {Code::kInternal, "no memory for a URL"};
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_NO_AUTHORITY) != CURLUE_OK) {
+    return {Code::kInvalidArgument, "\"" + url + "\" is not a URL; expected https://HOST[:PORT]"};
+  }
+  UrlParts out{part_of(parsed.get(), CURLUPART_SCHEME), part_of(parsed.get(), CURLUPART_HOST),
+               part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)};
+  if ((out.scheme != "https" && out.scheme != "http") || out.host.empty()) {
+    return {Code::kInvalidArgument, "\"" + url + "\" is not a web address; expected https://HOST[:PORT]"};
+  }
+  if (!part_of(parsed.get(), CURLUPART_USER).empty() || !part_of(parsed.get(), CURLUPART_PASSWORD).empty()) {
+    return {Code::kInvalidArgument, "the address of " + out.host + " has a user or password in it; leave it out"};
+  }
+  return out;
+}
+
+bool is_loopback(const std::string& host) {
+  in_addr address{};
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+  return host == "localhost" || host == "[::1]";
+}
+
+// What Retry-After asks for: seconds, or a date.
+milliseconds wanted_pause(const Response& response) {
+  const std::string text(response.header("retry-after"));
+  if (text.empty()) return milliseconds(0);
+  constexpr int64_t kSecondsMax = 86400;
+  int64_t seconds = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || rest != text.data() + text.size()) {
+    const time_t date = curl_getdate(text.c_str(), nullptr);
+    if (date < 0) return milliseconds(0);
+    seconds = static_cast<int64_t>(date) - static_cast<int64_t>(time(nullptr));
+  }
+  return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, kSecondsMax));
+}
+
+// Between half of the step and the whole of it, so that many clients do not come back together.
+milliseconds pause_before_try(const HttpSettings& settings, int tries_done) {
+  milliseconds step = settings.pause_first;
+  for (int i = 1; i < tries_done && step < settings.pause_max; ++i) step *= 2;
+  step = std::min(step, settings.pause_max);
+  uint8_t bytes[8] = {};
+  const uint64_t random = random_bytes(bytes).is_ok() ? load_le64(bytes) : 0;
+  const auto half = static_cast<uint64_t>(step.count()) / 2;
+  return milliseconds(static_cast<int64_t>(half + random % (half + 1)));
+}
+
+milliseconds left_until(Deadline deadline) { return std::chrono::duration_cast<milliseconds>(deadline - Clock::now()); }
+
+}  // namespace
+
+std::string_view Response::header(std::string_view lower_case_name) const {
+  const auto found = std::find_if(headers.begin(), headers.end(),
+                                  [&](const Header& header) { return header.name == lower_case_name; });
+  return found == headers.end() ? std::string_view() : std::string_view(found->value);
+}
+
+bool is_transient_status(const Response& response) {
+  const int status = response.status;
+  return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+Result<std::string> host_of_url(const std::string& url) {
+  COFFER_ASSIGN(const UrlParts parts, parts_of(url));
+  return parts.host + ":" + parts.port;
+}
+
+std::string encode_url(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+    } else {
+      const auto byte = static_cast<uint8_t>(c);
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string encode_url_path(std::string_view path) {
+  std::string out;
+  for (size_t start = 0; start <= path.size();) {
+    const size_t end = std::min(path.find('/', start), path.size());
+    out += encode_url(path.substr(start, end - start));
+    if (end < path.size()) out += '/';
+    start = end + 1;
+  }
+  return out;
+}
+
+std::string printable(std::string_view said) {
+  constexpr size_t kSizeMax = 200;
+  std::string out(said.substr(0, kSizeMax));
+  for (char& c : out) {
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return out + (said.size() > kSizeMax ? "…" : "");
+}
+
+Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {
+  COFFER_ASSIGN(const UrlParts parts, parts_of(request.url));
+  const std::string host = parts.host + ":" + parts.port;
+  if (parts.scheme == "http" && !settings.allow_http && !is_loopback(parts.host)) {
+    return {Code::kInvalidArgument,
+            host + ": http:// would send credentials in the clear; use https://, or allow_http=true if you mean it"};
+  }
+  HttpSettings of_try = settings;
+  of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_loopback(parts.host);
+  for (int tries = 1;; ++tries) {
+    const milliseconds left = left_until(deadline);
+    if (left <= milliseconds(0)) return {Code::kProviderUnavailable, host + ": no time left to ask it"};
+    of_try.try_timeout = std::min(left, settings.try_timeout);
+    Try one = transfer(of_try, request, host);
+    const bool answered = one.result.is_ok();
+    const bool again = answered ? request.is_transient(*one.result) : one.may_repeat;
+    if (!again || tries >= settings.tries_max) return std::move(one.result);
+    milliseconds pause = pause_before_try(settings, tries);
+    if (answered) pause = std::max(pause, wanted_pause(*one.result));
+    if (pause >= left_until(deadline)) return std::move(one.result);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+}  // namespace coffer::http

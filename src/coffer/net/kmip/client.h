@@ -1,0 +1,113 @@
+// The operations of KMIP that Coffer uses, on a group of hosts. Thread-safe; keeps nothing but the group.
+//
+// Errors name the host and the operation, with the codes of HostGroup::call() and status_of(). Identifiers are the
+// server's own texts.
+#pragma once
+
+#include <set>
+
+#include "coffer/net/kmip/attributes.h"
+#include "coffer/net/kmip/host_group.h"
+
+namespace coffer::kmip {
+
+inline constexpr size_t kIdSizeMax = 255;
+inline constexpr size_t kLocatedMax = 4096;
+
+struct ServerAbilities {
+  ProtocolVersion version;
+  std::string vendor;
+  std::set<Operation> operations;
+
+  bool can(Operation operation) const { return operations.contains(operation); }
+};
+
+struct NewKey {
+  CryptographicAlgorithm algorithm = CryptographicAlgorithm::kAes;
+  int32_t bits = 256;
+  int32_t usage_mask = kUsageEncrypt | kUsageDecrypt | kUsageWrapKey | kUsageUnwrapKey;
+  std::string name;
+  std::string group;                          // Object Group; empty: none
+  std::map<std::string, std::string> custom;  // "x-…" → text
+  std::string operation_policy;               // before 2.0; empty: the server's default
+};
+
+struct KeyFilter {
+  std::string name;   // empty: any
+  std::string group;  // empty: any
+};
+
+struct FetchedKey {
+  uint32_t algorithm = 0;
+  int32_t bits = 0;
+  RootKey key;
+  KeyAttributes attributes;
+};
+
+struct SealedData {
+  Bytes ciphertext;
+  Bytes tag;
+};
+
+// kKeyUnavailable, naming the date.
+Status check_not_destroyed(const KeyAttributes& key, std::string_view where);
+
+class Client {
+ public:
+  explicit Client(std::shared_ptr<HostGroup> group) : group_(std::move(group)) {}
+  HostGroup& group() const { return *group_; }
+
+  Result<std::vector<ProtocolVersion>> discover_versions() const;
+  Result<ServerAbilities> query() const;
+
+  // Not repeated when it is unknown whether they happened: see HostGroup::call().
+  Result<std::string> create(const NewKey& key) const;
+  Result<std::string> register_key(const NewKey& key, const RootKey& value) const;
+  // A new key that takes over name and group of `id`.
+  Result<std::string> rekey(const std::string& id) const;
+
+  // Symmetric keys. A server may ignore what it does not know of the filter: check what is found. At most kLocatedMax.
+  Result<std::vector<std::string>> locate(const KeyFilter& filter) const;
+  // Raw key bytes with the attributes, in one message. kUnsupported for a key wrapped or in a form that is none of
+  // bytes; kKeyUnavailable for one that is destroyed, however the server puts it.
+  Result<FetchedKey> get(const std::string& id) const;
+  Result<KeyAttributes> attributes(const std::string& id, std::span<const std::string> custom = {}) const;
+  // Keys that went away meanwhile, or are not shown to us, are left out.
+  Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids,
+                                                std::span<const std::string> custom = {}) const;
+  // By their names in the specification; custom ones begin with "x-".
+  Result<std::vector<std::string>> attribute_names(const std::string& id) const;
+
+  Status add_date(const std::string& id, Tag tag, int64_t seconds) const;
+  Status modify_date(const std::string& id, Tag tag, int64_t previous, int64_t seconds) const;
+  Status set_date(const std::string& id, Tag tag, int64_t seconds) const;  // from 2.0 on
+  // By whichever of the three the version and the key call for.
+  Status put_date(const std::string& id, Tag tag, int64_t seconds) const;
+
+  Status activate(const std::string& id) const;
+  Status revoke(const std::string& id, RevocationReason reason, std::string_view message, int64_t now) const;
+  Status destroy(const std::string& id) const;
+  // False when the server says that the key may not be used so.
+  Result<bool> check(const std::string& id, int32_t usage_mask) const;
+
+  // AES-GCM with a 12-byte nonce and a 16-byte tag. From 1.4 on; kUnsupported before. Many servers refuse these two for
+  // reasons that say nothing: that is kUnsupported or kWrongKey here, and kProviderUnavailable means that none answers.
+  Result<SealedData> encrypt(const std::string& id, ByteView nonce, ByteView associated,
+                             const SecretBytes& plain) const;
+  Result<SecretBytes> decrypt(const std::string& id, ByteView nonce, ByteView associated,
+                              const SealedData& sealed) const;
+
+ private:
+  // One operation. What fails is described by `what`.
+  Result<Answer> call(const OperationRequest& request, std::string_view what, Repeat repeat = Repeat::kAlways) const;
+  // The same, for operations whose unspecific refusal means `otherwise`.
+  Result<Answer> call_or(Code otherwise, const OperationRequest& request, std::string_view what) const;
+  Status change(const OperationRequest& request, std::string_view what) const;
+  Result<std::string> make(const OperationRequest& request, std::string_view what) const;
+  static Status status_in(const Answer& answer, size_t index, std::string_view what);
+  static Result<Item> payload_in(const Answer& answer, size_t index = 0);
+
+  std::shared_ptr<HostGroup> group_;
+};
+
+}  // namespace coffer::kmip

@@ -1,0 +1,50 @@
+// One TLS connection to one KMIP host. Not thread-safe: used by one caller at a time.
+#pragma once
+
+#include "coffer/net/kmip/secret_buffer.h"
+#include "coffer/net/kmip/tls_context.h"
+#include "coffer/net/kmip/waiting.h"
+
+namespace coffer::kmip {
+
+class Connection {
+ public:
+  // Resolving and connecting together, and the handshake, take at most `timeout` each. kProviderUnavailable (refused,
+  // timed out, not trusted and why, …) or kPermissionDenied (the host does not accept our certificate); messages do not
+  // name the host.
+  static Result<std::unique_ptr<Connection>> open(const TlsContext& context, const HostAddress& host,
+                                                  std::chrono::milliseconds timeout, const Interrupt& interrupt);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Sends one message and receives one, of at most `size_max` bytes; takes at most `timeout` in all. Codes as above.
+  // After a failure the connection is useless.
+  Result<SecretBuffer> exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout,
+                                const Interrupt& interrupt);
+  // Whether the host may have seen something of a request of the latest exchange().
+  bool may_have_sent() const { return sent_; }
+  // Nothing has arrived unasked, and the host has not closed it.
+  bool is_idle();
+  // Forgets the connection without a word to the host: after a fork it is the parent's.
+  void abandon() { broken_ = true; }
+  const char* tls_version() const;
+
+ private:
+  explicit Connection(int socket) : socket_(socket) {}
+  Status handshake(const TlsContext& context, const HostAddress& host, const Deadline& deadline,
+                   const Interrupt& interrupt);
+  Status send_all(ByteView bytes, const Deadline& deadline, const Interrupt& interrupt);
+  Status receive_exactly(MutableBytes out, const Deadline& deadline, const Interrupt& interrupt);
+  // After an OpenSSL call returned `result`: ok once it may be tried again.
+  Status wait_for_retry(int result, std::string_view doing, const Deadline& deadline, const Interrupt& interrupt);
+  Status failure(int error, std::string_view doing);
+
+  int socket_;
+  std::string refusal_;  // before ssl_, which writes to it
+  SslHandle ssl_;
+  bool sent_ = false;
+  bool broken_ = false;
+};
+
+}  // namespace coffer::kmip

@@ -1,0 +1,124 @@
+// What a group of KMIP hosts and a key on it are set up with: docs/providers/kmip.md.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coffer/base/status.h"
+#include "coffer/config/uri.h"
+#include "coffer/net/kmip/protocol.h"
+
+namespace coffer::kmip {
+
+inline constexpr uint16_t kDefaultPort = 5696;
+inline constexpr size_t kHostsMax = 16;
+
+struct HostAddress {
+  std::string name;  // a DNS name or a numeric address
+  uint16_t port = kDefaultPort;
+
+  std::string text() const;  // "hsm1:5696", "[::1]:5696"
+  bool operator==(const HostAddress&) const = default;
+};
+
+enum class StoreType : uint8_t { kPem, kPkcs12, kJks };
+
+// Certificates, and for an identity the private key to the first of them.
+struct StorePlace {
+  StoreType type = StoreType::kPem;
+  std::string path;
+  std::string key_path;  // PEM only: where the private key is, if not in `path`
+  SecretSource password;
+
+  bool operator==(const StorePlace&) const = default;
+};
+
+struct TlsSettings {
+  StorePlace identity;                     // who we are to the hosts
+  StorePlace trust;                        // who signs the hosts' certificates
+  std::string protocol;                    // "TLSv1.2" or "TLSv1.3"; empty: either
+  std::vector<std::string> cipher_suites;  // OpenSSL's or IANA's names; empty: OpenSSL's default
+  bool verify_host = true;
+
+  bool operator==(const TlsSettings&) const = default;
+};
+
+struct GroupSettings {
+  std::string name;                // as configured; empty for one that a URI describes
+  std::vector<HostAddress> hosts;  // in the order they are tried
+  TlsSettings tls;
+  std::chrono::milliseconds timeout{1000};      // for each: resolving and connecting, handshake, request and its answer
+  std::chrono::milliseconds key_cache{300000};  // 0: nothing is kept
+  int retries = 2;                              // further rounds through all hosts
+  std::optional<ProtocolVersion> version;       // none: negotiated
+
+  // "kmip group prod (hsm1:5696, hsm2:5696)".
+  std::string describe() const;
+  bool operator==(const GroupSettings&) const = default;
+};
+
+// How the keyring key is wrapped.
+enum class KeyUse : uint8_t {
+  kAuto,     // by what the server can do
+  kGet,      // the root key is fetched, and wraps here
+  kEncrypt,  // the root key stays in the server, which wraps
+};
+
+struct KeySettings {
+  std::string key_name;
+  std::string key_namespace;  // empty: none
+  // The attribute that holds the namespace: empty for Object Group, or a custom one whose name begins with "x-".
+  std::string namespace_attribute;
+  std::string algorithm = "AES";
+  int bits = 256;
+  bool create = false;  // make the key when there is none that is active
+  KeyUse use = KeyUse::kAuto;
+  std::string
+      operation_policy;  // Operation Policy Name of keys that are made (protocols before 2.0); empty: the server's
+
+  bool operator==(const KeySettings&) const = default;
+};
+
+struct KmipSettings {
+  GroupSettings group;
+  KeySettings key;
+
+  bool operator==(const KmipSettings&) const = default;
+};
+
+// "hsm1, hsm2:5697, [2001:db8::1]:5696", each once.
+Result<std::vector<HostAddress>> parse_hosts(std::string_view text);
+
+// One option by its name in configurations and URIs; kNotFound when there is none of that name, kInvalidArgument (with
+// option and expectation) for a wrong value. Messages do not repeat values of password options.
+Status set_option(GroupSettings& group, std::string_view name, std::string_view value);
+Status set_option(KeySettings& key, std::string_view name, std::string_view value);
+// The options that differ from their defaults, in a fixed order; set_option() takes them back. Hosts are not among
+// them.
+using Options = std::vector<std::pair<std::string, std::string>>;
+Options options_of(const GroupSettings& group);
+Options options_of(const KeySettings& key);
+
+// Whether the pieces fit together and nothing is missing.
+Status check_settings(const GroupSettings& group);
+Status check_settings(const KeySettings& key);
+
+using Groups = std::map<std::string, GroupSettings>;
+
+// The section `kmip_hosts:` of a configuration. `yaml` is the whole document; without the section the result is empty.
+// Unknown keys, wrong types, relative paths and passwords in clear are errors that name the file, line and key.
+Result<Groups> parse_kmip_hosts(std::string_view yaml, const std::string& name_for_errors);
+
+// "kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS", or "kmip:GROUP/KEY?OPTIONS" for a group of `groups`. Relative paths are
+// below the current directory.
+Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups);
+Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const Groups& groups);
+// The group alone: by its name in `groups`, or as "kmip://HOST[:PORT][,HOST…]?OPTIONS". A key's URI will do as well.
+Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& groups);
+// The URI that stands for these settings; paths in it are absolute.
+std::string format_kmip_uri(const KmipSettings& settings);
+
+}  // namespace coffer::kmip

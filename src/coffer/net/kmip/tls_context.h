@@ -1,0 +1,27 @@
+// What all TLS connections of a group share: our certificate, whom we trust, which versions and ciphers. Thread-safe.
+#pragma once
+
+#include <memory>
+
+#include "coffer/net/kmip/openssl_handles.h"
+#include "coffer/net/kmip/settings.h"
+
+namespace coffer::kmip {
+
+class TlsContext {
+ public:
+  // Reads the stores. kInvalidArgument also for a cipher suite that OpenSSL does not know.
+  static Result<std::shared_ptr<const TlsContext>> create(const TlsSettings& settings);
+
+  // A client's side, not connected to anything, that will accept `host` only (unless told not to verify it). What is
+  // wrong with the host's certificate is written to `*refusal`, which must outlive the result.
+  Result<SslHandle> make_session(const HostAddress& host, std::string* refusal) const;
+
+ private:
+  TlsContext() = default;
+  SslContextHandle context_;
+  std::string trust_path_;
+  bool verify_host_ = true;
+};
+
+}  // namespace coffer::kmip

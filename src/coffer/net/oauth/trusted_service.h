@@ -1,0 +1,25 @@
+// To whom credentials may be sent.
+//
+// The URI of a slot stands in the clear part of the keyring: whoever can write that file can put another address into
+// it, and would be sent a token that opens the root key. So a slot may name the vendor's own hosts and this machine;
+// any other has to be configured in coffer.yaml, under key_providers.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+
+#include "coffer/config/uri.h"
+#include "coffer/keys/provider.h"
+
+namespace coffer::oauth {
+
+// `url` is https:// at one of the domains (".example.com" is any host below it), or on this machine, or
+// `is_meant` by one of the configured providers. kPermissionDenied otherwise: says where to configure it.
+Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
+                     const std::function<bool(const ProviderUri& configured)>& is_meant);
+
+// Whether it is this machine's loopback, by its name or address.
+bool is_this_machine(const std::string& host_and_port);
+
+}  // namespace coffer::oauth

@@ -1,0 +1,133 @@
+#include "coffer/ops/inventory.h"
+
+#include <algorithm>
+
+namespace coffer {
+namespace {
+
+constexpr int kDirectoryDepthMax = 64;
+
+class Walk {
+ public:
+  Walk(Coffer& coffer, const InventoryVisitor& visitor) : disk_(coffer.disk()), visitor_(visitor) {}
+
+  Status visit(const std::string& path, int depth) {
+    auto info = disk_.info(path);
+    if (info.code() == Code::kNotFound && depth > 0) return Status::ok();  // deleted while we walk
+    if (!info.is_ok()) return info.status();
+    if (!info->is_directory) return visit_file(path, info->size);
+    if (depth > kDirectoryDepthMax) return Status(Code::kLimitExceeded, path + ": directories are nested too deeply");
+    auto entries = disk_.list(path);
+    if (entries.code() == Code::kNotFound && depth > 0) return Status::ok();
+    if (!entries.is_ok()) return entries.status();
+    for (const DirectoryEntry& entry : *entries) {
+      COFFER_TRY(visit((path == "/" ? path : path + "/") + entry.name, depth + 1));
+    }
+    return Status::ok();
+  }
+
+ private:
+  Status visit_file(const std::string& path, uint64_t size) {
+    InventoryFile file;
+    file.path = path;
+    file.size = size;
+    auto header = read_header(path);
+    if (header.code() == Code::kNotFound) return Status::ok();
+    if (!header.is_ok()) {
+      file.status = header.status();
+    } else if (ByteView start(envelope_.data(), *header); Coffer::never_written(start)) {
+      file.empty = true;
+    } else if (*header < kEnvelopeSize) {
+      file.status = Status(Code::kPlaintext, path + ": not encrypted by Coffer");
+    } else {
+      auto scan = scan_envelope(envelope_);
+      if (scan.is_ok()) {
+        file.scan = std::move(*scan);
+      } else {
+        file.status = scan.status().with_context(path);
+      }
+    }
+    return visitor_(file);
+  }
+
+  // How many bytes of an envelope the file has; they are in envelope_, the rest zero.
+  Result<size_t> read_header(const std::string& path) {
+    COFFER_ASSIGN(auto file, disk_.open_read(path));
+    envelope_.assign(kEnvelopeSize, 0);
+    return file->read_at(0, envelope_);
+  }
+
+  Disk& disk_;
+  const InventoryVisitor& visitor_;
+  Bytes envelope_;
+};
+
+bool is_inside(const std::string& path, const std::string& parent) {
+  return path == parent || (path.starts_with(parent) && (parent.back() == '/' || path[parent.size()] == '/'));
+}
+
+// Without those that lie inside another.
+std::vector<std::string> outermost(std::vector<std::string> paths) {
+  for (std::string& path : paths) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+  }
+  std::sort(paths.begin(), paths.end());
+  std::vector<std::string> out;
+  for (const std::string& path : paths) {
+    bool covered = std::any_of(out.begin(), out.end(), [&](const std::string& o) { return is_inside(path, o); });
+    if (!covered) out.push_back(path);
+  }
+  return out;
+}
+
+void count(Usage& usage, uint64_t size) {
+  ++usage.files;
+  usage.bytes += size;
+}
+
+void count_file(Inventory& inventory, const Keyring& keyring, const InventoryFile& file) {
+  if (file.empty) return count(inventory.empty, file.size);
+  if (file.status.code() == Code::kPlaintext) return count(inventory.plaintext, file.size);
+  if (!file.status.is_ok()) return count(inventory.unreadable, file.size);
+  count(inventory.encrypted, file.size);
+  count(inventory.by_key[file.scan.fields.domain_key_id], file.size);
+  const DomainKeyEntry* entry = keyring.find_key(file.scan.fields.domain_key_id).entry;
+  if (entry == nullptr) return count(inventory.unknown_key, file.size);
+  if (entry->state == KeyState::kActive) count(inventory.active, file.size);
+}
+
+}  // namespace
+
+std::vector<std::string> remembered_stores(const Coffer& coffer) {
+  std::vector<std::string> paths;
+  for (const StoreEntry& store : coffer.keyring()->stores()) paths.push_back(store.path);
+  return outermost(std::move(paths));
+}
+
+Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor) {
+  Walk walk(coffer, visitor);
+  for (const std::string& path : outermost(paths.empty() ? remembered_stores(coffer) : paths)) {
+    Status status = walk.visit(path, 0);
+    // A remembered store that is gone is for status to report; a path the caller named has to exist.
+    if (status.code() == Code::kNotFound && paths.empty()) continue;
+    COFFER_TRY(status);
+  }
+  return Status::ok();
+}
+
+Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths) {
+  Inventory inventory;
+  std::shared_ptr<const Keyring> keyring = coffer.keyring();
+  COFFER_TRY(visit_files(coffer, paths, [&](const InventoryFile& file) {
+    count_file(inventory, *keyring, file);
+    return Status::ok();
+  }));
+  if (paths.empty()) {
+    for (const std::string& path : remembered_stores(coffer)) {
+      if (coffer.disk().info(path).code() == Code::kNotFound) inventory.missing_stores.push_back(path);
+    }
+  }
+  return inventory;
+}
+
+}  // namespace coffer

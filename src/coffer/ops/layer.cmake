@@ -1,0 +1,1 @@
+coffer_layer(coffer ops inventory.cc rewrap.cc verify.cc)

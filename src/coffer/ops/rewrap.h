@@ -1,0 +1,32 @@
+// Rewrap: brings files under their domain's active key by replacing their envelopes; bodies are not touched. Safe while
+// engines use the files, safe to interrupt at any instant, and repeatable.
+#pragma once
+
+#include "coffer/ops/inventory.h"
+
+namespace coffer {
+
+struct RewrapOptions {
+  std::string domain;  // only files of this domain; empty: all
+};
+
+struct FileProblem {
+  std::string path;
+  Status status;
+};
+
+struct RewrapReport {
+  uint64_t files = 0;  // Coffer files looked at
+  uint64_t rewrapped = 0;
+  uint64_t current = 0;  // already under the active key
+  std::vector<FileProblem> problems;
+};
+
+// Called after each file, on the calling thread.
+using RewrapProgress = std::function<void(const RewrapReport&)>;
+
+// A file under a compromised key gets both slots replaced, the second after the first is durable. Durable on return.
+Result<RewrapReport> rewrap(Coffer& coffer, const std::vector<std::string>& paths, const RewrapOptions& options,
+                            const RewrapProgress& progress);
+
+}  // namespace coffer

@@ -1,3 +1,0 @@
-# HTTPS for key services: Vault, AWS KMS and their like.
-coffer_layer(coffer providers/http http.cc transfer.cc settings.cc json_view.cc json_body.cc)
-target_link_libraries(coffer PRIVATE CURL::libcurl)
