@@ -114,7 +114,7 @@ TEST_F(Reading, IsNotMisledByAWriterBetweenTwoReads) {
   for (int moment = 1; moment < 8; ++moment) {
     file_ =
         std::make_shared<ChangingFile>(Bytes(log_.bytes.begin(), log_.bytes.begin() + static_cast<ptrdiff_t>(before)));
-    file_->before_read = [&](int read) {
+    file_->before_read = [&](int read) -> Status {
       if (read == moment) file_->bytes = log_.bytes;
       return Status::ok();
     };
@@ -137,10 +137,10 @@ TEST_F(Reading, AFailedReadIsReportedAndCanBeRepeated) {
   for (int failing = 1;; ++failing) {
     file_->reads = 0;
     bool failed = false;
-    file_->before_read = [&](int read) {
+    file_->before_read = [&](int read) -> Status {
       if (read != failing) return Status::ok();
       failed = true;
-      return Status(Code::kIo, "injected");
+      return {Code::kIo, "injected"};
     };
     LogReader reader = open();
     Bytes out;

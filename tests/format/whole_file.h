@@ -16,11 +16,11 @@ struct WholeFile {
 inline Status read_whole_ctr(const FileKey& file_key, ByteView body, WholeFile& out) {
   const EnvelopeFields& fields = out.fields;
   if (fields.body_sealed) {
-    if (body.size() < fields.body_size) return Status(Code::kTruncated, "shorter than when it was closed");
-    if (body.size() > fields.body_size) return Status(Code::kTampered, "longer than when it was closed");
+    if (body.size() < fields.body_size) return {Code::kTruncated, "shorter than when it was closed"};
+    if (body.size() > fields.body_size) return {Code::kTampered, "longer than when it was closed"};
     COFFER_ASSIGN(Gmac mac, ctr_body_mac(file_key, fields.file_id));
     mac.update(body);
-    if (!equal_constant_time(mac.finish(), fields.body_mac)) return Status(Code::kTampered, "the MAC does not fit");
+    if (!equal_constant_time(mac.finish(), fields.body_mac)) return {Code::kTampered, "the MAC does not fit"};
   }
   COFFER_ASSIGN(CtrBody stream, CtrBody::create(file_key, fields.suite, fields.file_id));
   out.plaintext.resize(body.size());

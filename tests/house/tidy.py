@@ -212,6 +212,14 @@ def banned_calls(tree):
                 yield path, number, "using namespace std: name what you use"
 
 
+def failure_dialect(tree):
+    """A failure is returned in one way."""
+    for path in tree.cpp():
+        for number, line in enumerate(tree.stripped(path).split("\n"), 1):
+            if re.search(r"\breturn\s+(?:coffer::)?Status\s*[({]", line):
+                yield path, number, "return {Code::kX, \"…\"}; a success is Status::ok()"
+
+
 def unfinished_marks(tree):
     """Nothing is left for later in the code."""
     for path, text in tree.texts.items():
@@ -344,8 +352,9 @@ def documents(tree):
             yield path, 1, "no page links here: link it from README.md or a page of its subject"
 
 
-RULES = (layer_order, crypto_headers, engine_headers, reveals, banned_words, banned_calls, unfinished_marks,
-         machine_paths, function_length, file_length, file_size, line_length, header_form, sources_built, documents)
+RULES = (layer_order, crypto_headers, engine_headers, reveals, banned_words, banned_calls, failure_dialect,
+         unfinished_marks, machine_paths, function_length, file_length, file_size, line_length, header_form,
+         sources_built, documents)
 
 
 def check(tree):

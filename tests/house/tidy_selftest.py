@@ -49,6 +49,8 @@ BREAKING = {
                      {"src/coffer/base/a.h": HEADER + "inline void f(char* p) { std::strcpy(p, q); }\n"},
                      {"tests/base/a.cc": "int f() { return rand(); }\n"},
                      {"tests/base/a.cc": "using namespace std;\n"}],
+    "failure_dialect": [{"src/coffer/base/a.cc": "Status f() { return Status(Code::kIo, \"a\"); }\n"},
+                        {"tests/base/a.cc": "auto f = [] { return Status{}; };\n"}],
     "unfinished_marks": [{"src/coffer/base/a.h": HEADER + "// TO" + "DO: later\n"}, {"setup": "# FIX" + "ME\n"}],
     "machine_paths": [{"docs/a.md": "see /wo" + "rk/main\n"}],
     "function_length": [{"src/coffer/base/a.cc": body_of(61)}, {"tools/a.py": "def f():\n" + "    g()\n" * 60}],
@@ -74,6 +76,8 @@ HARMLESS = {
                 "src/coffer/cli/a.h": HEADER + "// no reveal() here\ninline auto s = \"k.reveal()\";\n"},
     "banned_words": {"src/coffer/base/a.h": HEADER + "int utility, simple, implicit; // a Helper\n"},
     "banned_calls": {"src/coffer/base/a.h": HEADER + "int f() { return snprintf(p, 1, q) + operand() + x.gets(); }\n"},
+    "failure_dialect": {"src/coffer/base/a.h": HEADER + "Status f() { return {Code::kIo, \"a\"}; }  // return Status(\n"
+                        "inline auto g = [] { return StatusOf(Status::ok()); };\n"},
     "function_length": {"src/coffer/base/a.h": HEADER + body_of(60) + "namespace x {\n" + "int a;\n" * 70 + "}\n"},
     "line_length": {"src/coffer/base/a.h": HEADER + "//" + "\u2016" * 118 + "\n", "docs/a.md": "x" * 500},
     "sources_built": {"src/coffer/base/sub/a.cc": "",

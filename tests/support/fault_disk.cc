@@ -60,8 +60,7 @@ Status FaultDisk::step(std::string_view operation, const std::string& path) {
   bool fails = plan_.operation != 0 && (plan_.for_good ? number >= plan_.operation : number == plan_.operation);
   if (!fails) return {};
   ++fault_count_;
-  return Status(plan_.code,
-                std::string(operation) + " " + path + ": injected fault at operation " + std::to_string(number));
+  return {plan_.code, std::string(operation) + " " + path + ": injected fault at operation " + std::to_string(number)};
 }
 
 Result<std::unique_ptr<ReadableFile>> FaultDisk::open_read(const std::string& path) {

@@ -11,11 +11,11 @@ namespace coffer {
 namespace {
 
 Status no_such(std::string_view operation, const std::string& path) {
-  return Status(Code::kNotFound, std::string(operation) + " " + path + ": no such file or directory");
+  return {Code::kNotFound, std::string(operation) + " " + path + ": no such file or directory"};
 }
 
 Status is_directory_error(std::string_view operation, const std::string& path) {
-  return Status(Code::kInvalidArgument, std::string(operation) + " " + path + ": not a regular file but a directory");
+  return {Code::kInvalidArgument, std::string(operation) + " " + path + ": not a regular file but a directory"};
 }
 
 }  // namespace
@@ -253,11 +253,11 @@ Status MemoryDisk::rename(const std::string& from, const std::string& to) {
     COFFER_ASSIGN(Place target, locate(to, "rename"));
     if (source.node == nullptr) return no_such("rename", from);
     if (source.directory == nullptr || target.directory == nullptr) {
-      return Status(Code::kInvalidArgument, "rename " + from + " to " + to + ": the root directory stays");
+      return {Code::kInvalidArgument, "rename " + from + " to " + to + ": the root directory stays"};
     }
     if (target.node == source.node) return {};
     if (target.node != nullptr && (target.node->is_directory || source.node->is_directory)) {
-      return Status(Code::kInvalidArgument, "rename " + from + " to " + to + ": only a file replaces a file");
+      return {Code::kInvalidArgument, "rename " + from + " to " + to + ": only a file replaces a file"};
     }
     change_names({{source.directory, source.name, nullptr}, {target.directory, target.name, source.node}});
   }
@@ -271,7 +271,7 @@ Status MemoryDisk::remove(const std::string& path) {
     COFFER_ASSIGN(Place place, locate(path, "remove"));
     if (place.node == nullptr) return no_such("remove", path);
     if (!place.node->names.empty() || place.directory == nullptr) {
-      return Status(Code::kInvalidArgument, "remove " + path + ": directory not empty");
+      return {Code::kInvalidArgument, "remove " + path + ": directory not empty"};
     }
     change_names({{place.directory, place.name, nullptr}});
   }
@@ -285,7 +285,7 @@ Status MemoryDisk::sync_directory(const std::string& path) {
     COFFER_ASSIGN(Place place, locate(path, "sync the directory"));
     if (place.node == nullptr) return no_such("sync the directory", path);
     if (!place.node->is_directory) {
-      return Status(Code::kInvalidArgument, "sync the directory " + path + ": not a directory");
+      return {Code::kInvalidArgument, "sync the directory " + path + ": not a directory"};
     }
     sync_names(place.node);
   }
@@ -315,7 +315,7 @@ Status MemoryDisk::make_directory(const std::string& path, uint32_t mode) {
   {
     std::lock_guard lock(mutex_);
     COFFER_ASSIGN(Place place, locate(path, "make the directory"));
-    if (place.node != nullptr) return Status(Code::kAlreadyExists, "make the directory " + path + ": file exists");
+    if (place.node != nullptr) return {Code::kAlreadyExists, "make the directory " + path + ": file exists"};
     add_node(place, true, mode);
   }
   changed();

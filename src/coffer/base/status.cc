@@ -46,7 +46,7 @@ std::string Status::to_string() const {
 
 Status Status::with_context(std::string_view context) const {
   if (is_ok()) return {};
-  return Status(rep_->code, std::string(context) + ": " + rep_->message);
+  return {rep_->code, std::string(context) + ": " + rep_->message};
 }
 
 }  // namespace coffer

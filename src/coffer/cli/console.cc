@@ -38,8 +38,8 @@ std::string line_of(const Json& object) { return object.dump(-1, ' ', false, Jso
 
 Status last_write_error() {
   const int error = errno;
-  return Status(error == ENOSPC || error == EDQUOT ? Code::kNoSpace : Code::kIo,
-                fmt::format("cannot write to standard output: {}", std::strerror(error)));
+  return {error == ENOSPC || error == EDQUOT ? Code::kNoSpace : Code::kIo,
+          fmt::format("cannot write to standard output: {}", std::strerror(error))};
 }
 
 }  // namespace

@@ -39,9 +39,8 @@ Result<std::string> find_module() {
 // In front of what is preloaded already.
 Status set_preload(const std::string& module) {
   if (module.find_first_of(" :") != std::string::npos) {
-    return Status(
-        Code::kUnsupported,
-        fmt::format("{}: LD_PRELOAD takes no path with a space or colon; move it and set COFFER_PRELOAD", module));
+    return {Code::kUnsupported,
+            fmt::format("{}: LD_PRELOAD takes no path with a space or colon; move it and set COFFER_PRELOAD", module)};
   }
   const char* before = std::getenv("LD_PRELOAD");
   const std::string all = before != nullptr && *before != '\0' ? module + ":" + before : module;

@@ -47,7 +47,7 @@ Status usage_error(std::string_view what, std::string_view suggestion, std::stri
   const std::string see = fmt::format("coffer {}{}--help", help_of, help_of.empty() ? "" : " ");
   const std::string hint =
       suggestion.empty() ? fmt::format("see {}", see) : fmt::format("did you mean {}? see {}", suggestion, see);
-  return Status(Code::kInvalidArgument, fmt::format("{}; {}", what, hint));
+  return {Code::kInvalidArgument, fmt::format("{}; {}", what, hint)};
 }
 
 // "Message." of a library → "message", as errors read here.

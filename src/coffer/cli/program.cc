@@ -56,11 +56,10 @@ bool names_dynamic_linker(std::ifstream& file, const Elf64_Ehdr& header) {
 }
 
 Status check_preloadable(const std::string& path) {
-  const auto refuse = [&](std::string_view why) {
-    return Status(Code::kUnsupported,
-                  fmt::format("{} {}, so the plug-in would not be loaded into it and it would write "
-                              "plaintext; run one that is dynamically linked and not setuid",
-                              path, why));
+  const auto refuse = [&](std::string_view why) -> Status {
+    return {Code::kUnsupported, fmt::format("{} {}, so the plug-in would not be loaded into it and it would write "
+                                            "plaintext; run one that is dynamically linked and not setuid",
+                                            path, why)};
   };
   struct stat info {};
   if (is_regular_file(path, info) && (info.st_mode & (S_ISUID | S_ISGID)) != 0) return refuse("is setuid or setgid");

@@ -137,7 +137,7 @@ class Parser {
     const YAML::Mark mark = node.Mark();
     std::string where = name_;
     if (!mark.is_null()) where += ":" + std::to_string(mark.line + 1);
-    return Status(Code::kInvalidArgument, where + ": " + text);
+    return {Code::kInvalidArgument, where + ": " + text};
   }
 
   std::string name_;

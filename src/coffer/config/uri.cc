@@ -27,12 +27,12 @@ Status parse_options(std::string_view query, ProviderUri& uri) {
     const std::string_view option = query.substr(0, end);
     const size_t equals = option.find('=');
     if (equals == 0 || equals == std::string_view::npos) {
-      return Status(Code::kInvalidArgument, "an option of a root key URI is written name=value");
+      return {Code::kInvalidArgument, "an option of a root key URI is written name=value"};
     }
     COFFER_ASSIGN(std::string name, decode_percent(option.substr(0, equals), "a root key URI's option name"));
     COFFER_ASSIGN(std::string value, decode_percent(option.substr(equals + 1), "root key URI option " + name));
     for (const auto& [known, ignored] : uri.options) {
-      if (known == name) return Status(Code::kInvalidArgument, "root key URI option " + name + " is given twice");
+      if (known == name) return {Code::kInvalidArgument, "root key URI option " + name + " is given twice"};
     }
     uri.options.emplace_back(std::move(name), std::move(value));
     query.remove_prefix(std::min(end + 1, query.size()));

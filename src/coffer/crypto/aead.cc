@@ -9,12 +9,11 @@ namespace coffer {
 Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, CryptoBackend backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || !info->authenticated) {
-    return Status(Code::kInvalidArgument, "sealing needs an authenticated suite, such as aes-256-gcm");
+    return {Code::kInvalidArgument, "sealing needs an authenticated suite, such as aes-256-gcm"};
   }
   if (key.size() != info->key_size) {
-    return Status(Code::kInvalidArgument, std::string(info->name) + " needs a key of " +
-                                              std::to_string(info->key_size) + " bytes, not " +
-                                              std::to_string(key.size()));
+    return {Code::kInvalidArgument, std::string(info->name) + " needs a key of " + std::to_string(info->key_size) +
+                                        " bytes, not " + std::to_string(key.size())};
   }
   std::unique_ptr<AeadKey> out;
   if (backend == CryptoBackend::kOpenSsl) out = openssl_aead_key(suite, key);
@@ -22,8 +21,8 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Cryp
   if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_aead_key(suite, key);
 #endif
   if (out == nullptr) {
-    return Status(Code::kUnsupported,
-                  std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));
+    return {Code::kUnsupported,
+            std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name)};
   }
 #ifdef COFFER_NONCE_AUDIT
   if (nonce_audit_enabled()) {
@@ -40,11 +39,11 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key) {
 
 Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {
   if (plaintext.size() > kMessageSizeMax || associated.size() > kMessageSizeMax) {
-    return Status(Code::kLimitExceeded, "a message to seal is longer than 1 GiB");
+    return {Code::kLimitExceeded, "a message to seal is longer than 1 GiB"};
   }
   if (do_seal(nonce, associated, plaintext, out)) return Status::ok();
   wipe(out, plaintext.size() + kTagSize);
-  return Status(Code::kInternal, "the cipher failed to seal");
+  return {Code::kInternal, "the cipher failed to seal"};
 }
 
 bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const {

@@ -16,7 +16,7 @@ Status ipsec_mb_usable() {
   COFFER_TRY(ipsec_mb_status());
   return check_against_openssl(CryptoBackend::kIpsecMb);
 #else
-  return Status(Code::kUnsupported, "this build of Coffer has no ipsec-mb");
+  return {Code::kUnsupported, "this build of Coffer has no ipsec-mb"};
 #endif
 }
 
@@ -25,14 +25,14 @@ Result<CryptoBackend> choose_backend() {
   std::string_view name = wish == nullptr ? std::string_view() : wish;
   if (name == "openssl") return CryptoBackend::kOpenSsl;
   if (!name.empty() && name != "ipsec-mb") {
-    return Status(Code::kInvalidArgument,
-                  "COFFER_CRYPTO=" + std::string(name) + " is not a backend: expected openssl or ipsec-mb");
+    return {Code::kInvalidArgument,
+            "COFFER_CRYPTO=" + std::string(name) + " is not a backend: expected openssl or ipsec-mb"};
   }
   Status usable = ipsec_mb_usable();
   if (usable.is_ok()) return CryptoBackend::kIpsecMb;
   if (name.empty()) return CryptoBackend::kOpenSsl;
-  return Status(usable.code(),
-                "COFFER_CRYPTO=ipsec-mb: " + std::string(usable.message()) + "; unset the variable to use OpenSSL");
+  return {usable.code(),
+          "COFFER_CRYPTO=ipsec-mb: " + std::string(usable.message()) + "; unset the variable to use OpenSSL"};
 }
 
 }  // namespace

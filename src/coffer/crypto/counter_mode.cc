@@ -9,12 +9,12 @@ CounterMode::CounterMode(ByteView iv) : counter_() { std::ranges::copy(iv.first(
 Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView key, CryptoBackend backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || info->authenticated) {
-    return Status(Code::kInvalidArgument, "counter mode needs a CTR suite, such as aes-256-ctr");
+    return {Code::kInvalidArgument, "counter mode needs a CTR suite, such as aes-256-ctr"};
   }
   if (key.size() != info->key_size + kNonceSize) {
-    return Status(Code::kInvalidArgument, "a key for " + std::string(info->name) + " has " +
-                                              std::to_string(info->key_size + kNonceSize) + " bytes, not " +
-                                              std::to_string(key.size()));
+    return {Code::kInvalidArgument, "a key for " + std::string(info->name) + " has " +
+                                        std::to_string(info->key_size + kNonceSize) + " bytes, not " +
+                                        std::to_string(key.size())};
   }
   ByteView aes_key = key.first(info->key_size);
   ByteView iv = key.subspan(info->key_size);
@@ -24,8 +24,8 @@ Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView k
   if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_counter_mode(suite, aes_key, iv);
 #endif
   if (out == nullptr) {
-    return Status(Code::kUnsupported,
-                  std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name));
+    return {Code::kUnsupported,
+            std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name)};
   }
   return out;
 }

@@ -6,7 +6,7 @@ namespace coffer {
 
 Result<std::unique_ptr<GmacComputation>> GmacComputation::create(ByteView key, CryptoBackend backend) {
   if (key.size() != Gmac::kKeySize) {
-    return Status(Code::kInvalidArgument, "a GMAC key has 44 bytes, not " + std::to_string(key.size()));
+    return {Code::kInvalidArgument, "a GMAC key has 44 bytes, not " + std::to_string(key.size())};
   }
   ByteView aes_key = key.first(kAesKeySize);
   ByteView nonce = key.subspan(kAesKeySize);
@@ -16,7 +16,7 @@ Result<std::unique_ptr<GmacComputation>> GmacComputation::create(ByteView key, C
   if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_gmac(aes_key, nonce);
 #endif
   if (out == nullptr) {
-    return Status(Code::kUnsupported, std::string(backend_name(backend)) + " on this machine does not offer GMAC");
+    return {Code::kUnsupported, std::string(backend_name(backend)) + " on this machine does not offer GMAC"};
   }
   return out;
 }

@@ -15,7 +15,7 @@ constexpr size_t kSha512Block = 128;
 constexpr std::string_view kDerivePrefix = "coffer/v1 ";
 
 Status digest_failed() {
-  return Status(Code::kInternal, "OpenSSL cannot compute SHA-2: check its configuration and providers");
+  return {Code::kInternal, "OpenSSL cannot compute SHA-2: check its configuration and providers"};
 }
 
 // One hash computation in a context that the thread keeps. SHA-2's state after the last step is the result itself,
@@ -94,8 +94,8 @@ class Hmac {
 
 Status expand(const EVP_MD* md, size_t hash_size, ByteView prk, ByteView info, MutableBytes out) {
   if (out.size() > 255 * hash_size) {
-    return Status(Code::kInvalidArgument, "HKDF gives at most " + std::to_string(255 * hash_size) + " bytes, not " +
-                                              std::to_string(out.size()));
+    return {Code::kInvalidArgument,
+            "HKDF gives at most " + std::to_string(255 * hash_size) + " bytes, not " + std::to_string(out.size())};
   }
   ErrorQueueGuard guard;
   Hmac hmac(md, prk);
@@ -136,7 +136,7 @@ Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableByte
 Result<SecretBytes> derive(ByteView prk, std::string_view label, ByteView context, size_t size) {
   constexpr size_t kLabelAndContextMax = 256;
   if (label.size() > kLabelAndContextMax || context.size() > kLabelAndContextMax - label.size()) {
-    return Status(Code::kInvalidArgument, "label and context of a derivation have more than 256 bytes");
+    return {Code::kInvalidArgument, "label and context of a derivation have more than 256 bytes"};
   }
   std::array<uint8_t, kDerivePrefix.size() + kLabelAndContextMax + 1> info;
   auto end = std::ranges::copy(kDerivePrefix, info.begin()).out;

@@ -14,8 +14,7 @@ constexpr size_t kSizes[] = {0, 1, 15, 16, 17, 63, 64, 65, 127, 129, 255, 257, 5
 constexpr size_t kSizeMax = 4113;
 
 Status differs(std::string_view what, size_t size) {
-  return Status(Code::kUnsupported,
-                std::string(what) + " of " + std::to_string(size) + " bytes differs from OpenSSL's");
+  return {Code::kUnsupported, std::string(what) + " of " + std::to_string(size) + " bytes differs from OpenSSL's"};
 }
 
 // Bytes that look alike nowhere, the same in every run.
@@ -48,7 +47,7 @@ Status check_aead(const SuiteInfo& info, CryptoBackend backend) {
     if (!std::ranges::equal(opened, plaintext)) return differs(info.name, size);
     sealed[size * 7 % sealed.size()] ^= 0x10;
     if (candidate->open(nonce, associated, sealed, opened.data())) {
-      return Status(Code::kUnsupported, std::string(info.name) + " opens what was altered");
+      return {Code::kUnsupported, std::string(info.name) + " opens what was altered"};
     }
   }
   return Status::ok();

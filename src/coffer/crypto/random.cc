@@ -16,7 +16,7 @@ Status fill(MutableBytes out, int (*generate)(unsigned char*, int)) {
   while (!out.empty()) {
     size_t count = std::min(out.size(), kRequestMax);
     if (generate(out.data(), static_cast<int>(count)) != 1) {
-      return Status(Code::kInternal, "the random generator has no entropy: check that getrandom() works here");
+      return {Code::kInternal, "the random generator has no entropy: check that getrandom() works here"};
     }
     out = out.subspan(count);
   }

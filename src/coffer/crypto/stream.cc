@@ -20,12 +20,12 @@ struct StreamParts {
 Result<StreamParts> split(Suite suite, const StreamKey& key) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || !info->authenticated) {
-    return Status(Code::kInvalidArgument, "a stream needs an authenticated suite, such as aes-256-gcm");
+    return {Code::kInvalidArgument, "a stream needs an authenticated suite, such as aes-256-gcm"};
   }
   if (key.size() != info->key_size + kNonceSize) {
-    return Status(Code::kInvalidArgument, "a stream key of " + std::string(info->name) + " has " +
-                                              std::to_string(info->key_size + kNonceSize) + " bytes, not " +
-                                              std::to_string(key.size()));
+    return {Code::kInvalidArgument, "a stream key of " + std::string(info->name) + " has " +
+                                        std::to_string(info->key_size + kNonceSize) + " bytes, not " +
+                                        std::to_string(key.size())};
   }
   StreamParts parts;
   COFFER_ASSIGN(parts.key, AeadKey::create(suite, key.reveal().first(info->key_size)));
@@ -51,11 +51,11 @@ StreamSealer::~StreamSealer() = default;
 
 Status StreamSealer::seal(uint64_t index, ByteView associated, ByteView plaintext, uint8_t* out) {
   if (index < next_index_) {
-    return Status(Code::kInternal, "index " + std::to_string(index) + " of a sealed stream was used already: next is " +
-                                       std::to_string(next_index_));
+    return {Code::kInternal, "index " + std::to_string(index) + " of a sealed stream was used already: next is " +
+                                 std::to_string(next_index_)};
   }
   if (index > kIndexMax) {
-    return Status(Code::kLimitExceeded, "a sealed stream reached its limit of 2^40: start a new file");
+    return {Code::kLimitExceeded, "a sealed stream reached its limit of 2^40: start a new file"};
   }
   next_index_ = index + 1;  // before sealing: whatever goes wrong then, this nonce is spent
   Nonce nonce(base_nonce_, index);

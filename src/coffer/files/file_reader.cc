@@ -17,7 +17,7 @@ using SharedFile = std::shared_ptr<const ReadableFile>;
 // Exactly out.size() bytes, or kTruncated: the file shrank since its size was taken.
 Status read_exactly(const ReadableFile& file, uint64_t offset, MutableBytes out) {
   COFFER_ASSIGN(size_t count, file.read_at(offset, out));
-  if (count != out.size()) return Status(Code::kTruncated, "ends before byte " + std::to_string(offset + out.size()));
+  if (count != out.size()) return {Code::kTruncated, "ends before byte " + std::to_string(offset + out.size())};
   return Status::ok();
 }
 
@@ -118,7 +118,7 @@ class CtrReader : public FileReader {
       mac.update(piece_);
     }
     if (!equal_constant_time(mac.finish(), opened.fields.body_mac)) {
-      return Status(Code::kTampered, "its body does not fit the MAC taken when it was closed");
+      return {Code::kTampered, "its body does not fit the MAC taken when it was closed"};
     }
     return Status::ok();
   }

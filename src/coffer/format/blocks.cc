@@ -26,7 +26,7 @@ Context context_of(const BlocksParams& params) {
 }
 
 Status too_large() {
-  return Status(Code::kLimitExceeded, "a blocks file holds at most 2^40 bytes: split the data over several files");
+  return {Code::kLimitExceeded, "a blocks file holds at most 2^40 bytes: split the data over several files"};
 }
 
 }  // namespace
@@ -90,7 +90,7 @@ Status BlocksSealer::seal_chunk(ByteView plaintext, Buffer& out) {
 }
 
 Status BlocksSealer::append(ByteView plaintext, Buffer& out) {
-  if (finished_) return Status(Code::kUnsupported, "a finished blocks file cannot be appended to");
+  if (finished_) return {Code::kUnsupported, "a finished blocks file cannot be appended to"};
   if (plaintext.size() > kBlocksSizeMax - logical_size_) return too_large();
   const size_t chunk_size = layout_.chunk_size();
   size_t chunks = (tail_size_ + plaintext.size()) / chunk_size;
@@ -116,7 +116,7 @@ Status BlocksSealer::append(ByteView plaintext, Buffer& out) {
 }
 
 Status BlocksSealer::finish(Buffer& out) {
-  if (finished_) return Status(Code::kUnsupported, "a blocks file is finished only once");
+  if (finished_) return {Code::kUnsupported, "a blocks file is finished only once"};
   finished_ = true;  // B2: whatever happens next, the last nonce counts as spent
   begin(out);
   Status status = seal_chunk(tail_.reveal().first(tail_size_), out);
@@ -159,15 +159,15 @@ BlocksOpener::Range BlocksOpener::range(uint64_t offset, uint64_t size) const {
 
 Status BlocksOpener::open_chunk(uint64_t index, ByteView sealed, uint8_t* out) const {
   if (opener_.open(index, {}, sealed, out)) return Status::ok();
-  return Status(Code::kTampered, "chunk " + std::to_string(index) + " at offset " +
-                                     std::to_string(layout_.chunk_offset(index)) +
-                                     " does not authenticate: it was altered or belongs elsewhere");
+  return {Code::kTampered, "chunk " + std::to_string(index) + " at offset " +
+                               std::to_string(layout_.chunk_offset(index)) +
+                               " does not authenticate: it was altered or belongs elsewhere"};
 }
 
 Status BlocksOpener::open(uint64_t offset, uint64_t size, MutableBytes sealed, uint8_t* out) const {
   if (size == 0) return Status::ok();
   if (offset > logical_size_ || size > logical_size_ - offset || sealed.size() != range(offset, size).size) {
-    return Status(Code::kInternal, "the range to be opened lies outside of the file or has other sealed bytes");
+    return {Code::kInternal, "the range to be opened lies outside of the file or has other sealed bytes"};
   }
   const uint64_t chunk_size = layout_.chunk_size();
   size_t written = 0;
@@ -199,7 +199,7 @@ BlocksOpener::Range BlocksOpener::end_range() const {
 
 Status BlocksOpener::verify_end(MutableBytes sealed) const {
   if (sealed.size() != end_range().size) {
-    return Status(Code::kInternal, "the last chunk has other sealed bytes than those to be verified");
+    return {Code::kInternal, "the last chunk has other sealed bytes than those to be verified"};
   }
   return open_chunk(logical_size_ / layout_.chunk_size(), sealed, sealed.data());
 }

@@ -16,7 +16,7 @@ Result<CtrBody> CtrBody::create(const FileKey& file_key, Suite suite, const Id& 
 
 Status CtrBody::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   if (offset > kCtrBodySizeMax || in.size() > kCtrBodySizeMax - offset) {
-    return Status(Code::kLimitExceeded, "a ctr body holds at most 2^40 bytes");
+    return {Code::kLimitExceeded, "a ctr body holds at most 2^40 bytes"};
   }
   stream_.apply(offset, in, out);
   return Status::ok();

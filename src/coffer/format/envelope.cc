@@ -47,13 +47,13 @@ std::string_view broken_rule(const EnvelopeFields& fields) {
 
 Status check_fields(const EnvelopeFields& fields, const FileKey& file_key) {
   if (find_suite(static_cast<uint8_t>(fields.suite)) == nullptr) {
-    return Status(Code::kInvalidArgument, "the envelope names an unknown suite");
+    return {Code::kInvalidArgument, "the envelope names an unknown suite"};
   }
   if (std::string_view rule = broken_rule(fields); !rule.empty()) {
-    return Status(Code::kInvalidArgument, "the envelope cannot be written: " + std::string(rule));
+    return {Code::kInvalidArgument, "the envelope cannot be written: " + std::string(rule)};
   }
   if (file_key.size() != suite_info(fields.suite).key_size) {
-    return Status(Code::kInvalidArgument, "the file key is not as long as its suite's key");
+    return {Code::kInvalidArgument, "the file key is not as long as its suite's key"};
   }
   return Status::ok();
 }
@@ -85,7 +85,7 @@ Status seal_record(const EnvelopeFields& fields, ByteView wrapped, const FileKey
   COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, fields.file_id, record.first(kMacOffset)));
   writer.bytes(mac);
   writer.u32(crc32c(record.first(kCrcOffset)));
-  if (!writer.ok()) return Status(Code::kInternal, "an envelope record does not fit its 512 bytes");
+  if (!writer.ok()) return {Code::kInternal, "an envelope record does not fit its 512 bytes"};
   return Status::ok();
 }
 
@@ -96,8 +96,8 @@ struct SlotReading {
 };
 
 Status unsupported(std::string_view what, unsigned number) {
-  return Status(Code::kUnsupported, "the file's header names " + std::string(what) + " " + std::to_string(number) +
-                                        ", which this Coffer does not know: use a newer one");
+  return {Code::kUnsupported, "the file's header names " + std::string(what) + " " + std::to_string(number) +
+                                  ", which this Coffer does not know: use a newer one"};
 }
 
 // The first eight bytes after the magic: what says how to read the rest. Fails with kUnsupported.

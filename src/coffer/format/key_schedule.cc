@@ -20,15 +20,14 @@ Result<WrapKey> file_wrap_key(const DomainKey& domain_key, const Id& store_id, c
 Status check_file_key(const FileKey& file_key, Suite suite) {
   const SuiteInfo& info = suite_info(suite);
   if (file_key.size() == info.key_size) return Status::ok();
-  return Status(Code::kInvalidArgument, "a file key of " + std::string(info.name) + " has " +
-                                            std::to_string(info.key_size) + " bytes, not " +
-                                            std::to_string(file_key.size()));
+  return {Code::kInvalidArgument, "a file key of " + std::string(info.name) + " has " + std::to_string(info.key_size) +
+                                      " bytes, not " + std::to_string(file_key.size())};
 }
 
 Status check_authenticated(Suite suite) {
   if (suite_info(suite).authenticated) return Status::ok();
-  return Status(Code::kInvalidArgument,
-                "suite " + std::string(suite_info(suite).name) + " does not authenticate: it is for ctr files only");
+  return {Code::kInvalidArgument,
+          "suite " + std::string(suite_info(suite).name) + " does not authenticate: it is for ctr files only"};
 }
 
 // key ‖ base nonce ‖ commitment

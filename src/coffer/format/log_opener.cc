@@ -26,7 +26,7 @@ LogStep need(size_t size, bool window_reaches_end) {
 }
 
 Status tampered(std::string_view what, uint64_t offset, std::string_view how) {
-  return Status(Code::kTampered, std::string(what) + " at offset " + std::to_string(offset) + " " + std::string(how));
+  return {Code::kTampered, std::string(what) + " at offset " + std::to_string(offset) + " " + std::string(how)};
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ Result<LogOpener> LogOpener::create(const FileKey& file_key, const LogParams& pa
 
 Status LogOpener::check_limit(size_t size) const {
   if (size <= kLogFileSizeMax - position_) return Status::ok();
-  return Status(Code::kLimitExceeded, "the log goes on beyond its limit of 2^40 bytes");
+  return {Code::kLimitExceeded, "the log goes on beyond its limit of 2^40 bytes"};
 }
 
 Result<LogStep> LogOpener::step(MutableBytes window, bool window_reaches_end) {

@@ -18,7 +18,7 @@ using log_wire::session_checksum;
 
 namespace {
 
-Status outgrown() { return Status(Code::kLimitExceeded, "a log file holds at most 2^40 bytes: start a new one"); }
+Status outgrown() { return {Code::kLimitExceeded, "a log file holds at most 2^40 bytes: start a new one"}; }
 
 }  // namespace
 
@@ -76,7 +76,7 @@ Status LogSealer::seal_frame(ByteView plaintext, bool end, uint64_t durable_upto
 }
 
 Status LogSealer::append(ByteView plaintext, uint64_t durable_upto, Buffer& out) {
-  if (closed_) return Status(Code::kUnsupported, "a closed log is appended to by a new session only");
+  if (closed_) return {Code::kUnsupported, "a closed log is appended to by a new session only"};
   size_t frames = (plaintext.size() + kLogFramePlaintextMax - 1) / kLogFramePlaintextMax;
   // Room for the header if that is due, and always for the closing frame.
   uint64_t reserved = kLogSessionHeaderSize + (frames + 1) * kLogFrameOverhead;
@@ -99,7 +99,7 @@ Status LogSealer::append(ByteView plaintext, uint64_t durable_upto, Buffer& out)
 }
 
 Status LogSealer::close(uint64_t durable_upto, Buffer& out) {
-  if (closed_) return Status(Code::kUnsupported, "a log session is closed only once");
+  if (closed_) return {Code::kUnsupported, "a log session is closed only once"};
   closed_ = true;
   begin(out);
   return seal_frame({}, true, durable_upto, out);

@@ -97,7 +97,7 @@ Status LogTailSearch::damage() const {
   std::string where = "the log is damaged at offset " + std::to_string(bad_place_) + ": ";
   std::string what = exhausted_ ? "too much behind it looks like its frames to tell more"
                                 : "offset " + std::to_string(evidence_) + " proves that it was durable once";
-  return Status(Code::kDamaged, where + what + "; restore the file from a backup or a replica");
+  return {Code::kDamaged, where + what + "; restore the file from a backup or a replica"};
 }
 
 }  // namespace coffer

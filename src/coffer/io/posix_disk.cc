@@ -41,7 +41,7 @@ Code code_of(int error) {
 Status failure(std::string_view operation, const std::string& path) {
   int error = errno;
   // std::strerror is not thread-safe.
-  return Status(code_of(error), std::string(operation) + " " + path + ": " + std::generic_category().message(error));
+  return {code_of(error), std::string(operation) + " " + path + ": " + std::generic_category().message(error)};
 }
 
 template <class Call>
@@ -138,7 +138,7 @@ class PosixFile final : public WritableFile {
         return ::pwrite(descriptor_.get(), bytes.data() + done, bytes.size() - done, static_cast<off_t>(offset + done));
       });
       if (count < 0) return failure("write", path_);
-      if (count == 0) return Status(Code::kIo, "write " + path_ + ": the system accepts no more bytes");
+      if (count == 0) return {Code::kIo, "write " + path_ + ": the system accepts no more bytes"};
       done += static_cast<size_t>(count);
     }
     return {};
@@ -165,9 +165,9 @@ class PosixFile final : public WritableFile {
 
  private:
   Status check_range(uint64_t offset, size_t size) const {
-    if (descriptor_.get() < 0) return Status(Code::kInvalidArgument, "use of " + path_ + " after it was closed");
+    if (descriptor_.get() < 0) return {Code::kInvalidArgument, "use of " + path_ + " after it was closed"};
     if (offset > kOffsetMax || size > kOffsetMax - offset) {
-      return Status(Code::kInvalidArgument, path_ + ": offset " + std::to_string(offset) + " is beyond any file");
+      return {Code::kInvalidArgument, path_ + ": offset " + std::to_string(offset) + " is beyond any file"};
     }
     return {};
   }

@@ -36,11 +36,10 @@ class FileKeyringStore final : public KeyringStore {
 
   Status save(ByteView sealed, uint64_t expected_version) override {
     auto header = KeyringCodec::read_header(sealed);
-    if (!header.is_ok())
-      return Status(Code::kInternal, "about to save what is no keyring: " + header.status().to_string());
+    if (!header.is_ok()) return {Code::kInternal, "about to save what is no keyring: " + header.status().to_string()};
     if (header->version != expected_version + 1) {
-      return Status(Code::kInvalidArgument, "keyring version " + std::to_string(header->version) +
-                                                " cannot replace version " + std::to_string(expected_version));
+      return {Code::kInvalidArgument, "keyring version " + std::to_string(header->version) +
+                                          " cannot replace version " + std::to_string(expected_version)};
     }
     COFFER_ASSIGN(std::unique_ptr<FileLock> lock, disk_.lock(path_ + ".lock", true));
     COFFER_TRY(check_expected(*header, expected_version));
@@ -67,18 +66,17 @@ class FileKeyringStore final : public KeyringStore {
     auto current = read_file(disk_, path_, kKeyringFileSizeMax);
     if (current.code() == Code::kNotFound) {
       if (expected_version == 0) return {};
-      return Status(Code::kConflict, path_ + " is gone; expected version " + std::to_string(expected_version));
+      return {Code::kConflict, path_ + " is gone; expected version " + std::to_string(expected_version)};
     }
     if (!current.is_ok()) return current.status();
     COFFER_ASSIGN(KeyringHeader header, read_header(*current));
     if (header.coffer_id != next.coffer_id) {
-      return Status(Code::kInvalidArgument,
-                    path_ + " belongs to coffer " + header.coffer_id.hex() + ", not to " + next.coffer_id.hex());
+      return {Code::kInvalidArgument,
+              path_ + " belongs to coffer " + header.coffer_id.hex() + ", not to " + next.coffer_id.hex()};
     }
     if (header.version != expected_version) {
-      return Status(Code::kConflict, path_ + " is at version " + std::to_string(header.version) + ", not " +
-                                         std::to_string(expected_version) +
-                                         ": somebody else saved; load and try again");
+      return {Code::kConflict, path_ + " is at version " + std::to_string(header.version) + ", not " +
+                                   std::to_string(expected_version) + ": somebody else saved; load and try again"};
     }
     return {};
   }

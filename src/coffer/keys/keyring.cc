@@ -148,11 +148,10 @@ const StoreEntry* Keyring::store_of(std::string_view path) const {
 
 Status Keyring::add_domain(std::string_view name, uint64_t now) {
   if (!valid_domain_name(name)) {
-    return Status(Code::kInvalidArgument,
-                  "domain name " + quoted(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'");
+    return {Code::kInvalidArgument, "domain name " + quoted(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
   }
-  if (find_domain(name) != nullptr) return Status(Code::kAlreadyExists, "domain " + quoted(name) + " exists already");
-  if (domains_.size() >= UINT16_MAX) return Status(Code::kLimitExceeded, "a keyring has at most 65535 domains");
+  if (find_domain(name) != nullptr) return {Code::kAlreadyExists, "domain " + quoted(name) + " exists already"};
+  if (domains_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 domains"};
   COFFER_ASSIGN(DomainKeyEntry key, make_active_key(1, now));
   Domain domain;
   domain.name = name;
@@ -164,9 +163,9 @@ Status Keyring::add_domain(std::string_view name, uint64_t now) {
 
 Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
   auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return Status(Code::kNotFound, "no domain " + quoted(name) + " in the keyring");
+  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + quoted(name) + " in the keyring"};
   if (domain->keys.size() >= UINT16_MAX) {
-    return Status(Code::kLimitExceeded, "domain " + quoted(name) + " has 65535 keys, the most a keyring can hold");
+    return {Code::kLimitExceeded, "domain " + quoted(name) + " has 65535 keys, the most a keyring can hold"};
   }
   COFFER_ASSIGN(DomainKeyEntry key, make_active_key(domain->keys.back().version + 1, now));
   for (DomainKeyEntry& entry : domain->keys) {
@@ -179,17 +178,17 @@ Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
 
 Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
   auto found = index_.find(key_id);
-  if (found == index_.end()) return Status(Code::kNotFound, "no key " + key_id.hex() + " in the keyring");
+  if (found == index_.end()) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
   Domain& domain = domains_[found->second.first];
   DomainKeyEntry& entry = domain.keys[found->second.second];
   const std::string name = "key " + std::to_string(entry.version) + " of domain " + quoted(domain.name);
   if (!may_become(entry.state, state)) {
-    return Status(Code::kInvalidArgument, name + " is " + std::string(key_state_name(entry.state)) +
-                                              " and cannot become " + std::string(key_state_name(state)));
+    return {Code::kInvalidArgument, name + " is " + std::string(key_state_name(entry.state)) + " and cannot become " +
+                                        std::string(key_state_name(state))};
   }
   if (const DomainKeyEntry* active = domain.active(); state == KeyState::kActive && active != nullptr) {
-    return Status(Code::kInvalidArgument, name + " cannot become active while key " + std::to_string(active->version) +
-                                              " is; suspend or deactivate that one first");
+    return {Code::kInvalidArgument, name + " cannot become active while key " + std::to_string(active->version) +
+                                        " is; suspend or deactivate that one first"};
   }
   enter_state(entry, state, now);
   return {};
@@ -216,7 +215,7 @@ Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
 
 Status Keyring::remove_store(const Id& id) {
   if (std::erase_if(stores_, [&](const StoreEntry& store) { return store.id == id; }) == 0) {
-    return Status(Code::kNotFound, "no store " + id.hex() + " in the keyring");
+    return {Code::kNotFound, "no store " + id.hex() + " in the keyring"};
   }
   return {};
 }

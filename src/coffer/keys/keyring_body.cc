@@ -12,9 +12,7 @@ constexpr size_t kFixedSize = 16 + 8 + 32 + 8 + 8 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 5 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 2;
 
-Status broken(std::string rule) {
-  return Status(Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule));
-}
+Status broken(std::string rule) { return {Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule)}; }
 
 void encode_key(const DomainKeyEntry& key, Writer& writer) {
   writer.id(key.id);

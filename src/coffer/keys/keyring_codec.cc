@@ -33,17 +33,16 @@ struct Parsed {
 std::string bytes_text(size_t size) { return std::to_string(size) + " bytes"; }
 
 Status tampered(std::string rule) {
-  return Status(Code::kTampered, "the keyring's checksum fits, but it breaks a rule: " + std::move(rule));
+  return {Code::kTampered, "the keyring's checksum fits, but it breaks a rule: " + std::move(rule)};
 }
 
 Status check_beginning(ByteView sealed) {
   std::string_view start = as_text(sealed.first(std::min(sealed.size(), kMagic.size())));
   if (!kMagic.starts_with(start)) {
-    return Status(Code::kPlaintext, "not a keyring, or damaged in its first bytes: it does not begin with COFFKEYR");
+    return {Code::kPlaintext, "not a keyring, or damaged in its first bytes: it does not begin with COFFKEYR"};
   }
   if (sealed.size() < kHeaderSize + kChecksumSize) {
-    return Status(Code::kTruncated,
-                  "the keyring is cut short: " + bytes_text(sealed.size()) + " are less than its header");
+    return {Code::kTruncated, "the keyring is cut short: " + bytes_text(sealed.size()) + " are less than its header"};
   }
   return {};
 }
@@ -117,25 +116,25 @@ std::optional<size_t> claimed_size(ByteView sealed) {
 
 Status check_slots(std::span<const KeyringSlot> slots) {
   if (slots.empty() || slots.size() > kKeyringSlotCountMax) {
-    return Status(Code::kInvalidArgument, "a keyring has 1 to 16 slots, not " + std::to_string(slots.size()));
+    return {Code::kInvalidArgument, "a keyring has 1 to 16 slots, not " + std::to_string(slots.size())};
   }
   std::unordered_set<Id, IdHash> ids;
   for (const KeyringSlot& slot : slots) {
     const std::string name = "slot " + slot.id.short_hex();
     if (slot.id.is_zero() || !ids.insert(slot.id).second)
-      return Status(Code::kInvalidArgument, name + " must have an id of its own");
+      return {Code::kInvalidArgument, name + " must have an id of its own"};
     if (slot.provider_uri.empty() || slot.provider_uri.size() > kProviderUriSizeMax ||
         !is_printable(slot.provider_uri)) {
-      return Status(Code::kInvalidArgument, name + " must have a provider URI of 1 to 1024 printable bytes");
+      return {Code::kInvalidArgument, name + " must have a provider URI of 1 to 1024 printable bytes"};
     }
     if (slot.handle.bytes.size() > kRootKeyHandleSizeMax) {
-      return Status(Code::kInvalidArgument, name + " must have a handle of at most 512 bytes");
+      return {Code::kInvalidArgument, name + " must have a handle of at most 512 bytes"};
     }
     if (slot.wrapped.algorithm != 1 && slot.wrapped.algorithm != 2) {
-      return Status(Code::kInvalidArgument, name + " must have a known wrap algorithm");
+      return {Code::kInvalidArgument, name + " must have a known wrap algorithm"};
     }
     if (slot.wrapped.bytes.empty() || slot.wrapped.bytes.size() > kWrappedKeyringKeySizeMax) {
-      return Status(Code::kInvalidArgument, name + " must have a wrapped keyring key of 1 to 1024 bytes");
+      return {Code::kInvalidArgument, name + " must have a wrapped keyring key of 1 to 1024 bytes"};
     }
   }
   return {};
@@ -266,11 +265,11 @@ Result<Bytes> KeyringCodec::seal(const Keyring& keyring, std::span<const Keyring
 Status KeyringCodec::prepare_successor(Keyring& keyring, ByteView current_sealed, uint64_t now) {
   COFFER_ASSIGN(KeyringHeader current, read_header(current_sealed));
   if (current.coffer_id != keyring.coffer_id_ || current.version != keyring.version_) {
-    return Status(Code::kConflict, "version " + std::to_string(keyring.version_) +
-                                       " of the keyring does not follow from version " +
-                                       std::to_string(current.version) + " of coffer " + current.coffer_id.short_hex());
+    return {Code::kConflict, "version " + std::to_string(keyring.version_) +
+                                 " of the keyring does not follow from version " + std::to_string(current.version) +
+                                 " of coffer " + current.coffer_id.short_hex()};
   }
-  if (keyring.version_ == UINT64_MAX) return Status(Code::kLimitExceeded, "the keyring has no version left");
+  if (keyring.version_ == UINT64_MAX) return {Code::kLimitExceeded, "the keyring has no version left"};
   COFFER_ASSIGN(keyring.previous_hash_, sha256(current_sealed));
   ++keyring.version_;
   keyring.updated_ = now;

@@ -37,8 +37,8 @@ class FileAnchor final : public VersionAnchor {
   }
 
   Status not_an_anchor(std::string_view why) const {
-    return Status(Code::kInvalidArgument, "version anchor " + path_ + ": " + std::string(why) +
-                                              "; if the coffer's keyring is known to be the newest, remove the anchor");
+    return {Code::kInvalidArgument, "version anchor " + path_ + ": " + std::string(why) +
+                                        "; if the coffer's keyring is known to be the newest, remove the anchor"};
   }
 
   Result<KeyringMark> parse(std::string_view text) const {
@@ -72,13 +72,13 @@ class FileAnchor final : public VersionAnchor {
 Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMark& found) {
   if (!remembered.has_value()) return {};
   if (found.version < remembered->version) {
-    return Status(Code::kRolledBack, "keyring version " + std::to_string(found.version) + " is older than version " +
-                                         std::to_string(remembered->version) +
-                                         ", which the version anchor has seen; restore the newer keyring");
+    return {Code::kRolledBack, "keyring version " + std::to_string(found.version) + " is older than version " +
+                                   std::to_string(remembered->version) +
+                                   ", which the version anchor has seen; restore the newer keyring"};
   }
   if (found.version == remembered->version && found.hash != remembered->hash) {
-    return Status(Code::kTampered, "keyring version " + std::to_string(found.version) +
-                                       " is not the one of that number that the version anchor has seen");
+    return {Code::kTampered, "keyring version " + std::to_string(found.version) +
+                                 " is not the one of that number that the version anchor has seen"};
   }
   return {};
 }

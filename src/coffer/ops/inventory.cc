@@ -16,7 +16,7 @@ class Walk {
     if (info.code() == Code::kNotFound && depth > 0) return Status::ok();  // deleted while we walk
     if (!info.is_ok()) return info.status();
     if (!info->is_directory) return visit_file(path, info->size);
-    if (depth > kDirectoryDepthMax) return Status(Code::kLimitExceeded, path + ": directories are nested too deeply");
+    if (depth > kDirectoryDepthMax) return {Code::kLimitExceeded, path + ": directories are nested too deeply"};
     auto entries = disk_.list(path);
     if (entries.code() == Code::kNotFound && depth > 0) return Status::ok();
     if (!entries.is_ok()) return entries.status();

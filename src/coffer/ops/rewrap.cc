@@ -35,9 +35,8 @@ class Rewrapper {
   Status rewrap_one(const InventoryFile& file) {
     FoundKey found = keyring_->find_key(file.scan.fields.domain_key_id);
     if (found.entry == nullptr) {
-      return Status(Code::kKeyUnavailable, file.path + ": needs domain key " +
-                                               file.scan.fields.domain_key_id.short_hex() +
-                                               ", which is not in the keyring");
+      return {Code::kKeyUnavailable, file.path + ": needs domain key " + file.scan.fields.domain_key_id.short_hex() +
+                                         ", which is not in the keyring"};
     }
     if (!options_.domain.empty() && found.domain->name != options_.domain) return Status::ok();
     const bool both_slots_fine =
@@ -67,7 +66,7 @@ class Rewrapper {
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
     const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;
     if (active == nullptr) {
-      return Status(Code::kKeyUnavailable, path + ": its domain has no active key; rotate the domain to get one");
+      return {Code::kKeyUnavailable, path + ": its domain has no active key; rotate the domain to get one"};
     }
     EnvelopeFields fields = opened.fields;
     fields.domain_key_id = active->id;

@@ -104,7 +104,7 @@ Status Coffer::load(const OpenOptions& options) {
   auto config_bytes = read_file(disk_, join(directory_, "coffer.yaml"), kConfigSizeMax);
   if (!config_bytes.is_ok()) {
     if (config_bytes.code() != Code::kNotFound) return config_bytes.status();
-    return Status(Code::kNotFound, directory_ + " is not a coffer: it has no coffer.yaml; coffer init makes one");
+    return {Code::kNotFound, directory_ + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
   }
   COFFER_ASSIGN(config_, parse_config(as_text(*config_bytes), join(directory_, "coffer.yaml")));
   root_uri_override_ = options.root_uri;
@@ -187,15 +187,15 @@ Status Coffer::adopt(const Stored& stored, Unlocking unlocking) {
 Status Coffer::check_succession(const KeyringHeader& header, const Sha256& hash) const {
   const std::string path = join(directory_, "keyring");
   if (header.coffer_id != keyring_->coffer_id()) {
-    return Status(Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() + ", it was " +
-                                       keyring_->coffer_id().short_hex() + "; restore the right one");
+    return {Code::kTampered, path + " now belongs to coffer " + header.coffer_id.short_hex() + ", it was " +
+                                 keyring_->coffer_id().short_hex() + "; restore the right one"};
   }
   if (header.version < keyring_->version()) {
-    return Status(Code::kRolledBack, path + " went back from version " + std::to_string(keyring_->version()) + " to " +
-                                         std::to_string(header.version) + "; restore the newer one");
+    return {Code::kRolledBack, path + " went back from version " + std::to_string(keyring_->version()) + " to " +
+                                   std::to_string(header.version) + "; restore the newer one"};
   }
   if (header.version == keyring_->version() && hash != sealed_hash_) {
-    return Status(Code::kTampered, path + " was replaced by another version " + std::to_string(header.version));
+    return {Code::kTampered, path + " was replaced by another version " + std::to_string(header.version)};
   }
   return Status::ok();
 }
@@ -263,7 +263,7 @@ Status Coffer::update(const std::function<Status(Keyring&)>& change) {
     Status saved = save_successor(std::move(next), stored.sealed, header.slots, keyring_key_);
     if (saved.code() != Code::kConflict) return saved;
   }
-  return Status(Code::kConflict, "the keyring of " + directory_ + " keeps changing; try again");
+  return {Code::kConflict, "the keyring of " + directory_ + " keeps changing; try again"};
 }
 
 Status Coffer::rotate_root(const std::string& root_uri) {
@@ -282,7 +282,7 @@ Status Coffer::rotate_root(const std::string& root_uri) {
     if (saved.is_ok()) root_uri_override_.clear();
     if (saved.code() != Code::kConflict) return saved;
   }
-  return Status(Code::kConflict, "the keyring of " + directory_ + " keeps changing; try again");
+  return {Code::kConflict, "the keyring of " + directory_ + " keeps changing; try again"};
 }
 
 Result<Id> Coffer::store_for(const std::string& directory_of_file) {

@@ -63,7 +63,7 @@ TEST_F(Credentials, ThatWereRefusedAreFetchedAnewUnlessSomebodyDid) {
 
 TEST_F(Credentials, AFailureIsNotKept) {
   Cache cache;
-  const auto fails = []() -> Result<Cache::Fetched> { return Status(Code::kPermissionDenied, "no"); };
+  const auto fails = []() -> Result<Cache::Fetched> { return {Code::kPermissionDenied, "no"}; };
   EXPECT_EQ(cache.get(Clock::now(), fails).code(), Code::kPermissionDenied);
   EXPECT_EQ(get(cache, seconds(3600)), 1);
 }
@@ -97,7 +97,7 @@ TEST_F(Credentials, AreNotWaitedForBeyondTheDeadline) {
     EXPECT_TRUE(got.is_ok());
   });
   while (!fetching) std::this_thread::yield();
-  const auto never = []() -> Result<Cache::Fetched> { return Status(Code::kInternal, "called twice at once"); };
+  const auto never = []() -> Result<Cache::Fetched> { return {Code::kInternal, "called twice at once"}; };
   EXPECT_EQ(cache.get(Clock::now() + milliseconds(20), never).code(), Code::kProviderUnavailable);
   done = true;
   slow.join();

@@ -38,7 +38,7 @@ class Vault : public testing::Test {
   Result<KeyringKey> unwrap(RootKeyProvider& provider, const RootKeyHandle& handle, const WrappedKeyringKey& wrapped) {
     auto key = provider.unwrap(handle, context_, wrapped);
     if (key.is_ok() && !equal_constant_time(key->reveal(), key_.reveal())) {
-      return Status(Code::kInternal, "another key came back");
+      return {Code::kInternal, "another key came back"};
     }
     return key;
   }

@@ -44,10 +44,10 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
 Status from_io_status(const IOStatus& status) {
   if (status.ok()) return Status::ok();
   const std::string message = status.ToString();
-  if (status.IsNotFound() || status.IsPathNotFound()) return Status(Code::kNotFound, message);
-  if (status.IsNoSpace()) return Status(Code::kNoSpace, message);
-  if (status.IsNotSupported()) return Status(Code::kUnsupported, message);
-  return Status(Code::kIo, message);
+  if (status.IsNotFound() || status.IsPathNotFound()) return {Code::kNotFound, message};
+  if (status.IsNoSpace()) return {Code::kNoSpace, message};
+  if (status.IsNotSupported()) return {Code::kUnsupported, message};
+  return {Code::kIo, message};
 }
 
 }  // namespace coffer::rocks

@@ -8,16 +8,16 @@ namespace coffer::rocks {
 namespace {
 
 Status bad(std::string_view uri, const std::string& what) {
-  return Status(Code::kInvalidArgument, "\"" + std::string(uri) + "\": " + what);
+  return {Code::kInvalidArgument, "\"" + std::string(uri) + "\": " + what};
 }
 
 Status set_option(CofferUri& parsed, std::string_view name, std::string value) {
   std::string* target = name == "base" ? &parsed.base : name == "root" ? &parsed.root_uri : nullptr;
   if (target == nullptr) {
-    return Status(Code::kInvalidArgument, "unknown option \"" + std::string(name) + "\"; there are base and root");
+    return {Code::kInvalidArgument, "unknown option \"" + std::string(name) + "\"; there are base and root"};
   }
-  if (!target->empty()) return Status(Code::kInvalidArgument, "option " + std::string(name) + " is given twice");
-  if (value.empty()) return Status(Code::kInvalidArgument, "option " + std::string(name) + " has no value");
+  if (!target->empty()) return {Code::kInvalidArgument, "option " + std::string(name) + " is given twice"};
+  if (value.empty()) return {Code::kInvalidArgument, "option " + std::string(name) + " has no value"};
   *target = std::move(value);
   return Status::ok();
 }

@@ -35,7 +35,7 @@ class CredentialCache {
   Result<Pointer> get(Deadline deadline, Fetch fetch) {
     std::unique_lock lock(mutex_);
     if (!fetched_.wait_until(lock, deadline, [&] { return !fetching_; })) {
-      return Status(Code::kProviderUnavailable, "timed out waiting for another thread to obtain credentials");
+      return {Code::kProviderUnavailable, "timed out waiting for another thread to obtain credentials"};
     }
     if (current_ != nullptr && (!use_until_.has_value() || std::chrono::system_clock::now() < *use_until_)) {
       return current_;

@@ -72,9 +72,9 @@ Result<std::optional<WebIdentity>> role_in_config(const std::string& path, const
   for (const char* other :
        {"sso_start_url", "sso_session", "credential_process", "source_profile", "credential_source"}) {
     if (value(other).empty()) continue;
-    return Status(Code::kUnsupported, path + ": profile " + profile + " has " + other +
-                                          ", which needs AWS's own tools; run aws configure export-credentials "
-                                          "--format env, and start Coffer with what it prints");
+    return {Code::kUnsupported, path + ": profile " + profile + " has " + other +
+                                    ", which needs AWS's own tools; run aws configure export-credentials "
+                                    "--format env, and start Coffer with what it prints"};
   }
   WebIdentity found{value("role_arn"), value("role_session_name"), value("web_identity_token_file")};
   if (!found.role_arn.empty() && !found.token_file.empty()) out = std::move(found);

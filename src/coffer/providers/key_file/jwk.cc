@@ -18,14 +18,13 @@ class JwkReader {
     skip_space();
     if (at_ != text_.size()) return malformed("text after the end");
     if (!inner_.has_value()) return outer;
-    if (!outer.k.empty()) return Status(Code::kInvalidArgument, "it is a key and a set of keys at once");
+    if (!outer.k.empty()) return {Code::kInvalidArgument, "it is a key and a set of keys at once"};
     return *inner_;
   }
 
  private:
   Status malformed(std::string_view what) const {
-    return Status(Code::kInvalidArgument,
-                  "not a JSON Web Key: " + std::string(what) + " at byte " + std::to_string(at_));
+    return {Code::kInvalidArgument, "not a JSON Web Key: " + std::string(what) + " at byte " + std::to_string(at_)};
   }
 
   bool next_is(char c) const { return at_ < text_.size() && text_[at_] == static_cast<uint8_t>(c); }
@@ -51,10 +50,10 @@ class JwkReader {
   }
 
   Status plain_string(ByteView& out, std::string_view name) {
-    if (out.data() != nullptr) return Status(Code::kInvalidArgument, "its " + std::string(name) + " is there twice");
+    if (out.data() != nullptr) return {Code::kInvalidArgument, "its " + std::string(name) + " is there twice"};
     COFFER_ASSIGN(out, string());
     if (as_text(out).find('\\') != std::string_view::npos) {
-      return Status(Code::kInvalidArgument, "its " + std::string(name) + " is written with escapes");
+      return {Code::kInvalidArgument, "its " + std::string(name) + " is written with escapes"};
     }
     return {};
   }
@@ -103,7 +102,7 @@ class JwkReader {
 
   Status keys(int depth) {
     COFFER_TRY(list('[', ']', [&]() -> Status {
-      if (inner_.has_value()) return Status(Code::kInvalidArgument, "it holds more than one key; one is expected");
+      if (inner_.has_value()) return {Code::kInvalidArgument, "it holds more than one key; one is expected"};
       inner_.emplace();
       return key(*inner_, /*may_hold_keys=*/false, depth + 1);
     }));

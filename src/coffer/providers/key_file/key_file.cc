@@ -21,13 +21,13 @@ std::string octal(uint32_t mode) {
 
 Status check_access(const FileInfo& info, const std::string& path) {
   if ((info.mode & kOthersReadOrWrite) != 0) {
-    return Status(Code::kPermissionDenied,
-                  "others may read or write it (mode " + octal(info.mode) + "); run chmod 600 " + path);
+    return {Code::kPermissionDenied,
+            "others may read or write it (mode " + octal(info.mode) + "); run chmod 600 " + path};
   }
   if (info.owner != ::geteuid() && info.owner != 0) {
-    return Status(Code::kPermissionDenied, "it belongs to user " + std::to_string(info.owner) +
-                                               ", who could change it; it must belong to user " +
-                                               std::to_string(::geteuid()) + " or root");
+    return {Code::kPermissionDenied, "it belongs to user " + std::to_string(info.owner) +
+                                         ", who could change it; it must belong to user " +
+                                         std::to_string(::geteuid()) + " or root"};
   }
   return {};
 }

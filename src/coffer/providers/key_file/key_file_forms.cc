@@ -15,7 +15,7 @@ constexpr std::string_view kKnownForms =
     "accepted are: 48, 56 or 64 bytes (a 32-byte key id and an AES key, as CockroachDB writes them), its JSON Web Key "
     "form, 16, 24 or 32 bytes (an AES key alone), or a line cipher:bits:base64";
 
-Status refused(std::string why) { return Status(Code::kInvalidArgument, std::move(why)); }
+Status refused(std::string why) { return {Code::kInvalidArgument, std::move(why)}; }
 
 bool is_key_size(size_t size) { return size == 16 || size == 24 || size == 32; }
 bool is_raw_size(size_t size) { return is_key_size(size) || (size > kRawIdSize && is_key_size(size - kRawIdSize)); }
