@@ -1,5 +1,6 @@
 // What KMIP servers, and people, write: no message crashes anything, however it is encoded, and one that is accepted
 // comes back the same from each of its encodings.
+#include "coffer/config/config.h"
 #include "coffer/net/kmip/attributes.h"
 #include "coffer/net/kmip/settings.h"
 #include "coffer/net/kmip/text.h"
@@ -54,10 +55,13 @@ void check_response(ByteView bytes) {
 }
 
 void check_uri(std::string_view text) {
-  const auto settings = parse_kmip_uri(std::string(text), Groups{});
+  const auto read = parse_provider_uri(std::string(text));
+  if (!read) return;
+  const auto settings = parse_kmip_uri(*read, {});
   if (!settings) return;
-  const std::string uri = format_kmip_uri(*settings);
-  const auto again = parse_kmip_uri(uri, Groups{});
+  const auto written = parse_provider_uri(format_kmip_uri(*settings));
+  fuzz_check(written.is_ok(), "what is written is a URI");
+  const auto again = parse_kmip_uri(*written, {});
   fuzz_check(again.is_ok() && *again == *settings, "a URI comes back the same");
 }
 
@@ -73,7 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 3: check_response(rest); break;
     case 4: check_uri(as_text(rest)); break;
     case 5: {
-      const auto groups = parse_kmip_hosts(as_text(rest), "coffer.yaml");
+      const auto config = parse_config("version: 1\n" + std::string(as_text(rest)), "coffer.yaml");
+      if (!config) break;
+      const auto groups = configured_groups(config->providers);
       fuzz_check(groups.is_ok() || groups.status().message().starts_with("coffer.yaml"), "the error names the file");
     }
   }

@@ -360,6 +360,20 @@ class Domains(CliTest):
         self.assertEqual({entry["name"]: entry["path"] for entry in domains},
                          {"one": self.path("store/one"), "two": self.path("store/two")})
 
+    def test_a_domain_that_is_configured_first_can_be_made_afterwards(self):
+        self.make_coffer()
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write(f"domains:\n  - {{name: one, path: {self.path('store/one')}}}\n")
+        self.refused(["status", "c.coffer"], "invalid_argument", 'no domain "one"', "coffer domain add")
+        self.done("domain", "add", "c.coffer", "one")
+        self.done("status", "c.coffer")
+
+    def test_a_path_with_a_control_character_is_refused(self):
+        self.make_coffer()
+        self.refused(["domain", "add", "c.coffer", "one", "--path", "a\nb"], "invalid_argument", "control character")
+        self.refused(["init", "d.coffer", "--root", self.uri("root.key"), "--anchor", "a\tb"], "invalid_argument",
+                     "anchor", "control character")
+
     def test_a_configuration_laid_out_otherwise_is_not_touched(self):
         self.make_coffer()
         self.write("c.coffer/coffer.yaml", b"{version: 1, cipher: aes-128-gcm}\n")

@@ -66,7 +66,7 @@ class KmipTest(CliTest):
         self.name = f"key {self.id().rsplit('.', 1)[-1]}"
         at = self.server.directory
         self.config = self.write("coffer.yaml", (
-            f"kmip_hosts:\n  prod:\n    hosts: 127.0.0.1:{self.server.port}\n    cert: {at}/client.pem\n"
+            f"version: 1\nkmip_hosts:\n  prod:\n    hosts: 127.0.0.1:{self.server.port}\n    cert: {at}/client.pem\n"
             f"    key: {at}/client.key\n    ca: {at}/ca.pem\n    timeout: 10000\n").encode())
 
     def kmip(self, verb, *words):
@@ -178,7 +178,7 @@ class Coffers(KmipTest):
     def test_a_coffer_takes_the_group_of_its_own_configuration(self):
         self.make_coffer()
         with open(self.path("c.coffer", "coffer.yaml"), "ab") as file:
-            file.write(b"\n" + self.read("coffer.yaml"))
+            file.write(b"\n" + self.read("coffer.yaml").replace(b"version: 1\n", b""))
         key = self.create()
         root = "kmip:prod/" + self.name.replace(" ", "%20")
         run = self.done("rotate", "root", "c.coffer", "--to", root)

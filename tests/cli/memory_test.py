@@ -172,7 +172,7 @@ class OutputTest(SecretsTest):
                           "--pin", pin.decode()])
         self.make_key("sealing.key")
         sealed = self.done("seal-value", "pin", "--key", "sealing.key", stdin=pin).out.strip()
-        self.write("prepared.yaml", f"sealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
+        self.write("prepared.yaml", f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
                                     f"    uri: pkcs11:token=t?module-path=/usr/lib/softhsm/libsofthsm2.so\n"
                                     f"    pin_sealed: {sealed}\n".encode())
         by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true" +

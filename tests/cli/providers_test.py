@@ -82,7 +82,7 @@ class ProviderList(CliTest):
             self.assertIn(scheme["form"], text)
 
     def test_what_is_configured_is_listed_without_options(self):
-        self.write("c.yaml", b"""
+        self.write("c.yaml", b"""version: 1
 key_providers:
   keys: {uri: 'keystore:/etc/keys.p12', store_password_env: P, alias: not-shown}
 kmip_hosts:
@@ -155,7 +155,7 @@ class ProviderCheck(KeystoreTest):
 
     def test_named_ones_are_found_in_the_configuration(self):
         self.done("keygen", self.keystore())
-        self.write("c.yaml", f"key_providers: {{keys: {{uri: 'keystore:{self.path('keys.p12')}', "
+        self.write("c.yaml", f"version: 1\nkey_providers: {{keys: {{uri: 'keystore:{self.path('keys.p12')}', "
                              f"store_password_file: '{self.path('password')}'}}}}\n".encode())
         run = self.done("provider", "check", "provider:keys?alias=root", "--config", "c.yaml")
         self.assertIn("it works", run.out)
@@ -174,7 +174,7 @@ class SealValue(KeystoreTest):
         text = self.sealed().out.strip()
         self.assertRegex(text, r"^sealed:v1:[A-Za-z0-9+/=]+$")
         self.done("keygen", self.keystore())
-        self.write("prepared.yaml", f"sealing_key: {self.path('sealing.key')}\nkey_providers:\n  keys:\n"
+        self.write("prepared.yaml", f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  keys:\n"
                                     f"    uri: keystore:{self.path('keys.p12')}\n"
                                     f"    store_password_sealed: {text}\n".encode())
         os.remove(self.path("password"))
@@ -237,7 +237,8 @@ class SealValue(KeystoreTest):
 class InitFromAConfiguration(KeystoreTest):
     def prepare(self):
         self.done("keygen", self.keystore())
-        text = (f"# ours\ncipher: aes-128-gcm\nkey_providers:\n  keys:\n    uri: 'keystore:{self.path('keys.p12')}'\n"
+        text = (f"# ours\nversion: 1\ncipher: aes-128-gcm\nkey_providers:\n  keys:\n"
+                f"    uri: 'keystore:{self.path('keys.p12')}'\n"
                 f"    store_password_file: '{self.path('password')}'\n").encode()
         self.write("prepared.yaml", text)
         return text

@@ -144,7 +144,11 @@ class Coffers(CliTest):
     def test_errors_in_coffer_yaml_name_the_file_the_line_and_the_key(self):
         self.make_coffer()
         for text, part in (("version: 1\nciphr: aes-256-gcm\n", "unknown option \"ciphr\""),
-                           ("version: 2\n", "version"), ("version: 1\nchunk_size: 1000\n", "chunk_size"),
+                           ("version: 2\n", "version"), ("", "empty"), ("cipher: aes-256-gcm\n", "version is missing"),
+                           ("version: 1\nreads: pread\nreads: pread\n", "reads is there twice"),
+                           ("version: 1\nanchor: \"/a\\0b\"\n", "control character"),
+                           ("version: 1\ndomains: [{name: x, path: /x}]\n", "coffer domain add"),
+                           ("version: 1\nchunk_size: 1000\n", "chunk_size"),
                            ("version: 1\ncipher: rot13\n", "cipher"), ("version: [\n", "YAML"),
                            ("version: 1\ndata_files: log\n", "data_files")):
             self.write("c.coffer/coffer.yaml", text.encode())

@@ -22,6 +22,7 @@
 #include "coffer/providers/registry.h"
 #include "coffer/providers/service_wrap.h"
 #include "io/temporary_directory.h"
+#include "support/configured.h"
 #include "support/memory_search.h"
 
 namespace coffer {
@@ -339,7 +340,8 @@ TEST_F(ExecProviderTest, OptionsThatMakeNoSenseAreRefused) {
 
 TEST_F(ExecProviderTest, ANamedOneHasItsOptionsInTheConfiguration) {
   write_command("cat >\"$DIR/request\"; echo \"$1\" >\"$DIR/argument\"; " + kGood);
-  const ProviderConfig config{"key_providers:\n  card:\n    uri: exec:" + command_ + "\n    arg1: reader-2\n"};
+  const ProviderConfig config =
+      configured("key_providers:\n  card:\n    uri: exec:" + command_ + "\n    arg1: reader-2\n");
   auto provider = open_provider("provider:card/app", config);
   ASSERT_TRUE(provider.is_ok()) << provider.status().to_string();
   EXPECT_TRUE((*provider)->current().is_ok());

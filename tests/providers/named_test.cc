@@ -10,6 +10,7 @@
 #include "coffer/providers/registry.h"
 #include "coffer/providers/service_wrap.h"
 #include "io/temporary_directory.h"
+#include "support/configured.h"
 
 namespace coffer {
 namespace {
@@ -22,7 +23,7 @@ std::string message_of(const Status& status) { return std::string(status.message
 TEST(NamedProvider, TheShortUriOpensWhatIsConfiguredAndStaysShort) {
   const TemporaryDirectory directory;
   ASSERT_TRUE(replace_file(Disk::posix(), directory / "app.key", Bytes(32, 7), 0600).is_ok());
-  const ProviderConfig config{"key_providers:\n  here:\n    uri: file://" + (directory / "") + "\n"};
+  const ProviderConfig config = configured("key_providers:\n  here:\n    uri: file://" + (directory / "") + "\n");
   auto named = open_provider("provider:here/app.key", config);
   ASSERT_TRUE(named.is_ok()) << named.status().to_string();
   EXPECT_EQ((*named)->uri(), "provider:here/app.key");
@@ -33,12 +34,11 @@ TEST(NamedProvider, TheShortUriOpensWhatIsConfiguredAndStaysShort) {
 }
 
 TEST(NamedProvider, OptionsOfTheConfigurationAndOfTheUriComeTogether) {
-  auto known = parse_key_providers({"key_providers:\n  a:\n    uri: vault://v:8200/transit?x=1\n    y: 2\n"});
-  ASSERT_TRUE(known.is_ok()) << known.status().to_string();
-  auto whole = expand_named(parse_provider_uri("provider:a/app?z=3").value(), *known, "coffer.yaml");
+  const ProviderConfig config = configured("key_providers:\n  a:\n    uri: vault://v:8200/transit?x=1\n    y: 2\n");
+  auto whole = expand_named(parse_provider_uri("provider:a/app?z=3").value(), config);
   ASSERT_TRUE(whole.is_ok()) << whole.status().to_string();
   EXPECT_EQ(format_provider_uri(*whole), "vault://v:8200/transit/app?x=1&y=2&z=3");
-  auto twice = expand_named(parse_provider_uri("provider:a/app?y=3").value(), *known, "coffer.yaml");
+  auto twice = expand_named(parse_provider_uri("provider:a/app?y=3").value(), config);
   EXPECT_EQ(twice.code(), Code::kInvalidArgument);
 }
 
@@ -47,25 +47,29 @@ TEST(NamedProvider, WhatIsWrongInTheConfigurationIsNamedWithItsLine) {
     std::string yaml, says;
   };
   const Case cases[] = {
-      {"key_providers: [a]", ":1: key_providers: expected a mapping"},
-      {"key_providers:\n  a: {x: 1}", ":2: key_providers: a: expected a mapping with a uri"},
-      {"key_providers:\n  'a/b': {uri: 'file:///k'}", ":2: key_providers: a provider's name"},
-      {"key_providers:\n  a:\n    uri: file:///k#x", ":3: key_providers: a: uri: "},
-      {"key_providers:\n  a:\n    uri: vault://v/t?x=1\n    x: 2", ":4: key_providers: a: x is there twice"},
-      {"key_providers:\n  a: {uri: 'nosuch:k'}", "a: uri: unknown kind of root key \"nosuch:\""},
+      {"key_providers: [a]", ":2: key_providers: expected a mapping"},
+      {"key_providers:\n  a: {x: 1}", ":3: key_providers: a: uri is missing"},
+      {"key_providers:\n  'a/b': {uri: 'file:///k'}", ":3: key_providers: a name has 1 to 64"},
+      {"key_providers:\n  a:\n    uri: file:///k#x", ":4: key_providers: a: uri: "},
+      {"key_providers:\n  a:\n    uri: vault://v/t?x=1\n    x: 2", ":5: key_providers: a: x is there twice"},
+      {"key_providers:\n  a: {uri: 'nosuch:k'}",
+       "c.yaml:3: key_providers: a: uri: unknown kind of root key \"nosuch:\""},
       {"key_providers: {", "not valid YAML"},
-      {"kmip_hosts:\n  prod:\n    hosts: h\n    nosuch: 1", "unknown option \"nosuch\""},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    nosuch: 1", "c.yaml:5: kmip_hosts: prod: nosuch: "},
   };
   for (const Case& c : cases) {
-    auto provider = open_provider("file:///k", {c.yaml, "c.yaml"});
-    EXPECT_EQ(provider.code(), Code::kInvalidArgument) << c.yaml;
-    EXPECT_THAT(message_of(provider.status()), AllOf(HasSubstr("c.yaml"), HasSubstr(c.says)));
+    const auto open = [&]() -> Status {
+      COFFER_ASSIGN(const ProviderConfig config, read_sections(c.yaml, "c.yaml"));
+      return open_provider("file:///k", config).status();
+    };
+    EXPECT_EQ(open().code(), Code::kInvalidArgument) << c.yaml;
+    EXPECT_THAT(message_of(open()), AllOf(HasSubstr("c.yaml"), HasSubstr(c.says)));
   }
 }
 
 TEST(NamedProvider, AnUnknownNameIsAnErrorThatNamesTheFile) {
   for (const char* uri : {"provider:x/k", "provider:x", "provider:/k", "provider://x/k", "provider:"}) {
-    auto provider = open_provider(uri, {"", "/etc/c.yaml"});
+    auto provider = open_provider(uri, configured("", "/etc/c.yaml"));
     EXPECT_EQ(provider.code(), Code::kInvalidArgument) << uri;
     EXPECT_THAT(message_of(provider.status()), HasSubstr("/etc/c.yaml")) << uri;
   }

@@ -12,6 +12,7 @@
 #include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/registry.h"
 #include "io/temporary_directory.h"
+#include "support/configured.h"
 
 namespace coffer {
 namespace {
@@ -96,8 +97,7 @@ class SealedOption : public testing::Test {
   }
   Result<SecretBytes> read(const std::string& text, const std::string& sealing_key) {
     COFFER_ASSIGN(ProviderUri uri, parse_provider_uri("x:y?" + text));
-    uri.sealing_key = sealing_key;
-    COFFER_ASSIGN(const SecretSource source, UriOptions(uri).take_secret("token"));
+    COFFER_ASSIGN(const SecretSource source, UriOptions(uri, sealing_key).take_secret("token"));
     EXPECT_TRUE(source.given());
     return read_secret(source);
   }
@@ -137,7 +137,7 @@ TEST_F(SealedOption, ExcludesTheOtherPlacesAndMustBeASealedValue) {
 }
 
 TEST_F(SealedOption, IsKeptInTheUriOfASlot) {
-  const ProviderConfig config{"sealing_key: " + key_path_ + "\n", "c.yaml"};
+  const ProviderConfig config = configured("sealing_key: " + key_path_ + "\n");
   const std::pair<std::string, std::string> cases[] = {
       {"keystore:/k.p12?", "store_password"},
       {"keystore:/k.p12?store_password_env=P&", "key_password"},
@@ -161,7 +161,7 @@ TEST_F(SealedOption, ServesKmipHostsToo) {
       "\nkmip_hosts:\n  prod:\n    hosts: h\n    keystore_path: /k\n    keystore_type: jks\n    ca: "
       "/ca\n    keystore_password_sealed: " +
       text + "\n";
-  auto groups = kmip::parse_kmip_hosts(yaml, "c.yaml");
+  auto groups = kmip::configured_groups(configured(yaml));
   ASSERT_TRUE(groups.is_ok()) << groups.status().to_string();
   auto value = read_secret(groups->at("prod").tls.identity.password);
   ASSERT_TRUE(value.is_ok()) << value.status().to_string();
@@ -172,20 +172,19 @@ TEST_F(SealedOption, ServesKmipHostsThatAUriNames) {
   auto uri = parse_provider_uri("kmip://h/k?keystore_path=/k&keystore_type=jks&ca=/ca&keystore_password_sealed=" +
                                 encode_uri_option(sealed("keystore_password")));
   ASSERT_TRUE(uri.is_ok());
-  uri->sealing_key = key_path_;
-  auto settings = kmip::parse_kmip_uri(*uri, {});
+  auto settings = kmip::parse_kmip_uri(*uri, configured("sealing_key: " + key_path_ + "\n"));
   ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();
   EXPECT_TRUE(read_secret(settings->group.tls.identity.password).is_ok());
   const std::string formatted = kmip::format_kmip_uri(*settings);
   EXPECT_THAT(formatted, HasSubstr("keystore_password_sealed=sealed:v1:"));
-  EXPECT_EQ(kmip::format_kmip_uri(kmip::parse_kmip_uri(formatted, {}).value()), formatted);
+  EXPECT_EQ(kmip::format_kmip_uri(kmip::parse_kmip_uri(parse_provider_uri(formatted).value(), {}).value()), formatted);
 }
 
 TEST_F(SealedOption, TheKeysPathHasToBeAbsolute) {
   for (const char* yaml : {"sealing_key: relative\n", "sealing_key: [a]\n"}) {
-    auto provider = open_provider("file:///k", ProviderConfig{yaml, "c.yaml"});
-    EXPECT_EQ(provider.code(), Code::kInvalidArgument) << yaml;
-    EXPECT_THAT(std::string(provider.status().message()), HasSubstr("c.yaml:1: sealing_key"));
+    auto config = read_sections(yaml, "c.yaml");
+    EXPECT_EQ(config.code(), Code::kInvalidArgument) << yaml;
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr("c.yaml:2: sealing_key"));
   }
 }
 

@@ -2,15 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "coffer/config/yaml_quoted.h"
 
 namespace coffer::cli {
 namespace {
-
-// A JSON string is a YAML scalar whatever it holds.
-std::string quoted(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 // Behind the line "domains:", or npos.
 size_t end_of_domains_line(std::string_view yaml) {
@@ -38,6 +33,9 @@ std::string item_indent(std::string_view rest) {
 Result<std::string> with_domain_path(std::string_view yaml, const DomainPath& entry,
                                      const std::string& name_for_errors) {
   COFFER_ASSIGN(Config expected, parse_config(yaml, name_for_errors));
+  if (has_control_character(entry.domain) || has_control_character(entry.path)) {
+    return {Code::kInvalidArgument, "a domain's name and path hold no control characters"};
+  }
   for (const DomainPath& other : expected.domains) {
     if (other.path == entry.path) {
       return {Code::kAlreadyExists,
@@ -54,16 +52,17 @@ Result<std::string> with_domain_path(std::string_view yaml, const DomainPath& en
   } else {
     indent = item_indent(std::string_view(out).substr(at));
   }
-  out.insert(at, fmt::format("{0}- name: {1}\n{0}  path: {2}\n", indent, quoted(entry.domain), quoted(entry.path)));
+  out.insert(
+      at, fmt::format("{0}- name: {1}\n{0}  path: {2}\n", indent, yaml_quoted(entry.domain), yaml_quoted(entry.path)));
 
   // The proof that the edit did what it should, whatever the file looks like.
   expected.domains.insert(expected.domains.begin(), entry);
   auto edited = parse_config(out, name_for_errors);
-  if (!edited.is_ok() || format_config(*edited) != format_config(expected)) {
+  if (!edited.is_ok() || *edited != expected) {
     return {Code::kUnsupported,
             fmt::format("{} is laid out in a way this command does not edit; add under \"domains\": "
                         "{{name: {}, path: {}}}",
-                        name_for_errors, quoted(entry.domain), quoted(entry.path))};
+                        name_for_errors, yaml_quoted(entry.domain), yaml_quoted(entry.path))};
   }
   return out;
 }

@@ -10,7 +10,7 @@ namespace coffer::cli {
 namespace {
 
 Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.domains_may_be_missing = true}));
   const std::string& name = arguments.operand("NAME");
   const std::string* given_path = arguments.find("--path");
   std::string edited;

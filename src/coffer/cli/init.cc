@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "coffer/cli/commands.h"
+#include "coffer/cli/config_edit.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/providers/anchors.h"
@@ -49,9 +50,9 @@ Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
       return {Code::kInvalidArgument, fmt::format("init: {} says what --config says already; write it there", flag)};
     }
   }
-  COFFER_ASSIGN(ProviderConfig config, read_provider_config(*file));
-  COFFER_ASSIGN(options.config, parse_config(config.yaml, config.name));
-  options.config_text = std::move(config.yaml);
+  COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), *file, kConfigFileSizeMax));
+  COFFER_ASSIGN(options.config, parse_config(as_text(text), *file));
+  options.config_text = as_text(text);
   return Status::ok();
 }
 

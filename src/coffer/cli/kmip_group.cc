@@ -12,12 +12,11 @@ namespace coffer::cli {
 namespace {
 
 // --config, or the coffer that the environment names: a coffer.yaml, or the directory it is in.
-Result<kmip::Groups> configured_groups(const Arguments& arguments) {
+Result<ProviderConfig> configuration(const Arguments& arguments) {
   const char* coffer = std::getenv("COFFER");
   const std::string path = arguments.value("--config", coffer != nullptr ? coffer : "");
-  if (path.empty()) return kmip::Groups();
-  COFFER_ASSIGN(const ProviderConfig config, read_provider_config(path));
-  return kmip::parse_kmip_hosts(config.yaml, config.name);
+  if (path.empty()) return ProviderConfig();
+  return read_provider_config(path);
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -62,8 +61,8 @@ Flag kmip_namespace_attribute_flag() {
 }
 
 Result<kmip::Client> kmip_client(const Arguments& arguments) {
-  COFFER_ASSIGN(const kmip::Groups groups, configured_groups(arguments));
-  COFFER_ASSIGN(const kmip::GroupSettings settings, kmip::parse_kmip_group(arguments.operand("GROUP"), groups));
+  COFFER_ASSIGN(const ProviderConfig config, configuration(arguments));
+  COFFER_ASSIGN(const kmip::GroupSettings settings, kmip::parse_kmip_group(arguments.operand("GROUP"), config));
   COFFER_ASSIGN(auto group, kmip::HostGroup::create(settings));
   return kmip::Client(std::move(group));
 }

@@ -14,8 +14,7 @@ Operand paths_operand() { return {"PATH", "stores or single files; none: every s
 
 Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where the keyring says"}; }
 
-Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments) {
-  Coffer::OpenOptions options;
+Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options) {
   options.open_anchor = open_anchor;
   options.root_uri = arguments.value("--root", "");
   if (arguments.has("--root") && options.root_uri.empty()) {
@@ -48,8 +47,8 @@ Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
   COFFER_ASSIGN(const FileInfo info, Disk::posix().info(path));
   if (info.is_directory) path += "/coffer.yaml";
   COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), path, kConfigFileSizeMax));
-  COFFER_TRY(parse_config(as_text(text), path).status());
-  return ProviderConfig{std::string(as_text(text)), path};
+  COFFER_ASSIGN(Config config, parse_config(as_text(text), path));
+  return std::move(config.providers);
 }
 
 ProviderConfig provider_config_of(const Coffer& coffer) {

@@ -8,7 +8,7 @@
 namespace coffer::cli {
 
 // The operand COFFER, unlocked with the root key of --root or of the keyring's slot.
-Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments);
+Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options = {});
 
 // Absolute, without trailing slash or symbolic links; kNotFound if it does not exist.
 Result<std::string> canonical_path(const std::string& path);

@@ -34,8 +34,8 @@ std::string without_options(ProviderUri uri) {
 
 Result<Outcome> run_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const ProviderConfig config, configuration(arguments));
-  COFFER_ASSIGN(const NamedProviders named, parse_key_providers(config));
-  COFFER_ASSIGN(const kmip::Groups groups, kmip::parse_kmip_hosts(config.yaml, config.name));
+  const NamedProviders& named = config.key_providers;
+  COFFER_ASSIGN(const kmip::Groups groups, kmip::configured_groups(config));
   Json schemes = Json::array(), names = Json::array(), hosts = Json::array();
   Table table({Align::kLeft, Align::kLeft});
   table.add({"ROOT KEYS ARE IN", "AND ARE NAMED"});

@@ -1,28 +1,29 @@
 #include "coffer/config/config.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <bit>
 #include <charconv>
+
+#include "coffer/config/provider_sections.h"
+#include "coffer/config/yaml_quoted.h"
 
 namespace coffer {
 namespace {
 
-// One setting: its key, what it may be (for messages), and how it is taken over.
+// One method for each setting: what it may be, and how it is taken over.
 class Parser {
  public:
-  Parser(std::string name, Config& config) : name_(std::move(name)), config_(config) {}
+  Parser(const YamlReader& reader, Config& config) : reader_(reader), config_(config) {}
 
   Status parse(const YAML::Node& root) {
-    if (root.IsNull()) return Status::ok();
-    if (!root.IsMap()) return error(root, "expected a mapping of options");
-    for (const auto& item : root) COFFER_TRY(option(item.first, item.second));
+    COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
+    if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
     return Status::ok();
   }
 
  private:
-  Status option(const YAML::Node& key_node, const YAML::Node& value) {
-    const std::string key = key_node.IsScalar() ? key_node.Scalar() : std::string();
+  Status option(const YamlReader::Entry& entry) {
+    const std::string& key = entry.key;
+    const YAML::Node& value = entry.value;
     if (key == "version") return expect_version(value);
     if (key == "cipher") return cipher(value, true, config_.suite);
     if (key == "ctr_cipher") return cipher(value, false, config_.ctr_suite);
@@ -32,115 +33,99 @@ class Parser {
     if (key == "reads") return reads(value);
     if (key == "anchor") return anchor(value);
     if (key == "domains") return domains(value);
-    if (key == "sealing_key") return sealing_key(value);
-    // Their contents are the key providers' own, who check them whenever one is opened.
-    if (key == "kmip_hosts" || key == "key_providers") return Status::ok();
-    return error(key_node, "unknown option \"" + key +
-                               "\"; known are version, cipher, ctr_cipher, chunk_size, data_files, log_files, reads, "
-                               "anchor, domains, key_providers, kmip_hosts and sealing_key");
+    if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
+    if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
+    if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
+    return reader_.error(entry.key_node, "unknown option \"" + key +
+                                             "\"; known are version, cipher, ctr_cipher, chunk_size, data_files, "
+                                             "log_files, reads, anchor, domains, key_providers, kmip_hosts and "
+                                             "sealing_key");
   }
 
+  template <class T>
+  static Status take(Result<T> read, T& out) {
+    if (read.is_ok()) out = std::move(*read);
+    return read.status();
+  }
+
+  Status path(const YAML::Node& value, const std::string& what, std::string& out) {
+    return take(reader_.absolute_path(value, what), out);
+  }
+
+  static std::string scalar(const YAML::Node& value) { return value.IsScalar() ? value.Scalar() : std::string(); }
+
   Status expect_version(const YAML::Node& value) {
-    if (value.IsScalar() && value.Scalar() == "1") return Status::ok();
-    return error(value, "version: this coffer understands version 1 only");
+    if (scalar(value) == "1") return Status::ok();
+    return reader_.error(value, "version: this coffer understands version 1 only");
   }
 
   Status cipher(const YAML::Node& value, bool authenticated, Suite& out) {
-    const SuiteInfo* info = value.IsScalar() ? find_suite(value.Scalar()) : nullptr;
+    const SuiteInfo* info = find_suite(scalar(value));
     if (info == nullptr || info->authenticated != authenticated) {
-      return error(value, authenticated ? "cipher: expected aes-128-gcm, aes-192-gcm, aes-256-gcm or chacha20-poly1305"
-                                        : "ctr_cipher: expected aes-128-ctr, aes-192-ctr or aes-256-ctr");
+      return reader_.error(value, authenticated
+                                      ? "cipher: expected aes-128-gcm, aes-192-gcm, aes-256-gcm or chacha20-poly1305"
+                                      : "ctr_cipher: expected aes-128-ctr, aes-192-ctr or aes-256-ctr");
     }
     out = info->suite;
     return Status::ok();
   }
 
   Status chunk_size(const YAML::Node& value) {
+    const std::string text = scalar(value);
     uint64_t size = 0;
-    if (value.IsScalar()) {
-      const std::string& text = value.Scalar();
-      auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
-      if (failed != std::errc() || end != text.data() + text.size()) size = 0;
-    }
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
+    if (failed != std::errc() || end != text.data() + text.size()) size = 0;
     if (size < 1024 || size > (1 << 20) || !std::has_single_bit(size)) {
-      return error(value, "chunk_size: expected a power of two from 1024 to 1048576, in bytes");
+      return reader_.error(value, "chunk_size: expected a power of two from 1024 to 1048576, in bytes");
     }
     config_.chunk_log2 = std::countr_zero(size);
     return Status::ok();
   }
 
   Status kind(const YAML::Node& value, Kind standard, Kind& out) {
-    const std::string text = value.IsScalar() ? value.Scalar() : std::string();
-    if (text == kind_name(standard)) {
-      out = standard;
-    } else if (text == kind_name(Kind::kCtr)) {
-      out = Kind::kCtr;
-    } else {
-      return error(value, (standard == Kind::kBlocks ? "data_files" : "log_files") + std::string(": expected ") +
-                              std::string(kind_name(standard)) + " or ctr");
+    const std::string text = scalar(value);
+    if (text != kind_name(standard) && text != kind_name(Kind::kCtr)) {
+      const std::string option = standard == Kind::kBlocks ? "data_files" : "log_files";
+      return reader_.error(value, option + ": expected " + std::string(kind_name(standard)) + " or ctr");
     }
+    out = text == kind_name(standard) ? standard : Kind::kCtr;
     return Status::ok();
   }
 
   Status reads(const YAML::Node& value) {
-    const std::string text = value.IsScalar() ? value.Scalar() : std::string();
-    if (text != "pread" && text != "mapping") return error(value, "reads: expected pread or mapping");
+    const std::string text = scalar(value);
+    if (text != "pread" && text != "mapping") return reader_.error(value, "reads: expected pread or mapping");
     config_.read_mode = text == "pread" ? ReadMode::kPread : ReadMode::kMapping;
     return Status::ok();
   }
 
-  Status absolute_path(const YAML::Node& value, const char* what, std::string& out) {
-    std::string text = value.IsScalar() ? value.Scalar() : std::string();
-    if (text.empty() || text.front() != '/') return error(value, std::string(what) + ": expected an absolute path");
-    while (text.size() > 1 && text.back() == '/') text.pop_back();
-    out = text;
-    return Status::ok();
-  }
-
   Status anchor(const YAML::Node& value) {
-    if (!value.IsScalar() || !value.Scalar().starts_with("tpm:")) return absolute_path(value, "anchor", config_.anchor);
-    config_.anchor = value.Scalar();
-    return Status::ok();
-  }
-
-  // The key providers' own too, like their sections.
-  Status sealing_key(const YAML::Node& value) {
-    std::string ignored;
-    return absolute_path(value, "sealing_key", ignored);
+    if (scalar(value).starts_with("tpm:")) return take(reader_.text(value, "anchor"), config_.anchor);
+    return path(value, "anchor", config_.anchor);
   }
 
   Status domains(const YAML::Node& list) {
-    if (!list.IsSequence()) return error(list, "domains: expected a list of {name, path}");
+    if (!list.IsSequence()) return reader_.error(list, "domains: expected a list of {name, path}");
     for (const auto& item : list) {
-      if (!item.IsMap()) return error(item, "domains: expected {name, path}");
       DomainPath entry;
-      for (const auto& field : item) {
-        const std::string key = field.first.IsScalar() ? field.first.Scalar() : std::string();
-        if (key == "name" && field.second.IsScalar()) {
-          entry.domain = field.second.Scalar();
-        } else if (key == "path") {
-          COFFER_TRY(absolute_path(field.second, "domains: path", entry.path));
-        } else {
-          return error(field.first, "domains: unknown option \"" + key + "\"; known are name and path");
-        }
+      entry.line = item.Mark().line + 1;
+      COFFER_TRY(reader_.each(item, "domains: ", [&](const YamlReader::Entry& field) -> Status {
+        if (field.key == "name") return take(reader_.text(field.value, "domains: name"), entry.domain);
+        if (field.key == "path") return path(field.value, "domains: path", entry.path);
+        return reader_.error(field.key_node, "domains: unknown option \"" + field.key + "\"; known are name and path");
+      }));
+      if (entry.domain.empty() || entry.path.empty()) {
+        return reader_.error(item, "domains: name and path are both needed");
       }
-      if (entry.domain.empty() || entry.path.empty()) return error(item, "domains: name and path are both needed");
       for (const DomainPath& other : config_.domains) {
-        if (other.path == entry.path) return error(item, "domains: " + entry.path + " is listed twice");
+        if (other.path == entry.path) return reader_.error(item, "domains: " + entry.path + " is listed twice");
       }
       config_.domains.push_back(std::move(entry));
     }
     return Status::ok();
   }
 
-  Status error(const YAML::Node& node, const std::string& text) const {
-    const YAML::Mark mark = node.Mark();
-    std::string where = name_;
-    if (!mark.is_null()) where += ":" + std::to_string(mark.line + 1);
-    return {Code::kInvalidArgument, where + ": " + text};
-  }
-
-  std::string name_;
+  const YamlReader& reader_;
   Config& config_;
 };
 
@@ -156,13 +141,11 @@ std::string_view Config::domain_of(std::string_view path) const {
 }
 
 Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors) {
+  const YamlReader reader(name_for_errors);
+  COFFER_ASSIGN(const YAML::Node root, reader.load(yaml));
   Config config;
-  try {
-    COFFER_TRY(Parser(name_for_errors, config).parse(YAML::Load(std::string(yaml))));
-  } catch (const YAML::Exception& e) {
-    return {Code::kInvalidArgument,
-            name_for_errors + ":" + std::to_string(e.mark.line + 1) + ": not valid YAML: " + e.msg};
-  }
+  config.providers.name = name_for_errors;
+  COFFER_TRY(Parser(reader, config).parse(root));
   return config;
 }
 
@@ -180,16 +163,23 @@ std::string format_config(const Config& config) {
   out += std::string("reads: ") + (config.read_mode == ReadMode::kPread ? "pread" : "mapping") +
          "               # pread or mapping\n";
   if (!config.anchor.empty()) {
-    out += "anchor: " + config.anchor + "  # remembers the newest keyring version, to notice a rollback\n";
+    out += "anchor: " + yaml_quoted(config.anchor) + "  # remembers the newest keyring, to notice a rollback\n";
   }
   if (!config.domains.empty()) out += "domains:\n";
   for (const DomainPath& entry : config.domains) {
-    YAML::Emitter name, path;
-    name << YAML::DoubleQuoted << entry.domain;
-    path << YAML::DoubleQuoted << entry.path;
-    out += "  - name: " + std::string(name.c_str()) + "\n    path: " + path.c_str() + "\n";
+    out += "  - name: " + yaml_quoted(entry.domain) + "\n    path: " + yaml_quoted(entry.path) + "\n";
   }
-  return out;
+  return out + format_providers(config.providers);
+}
+
+Status check_domains(const Config& config, const Keyring& keyring) {
+  for (const DomainPath& entry : config.domains) {
+    if (keyring.find_domain(entry.domain) != nullptr) continue;
+    return {Code::kInvalidArgument, config.providers.name + ":" + std::to_string(entry.line) +
+                                        ": domains: the keyring has no domain \"" + entry.domain +
+                                        "\"; make it with coffer domain add, or take the entry out"};
+  }
+  return Status::ok();
 }
 
 }  // namespace coffer

@@ -1,7 +1,8 @@
-// coffer.yaml: how new files are written. Everything in it may be changed while stores are in use; existing files say
-// for themselves how they are to be read. docs/operating.md, "coffer.yaml".
+// coffer.yaml: how new files are written, and where root keys are. Everything in it may be changed while stores are in
+// use; existing files say for themselves how they are to be read. docs/operating.md, "coffer.yaml".
 #pragma once
 
+#include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/keys/keyring.h"
 
@@ -11,6 +12,9 @@ namespace coffer {
 struct DomainPath {
   std::string domain;
   std::string path;  // absolute
+  int line = 0;      // of the configuration, for errors
+
+  friend bool operator==(const DomainPath& a, const DomainPath& b) { return a.domain == b.domain && a.path == b.path; }
 };
 
 enum class ReadMode : uint8_t { kPread, kMapping };
@@ -24,13 +28,19 @@ struct Config {
   ReadMode read_mode = ReadMode::kPread;
   std::string anchor;  // absolute path of the version anchor, or "tpm:…"; empty: none
   std::vector<DomainPath> domains;
+  ProviderConfig providers;
 
   // The domain of a data file, by the longest matching path; "system" if none matches.
   std::string_view domain_of(std::string_view path) const;
+  bool operator==(const Config&) const = default;
 };
 
-// Unknown keys, wrong types and contradictions are errors that name the file, the line and the key.
+// Unknown keys, keys given twice, wrong types, control characters and contradictions are errors that name the file, the
+// line and the key.
 Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors);
+// The text that parse_config() makes the same configuration of. REQUIRES: no control characters in texts.
 std::string format_config(const Config& config);
+// kInvalidArgument for a domain that the keyring does not have: says what to do.
+Status check_domains(const Config& config, const Keyring& keyring);
 
 }  // namespace coffer

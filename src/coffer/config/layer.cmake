@@ -1,1 +1,2 @@
-coffer_layer(coffer config config.cc sealed_value.cc secret_source.cc uri.cc uri_options.cc)
+coffer_layer(coffer config
+  config.cc provider_sections.cc sealed_value.cc secret_source.cc uri.cc uri_options.cc yaml_quoted.cc yaml_reader.cc)

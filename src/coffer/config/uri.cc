@@ -42,6 +42,10 @@ Status parse_options(std::string_view query, ProviderUri& uri) {
 
 }  // namespace
 
+bool has_control_character(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 Result<std::string> decode_percent(std::string_view text, std::string_view part) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -54,10 +58,10 @@ Result<std::string> decode_percent(std::string_view text, std::string_view part)
       return {Code::kInvalidArgument,
               std::string(part) + ": \"%\" must be followed by two hexadecimal digits; write %25 for \"%\""};
     }
-    if (byte->front() == 0) return {Code::kInvalidArgument, std::string(part) + " holds a zero byte"};
     out.push_back(static_cast<char>(byte->front()));
     i += 2;
   }
+  if (has_control_character(out)) return {Code::kInvalidArgument, std::string(part) + " holds a control character"};
   return out;
 }
 
@@ -65,12 +69,13 @@ Result<ProviderUri> parse_provider_uri(const std::string& text) {
   ProviderUri uri;
   if (text.empty())
     return {Code::kInvalidArgument, "the root key URI is empty; give a key file's path, or file:///PATH"};
-  if (text.find('\0') != std::string::npos) return {Code::kInvalidArgument, "the root key URI holds a zero byte"};
+  if (has_control_character(text)) return {Code::kInvalidArgument, "the root key URI holds a control character"};
   const size_t size = scheme_size(text);
   if (size == 0) {
     uri.scheme = "file";
     uri.path = text;
-    uri.raw_path = encode_uri_path(text);
+    while (uri.path.starts_with("//")) uri.path.erase(0, 1);  // would read as an authority when it is written
+    uri.raw_path = encode_uri_path(uri.path);
     return uri;
   }
   uri.scheme = text.substr(0, size);

@@ -1,6 +1,7 @@
 // "scheme:…" taken apart: what every provider's address has in common (RFC 3986, less fragments and user information).
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,24 +17,36 @@ struct ProviderUri {
   std::optional<std::string> authority;  // between "//" and the path: "hsm1:5696,hsm2:5696"; nothing without "//"
   std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
   std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
-  std::string sealing_key = {};  // of the configuration, for sealed options; no part of the text
-  std::string raw_path = {};     // the path before decoding, for schemes with delimiters inside it
+  std::string raw_path = {};  // the path before decoding, for schemes with delimiters inside it
+  // What stands in coffer.yaml, and where, for errors: "coffer.yaml:3: kmip_hosts: prod", and the same of its options.
+  std::string place = {};
+  std::map<std::string, std::string> option_places = {};
+
+  friend bool operator==(const ProviderUri& a, const ProviderUri& b) {
+    return a.scheme == b.scheme && a.authority == b.authority && a.path == b.path && a.options == b.options &&
+           a.raw_path == b.raw_path;
+  }
 };
 
-// Text without "scheme:" is a path: it becomes a "file" URI, to the letter. kInvalidArgument for anything else that is
-// malformed; messages do not repeat option values, which may be sensitive.
+// Text without "scheme:" is a path: it becomes a "file" URI, to the letter (but for slashes doubled at its beginning).
+// kInvalidArgument for anything else that is malformed, and for control characters; messages do not repeat option
+// values, which may be sensitive.
 Result<ProviderUri> parse_provider_uri(const std::string& text);
-// %XX to bytes; a zero byte is refused. `part` is what an error calls it.
+// NUL, line ends, escapes, DEL and their like: in no path, name or URI.
+bool has_control_character(std::string_view text);
+// %XX to bytes; control characters are refused. `part` is what an error calls it.
 Result<std::string> decode_percent(std::string_view text, std::string_view part);
 // What a provider makes of its options: taken one by one; what nobody took is unknown.
 class UriOptions {
  public:
-  explicit UriOptions(const ProviderUri& uri) : uri_(uri) {}
+  // `sealing_key`: what coffer.yaml names, for secrets that are sealed.
+  explicit UriOptions(const ProviderUri& uri, std::string sealing_key = {})
+      : uri_(uri), sealing_key_(std::move(sealing_key)) {}
 
   // Nothing when the option is not given.
   std::optional<std::string> take(std::string_view name);
   std::string take(std::string_view name, std::string_view otherwise);
-  // Made absolute, below the current directory of now.
+  // Made absolute, below the current directory of now; one in coffer.yaml has to be absolute.
   Result<std::string> take_path(std::string_view name);
   // From `smallest` to `largest`.
   Result<uint64_t> take_number(std::string_view name, uint64_t otherwise, uint64_t smallest, uint64_t largest);
@@ -42,9 +55,14 @@ class UriOptions {
   Result<SecretSource> take_secret(const std::string& name);
   // kInvalidArgument for an option that was not asked for: lists those that were.
   Status finish() const;
+  // kInvalidArgument: the option, by its place in coffer.yaml or as the URI's, and what was expected.
+  Status wrong(std::string_view name, const std::string& expected) const;
 
  private:
+  std::string called(const std::string& name) const;
+
   const ProviderUri& uri_;
+  const std::string sealing_key_;
   std::vector<std::string> asked_;
 };
 

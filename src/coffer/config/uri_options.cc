@@ -22,7 +22,8 @@ std::string UriOptions::take(std::string_view name, std::string_view otherwise) 
 Result<std::string> UriOptions::take_path(std::string_view name) {
   std::optional<std::string> path = take(name);
   if (!path.has_value()) return std::string();
-  if (path->empty()) return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected a path"};
+  if (path->empty()) return wrong(name, "a path");
+  if (!path->starts_with('/') && uri_.option_places.contains(std::string(name))) return wrong(name, "an absolute path");
   return absolute_provider_path(std::move(*path));
 }
 
@@ -34,15 +35,14 @@ Result<uint64_t> UriOptions::take_number(std::string_view name, uint64_t otherwi
   const char* const text_end = text->data() + text->size();
   const auto [end, failed] = std::from_chars(text->data(), text_end, value);
   if (failed == std::errc() && end == text_end && value >= smallest && value <= largest) return value;
-  return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected a number from " +
-                                      std::to_string(smallest) + " to " + std::to_string(largest)};
+  return wrong(name, "a number from " + std::to_string(smallest) + " to " + std::to_string(largest));
 }
 
 Result<bool> UriOptions::take_switch(std::string_view name, bool otherwise) {
   const std::optional<std::string> text = take(name);
   if (!text.has_value()) return otherwise;
   if (*text == "true" || *text == "false") return *text == "true";
-  return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected true or false"};
+  return wrong(name, "true or false");
 }
 
 Result<SecretSource> UriOptions::take_secret(const std::string& name) {
@@ -51,13 +51,14 @@ Result<SecretSource> UriOptions::take_secret(const std::string& name) {
   out.environment = take(name + "_env", "");
   out.sealed = take(name + "_sealed", "");
   if (!out.file.empty() + !out.environment.empty() + !out.sealed.empty() > 1) {
+    const std::string& place = uri_.place.empty() ? "root key URI" : uri_.place;
     return {Code::kInvalidArgument,
-            "root key URI options " + name + "_file, " + name + "_env and " + name + "_sealed exclude each other"};
+            place + ": options " + name + "_file, " + name + "_env and " + name + "_sealed exclude each other"};
   }
   if (out.sealed.empty()) return out;
-  COFFER_TRY(check_sealed_value(out.sealed).with_context("root key URI option " + name + "_sealed"));
+  COFFER_TRY(check_sealed_value(out.sealed).with_context(called(name + "_sealed")));
   out.sealed_for = name;
-  out.sealing_key = uri_.sealing_key;
+  out.sealing_key = sealing_key_;
   return out;
 }
 
@@ -66,10 +67,19 @@ Status UriOptions::finish() const {
     if (std::find(asked_.begin(), asked_.end(), name) != asked_.end()) continue;
     std::string known;
     for (const std::string& asked : asked_) known += (known.empty() ? "" : ", ") + asked;
-    return {Code::kInvalidArgument, "root key URI option " + name + ": " + uri_.scheme + ": has " +
+    return {Code::kInvalidArgument, called(name) + ": " + uri_.scheme + ": has " +
                                         (known.empty() ? "no options" : "no such option; it has " + known)};
   }
   return Status::ok();
+}
+
+Status UriOptions::wrong(std::string_view name, const std::string& expected) const {
+  return {Code::kInvalidArgument, called(std::string(name)) + ": expected " + expected};
+}
+
+std::string UriOptions::called(const std::string& name) const {
+  const auto place = uri_.option_places.find(name);
+  return place != uri_.option_places.end() ? place->second : "root key URI option " + name;
 }
 
 void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {

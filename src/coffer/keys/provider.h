@@ -46,15 +46,4 @@ class RootKeyProvider {
   virtual std::string describe(const RootKeyHandle& handle) const = 0;
 };
 
-// The text of a coffer.yaml, whose sections kmip_hosts and key_providers are the providers' own. Read anew whenever a
-// provider is opened, so that a changed host or credential needs no restart.
-struct ProviderConfig {
-  std::string yaml;  // empty: nothing is configured
-  std::string name = "coffer.yaml";  // for errors
-};
-
-// Opens "scheme:…". providers/ has the one list; keys/ and store/ get it passed in.
-using ProviderOpener = Result<std::unique_ptr<RootKeyProvider>> (*)(const std::string& uri,
-                                                                    const ProviderConfig& config);
-
 }  // namespace coffer

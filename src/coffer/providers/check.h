@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

@@ -59,21 +59,17 @@ Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config) {
-  COFFER_ASSIGN(const NamedProviders named, parse_key_providers(config));
-  for (const auto& [name, base] : named) {
+  for (const auto& [name, base] : config.key_providers) {
     auto kind = find_kind(base);
-    if (!kind.is_ok()) return kind.status().with_context(config.name + ": key_providers: " + name + ": uri");
+    if (!kind.is_ok()) return kind.status().with_context(base.place + ": uri");
   }
-  COFFER_TRY(kmip::parse_kmip_hosts(config.yaml, config.name).status());
-  COFFER_ASSIGN(const std::string sealing_key, parse_sealing_key(config));
-  COFFER_ASSIGN(ProviderUri parsed, parse_provider_uri(uri));
-  parsed.sealing_key = sealing_key;
+  COFFER_TRY(kmip::configured_groups(config).status());
+  COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
   if (parsed.scheme != "provider") {
     COFFER_ASSIGN(const ProviderKind* kind, find_kind(parsed));
     return kind->open(parsed, config);
   }
-  COFFER_ASSIGN(ProviderUri whole, expand_named(parsed, named, config.name));
-  whole.sealing_key = sealing_key;
+  COFFER_ASSIGN(const ProviderUri whole, expand_named(parsed, config));
   COFFER_ASSIGN(const ProviderKind* kind, find_kind(whole));
   auto provider = kind->open(whole, config);
   if (!provider.is_ok()) return provider.status().with_context(uri);

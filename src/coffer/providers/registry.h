@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

@@ -51,6 +51,16 @@ bool is_sign_of_attack(const Status& status) {
   return status.code() == Code::kRolledBack || status.code() == Code::kTampered;
 }
 
+Result<Config> read_config(Disk& disk, const std::string& directory) {
+  const std::string path = join(directory, "coffer.yaml");
+  auto text = read_file(disk, path, kConfigSizeMax);
+  if (text.code() == Code::kNotFound) {
+    return {Code::kNotFound, directory + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
+  }
+  if (!text.is_ok()) return text.status();
+  return parse_config(as_text(*text), path);
+}
+
 // The hash by which the next version, and the anchor, refer to this one.
 Result<Sha256> hash_of(ByteView sealed) { return sha256(sealed); }
 
@@ -63,7 +73,8 @@ Coffer::~Coffer() {
 Status Coffer::create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener) {
   const std::string config_path = join(directory, "coffer.yaml");
   const std::string config_text = options.config_text.empty() ? format_config(options.config) : options.config_text;
-  COFFER_ASSIGN(auto provider, opener(options.root_uri, {config_text, config_path}));
+  COFFER_ASSIGN(const Config config, parse_config(config_text, config_path));
+  COFFER_ASSIGN(auto provider, opener(options.root_uri, config.providers));
   COFFER_ASSIGN(Id coffer_id, random_id());
   COFFER_ASSIGN(KeyringKey keyring_key, random_key<KeyringRole>(32));
   COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, coffer_id, keyring_key));
@@ -101,12 +112,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& dire
 }
 
 Status Coffer::load(const OpenOptions& options) {
-  auto config_bytes = read_file(disk_, join(directory_, "coffer.yaml"), kConfigSizeMax);
-  if (!config_bytes.is_ok()) {
-    if (config_bytes.code() != Code::kNotFound) return config_bytes.status();
-    return {Code::kNotFound, directory_ + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
-  }
-  COFFER_ASSIGN(config_, parse_config(as_text(*config_bytes), join(directory_, "coffer.yaml")));
+  COFFER_ASSIGN(config_, read_config(disk_, directory_));
   root_uri_override_ = options.root_uri;
   keyring_store_ = open_file_keyring_store(disk_, directory_);
   std::lock_guard lock(reload_mutex_);
@@ -116,7 +122,8 @@ Status Coffer::load(const OpenOptions& options) {
     COFFER_ASSIGN(anchor_, options.open_anchor(disk_, config_.anchor, header.coffer_id, directory_));
   }
   COFFER_ASSIGN(Stored stored, load_stored());
-  return adopt(stored, Unlocking::kNow);
+  COFFER_TRY(adopt(stored, Unlocking::kNow));
+  return options.domains_may_be_missing ? Status::ok() : check_domains(config_, *keyring_);
 }
 
 Result<Coffer::Stored> Coffer::load_stored() {
@@ -132,10 +139,8 @@ Result<Coffer::Stored> Coffer::load_stored() {
 }
 
 Result<ProviderConfig> Coffer::provider_config() const {
-  const std::string path = join(directory_, "coffer.yaml");
-  auto text = read_file(disk_, path, kConfigSizeMax);
-  if (!text.is_ok()) return text.status();
-  return ProviderConfig{std::string(as_text(*text)), path};
+  COFFER_ASSIGN(Config config, read_config(disk_, directory_));
+  return std::move(config.providers);
 }
 
 Result<KeyringKey> Coffer::unlock(const KeyringHeader& header) const {

@@ -53,6 +53,8 @@ class Coffer {
     // Instead of the URI in the keyring's slot: the same root key at another place.
     std::string root_uri = {};
     AnchorOpener open_anchor = open_anchor_at_path;
+    // Else domains in coffer.yaml that the keyring does not have are an error.
+    bool domains_may_be_missing = false;
   };
 
   // Makes the directory (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a coffer and

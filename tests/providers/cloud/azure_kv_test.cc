@@ -12,6 +12,7 @@
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
 #include "providers/cloud/variable.h"
+#include "support/configured.h"
 
 namespace coffer {
 namespace {
@@ -260,9 +261,9 @@ TEST(AzureKvUri, NamesAKeyAndAddressesToTrust) {
   for (const std::string host : {"h.managedhsm.azure.net", "v.vault.azure.cn", "v.vault.usgovcloudapi.net"}) {
     EXPECT_TRUE(open_provider("azure-kv://" + host + "/keys/a").is_ok()) << host;
   }
-  const ProviderConfig config{
+  const ProviderConfig config = configured(
       "key_providers:\n  ours:\n    uri: azure-kv://kv.corp.example/keys\n    authority: "
-      "https://login.corp.example\n"};
+      "https://login.corp.example\n");
   for (const std::string& uri :
        {std::string("azure-kv://kv.corp.example/keys/a"), vault + "/keys/a?authority=https://login.corp.example"}) {
     EXPECT_EQ(open_provider(uri).code(), Code::kPermissionDenied) << uri;

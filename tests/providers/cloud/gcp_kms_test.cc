@@ -13,6 +13,7 @@
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
 #include "providers/cloud/variable.h"
+#include "support/configured.h"
 
 namespace coffer {
 namespace {
@@ -235,9 +236,9 @@ TEST(GcpKmsUri, NamesAKeyAndAnAddressToTrust) {
       open_provider("gcp-kms://" + kKey + "?endpoint=https://cloudkms.me-central2.rep.googleapis.com/").is_ok());
   const std::string elsewhere = "gcp-kms://" + kKey + "?endpoint=https://kms.corp.example";
   EXPECT_EQ(open_provider(elsewhere).code(), Code::kPermissionDenied);
-  const ProviderConfig config{
+  const ProviderConfig config = configured(
       "key_providers:\n  ours:\n    uri: gcp-kms://projects/p/locations/global/keyRings/r/"
-      "cryptoKeys\n    endpoint: https://kms.corp.example\n"};
+      "cryptoKeys\n    endpoint: https://kms.corp.example\n");
   EXPECT_TRUE(open_provider(elsewhere, config).is_ok());
   EXPECT_EQ(open_provider("provider:ours/k", config)->get()->describe(), "Google Cloud KMS key " + kKey);
 }

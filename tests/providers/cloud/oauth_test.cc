@@ -8,6 +8,7 @@
 #include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/azure_kv/challenge.h"
 #include "coffer_test_paths.h"
+#include "support/configured.h"
 
 namespace coffer::oauth {
 namespace {
@@ -83,7 +84,8 @@ TEST(TrustedService, CredentialsGoToTheVendorToThisMachineAndWhereTheConfigurati
       {"https://not.configured.test", false},
   };
   constexpr std::array<std::string_view, 2> kDomains = {".vendor.example", "login.example"};
-  const ProviderConfig config{"key_providers:\n  a:\n    uri: vault://configured.test/transit\n", "c.yaml"};
+  const ProviderConfig config =
+      configured("key_providers:\n  a:\n    uri: vault://configured.test/transit\n", "c.yaml");
   for (const Case& c : cases) {
     const Status status = check_trusted(c.url, kDomains, config, [&](const ProviderUri& configured) {
       return "https://" + configured.authority.value_or("") == c.url;

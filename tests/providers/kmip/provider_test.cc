@@ -11,6 +11,7 @@
 #include "coffer/providers/kmip/key_handle.h"
 #include "coffer/providers/registry.h"
 #include "providers/kmip/servers.h"
+#include "support/configured.h"
 
 namespace coffer::kmip {
 namespace {
@@ -36,7 +37,7 @@ class KmipProvider : public testing::Test {
     return loopback_uri(server_port(), name_, certificate, options.empty() ? all : all + "&" + options);
   }
   static Provider open(const std::string& uri, const std::string& yaml = "") {
-    auto provider = open_provider(uri, {yaml, "coffer.yaml"});
+    auto provider = open_provider(uri, configured(yaml));
     EXPECT_TRUE(provider) << provider.status().to_string();
     return provider ? std::move(*provider) : nullptr;
   }

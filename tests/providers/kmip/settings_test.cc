@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "support/configured.h"
+
 namespace coffer::kmip {
 namespace {
 
@@ -12,12 +14,17 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
+Result<KmipSettings> parse(const std::string& text, const ProviderConfig& config = {}) {
+  COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(text));
+  return parse_kmip_uri(uri, config);
+}
+
 constexpr const char* kPem = "cert=/c/client.pem&key=/c/client.key&ca=/c/ca.pem";
 
 std::string with(const std::string& options) { return "kmip://hsm1/prod?" + std::string(kPem) + "&" + options; }
 
 TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
-  const auto settings = parse_kmip_uri(
+  const auto settings = parse(
       "kmip://hsm1,hsm2:5697,[2001:db8::1]:5698/prod%20key?cert=/c/client.pem&key=/c/client.key&ca=/c/"
       "ca.pem&namespace=a%26b&"
       "strength=128&create=true&use=get&timeout=2500&key_cache_millis=0&retries=5&protocol=TLSv1.3&"
@@ -40,14 +47,14 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   EXPECT_THAT(settings->group.tls.cipher_suites, ElementsAre("TLS_AES_256_GCM_SHA384"));
   EXPECT_FALSE(settings->group.tls.verify_host);
   EXPECT_EQ(settings->group.version, kKmip21);
-  const auto again = parse_kmip_uri(format_kmip_uri(*settings), {});
+  const auto again = parse(format_kmip_uri(*settings), {});
   ASSERT_TRUE(again) << again.status().message();
   EXPECT_EQ(*again, *settings);
   EXPECT_EQ(format_kmip_uri(*again), format_kmip_uri(*settings));
 }
 
 TEST(KmipSettings, AUriThatSaysLittleMeansTheDefaults) {
-  const auto settings = parse_kmip_uri("kmip://hsm1/prod?" + std::string(kPem), {});
+  const auto settings = parse("kmip://hsm1/prod?" + std::string(kPem), {});
   ASSERT_TRUE(settings) << settings.status().message();
   EXPECT_EQ(settings->group.hosts.front().port, 5696);
   EXPECT_EQ(settings->group.timeout.count(), 1000);
@@ -62,13 +69,13 @@ TEST(KmipSettings, AUriThatSaysLittleMeansTheDefaults) {
 }
 
 TEST(KmipSettings, RelativePathsAreBelowTheCurrentDirectory) {
-  const auto settings = parse_kmip_uri(
-      "kmip://hsm1/prod?keystore_path=a.p12&keystore_type=pkcs12&keystore_password_file=./pw&ca=/ca", {});
+  const auto settings =
+      parse("kmip://hsm1/prod?keystore_path=a.p12&keystore_type=pkcs12&keystore_password_file=./pw&ca=/ca", {});
   ASSERT_TRUE(settings) << settings.status().message();
   const std::string here = std::filesystem::current_path().string();
   EXPECT_EQ(settings->group.tls.identity.path, here + "/a.p12");
   EXPECT_EQ(settings->group.tls.identity.password.file, here + "/pw");
-  EXPECT_EQ(parse_kmip_uri(format_kmip_uri(*settings), {}).value(), *settings);
+  EXPECT_EQ(parse(format_kmip_uri(*settings), {}).value(), *settings);
 }
 
 TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
@@ -103,7 +110,7 @@ TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
       {"file:///a", "not a kmip: URI"},
   };
   for (const auto& [uri, why] : kCases) {
-    const auto settings = parse_kmip_uri(uri, {});
+    const auto settings = parse(uri, {});
     EXPECT_FALSE(settings) << uri;
     EXPECT_THAT(std::string(settings.status().message()), HasSubstr(why)) << uri;
     EXPECT_THAT(std::string(settings.status().message()), Not(HasSubstr("hunter2")));
@@ -131,7 +138,8 @@ kmip_hosts:
 )";
 
 TEST(KmipSettings, GroupsAreReadFromYaml) {
-  const auto groups = parse_kmip_hosts(kYaml, "coffer.yaml");
+  const ProviderConfig config = configured(kYaml);
+  const auto groups = configured_groups(config);
   ASSERT_TRUE(groups) << groups.status().message();
   ASSERT_EQ(groups->size(), 2u);
   const GroupSettings& prod = groups->at("prod");
@@ -145,42 +153,44 @@ TEST(KmipSettings, GroupsAreReadFromYaml) {
   EXPECT_EQ(prod.tls.cipher_suites.size(), 2u);
   EXPECT_THAT(groups->at("standby").hosts, ElementsAre(HostAddress{"hsm3", 5696}));
 
-  const auto settings = parse_kmip_uri("kmip:prod/orders?create=1&namespace=shop", *groups);
+  const auto settings = parse("kmip:prod/orders?create=1&namespace=shop", config);
   ASSERT_TRUE(settings) << settings.status().message();
   EXPECT_EQ(settings->group, prod);
   EXPECT_EQ(settings->key.key_name, "orders");
   EXPECT_EQ(format_kmip_uri(*settings), "kmip:prod/orders?namespace=shop&create=true");
-  const auto wrong = parse_kmip_uri("kmip:prod/orders?timeout=5", *groups);
+  const auto wrong = parse("kmip:prod/orders?timeout=5", config);
   EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("belongs into the group's configuration"));
 }
 
 TEST(KmipSettings, AConfigurationWithoutGroupsHasNone) {
-  EXPECT_TRUE(parse_kmip_hosts("", "coffer.yaml")->empty());
-  EXPECT_TRUE(parse_kmip_hosts("cipher: aes-256-gcm\n", "coffer.yaml")->empty());
+  EXPECT_TRUE(configured_groups(configured("cipher: aes-256-gcm\n"))->empty());
 }
 
 TEST(KmipSettings, WhatIsWrongWithAConfigurationIsNamedWithItsLine) {
   const std::pair<const char*, const char*> kCases[] = {
-      {"kmip_hosts: 1", "coffer.yaml:1: kmip_hosts: expected a mapping"},
-      {"kmip_hosts:\n  prod: 1", "coffer.yaml:2: kmip_hosts: prod: expected a mapping"},
-      {"kmip_hosts:\n  'a b': {}", "coffer.yaml:2: kmip_hosts: a group's name"},
-      {"kmip_hosts:\n  prod:\n    hosts: h\n    colour: red",
-       "coffer.yaml:4: kmip_hosts: prod: unknown option \"colour\""},
-      {"kmip_hosts:\n  prod:\n    hosts: {a: b}", "hosts: expected text or a list"},
-      {"kmip_hosts:\n  prod:\n    timeout: [1]", "timeout: expected one value"},
-      {"kmip_hosts:\n  prod:\n    cert: client.pem",
-       "coffer.yaml:3: kmip_hosts: prod: cert: expected an absolute path"},
-      {"kmip_hosts:\n  prod:\n    truststore_password: hunter2", "a password does not stand in clear here"},
+      {"kmip_hosts: 1", "coffer.yaml:2: kmip_hosts: expected a mapping"},
+      {"kmip_hosts:\n  prod: 1", "coffer.yaml:3: kmip_hosts: prod: expected a mapping"},
+      {"kmip_hosts:\n  'a b': {}", "coffer.yaml:3: kmip_hosts: a name has"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    colour: red", "coffer.yaml:5: kmip_hosts: prod: colour: "},
+      {"kmip_hosts:\n  prod:\n    hosts: {a: b}", "hosts: expected one value"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: [1, 2]", "timeout: expected"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    cert: client.pem",
+       "coffer.yaml:5: kmip_hosts: prod: cert: expected an absolute path"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    truststore_password: hunter2",
+       "a password does not stand in clear here"},
       {"kmip_hosts:\n  prod:\n    hosts: h", "prod: a client certificate is needed"},
-      {"kmip_hosts:\n  prod:\n    cert: /c\n    ca: /a", "prod: hosts: expected at least one host"},
+      {"kmip_hosts:\n  prod:\n    cert: /c\n    ca: /a", "prod: hosts is missing"},
       {"kmip_hosts:\n  prod:\n    timeout: 5\n    timeout: 6", "timeout is there twice"},
-      {"kmip_hosts: [", "not YAML"},
+      {"kmip_hosts: [", "not valid YAML"},
   };
   for (const auto& [yaml, why] : kCases) {
-    const auto groups = parse_kmip_hosts(yaml, "coffer.yaml");
-    EXPECT_EQ(groups.code(), Code::kInvalidArgument) << yaml;
-    EXPECT_THAT(std::string(groups.status().message()), HasSubstr(why)) << yaml;
-    EXPECT_THAT(std::string(groups.status().message()), Not(HasSubstr("hunter2")));
+    const auto read = [text = yaml]() -> Status {
+      COFFER_ASSIGN(const ProviderConfig config, read_sections(text));
+      return configured_groups(config).status();
+    };
+    EXPECT_EQ(read().code(), Code::kInvalidArgument) << yaml;
+    EXPECT_THAT(std::string(read().message()), HasSubstr(why)) << yaml;
+    EXPECT_THAT(std::string(read().message()), Not(HasSubstr("hunter2")));
   }
 }
 

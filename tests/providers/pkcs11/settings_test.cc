@@ -6,6 +6,7 @@
 
 #include "coffer/providers/named.h"
 #include "coffer/providers/registry.h"
+#include "support/configured.h"
 
 namespace coffer::pkcs11 {
 namespace {
@@ -104,11 +105,9 @@ TEST(Pkcs11Uri, APinInItIsRefusedAndNotRepeated) {
 }
 
 TEST(Pkcs11Uri, ANamedProviderIsGivenItsKeyBehindASlash) {
-  const ProviderConfig config{
-      "key_providers:\n  hsm:\n    uri: pkcs11:token=prod\n    pin_env: PIN\n    module-path: /m.so\n"};
-  auto known = parse_key_providers(config);
-  ASSERT_TRUE(known.is_ok()) << known.status().to_string();
-  auto whole = expand_named(parse_provider_uri("provider:hsm/key%3b1").value(), *known, "coffer.yaml");
+  const ProviderConfig config =
+      configured("key_providers:\n  hsm:\n    uri: pkcs11:token=prod\n    pin_env: PIN\n    module-path: /m.so\n");
+  auto whole = expand_named(parse_provider_uri("provider:hsm/key%3b1").value(), config);
   ASSERT_TRUE(whole.is_ok()) << whole.status().to_string();
   auto settings = parse_settings(*whole);
   ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();

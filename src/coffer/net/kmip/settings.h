@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "coffer/base/status.h"
-#include "coffer/config/uri.h"
+#include "coffer/config/provider_config.h"
 #include "coffer/net/kmip/protocol.h"
 
 namespace coffer::kmip {
@@ -108,16 +108,15 @@ Status check_settings(const KeySettings& key);
 
 using Groups = std::map<std::string, GroupSettings>;
 
-// The section `kmip_hosts:` of a configuration. `yaml` is the whole document; without the section the result is empty.
-// Unknown keys, wrong types, relative paths and passwords in clear are errors that name the file, line and key.
-Result<Groups> parse_kmip_hosts(std::string_view yaml, const std::string& name_for_errors);
+// The groups of the configuration. Unknown options, wrong values, relative paths and passwords in clear are errors that
+// name the file, line and option.
+Result<Groups> configured_groups(const ProviderConfig& config);
 
-// "kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS", or "kmip:GROUP/KEY?OPTIONS" for a group of `groups`. Relative paths are
+// "kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS", or "kmip:GROUP/KEY?OPTIONS" for a configured group. Relative paths are
 // below the current directory.
-Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups);
-Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const Groups& groups);
-// The group alone: by its name in `groups`, or as "kmip://HOST[:PORT][,HOST…]?OPTIONS". A key's URI will do as well.
-Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& groups);
+Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const ProviderConfig& config);
+// The group alone: by its configured name, or as "kmip://HOST[:PORT][,HOST…]?OPTIONS". A key's URI will do as well.
+Result<GroupSettings> parse_kmip_group(const std::string& text, const ProviderConfig& config);
 // The URI that stands for these settings; paths in it are absolute.
 std::string format_kmip_uri(const KmipSettings& settings);
 

@@ -22,8 +22,33 @@ Status make_absolute(std::string& path) {
   return Status::ok();
 }
 
+Result<GroupSettings> group_of(const NamedProviders::value_type& configured, const std::string& sealing_key) {
+  const ProviderUri& uri = configured.second;
+  GroupSettings group;
+  group.name = configured.first;
+  auto hosts = parse_hosts(uri.authority.value_or(""));
+  if (!hosts) return hosts.status().with_context(uri.place);
+  group.hosts = std::move(*hosts);
+  for (const auto& [name, value] : uri.options) {
+    const std::string& place = uri.option_places.at(name);
+    const bool path =
+        name.ends_with("_path") || name.ends_with("_file") || name == "cert" || name == "key" || name == "ca";
+    if (path && !value.starts_with('/')) return {Code::kInvalidArgument, place + ": expected an absolute path"};
+    const Status status = set_option(group, name, value);
+    if (status.code() == Code::kNotFound) {
+      return {Code::kInvalidArgument, place + ": unknown option; see docs/providers/kmip.md"};
+    }
+    if (!status) return status.with_context(place.substr(0, place.rfind(": ")));
+  }
+  COFFER_TRY(check_settings(group).with_context(uri.place));
+  for (SecretSource* password : {&group.tls.identity.password, &group.tls.trust.password}) {
+    if (!password->sealed.empty()) password->sealing_key = sealing_key;
+  }
+  return group;
+}
+
 // What is between "kmip:" or "kmip://…" and "?": the key's name, for a configured group behind the group's name.
-Status take_names(const ProviderUri& uri, const Groups& groups, KmipSettings& out) {
+Status take_names(const ProviderUri& uri, const ProviderConfig& config, KmipSettings& out) {
   std::string path = uri.path;
   if (uri.authority) {
     if (path.starts_with('/')) path.erase(0, 1);
@@ -36,21 +61,20 @@ Status take_names(const ProviderUri& uri, const Groups& groups, KmipSettings& ou
   if (group.empty() || slash == std::string::npos) {
     return {Code::kInvalidArgument, "expected kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS or kmip:GROUP/KEY"};
   }
-  const auto found = groups.find(group);
-  if (found == groups.end()) {
-    return {Code::kInvalidArgument, "the group " + group +
-                                        " is not configured; add it to kmip_hosts in coffer.yaml, or " +
-                                        "name the hosts: kmip://HOST[:PORT]/KEY?OPTIONS"};
+  const auto found = config.kmip_hosts.find(group);
+  if (found == config.kmip_hosts.end()) {
+    return {Code::kInvalidArgument, "the group " + group + " is not configured; add it to kmip_hosts in " +
+                                        config.name + ", or " + "name the hosts: kmip://HOST[:PORT]/KEY?OPTIONS"};
   }
-  out.group = found->second;
+  COFFER_ASSIGN(out.group, group_of(*found, config.sealing_key));
   out.key.key_name = path.substr(slash + 1);
   return Status::ok();
 }
 
 // All that is in the URI, paths absolute; whether it is enough is not looked at.
-Result<KmipSettings> take_settings(const ProviderUri& uri, const Groups& groups) {
+Result<KmipSettings> take_settings(const ProviderUri& uri, const ProviderConfig& config) {
   KmipSettings out;
-  COFFER_TRY(take_names(uri, groups, out));
+  COFFER_TRY(take_names(uri, config, out));
   for (const auto& [name, value] : uri.options) COFFER_TRY(set_option(out, name, value, !uri.authority));
   StorePlace& identity = out.group.tls.identity;
   StorePlace& trust = out.group.tls.trust;
@@ -59,13 +83,13 @@ Result<KmipSettings> take_settings(const ProviderUri& uri, const Groups& groups)
     COFFER_TRY(make_absolute(*path));
   }
   for (SecretSource* password : {&identity.password, &trust.password}) {
-    if (!password->sealed.empty() && uri.authority) password->sealing_key = uri.sealing_key;
+    if (!password->sealed.empty() && uri.authority) password->sealing_key = config.sealing_key;
   }
   return out;
 }
 
-Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
-  COFFER_ASSIGN(KmipSettings out, take_settings(uri, groups));
+Result<KmipSettings> settings_of(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(KmipSettings out, take_settings(uri, config));
   COFFER_TRY(check_settings(out.group));
   COFFER_TRY(check_settings(out.key));
   if (format_kmip_uri(out).size() > kUriSizeMax) {
@@ -76,20 +100,25 @@ Result<KmipSettings> settings_of(const ProviderUri& uri, const Groups& groups) {
 
 }  // namespace
 
-Result<KmipSettings> parse_kmip_uri(const std::string& uri, const Groups& groups) {
-  COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
-  return parse_kmip_uri(parsed, groups);
+Result<Groups> configured_groups(const ProviderConfig& config) {
+  Groups out;
+  for (const auto& configured : config.kmip_hosts) {
+    COFFER_ASSIGN(GroupSettings group, group_of(configured, config.sealing_key));
+    out.emplace(configured.first, std::move(group));
+  }
+  return out;
 }
 
-Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const Groups& groups) {
+Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const ProviderConfig& config) {
   if (uri.scheme != "kmip") return {Code::kInvalidArgument, "not a kmip: URI"};
-  auto settings = settings_of(uri, groups);
+  auto settings = settings_of(uri, config);
   if (!settings) return settings.status().with_context("kmip URI");
   return settings;
 }
 
-Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& groups) {
+Result<GroupSettings> parse_kmip_group(const std::string& text, const ProviderConfig& config) {
   if (!text.starts_with("kmip:")) {
+    COFFER_ASSIGN(const Groups groups, configured_groups(config));
     const auto found = groups.find(text);
     if (found != groups.end()) return found->second;
     std::string known;
@@ -98,7 +127,7 @@ Result<GroupSettings> parse_kmip_group(const std::string& text, const Groups& gr
                                  "; name a coffer.yaml that has it, or give kmip://HOST[:PORT]?OPTIONS"};
   }
   COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(text));
-  auto settings = take_settings(uri, groups);
+  auto settings = take_settings(uri, config);
   Status status = settings.status();
   if (settings) status = check_settings(settings->group);
   if (!status) return status.with_context("kmip URI");

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "coffer/net/http/http.h"
-#include "coffer/providers/named.h"
 
 namespace coffer::oauth {
 namespace {
@@ -31,8 +30,7 @@ Status check_trusted(const std::string& url, std::span<const std::string_view> d
     return domain.starts_with('.') ? host.ends_with(domain) : host == domain;
   });
   if (is_vendors && url.starts_with("https:")) return Status::ok();
-  COFFER_ASSIGN(const NamedProviders configured, parse_key_providers(config));
-  for (const auto& [name, uri] : configured) {
+  for (const auto& [name, uri] : config.key_providers) {
     if (is_meant(uri)) return Status::ok();
   }
   return {Code::kPermissionDenied, "credentials are not sent to " + host_and_port +

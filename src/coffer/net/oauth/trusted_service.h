@@ -9,8 +9,7 @@
 #include <span>
 #include <string>
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer::oauth {
 

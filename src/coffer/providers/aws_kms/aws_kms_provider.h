@@ -2,8 +2,7 @@
 // section 7; set-up: docs/providers/aws-kms.md.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

@@ -228,7 +228,7 @@ Status check_addresses(const ProviderUri& uri, const azure_kv::ServiceSettings& 
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, const ProviderConfig& config) {
-  UriOptions options(uri);
+  UriOptions options(uri, config.sealing_key);
   azure_kv::ServiceSettings settings;
   COFFER_ASSIGN(settings.http, http::take_http_settings(options));
   COFFER_ASSIGN(settings.credentials, azure_kv::take_credential_settings(options));

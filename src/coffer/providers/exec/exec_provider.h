@@ -2,8 +2,7 @@
 // in docs/format.md, section 7.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

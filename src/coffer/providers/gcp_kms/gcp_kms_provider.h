@@ -1,8 +1,7 @@
 // Root keys in Google Cloud KMS, never extracted: docs/providers/gcp-kms.md; handle in docs/format.md, section 7.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

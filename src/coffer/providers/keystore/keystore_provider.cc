@@ -152,7 +152,7 @@ std::string format(const KeystorePlace& place) {
 
 }  // namespace
 
-Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri) {
+Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key) {
   KeystorePlace out;
   if (uri.authority.has_value() && !uri.authority->empty() && *uri.authority != "localhost") {
     return {Code::kInvalidArgument,
@@ -160,7 +160,7 @@ Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri) {
   }
   if (uri.path.empty() || uri.path == "/") return {Code::kInvalidArgument, "the root key URI names no keystore file"};
   COFFER_ASSIGN(out.path, absolute_provider_path(uri.path));
-  UriOptions options(uri);
+  UriOptions options(uri, sealing_key);
   out.alias = options.take("alias", "");
   COFFER_ASSIGN(out.type, take_type(options));
   COFFER_ASSIGN(out.store_password, options.take_secret("store_password"));
@@ -186,8 +186,8 @@ Result<keystore::Passwords> read_passwords(const KeystorePlace& place) {
   return out;
 }
 
-Result<std::unique_ptr<RootKeyProvider>> open_keystore(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_ASSIGN(KeystorePlace place, parse_keystore_uri(uri));
+Result<std::unique_ptr<RootKeyProvider>> open_keystore(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(KeystorePlace place, parse_keystore_uri(uri, config.sealing_key));
   std::string formatted = format(place);
   return std::unique_ptr<RootKeyProvider>(std::make_unique<KeystoreProvider>(std::move(place), std::move(formatted)));
 }

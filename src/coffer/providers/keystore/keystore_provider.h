@@ -1,9 +1,8 @@
 // Root keys in keystore files: docs/providers/keystore.md; handle in docs/format.md, section 7.
 #pragma once
 
-#include "coffer/config/uri.h"
+#include "coffer/config/provider_config.h"
 #include "coffer/io/disk.h"
-#include "coffer/keys/provider.h"
 #include "coffer/providers/keystore/keystore.h"
 
 namespace coffer {
@@ -15,7 +14,7 @@ struct KeystorePlace {
   std::optional<keystore::KeystoreType> type;
   SecretSource store_password, key_password;
 };
-Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri);
+Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key = {});
 Result<keystore::Passwords> read_passwords(const KeystorePlace& place);
 
 // Reads the file and the passwords anew for every call, so that none of them stays in memory.

@@ -217,8 +217,7 @@ std::string KmipProvider::describe(const RootKeyHandle& handle) const {
 }  // namespace kmip
 
 Result<std::unique_ptr<RootKeyProvider>> open_kmip_provider(const ProviderUri& uri, const ProviderConfig& config) {
-  COFFER_ASSIGN(const kmip::Groups groups, kmip::parse_kmip_hosts(config.yaml, config.name));
-  COFFER_ASSIGN(const kmip::KmipSettings settings, kmip::parse_kmip_uri(uri, groups));
+  COFFER_ASSIGN(const kmip::KmipSettings settings, kmip::parse_kmip_uri(uri, config));
   COFFER_ASSIGN(auto group, kmip::HostGroup::create(settings.group));
   return std::unique_ptr<RootKeyProvider>(
       std::make_unique<kmip::KmipProvider>(settings, kmip::Client(std::move(group))));

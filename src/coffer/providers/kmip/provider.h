@@ -2,8 +2,7 @@
 // docs/providers/kmip.md.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

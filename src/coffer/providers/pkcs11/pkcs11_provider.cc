@@ -227,8 +227,8 @@ class Pkcs11Provider final : public RootKeyProvider {
 }  // namespace
 }  // namespace pkcs11
 
-Result<std::unique_ptr<RootKeyProvider>> open_pkcs11(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_ASSIGN(pkcs11::Settings settings, pkcs11::parse_settings(uri));
+Result<std::unique_ptr<RootKeyProvider>> open_pkcs11(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(pkcs11::Settings settings, pkcs11::parse_settings(uri, config.sealing_key));
   return std::unique_ptr<RootKeyProvider>(std::make_unique<pkcs11::Pkcs11Provider>(std::move(settings)));
 }
 

@@ -2,8 +2,7 @@
 // docs/format.md, section 7. The key never leaves its token.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

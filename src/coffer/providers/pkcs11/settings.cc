@@ -16,8 +16,8 @@ struct TextAttribute {
   size_t size_max;  // as the token's own description has it
 };
 constexpr TextAttribute kTextAttributes[] = {
-    {"token", &Settings::token, 32},   {"manufacturer", &Settings::manufacturer, 32},
-    {"model", &Settings::model, 16},   {"serial", &Settings::serial, 16},
+    {"token", &Settings::token, 32},    {"manufacturer", &Settings::manufacturer, 32},
+    {"model", &Settings::model, 16},    {"serial", &Settings::serial, 16},
     {"object", &Settings::object, 128},
 };
 
@@ -52,9 +52,6 @@ Status add_text(const TextAttribute& attribute, std::string_view value, Settings
   COFFER_ASSIGN(std::string text, decode_percent(value, "pkcs11: " + std::string(attribute.name)));
   if (text.empty() || text.size() > attribute.size_max) {
     return refused(std::string(attribute.name) + " must have 1 to " + std::to_string(attribute.size_max) + " bytes");
-  }
-  if (std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; })) {
-    return refused(std::string(attribute.name) + " holds a control character");
   }
   out.*attribute.member = std::move(text);
   return Status::ok();
@@ -152,11 +149,11 @@ std::string encode_value(std::string_view value) {
 
 }  // namespace
 
-Result<Settings> parse_settings(const ProviderUri& uri) {
+Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key) {
   Settings out;
   if (uri.authority.has_value()) return refused("expected pkcs11:token=LABEL;object=LABEL, without \"//\"");
   COFFER_TRY(parse_path(uri.raw_path, out));
-  UriOptions options(uri);
+  UriOptions options(uri, sealing_key);
   COFFER_ASSIGN(out.module_path, options.take_path("module-path"));
   if (options.take("module-name").has_value()) {
     return refused("module-name: give module-path=/PATH, or neither for every module that p11-kit knows");

@@ -25,7 +25,7 @@ struct Settings {
 // kInvalidArgument for what RFC 7512 does not have, for a PIN in the URI, and for what tells tokens apart only until
 // the next restart (slot numbers). Behind the attributes, "/NAME" is another way to say object=NAME: that is how a
 // provider of key_providers is given its key.
-Result<Settings> parse_settings(const ProviderUri& uri);
+Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key = {});
 // Without `create`, which is for the one call that makes the key.
 std::string format_settings(const Settings& settings);
 // "token prod, serial 0123", "key kek1, id 01": for messages.

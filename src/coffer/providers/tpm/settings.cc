@@ -28,7 +28,7 @@ Result<std::string> take_tcti(UriOptions& options) {
   return tcti;
 }
 
-Result<Settings> parse_settings(const ProviderUri& uri) {
+Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key) {
   Settings out;
   if (uri.authority.has_value() && !uri.authority->empty()) {
     return {Code::kInvalidArgument, "tpm: expected tpm:/PATH of the file with the sealed key"};
@@ -37,7 +37,7 @@ Result<Settings> parse_settings(const ProviderUri& uri) {
     return {Code::kInvalidArgument, "tpm: the URI names no file for the sealed key; write tpm:/PATH"};
   }
   COFFER_ASSIGN(out.path, absolute_provider_path(uri.path));
-  UriOptions options(uri);
+  UriOptions options(uri, sealing_key);
   COFFER_ASSIGN(out.tcti, take_tcti(options));
   if (const std::optional<std::string> pcrs = options.take("pcrs")) {
     COFFER_ASSIGN(out.pcrs, parse_pcrs(*pcrs));

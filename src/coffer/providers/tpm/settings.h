@@ -18,7 +18,7 @@ struct Settings {
 
 // The option `tcti`. kInvalidArgument for a kind that could run what it likes.
 Result<std::string> take_tcti(UriOptions& options);
-Result<Settings> parse_settings(const ProviderUri& uri);
+Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key = {});
 // Without what is for making a key only.
 std::string format_settings(const Settings& settings);
 

@@ -182,8 +182,8 @@ class TpmProvider final : public RootKeyProvider {
 }  // namespace
 }  // namespace tpm
 
-Result<std::unique_ptr<RootKeyProvider>> open_tpm(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_ASSIGN(tpm::Settings settings, tpm::parse_settings(uri));
+Result<std::unique_ptr<RootKeyProvider>> open_tpm(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(tpm::Settings settings, tpm::parse_settings(uri, config.sealing_key));
   return std::unique_ptr<RootKeyProvider>(std::make_unique<tpm::TpmProvider>(std::move(settings)));
 }
 

@@ -1,8 +1,7 @@
 // Root keys sealed to this machine's TPM 2.0: docs/providers/tpm.md; handle and file in docs/format.md, section 7.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

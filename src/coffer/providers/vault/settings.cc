@@ -112,9 +112,9 @@ std::string without_slashes(std::string text) {
 
 }  // namespace
 
-Result<Settings> read_settings(const ProviderUri& uri) {
+Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealing_key) {
   Settings out;
-  UriOptions options(uri);
+  UriOptions options(uri, sealing_key);
   COFFER_ASSIGN(out.address, address_of(uri, options));
   COFFER_ASSIGN(out.host, http::host_of_url(out.address));
   COFFER_TRY(take_key(uri, out));
@@ -130,7 +130,7 @@ Result<Settings> read_settings(const ProviderUri& uri) {
 
 std::string uri_of(const Settings& settings) {
   const bool tls = settings.address.starts_with("https://");
-  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}, {}};
+  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}};
   const auto append = [&](const char* name, const std::string& value) {
     if (!value.empty()) uri.options.emplace_back(name, value);
   };

@@ -26,7 +26,7 @@ struct Settings {
 };
 
 // What the URI leaves open is taken from VAULT_ADDR, VAULT_NAMESPACE and VAULT_CACERT, as Vault's own tools do.
-Result<Settings> read_settings(const ProviderUri& uri);
+Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealing_key = {});
 // The URI that needs none of those variables; VAULT_TOKEN is not put into it.
 std::string uri_of(const Settings& settings);
 

@@ -330,8 +330,8 @@ class VaultProvider final : public RootKeyProvider {
 }  // namespace
 }  // namespace vault
 
-Result<std::unique_ptr<RootKeyProvider>> open_vault(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_ASSIGN(vault::Settings settings, vault::read_settings(uri));
+Result<std::unique_ptr<RootKeyProvider>> open_vault(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(vault::Settings settings, vault::read_settings(uri, config.sealing_key));
   return std::unique_ptr<RootKeyProvider>(new vault::VaultProvider(std::move(settings)));
 }
 

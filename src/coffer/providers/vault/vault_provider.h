@@ -2,8 +2,7 @@
 // leaves it. Handles and wrappings: docs/format.md, section 7; set-up: docs/providers/vault.md.
 #pragma once
 
-#include "coffer/config/uri.h"
-#include "coffer/keys/provider.h"
+#include "coffer/config/provider_config.h"
 
 namespace coffer {
 

@@ -1,0 +1,17 @@
+// The sections key_providers and kmip_hosts of coffer.yaml, and how they are written.
+#pragma once
+
+#include "coffer/config/provider_config.h"
+#include "coffer/config/yaml_reader.h"
+
+namespace coffer {
+
+// A mapping of names to mappings of `uri` and the options to put behind it.
+Result<NamedProviders> read_key_providers(const YamlReader& reader, const YAML::Node& section);
+// HCD's spelling: a mapping of groups to mappings of `hosts` and further options.
+Result<NamedProviders> read_kmip_hosts(const YamlReader& reader, const YAML::Node& section);
+
+// The lines that read back as the same; nothing for what is not configured.
+std::string format_providers(const ProviderConfig& config);
+
+}  // namespace coffer

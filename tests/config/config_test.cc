@@ -1,0 +1,116 @@
+#include "coffer/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coffer/crypto/random.h"
+#include "support/configured.h"
+
+namespace coffer {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Config, WhatIsNotSaidIsTheDefault) {
+  auto config = parse_config("version: 1\n", "coffer.yaml");
+  ASSERT_TRUE(config.is_ok());
+  EXPECT_EQ(config->suite, Suite::kAes256Gcm);
+  EXPECT_EQ(config->data_kind, Kind::kBlocks);
+  EXPECT_EQ(config->domain_of("/db/000001.sst"), "system");
+}
+
+TEST(Config, WhatIsWrittenIsReadBack) {
+  Config config;
+  config.suite = Suite::kChaCha20Poly1305;
+  config.ctr_suite = Suite::kAes128Ctr;
+  config.chunk_log2 = 14;
+  config.data_kind = Kind::kCtr;
+  config.log_kind = Kind::kCtr;
+  config.read_mode = ReadMode::kMapping;
+  config.anchor = "/var/lib/anchor";
+  config.domains = {{"tenant-a", "/db/a b\"c"}, {"tenant-b", "/db/b\\ # \xff\xc3\xa9: x"}};
+  config.anchor = "/var/lib/\"anchor\" # not a comment";
+  config.providers = configured(
+      "sealing_key: '/k \"1\"'\n"
+      "key_providers:\n  a: {uri: 'vault://v:8200/tr%41nsit?x=%20%22', y: 'a: b'}\n  b: {uri: ' a\\b'}\n"
+      "  c: {uri: //etc/keys, z: ''}\n  d: {uri: 'pkcs11:id=%00%01;token=a'}\n"
+      "kmip_hosts:\n  prod: {hosts: [hsm1, 'hsm2:5697'], cert: /c, ca: /ca, cipher_suites: [A, B]}\n");
+  auto read = parse_config(format_config(config), "coffer.yaml");
+  ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+  EXPECT_EQ(*read, config);
+  EXPECT_EQ(format_config(*read), format_config(config));
+  EXPECT_EQ(read->domains[0].path, "/db/a b\"c");
+  EXPECT_EQ(read->providers.kmip_hosts.at("prod").authority, "hsm1,hsm2:5697");
+}
+
+TEST(Config, TheLongestPathDecidesTheDomain) {
+  auto config = parse_config("version: 1\ndomains: [{name: a, path: /db}, {name: b, path: /db/hot/}]", "coffer.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  EXPECT_EQ(config->domain_of("/db/000001.sst"), "a");
+  EXPECT_EQ(config->domain_of("/db/hot/000001.sst"), "b");
+  EXPECT_EQ(config->domain_of("/db/hotter/000001.sst"), "a");
+  EXPECT_EQ(config->domain_of("/dbx/000001.sst"), "system");
+}
+
+struct BadConfig {
+  const char* yaml;
+  const char* message;
+};
+
+class BadConfigTest : public ::testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadConfigTest, IsRefusedNamingFileLineAndOption) {
+  const std::string yaml = GetParam().yaml;
+  auto config = parse_config(yaml.starts_with('-') || yaml.empty() ? yaml : "version: 1\n" + yaml, "/c/coffer.yaml");
+  ASSERT_EQ(config.code(), Code::kInvalidArgument) << GetParam().yaml;
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(GetParam().message));
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("/c/coffer.yaml:"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BadConfigTest,
+    ::testing::Values(BadConfig{"\ncypher: aes-256-gcm", ":3: unknown option \"cypher\""},
+                      BadConfig{"cipher: aes-256-ctr", "cipher: expected"},
+                      BadConfig{"ctr_cipher: aes-256-gcm", "ctr_cipher: expected"},
+                      BadConfig{"cipher: [1]", "cipher: expected"},
+                      BadConfig{"cipher: aes-128-gcm\ncipher: aes-256-gcm", ":3: cipher is there twice"},
+                      BadConfig{"domains: [{name: a, name: b, path: /b}]", "name is there twice"},
+                      BadConfig{"kmip_hosts: {a: {hosts: h}, a: {hosts: i}}", ":2: kmip_hosts: a is there twice"},
+                      BadConfig{"key_providers: {a: {uri: k, x: 1, x: 2}}", "a: x is there twice"},
+                      BadConfig{"key_providers: {a: {uri: 'x:y?uri=z'}}", "uri is there twice"},
+                      BadConfig{"version: 1", ":2: version is there twice"}, BadConfig{"", ":1: it is empty"},
+                      BadConfig{"---", ":1: it is empty"}, BadConfig{"--- {cipher: aes-128-gcm}", "version is missing"},
+                      BadConfig{"--- {version: 2}", "version 1 only"}, BadConfig{"--- a", "expected a mapping"},
+                      BadConfig{"...\n---\ncipher: aes-256-gcm", "a second YAML document"},
+                      BadConfig{"anchor: \"/a\\0b\"", ":2: anchor: holds a control character"},
+                      BadConfig{"sealing_key: \"/a\\x7f\"", "sealing_key: holds a control character"},
+                      BadConfig{"domains: [{name: \"a\\n\", path: /b}]", "domains: name: holds a control character"},
+                      BadConfig{"key_providers: {a: {uri: \"/k\\e\"}}", "a: uri: holds a control character"},
+                      BadConfig{"key_providers: {a: {uri: 'file:/k%0a'}}", "holds a control character"},
+                      BadConfig{"kmip_hosts: {a: {hosts: h, \"b\\t\": 1}}", "holds a control character"},
+                      BadConfig{"chunk_size: 1000", "power of two"}, BadConfig{"chunk_size: 512", "power of two"},
+                      BadConfig{"chunk_size: 2097152", "power of two"}, BadConfig{"chunk_size: 4096x", "power of two"},
+                      BadConfig{"chunk_size: -4096", "power of two"}, BadConfig{"data_files: log", "blocks or ctr"},
+                      BadConfig{"log_files: blocks", "log or ctr"}, BadConfig{"reads: mmap", "pread or mapping"},
+                      BadConfig{"anchor: here", "absolute"}, BadConfig{"sealing_key: here", "absolute"},
+                      BadConfig{"domains: x", "list of"}, BadConfig{"domains: [{name: a}]", "both needed"},
+                      BadConfig{"domains: [{name: a, path: b}]", "absolute"},
+                      BadConfig{"domains: [{name: a, path: /b, x: 1}]", "unknown option \"x\""},
+                      BadConfig{"domains: [{name: a, path: /b}, {name: c, path: /b}]", "listed twice"},
+                      BadConfig{"- a", "mapping"}, BadConfig{"[a]: 1", ":2: the name of an option: expected one value"},
+                      BadConfig{"a: [", "not valid YAML"}));
+
+TEST(Config, ADomainThatTheKeyringDoesNotHaveIsNamedWithWhatToDo) {
+  auto config = parse_config("version: 1\ndomains:\n  - {name: system, path: /a}\n  - {name: b, path: /b}\n", "c.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  Keyring keyring = Keyring::create(random_id().value(), 1).value();
+  const Status status = check_domains(*config, keyring);
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("c.yaml:4: domains: the keyring has no domain \"b\""));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("coffer domain add"));
+  ASSERT_TRUE(keyring.add_domain("b", 2).is_ok());
+  EXPECT_TRUE(check_domains(*config, keyring).is_ok());
+}
+
+}  // namespace
+}  // namespace coffer
