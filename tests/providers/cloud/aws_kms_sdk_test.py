@@ -5,8 +5,7 @@ import os
 import unittest
 from unittest import mock
 
-import boto3
-import botocore
+import botocore.session
 from botocore.client import Config
 from botocore.exceptions import ClientError
 
@@ -30,8 +29,8 @@ class Sdk(unittest.TestCase):
 
     def client(self, service="kms", retries=1, **arguments):
         config = Config(retries={"total_max_attempts": retries}, **arguments.pop("config", {}))
-        return boto3.session.Session().client(service, region_name=REGION, endpoint_url=self.fake.url, config=config,
-                                              **arguments)
+        return botocore.session.Session().create_client(service, region_name=REGION, endpoint_url=self.fake.url,
+                                                        config=config, **arguments)
 
     def make_key(self, **arguments):
         return self.kms.create_key(**arguments)["KeyMetadata"]["Arn"]
@@ -83,7 +82,7 @@ class Sdk(unittest.TestCase):
             with self.refused(code):
                 self.client(**arguments).create_key()
         with self.refused("InvalidSignatureException.*scoped"):
-            boto3.session.Session().client(
+            botocore.session.Session().create_client(
                 "kms", region_name="us-east-1", endpoint_url=self.fake.url, aws_access_key_id="AKIDEXAMPLE",
                 aws_secret_access_key=SECRET, config=Config(retries={"total_max_attempts": 1})).create_key()
 

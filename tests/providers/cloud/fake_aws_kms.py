@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A fake of AWS KMS, and of what lends credentials for it: STS, the container service, the instance metadata.
 
-Checked by AWS's Python SDK (boto3) in aws_kms_sdk_test.py. Real: the keys, AES-256-GCM with the encryption context,
+Checked by AWS's Python SDK (botocore) in aws_kms_sdk_test.py. Real: the keys, AES-256-GCM with the encryption context,
 signatures, key states, aliases, error names. Not: policies (an access key may do everything, or what its list says),
 grants, key material rotation, the form of ciphertext blobs, which is AWS's secret.
 """

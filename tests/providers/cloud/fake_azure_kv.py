@@ -2,10 +2,10 @@
 """A fake of Azure Key Vault (and, for oct-HSM keys, Managed HSM), of Microsoft Entra ID's token endpoint, and of a
 machine's managed identity, in one.
 
-Checked by Microsoft's Python SDKs (azure-keyvault-keys, azure-identity) in azure_kv_sdk_test.py. Real: the keys,
-RSA-OAEP-256 and AES key wrap, versions, enabled and expired keys, deleted ones, permissions, challenges, client
-secrets, certificates' signatures, tokens that expire, HTTP statuses and the form of errors. Not: tenants (there is
-one).
+Checked by Microsoft's own MSAL and by a client written from the service's reference, in azure_kv_sdk_test.py. Real:
+the keys, RSA-OAEP-256 and AES key wrap, versions, enabled and expired keys, deleted ones, permissions, challenges,
+client secrets, certificates' signatures, tokens that expire, HTTP statuses and the form of errors. Not: tenants (there
+is one).
 """
 
 import base64
