@@ -29,7 +29,7 @@ class Preload : public ::testing::Test {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     GTEST_SKIP() << "a sanitized module cannot be preloaded into a program that is not";
 #endif
-    if (::access("/usr/bin/ldb", X_OK) != 0) GTEST_SKIP() << "rocksdb-tools is not installed";
+    if (::access("/usr/bin/ldb", X_OK) != 0) FAIL() << "rocksdb-tools is not installed: ./setup --tests";
   }
   static std::string module() { return COFFER_BINARY_DIR "/libcoffer_rocksdb_preload.so"; }
   std::string with_variable(const std::string& command) const {
