@@ -8,37 +8,39 @@ namespace {
 
 TEST(FileName, TablesAndBlobsAreDataFilesUnderAllTheirNames) {
   for (const char* name : {"000012.sst", "/db/000012.sst", "000012.ldb", "000012.blob", "000012.sst.tmp",
-                           "000012.sst.trash", "000012_s123_456.sst"}) {
-    EXPECT_TRUE(is_data_file(name)) << name;
+                           "000012_s123_456.sst"}) {
+    EXPECT_EQ(role_of(name), EngineRole::kData) << name;
   }
   for (const char* name : {"000012.log", "MANIFEST-000001", "CURRENT", "LOG", "sst", "000012.sst/CURRENT", "x.sstx"}) {
-    EXPECT_FALSE(is_data_file(name)) << name;
+    EXPECT_NE(role_of(name), EngineRole::kData) << name;
   }
 }
 
 TEST(FileName, OnlyNumberedLogsAreWriteAheadLogs) {
-  EXPECT_TRUE(is_write_ahead_log("/db/000012.log"));
-  EXPECT_TRUE(is_write_ahead_log("/db/archive/000012.log"));
+  EXPECT_EQ(role_of("/db/000012.log"), EngineRole::kLog);
+  EXPECT_EQ(role_of("/db/archive/000012.log"), EngineRole::kLog);
   for (const char* name : {"LOG", "x.log", ".log", "000012.log.trash", "000012.sst", "000012.log/CURRENT"}) {
-    EXPECT_FALSE(is_write_ahead_log(name)) << name;
+    EXPECT_NE(role_of(name), EngineRole::kLog) << name;
   }
 }
 
-TEST(FileName, WhatIsPublishedWholeMustEndCleanlyAndSoMustWhatItIsRenamedFrom) {
+TEST(FileName, WhatIsPublishedWholeIsToldFromWhatItIsRenamedFrom) {
   for (const char* name : {"/db/CURRENT", "IDENTITY", "/db/OPTIONS-000007"}) {
-    EXPECT_TRUE(is_published_whole(name)) << name;
-    EXPECT_TRUE(must_end_cleanly(name)) << name;
-    EXPECT_TRUE(is_metadata(name)) << name;
+    EXPECT_EQ(role_of(name), EngineRole::kWhole) << name;
   }
   for (const char* name : {"/db/000001.dbtmp", "OPTIONS-000007.dbtmp"}) {
-    EXPECT_FALSE(is_published_whole(name)) << name << ": a crash may have torn it";
-    EXPECT_TRUE(must_end_cleanly(name)) << name;
+    EXPECT_EQ(role_of(name), EngineRole::kTemporary) << name << ": a crash may have torn it";
   }
-  for (const char* name : {"MANIFEST-000004", "000012.log", "LOG", "CURRENT.bak", "/CURRENT/LOG"}) {
-    EXPECT_FALSE(must_end_cleanly(name)) << name;
+  EXPECT_EQ(role_of("/db/MANIFEST-000004"), EngineRole::kMetadata);
+  for (const char* name : {"LOG", "LOG.old.1700000000000000", "CURRENT.bak", "/CURRENT/LOG", "LOCK"}) {
+    EXPECT_EQ(role_of(name), EngineRole::kOther) << name;
   }
-  EXPECT_TRUE(is_metadata("/db/MANIFEST-000004"));
-  EXPECT_FALSE(is_metadata("/db/000012.log"));
+}
+
+TEST(FileName, WhatIsOnItsWayOutIsTrashWhateverItWas) {
+  for (const char* name : {"000012.sst.trash", "/db/000012.log.trash", "000012.blob.trash"}) {
+    EXPECT_EQ(role_of(name), EngineRole::kTrash) << name;
+  }
 }
 
 TEST(FileName, StoresOfBackupsAndArchivesAreTheOnesAround) {

@@ -110,7 +110,7 @@ TEST_F(Tampering, VerifyFindsEveryAlteredByteOfWhatIsPublishedWhole) {
   auto verdict = [&] {
     Status found;
     EXPECT_FINE(
-        verify(work_.coffer(), {path}, {.must_end_cleanly = rocks::is_published_whole}, [&](const VerifiedFile& file) {
+        verify(work_.coffer(), {path}, {.role_of = rocks::role_of}, [&](const VerifiedFile& file) {
           found = file.status;
           return Status::ok();
         }));

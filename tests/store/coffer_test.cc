@@ -289,19 +289,6 @@ TEST_F(CofferTest, ADestroyedKeyIsUnavailableByThatName) {
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("destroyed"));
 }
 
-TEST_F(CofferTest, NeverWrittenIsZerosOrTheBeginningOfAnEnvelopeOnly) {
-  auto file = coffer_->new_file({.kind = Kind::kLog});
-  ASSERT_OK(file);
-  for (size_t size : {0u, 1u, 7u, 8u, 9u, 512u, 4096u, 8191u}) {
-    EXPECT_TRUE(Coffer::never_written(ByteView(file->envelope).first(size))) << size;
-    EXPECT_TRUE(Coffer::never_written(Bytes(size))) << size;
-  }
-  EXPECT_FALSE(Coffer::never_written(file->envelope));
-  EXPECT_TRUE(Coffer::never_written(Bytes(kEnvelopeSize)));
-  EXPECT_FALSE(Coffer::never_written(as_bytes("MANIFEST-000004\n")));
-  EXPECT_FALSE(Coffer::never_written(as_bytes("C0")));
-}
-
 TEST_F(CofferTest, ReadersAndRotationsRunAtOnce) {
   std::atomic<bool> stop{false};
   std::thread reader([&] {

@@ -8,7 +8,7 @@
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
-#include "coffer/format/blocks.h"
+#include "coffer/files/body.h"
 
 namespace coffer::cli {
 namespace {
@@ -43,20 +43,7 @@ std::string_view slot_state_name(SlotState state) {
   return "unknown";
 }
 
-// The plaintext's size as far as the file's size tells; nothing proves it before the end is authenticated.
-void add_body(Fields& out, const EnvelopeFields& fields, uint64_t file_size) {
-  out.add("file size", fmt::format("{} ({})", size_text(file_size), file_size), file_size);
-  if (fields.kind == Kind::kBlocks) {
-    auto layout = BlocksLayout::create(fields.chunk_log2);
-    auto size = layout.is_ok() ? layout->logical_size(file_size) : Result<uint64_t>(layout.status());
-    out.add("plaintext size", size.is_ok() ? fmt::format("{} ({}), unproven", size_text(*size), *size) : "cut off",
-            size.is_ok() ? Json(*size) : Json(nullptr));
-  } else if (fields.kind == Kind::kCtr) {
-    out.add("plaintext size", file_size - kEnvelopeSize);
-  }
-}
-
-void add_envelope(Fields& out, const EnvelopeScan& scan, uint64_t file_size) {
+void add_envelope(Fields& out, const EnvelopeScan& scan) {
   const EnvelopeFields& fields = scan.fields;
   out.add("kind", std::string(kind_name(fields.kind)));
   out.add("cipher", std::string(suite_info(fields.suite).name));
@@ -78,7 +65,14 @@ void add_envelope(Fields& out, const EnvelopeScan& scan, uint64_t file_size) {
     if (fields.body_sealed) out.add("body size", fields.body_size);
     if (fields.body_sealed) out.add("body mac", to_hex(fields.body_mac));
   }
-  add_body(out, fields, file_size);
+}
+
+// What the file's size comes to: nothing proves it before the end is authenticated.
+void add_sizes(Fields& out, const FileHead& head, std::shared_ptr<const ReadableFile> file, uint64_t file_size) {
+  out.add("file size", fmt::format("{} ({})", size_text(file_size), file_size), file_size);
+  const auto size = shown_size(head, std::move(file), file_size);
+  out.add("plaintext size", size.is_ok() ? fmt::format("{} ({}), unproven", size_text(*size), *size) : "cut off",
+          size.is_ok() ? Json(*size) : Json(nullptr));
 }
 
 Fields slot_fields(const KeyringSlot& slot, const ProviderConfig& config) {
@@ -121,14 +115,16 @@ Result<Outcome> inspect_keyring(const std::string& path, Console& console) {
   return Outcome::kDone;
 }
 
-Result<Outcome> inspect_envelope(const std::string& path, ByteView start, uint64_t file_size, Console& console) {
+Result<Outcome> inspect_envelope(const std::string& path, ByteView start, std::shared_ptr<const ReadableFile> file,
+                                 uint64_t file_size, Console& console) {
   Fields fields;
   std::string type = "never written";
-  if (!Coffer::never_written(start)) {
-    auto scan = scan_envelope(start);
-    if (!scan.is_ok()) return scan.status().with_context(path);
-    type = std::string(kind_name(scan->fields.kind)) + " file";
-    add_envelope(fields, *scan, file_size);
+  const FileHead head = look_at_head(start, path);
+  COFFER_TRY(head.refusal);
+  if (head.is(FileHead::What::kCoffer)) {
+    type = std::string(kind_name(head.scan.fields.kind)) + " file";
+    add_envelope(fields, head.scan);
+    add_sizes(fields, head, std::move(file), file_size);
   }
   Json answer = {{"file", path}, {"type", type}};
   answer.update(fields.json());
@@ -148,7 +144,7 @@ Result<Outcome> run_inspect(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(size_t count, file->read_at(0, start));
   const ByteView seen(start.data(), count);
   if (as_text(seen).starts_with(kKeyringMagic)) return inspect_keyring(path, console);
-  return inspect_envelope(path, seen, info.size, console);
+  return inspect_envelope(path, seen, std::move(file), info.size, console);
 }
 
 }  // namespace

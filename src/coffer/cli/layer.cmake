@@ -12,8 +12,6 @@ if(COFFER_TOOLS)
     rewrap.cc rotate.cc seal_value.cc status.cc text.cc
     verify.cc
     kmip.cc kmip_end.cc kmip_group.cc)
-  # What RocksDB's file names say needs no RocksDB.
-  coffer_layer(coffer_cli engines/rocksdb file_name.cc)
   target_link_libraries(coffer_cli PRIVATE
     coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
   file(RELATIVE_PATH module_directory ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})

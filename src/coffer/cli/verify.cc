@@ -88,7 +88,7 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
     }));
   }
   VerifyReport report;
-  COFFER_TRY(verify(*coffer, paths, {.must_end_cleanly = rocks::is_published_whole}, [&](const VerifiedFile& file) {
+  COFFER_TRY(verify(*coffer, paths, {.role_of = rocks::role_of}, [&](const VerifiedFile& file) {
     report.add(file);
     progress.show("verifying", report.bytes(), bytes,
                   fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));

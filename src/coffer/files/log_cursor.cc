@@ -80,7 +80,9 @@ Result<ByteView> LogCursor::next() {
   for (;;) {
     COFFER_ASSIGN(LogStep step, settled_step());
     switch (step.found) {
-      case LogStep::Found::kFrame: return step.plaintext;
+      case LogStep::Found::kFrame:
+        if (opener_.has_key()) return step.plaintext;
+        continue;
       case LogStep::Found::kSession:
       case LogStep::Found::kClose:
       case LogStep::Found::kNeedMore: continue;

@@ -16,7 +16,7 @@ class LogCursor {
       : file_(std::move(file)), opener_(std::move(start)), read_size_(read_size) {}
 
   // The plaintext of the next frame, valid until the next call; empty at the end, which is looked for anew by every
-  // call (L9). After an error the same call fails again.
+  // call (L9). After an error the same call fails again. An opener without a key goes to the end in one call.
   Result<ByteView> next();
 
   // Where it stands, and what it has seen.

@@ -12,6 +12,12 @@ constexpr size_t kIndexedReadSize = kIndexStep + kIndexStep / 2;
 
 }  // namespace
 
+Result<uint64_t> measure_log(std::shared_ptr<const ReadableFile> file, const LogParams& params) {
+  LogCursor cursor(std::move(file), LogOpener::without_key(params), kReadSize);
+  COFFER_TRY(cursor.next().status());
+  return cursor.opener().logical_size();
+}
+
 LogReader::LogReader(std::shared_ptr<const ReadableFile> file, const LogOpener& start)
     : file_(file), start_(start), cursor_(std::move(file), start, kReadSize) {}
 

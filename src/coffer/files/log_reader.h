@@ -19,6 +19,10 @@ struct LogEnd {
   LogPosition append;  // where a new session begins, after the file was cut there and synced
 };
 
+// The size of the plaintext, found without the file key, as LogReader::logical_size() finds it in a log that nobody
+// tampered with: frames do not say how much stands before them, so all of it is read and checksummed.
+Result<uint64_t> measure_log(std::shared_ptr<const ReadableFile> file, const LogParams& params);
+
 // One thread, but for read_at().
 class LogReader {
  public:

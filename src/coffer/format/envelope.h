@@ -12,6 +12,7 @@ namespace coffer {
 inline constexpr size_t kEnvelopeSize = 8192;
 inline constexpr size_t kSlotSize = 4096;
 inline constexpr size_t kSlotRecordSize = 512;
+inline constexpr size_t kFileIdOffset = 24;  // in a slot
 inline constexpr std::array<uint8_t, 8> kEnvelopeMagic{0x43, 0x4F, 0x46, 0x46, 0x45, 0x52, 0x0D, 0x0A};
 
 enum class Kind : uint8_t { kBlocks = 1, kLog = 2, kCtr = 3 };

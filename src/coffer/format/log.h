@@ -92,6 +92,9 @@ struct LogStep {
 class LogOpener {
  public:
   static Result<LogOpener> create(const FileKey& file_key, const LogParams& params);
+  // Goes by checksums alone: finds the same end in a log that nobody tampered with, and releases no byte of it (the
+  // plaintext of its frames is empty). For sizes.
+  static LogOpener without_key(const LogParams& params);
 
   // Looks at what stands at position(). `window` is the file from there on, as far as the caller has it;
   // `window_reaches_end` says that the file ends where the window does. Frames are opened in place, so what was
@@ -108,6 +111,7 @@ class LogOpener {
   // Where to append to this log if it ends at position().
   LogPosition append_position() const { return {next_session_, position_, logical_size_}; }
   const LogParams& params() const { return params_; }
+  bool has_key() const { return file_key_ != nullptr; }
 
  private:
   struct Session {
@@ -118,11 +122,12 @@ class LogOpener {
   LogOpener(std::shared_ptr<const FileKey> file_key, const LogParams& params, uint32_t checksum_seed)
       : file_key_(std::move(file_key)), params_(params), checksum_seed_(checksum_seed) {}
   Result<LogStep> step_session(ByteView window, bool window_reaches_end);
+  Status open_session(uint64_t number, ByteView header);
   Result<LogStep> step_frame(MutableBytes window, bool window_reaches_end);
   Status check_limit(size_t size) const;
 
-  std::shared_ptr<const FileKey> file_key_;
-  std::shared_ptr<const Session> session_;
+  std::shared_ptr<const FileKey> file_key_;  // null: without_key()
+  std::shared_ptr<const Session> session_;   // null before the first header, and without a key
   LogParams params_;
   uint32_t checksum_seed_;
   uint64_t position_ = 0;

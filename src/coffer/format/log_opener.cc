@@ -42,6 +42,12 @@ Result<LogOpener> LogOpener::create(const FileKey& file_key, const LogParams& pa
   return out;
 }
 
+LogOpener LogOpener::without_key(const LogParams& params) {
+  LogOpener out(nullptr, params, checksum_seed(params.file_id));
+  out.position_ = kEnvelopeSize;
+  return out;
+}
+
 Status LogOpener::check_limit(size_t size) const {
   if (size <= kLogFileSizeMax - position_) return Status::ok();
   return {Code::kLimitExceeded, "the log goes on beyond its limit of 2^40 bytes"};
@@ -63,18 +69,24 @@ Result<LogStep> LogOpener::step_session(ByteView window, bool window_reaches_end
   if (header.number != next_session_ || header.offset != position_ || header.logical_offset != logical_size_) {
     return tampered("the session header", position_, "does not continue what stands before it");
   }
-  COFFER_ASSIGN(StreamSchedule schedule, log_session_schedule(*file_key_, params_.suite, params_.file_id,
-                                                              bytes.subspan(kSessionFieldsOffset, kSessionFieldsSize)));
-  if (!equal_constant_time(schedule.commitment, bytes.last(kCommitmentSize))) {
-    return tampered("the session", position_, "was not begun under this file's key");
-  }
-  COFFER_ASSIGN(StreamOpener opener, StreamOpener::create(params_.suite, schedule.key));
-  session_ = std::make_shared<const Session>(Session{header.number, std::move(opener)});
+  if (has_key()) COFFER_TRY(open_session(header.number, bytes));
   next_session_ = header.number + 1;
   if (header.number > 0) durable_upto_ = position_;  // L6: the cut before it was synced
   position_ += kLogSessionHeaderSize;
   closed_ = false;
   return LogStep{LogStep::Found::kSession, kLogSessionHeaderSize, {}};
+}
+
+Status LogOpener::open_session(uint64_t number, ByteView header) {
+  COFFER_ASSIGN(StreamSchedule schedule,
+                log_session_schedule(*file_key_, params_.suite, params_.file_id,
+                                     header.subspan(kSessionFieldsOffset, kSessionFieldsSize)));
+  if (!equal_constant_time(schedule.commitment, header.last(kCommitmentSize))) {
+    return tampered("the session", position_, "was not begun under this file's key");
+  }
+  COFFER_ASSIGN(StreamOpener opener, StreamOpener::create(params_.suite, schedule.key));
+  session_ = std::make_shared<const Session>(Session{number, std::move(opener)});
+  return Status::ok();
 }
 
 Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_end) {
@@ -88,12 +100,13 @@ Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_e
   }
   // From here on the bytes are consistent: what does not fit is no accident (L4).
   COFFER_TRY(check_limit(size));
-  if (session_ == nullptr) return tampered("the frame", position_, "stands where the first session header belongs");
+  if (next_session_ == 0) return tampered("the frame", position_, "stands where the first session header belongs");
   if (closed_) return tampered("the frame", position_, "stands behind the end of its session");
   MutableBytes sealed = frame.subspan(kLogFrameHeaderSize);
-  if (header->durable_upto > position_ ||
-      !session_->opener.open(position_, frame_associated(frame.data(), session_->number, position_), sealed,
-                             sealed.data())) {
+  const bool opened =
+      !has_key() || session_->opener.open(position_, frame_associated(frame.data(), session_->number, position_),
+                                          sealed, sealed.data());
+  if (header->durable_upto > position_ || !opened) {
     return tampered("the frame", position_, "does not authenticate although its checksum is good");
   }
   durable_upto_ = std::max(durable_upto_, header->durable_upto);
@@ -101,7 +114,7 @@ Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_e
   closed_ = header->end;
   if (header->end) return LogStep{LogStep::Found::kClose, size, {}};
   logical_size_ += header->plaintext_size;
-  return LogStep{LogStep::Found::kFrame, size, sealed.first(header->plaintext_size)};
+  return LogStep{LogStep::Found::kFrame, size, has_key() ? sealed.first(header->plaintext_size) : ByteView()};
 }
 
 }  // namespace coffer

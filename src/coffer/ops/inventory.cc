@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "coffer/files/file_head.h"
+
 namespace coffer {
 namespace {
 
@@ -31,35 +33,25 @@ class Walk {
     InventoryFile file;
     file.path = path;
     file.size = size;
-    auto header = read_header(path);
-    if (header.code() == Code::kNotFound) return Status::ok();
-    if (!header.is_ok()) {
-      file.status = header.status();
-    } else if (ByteView start(envelope_.data(), *header); Coffer::never_written(start)) {
-      file.empty = true;
-    } else if (*header < kEnvelopeSize) {
-      file.status = Status(Code::kPlaintext, path + ": not encrypted by Coffer");
+    auto head = read_head_of(path);
+    if (head.code() == Code::kNotFound) return Status::ok();
+    if (head.is_ok()) {
+      file.empty = head->is(FileHead::What::kNothing);
+      file.status = std::move(head->refusal);
+      file.scan = std::move(head->scan);
     } else {
-      auto scan = scan_envelope(envelope_);
-      if (scan.is_ok()) {
-        file.scan = std::move(*scan);
-      } else {
-        file.status = scan.status().with_context(path);
-      }
+      file.status = head.status();
     }
     return visitor_(file);
   }
 
-  // How many bytes of an envelope the file has; they are in envelope_, the rest zero.
-  Result<size_t> read_header(const std::string& path) {
+  Result<FileHead> read_head_of(const std::string& path) {
     COFFER_ASSIGN(auto file, disk_.open_read(path));
-    envelope_.assign(kEnvelopeSize, 0);
-    return file->read_at(0, envelope_);
+    return read_head(*file, path);
   }
 
   Disk& disk_;
   const InventoryVisitor& visitor_;
-  Bytes envelope_;
 };
 
 bool is_inside(const std::string& path, const std::string& parent) {

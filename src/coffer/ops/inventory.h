@@ -11,7 +11,7 @@ namespace coffer {
 struct InventoryFile {
   std::string path;
   uint64_t size = 0;  // on disk
-  // kOk: a Coffer file or an empty one; else what scan_envelope() said, or the error of opening it.
+  // kOk: a Coffer file or an empty one; else why its head was refused, or the error of opening it.
   Status status;
   EnvelopeScan scan;
   bool empty = false;  // zero bytes, or a header that never reached the disk

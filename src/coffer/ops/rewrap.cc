@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "coffer/files/file_head.h"
+
 namespace coffer {
 namespace {
 
@@ -57,12 +59,10 @@ class Rewrapper {
   Status update_slot(const std::string& path) {
     COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
     COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
-    envelope_.resize(kEnvelopeSize);
-    COFFER_ASSIGN(size_t size, file->read_at(0, envelope_));
-    auto scan = scan_envelope(ByteView(envelope_.data(), size));
-    if (!scan.is_ok()) return scan.status().with_context(path);
-    if (scan->current < 0) return Status::ok();
-    COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(*scan, path));
+    COFFER_ASSIGN(FileHead head, read_head(*file, path));
+    COFFER_TRY(head.refusal);
+    if (head.is(FileHead::What::kNothing)) return Status::ok();
+    COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path));
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
     const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;
     if (active == nullptr) {
@@ -72,7 +72,7 @@ class Rewrapper {
     fields.domain_key_id = active->id;
     fields.domain_key_version = active->version;
     fields.keyring_version = keyring_->version();
-    COFFER_ASSIGN(SlotUpdate update, seal_slot_update(*scan, fields, active->key, opened.file_key));
+    COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, active->key, opened.file_key));
     COFFER_TRY(file->write_at(update.offset, update.bytes));
     return file->close();
   }
@@ -99,7 +99,6 @@ class Rewrapper {
   const RewrapProgress& progress_;
   std::shared_ptr<const Keyring> keyring_;
   RewrapReport report_;
-  Bytes envelope_;
   std::vector<std::string> second_slots_;
   std::set<std::string> directories_;
 };

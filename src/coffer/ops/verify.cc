@@ -5,6 +5,10 @@ namespace {
 
 constexpr int kAttemptsMax = 3;
 
+bool is_whole(const VerifyOptions& options, const std::string& path) {
+  return options.role_of != nullptr && options.role_of(path) == EngineRole::kWhole;
+}
+
 Status check_end(const VerifiedFile& file) {
   if (file.findings.closed) return Status::ok();
   if (file.findings.torn_bytes == 0) {
@@ -23,8 +27,7 @@ Status read_whole(Coffer& coffer, const VerifyOptions& options, VerifiedFile& fi
     if (piece->empty()) break;
   }
   file.findings = reader->findings();
-  const bool whole = file.fields.kind == Kind::kLog && options.must_end_cleanly != nullptr;
-  return whole && options.must_end_cleanly(file.path) ? check_end(file) : Status::ok();
+  return file.fields.kind == Kind::kLog && is_whole(options, file.path) ? check_end(file) : Status::ok();
 }
 
 // A file that an engine is writing looks cut off or, in the middle of a recycling, worse. It is judged only if it stood
@@ -59,7 +62,7 @@ Status verify(Coffer& coffer, const std::vector<std::string>& paths, const Verif
     if (!seen.empty) {
       COFFER_ASSIGN(bool exists, judge(coffer, options, file));
       if (!exists) return Status::ok();
-    } else if (options.must_end_cleanly != nullptr && options.must_end_cleanly(file.path)) {
+    } else if (is_whole(options, file.path)) {
       file.empty = false;
       file.status = {Code::kTruncated, file.path + ": it is empty, and was not once; restore it from a backup"};
     }

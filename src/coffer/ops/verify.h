@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coffer/files/file_reader.h"
+#include "coffer/files/engine_role.h"
 #include "coffer/ops/inventory.h"
 
 namespace coffer {
@@ -18,9 +19,9 @@ struct VerifiedFile {
 };
 
 struct VerifyOptions {
-  // Whether the engine relies on a `log` file of this name only after it was written whole and synced: without its
-  // clean close it was cut or damaged, where another log may be in use or torn by a crash. Null: no file is such.
-  bool (*must_end_cleanly)(std::string_view path) = nullptr;
+  // What the files' names mean to the engine that wrote them: a kWhole file must end cleanly and cannot be empty, where
+  // another log may be in use or torn by a crash. Null: nothing is known of them. docs/adr/0013.
+  RoleOfPath role_of = nullptr;
 };
 
 // Called once a file, on the calling thread. Files that vanish meanwhile are passed over.

@@ -401,11 +401,9 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
 
 Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                           const std::array<uint8_t, kTagSize>& body_mac) {
+  // A rewrap beside us may have put a newer key there, which a slot of ours must not undo.
+  COFFER_TRY(refresh_while_serving());
   std::shared_ptr<const Keyring> keys = keyring();
-  if (keys->find_key(scan.fields.domain_key_id).entry == nullptr) {
-    COFFER_TRY(refresh_for_file());
-    keys = keyring();
-  }
   const Domain* domain = keys->find_key(scan.fields.domain_key_id).domain;
   const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
   if (active == nullptr) {
@@ -419,19 +417,6 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
   fields.body_size = body_size;
   fields.body_mac = body_mac;
   return seal_slot_update(scan, fields, active->key, file_key);
-}
-
-bool Coffer::never_written(ByteView start) {
-  if (std::all_of(start.begin(), start.end(), [](uint8_t byte) { return byte == 0; })) return true;
-  if (start.size() >= kEnvelopeSize) return false;
-  // A crash may leave sectors in any order: either slot may be there as far as the file goes, or be a hole.
-  auto begins_like_a_slot = [](ByteView slot) {
-    const size_t count = std::min(slot.size(), kEnvelopeMagic.size());
-    return std::equal(slot.begin(), slot.begin() + static_cast<ptrdiff_t>(count), kEnvelopeMagic.begin()) ||
-           std::all_of(slot.begin(), slot.end(), [](uint8_t byte) { return byte == 0; });
-  };
-  const size_t first = std::min(start.size(), kSlotSize);
-  return begins_like_a_slot(start.first(first)) && begins_like_a_slot(start.subspan(first));
 }
 
 Result<std::unique_ptr<FileLock>> Coffer::lock_envelopes() const {

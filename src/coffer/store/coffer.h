@@ -97,14 +97,10 @@ class Coffer {
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
-  // The replacement slot that says of a complete ctr body how long it is and what its MAC is. `scan` is the header as
-  // it stands in the file; held: lock_envelopes().
+  // The replacement slot that says of a complete ctr body how long it is and what its MAC is, under the domain's active
+  // key. `scan` is a header that the file has or had; held: lock_envelopes().
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                     const std::array<uint8_t, kTagSize>& body_mac);
-  // What a crash leaves of a file that never was synced. `start`: its first kEnvelopeSize bytes, or all if it is
-  // shorter. True if all zeros (or nothing), or if the file ends inside an envelope; false for a short file of other
-  // bytes.
-  static bool never_written(ByteView start);
 
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;

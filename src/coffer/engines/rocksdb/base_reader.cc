@@ -71,18 +71,21 @@ Result<size_t> BaseReadableFile::read_at(uint64_t offset, MutableBytes out) cons
   if (out.empty()) return size_t{0};
   MutableBytes bytes;
   if (!reader_->direct()) {
-    COFFER_TRY(from_io_status(reader_->read(offset, out.size(), IOOptions(), out.data(), &bytes, nullptr)));
+    base_failure_ = reader_->read(offset, out.size(), IOOptions(), out.data(), &bytes, nullptr);
+    COFFER_TRY(from_io_status(base_failure_));
     return bytes.size();
   }
   Scratch scratch(reader_->scratch_size(offset, out.size()));
-  COFFER_TRY(from_io_status(reader_->read(offset, out.size(), IOOptions(), scratch.data(), &bytes, nullptr)));
+  base_failure_ = reader_->read(offset, out.size(), IOOptions(), scratch.data(), &bytes, nullptr);
+  COFFER_TRY(from_io_status(base_failure_));
   std::copy(bytes.begin(), bytes.end(), out.begin());
   return bytes.size();
 }
 
 Result<uint64_t> BaseReadableFile::size() const {
   uint64_t size = 0;
-  COFFER_TRY(from_io_status(base_->GetFileSize(path_, IOOptions(), &size, nullptr)));
+  base_failure_ = base_->GetFileSize(path_, IOOptions(), &size, nullptr);
+  COFFER_TRY(from_io_status(base_failure_));
   return size;
 }
 

@@ -43,7 +43,7 @@ class BaseReader {
   uint64_t alignment_;
 };
 
-// For the readers of Coffer's own layers, which take any ReadableFile.
+// For the floors below, which take any ReadableFile. One thread.
 class BaseReadableFile : public ReadableFile {
  public:
   // `size` asks the base file system, by name: an open FSRandomAccessFile does not tell.
@@ -58,10 +58,16 @@ class BaseReadableFile : public ReadableFile {
     return {Code::kUnsupported, path_ + ": its base file system tells no more"};
   }
 
+  // `failure` for RocksDB: as the base itself put it, if it was a read or size() that failed last.
+  IOStatus explain(const Status& failure, Distrust distrust) const {
+    return base_failure_.ok() ? to_io_status(failure, distrust) : base_failure_;
+  }
+
  private:
   std::shared_ptr<const BaseReader> reader_;
   std::shared_ptr<::rocksdb::FileSystem> base_;
   std::string path_;
+  mutable IOStatus base_failure_;
 };
 
 }  // namespace coffer::rocks

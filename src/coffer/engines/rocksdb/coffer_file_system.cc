@@ -1,9 +1,8 @@
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 
-#include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/info_log.h"
 #include "coffer/engines/rocksdb/sequential_file.h"
-#include "coffer/files/log_reader.h"
+#include "coffer/files/new_file.h"
 
 namespace coffer::rocks {
 
@@ -17,7 +16,7 @@ namespace {
 // Only data files are worth it, and only they are written from the first byte on by one owner.
 FileOptions writing_options(const std::string& path, const FileOptions& options) {
   FileOptions base = BaseWriter::base_options(options);
-  base.use_direct_writes = base.use_direct_writes && is_data_file(path);
+  base.use_direct_writes = base.use_direct_writes && role_of(path) == EngineRole::kData;
   return base;
 }
 
@@ -48,27 +47,20 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   });
 }
 
-Result<NewFile> CofferFileSystem::new_header(const std::string& path) {
-  const Config& config = context_.coffer->config();
+Result<NewFile> CofferFileSystem::header_for(const std::string& path) {
   const std::string absolute = absolute_path(path);
-  const bool data = is_data_file(absolute);
-  NewFileRequest request;
-  request.kind = data ? config.data_kind : is_metadata(absolute) ? Kind::kLog : config.log_kind;
-  request.suite = request.kind == Kind::kCtr ? config.ctr_suite : config.suite;
-  request.chunk_log2 = request.kind == Kind::kBlocks ? config.chunk_log2 : 0;
-  if (data) request.domain = config.domain_of(absolute);
-  COFFER_ASSIGN(request.store_id, context_.coffer->store_for(store_directory(absolute)));
-  return context_.coffer->new_file(request);
+  auto header = new_header(*context_.coffer, {absolute, store_directory(absolute), role_of(absolute), {}});
+  if (!header.is_ok()) return header.status().with_context(path);
+  return header;
 }
 
-IOStatus CofferFileSystem::create(const std::string& path, std::unique_ptr<BaseWriter> base, NewFile header,
-                                  Header state, const FileOptions& options, std::unique_ptr<FSWritableFile>* result) {
-  switch (header.fields.kind) {
-    case Kind::kBlocks: return create_blocks(path, std::move(base), std::move(header), options, result);
-    case Kind::kLog: return create_log(path, std::move(base), std::move(header), state, options, result);
-    case Kind::kCtr: return create_ctr(context_, path, std::move(base), std::move(header), state, options, result);
-  }
-  return IOStatus::NotSupported(path, "unknown kind of file");
+IOStatus CofferFileSystem::make_file(const std::string& path, std::unique_ptr<FSWritableFile> base_file,
+                                     Result<std::unique_ptr<FileWriter>> writer, const FileOptions& options,
+                                     std::unique_ptr<WritableFile>* result) {
+  if (!writer.is_ok()) return to_io_status(writer.status().with_context(path), distrust_of(path));
+  *result = std::make_unique<WritableFile>(context_, path, BaseWriter::create(std::move(base_file)), std::move(*writer),
+                                           options);
+  return IOStatus::OK();
 }
 
 IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOptions& options,
@@ -76,12 +68,15 @@ IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOp
   result->reset();
   return guarded([&] {
     // The key first: without one, an old file of this name must not have been emptied.
-    auto header = new_header(path);
-    if (!header.is_ok()) return to_io_status(header.status().with_context(path), distrust_of(path));
+    auto header = header_for(path);
+    if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
     std::unique_ptr<FSWritableFile> base_file;
     COFFER_IO_TRY(context_.base->NewWritableFile(path, writing_options(path, options), &base_file, dbg));
-    return create(path, BaseWriter::create(std::move(base_file)), std::move(*header), Header::kToBeWritten, options,
-                  result);
+    std::unique_ptr<WritableFile> file;
+    COFFER_IO_TRY(make_file(path, std::move(base_file), new_writer(context_.coffer, std::move(*header), role_of(path)),
+                            options, &file));
+    *result = std::move(file);
+    return IOStatus::OK();
   });
 }
 
@@ -97,31 +92,20 @@ IOStatus CofferFileSystem::reopen(const std::string& path, const FileOptions& op
   IOStatus opened = open_existing(context_, path, FileOptions(), &file, dbg);
   if (is_missing(opened)) return NewWritableFile(path, options, result, dbg);
   COFFER_IO_TRY(opened);
-  if (file.never_written) return NewWritableFile(path, options, result, dbg);
-  if (file.opened.fields.kind == Kind::kLog) return continue_log(path, std::move(file), options, result, dbg);
+  if (file.never_written()) return NewWritableFile(path, options, result, dbg);
 
-  uint64_t size = 0;
-  COFFER_IO_TRY(measure_existing(context_, path, file, &size));
+  auto readable = file.readable(context_, path);
+  auto reopened =
+      body_of(file.opened.fields.kind).reopen(std::move(file.opened), readable, file.physical_size, role_of(path));
+  if (!reopened.is_ok()) return readable->explain(reopened.status().with_context(path), distrust_of(path));
   std::unique_ptr<FSWritableFile> base_file;
   COFFER_IO_TRY(context_.base->ReopenWritableFile(path, appending_options(options), &base_file, dbg));
-  return reopen_complete(path, BaseWriter::create(std::move(base_file)), file, size, options, result);
-}
-
-IOStatus CofferFileSystem::continue_log(const std::string& path, ExistingFile file, const FileOptions& options,
-                                        std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
-  const LogParams params{file.opened.fields.suite, file.opened.fields.file_id};
-  auto readable = std::make_shared<BaseReadableFile>(file.reader, context_.base, path);
-  auto end = [&]() -> Result<LogEnd> {
-    COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(readable), file.opened.file_key, params));
-    return reader.measure();
-  }();
-  if (!end.is_ok()) return to_io_status(end.status().with_context(path), distrust_of(path));
-  std::unique_ptr<FSWritableFile> base_file;
-  COFFER_IO_TRY(context_.base->ReopenWritableFile(path, appending_options(options), &base_file, dbg));
-  // Cuts off a torn tail. Also where there is none: RocksDB's own file learns its size only from this.
-  COFFER_IO_TRY(base_file->Truncate(end->append.offset, options.io_options, dbg));
-  return reopen_log(path, BaseWriter::create(std::move(base_file)), std::move(file.opened), end->append, options,
-                    result);
+  // Also where nothing is cut off: RocksDB's own file learns its size only from this.
+  if (reopened->cut_at) COFFER_IO_TRY(base_file->Truncate(*reopened->cut_at, options.io_options, dbg));
+  std::unique_ptr<WritableFile> out;
+  COFFER_IO_TRY(make_file(path, std::move(base_file), std::move(reopened->writer), options, &out));
+  *result = std::move(out);
+  return IOStatus::OK();
 }
 
 IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std::string& old_path,
@@ -129,27 +113,28 @@ IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std:
                                              IODebugContext* dbg) {
   result->reset();
   return guarded([&] {
-    if (!is_data_file(path)) return reuse(path, old_path, options, result, dbg);
+    if (role_of(path) != EngineRole::kData) return reuse(path, old_path, options, result, dbg);
     COFFER_IO_TRY(context_.base->RenameFile(old_path, path, options.io_options, dbg));
     return NewWritableFile(path, options, result, dbg);
   });
 }
 
-// The old file keeps its blocks on the disk and gets a new identity: another file id, another key. Until both slots are
-// durable nothing is written under that key, so at any crash the file is wholly the old or wholly the new one.
+// The old file keeps its blocks on the disk and gets a new identity: another file id, another key.
 IOStatus CofferFileSystem::reuse(const std::string& path, const std::string& old_path, const FileOptions& options,
                                  std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
-  auto header = new_header(path);
-  if (!header.is_ok()) return to_io_status(header.status().with_context(path), distrust_of(path));
+  auto header = header_for(path);
+  if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
   // A rewrap at the same time would put a slot of the old identity back.
   auto lock = context_.coffer->lock_envelopes();
   if (!lock.is_ok()) return to_io_status(lock.status(), distrust_of(path));
   std::unique_ptr<FSWritableFile> base_file;
   COFFER_IO_TRY(context_.base->ReuseWritableFile(path, old_path, appending_options(options), &base_file, dbg));
-  std::unique_ptr<BaseWriter> base = BaseWriter::create(std::move(base_file));
-  COFFER_IO_TRY(base->append(header->envelope, options.io_options, dbg));
-  COFFER_IO_TRY(base->sync(false, options.io_options, dbg));
-  return create(path, std::move(base), std::move(*header), Header::kDurable, options, result);
+  std::unique_ptr<WritableFile> file;
+  COFFER_IO_TRY(make_file(path, std::move(base_file), new_writer(context_.coffer, std::move(*header), role_of(path)),
+                          options, &file));
+  COFFER_IO_TRY(file->settle_head(options.io_options, dbg));
+  *result = std::move(file);
+  return IOStatus::OK();
 }
 
 IOStatus CofferFileSystem::NewRandomRWFile(const std::string& path, const FileOptions& options,
@@ -178,6 +163,8 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
   });
 }
 
+// One header and, but for logs, no more is read, and no key asked for. The size is what anybody sees who may look at
+// the disk, and as little proven: opening the file proves it.
 IOStatus CofferFileSystem::logical_size(const std::string& path, const IOOptions& options, uint64_t* size,
                                         IODebugContext* dbg) {
   FileOptions file_options;
@@ -190,12 +177,12 @@ IOStatus CofferFileSystem::logical_size(const std::string& path, const IOOptions
     return context_.base->GetFileSize(path, options, size, dbg);
   }
   COFFER_IO_TRY(looked);
-  if (file.refusal.code() == Code::kPlaintext) {
-    *size = file.physical_size;
-    return IOStatus::OK();
-  }
-  COFFER_IO_TRY(to_io_status(file.refusal, distrust_of(path)));
-  return measure_existing(context_, path, file, size);
+  COFFER_IO_TRY(context_.base->GetFileSize(path, options, &file.physical_size, dbg));
+  auto readable = file.readable(context_, path);
+  auto shown = shown_size(file.head, readable, file.physical_size);
+  if (!shown.is_ok()) return readable->explain(shown.status().with_context(path), distrust_of(path));
+  *size = *shown;
+  return IOStatus::OK();
 }
 
 IOStatus CofferFileSystem::GetFileSize(const std::string& path, const IOOptions& options, uint64_t* size,

@@ -50,14 +50,13 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   }
 
  private:
-  // How a new file at `path` is written, and its header.
-  Result<NewFile> new_header(const std::string& path);
-  IOStatus create(const std::string& path, std::unique_ptr<BaseWriter> base, NewFile header, Header state,
-                  const ::rocksdb::FileOptions& options, std::unique_ptr<::rocksdb::FSWritableFile>* result);
+  // The header of a new file at `path`; errors name it.
+  Result<NewFile> header_for(const std::string& path);
+  IOStatus make_file(const std::string& path, std::unique_ptr<::rocksdb::FSWritableFile> base_file,
+                     Result<std::unique_ptr<FileWriter>> writer, const ::rocksdb::FileOptions& options,
+                     std::unique_ptr<WritableFile>* result);
   IOStatus reopen(const std::string& path, const ::rocksdb::FileOptions& options,
                   std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
-  IOStatus continue_log(const std::string& path, ExistingFile file, const ::rocksdb::FileOptions& options,
-                        std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
   IOStatus reuse(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
                  std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
   IOStatus logical_size(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg);

@@ -1,7 +1,9 @@
-// Opening what stands in the base file system: the header read, unlocked and authenticated.
+// Opening what stands in the base file system: the header read, and unlocked where that is needed.
 #pragma once
 
 #include "coffer/engines/rocksdb/base_reader.h"
+#include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/files/file_head.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer::rocks {
@@ -15,22 +17,24 @@ struct Context {
 struct ExistingFile {
   std::shared_ptr<const BaseReader> reader;
   uint64_t physical_size = 0;
-  // No header reached the disk: nothing of it was ever synced. Then `opened` is void.
-  bool never_written = false;
-  Status refusal;  // why `opened` is void, else: kPlaintext, kWrongKey, kDamaged … as Coffer::open_file()
-  OpenedFile opened;
+  FileHead head;
+  OpenedFile opened;  // after open_existing(), unless the file was never written
+
+  bool never_written() const { return head.is(FileHead::What::kNothing); }
+  // For the floors below, which take any ReadableFile.
+  std::shared_ptr<const BaseReadableFile> readable(const Context& context, const std::string& path) const {
+    return std::make_shared<BaseReadableFile>(reader, context.base, path);
+  }
 };
 
 // How errors about the bytes of `path` are to be told.
 Distrust distrust_of(const std::string& path);
 
-// Fails only as the base file system does, for example when there is no such file.
+// Reads the header, with no key. Fails only as the base file system does, for example when there is no such file.
 IOStatus look_at_existing(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                           ExistingFile* file, IODebugContext* dbg);
-// The same, and a refusal is an error.
+// The same, and gets the file's key: a header that is refused is an error.
 IOStatus open_existing(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                        ExistingFile* file, IODebugContext* dbg);
-// The plaintext's size.
-IOStatus measure_existing(const Context& context, const std::string& path, const ExistingFile& file, uint64_t* size);
 
 }  // namespace coffer::rocks

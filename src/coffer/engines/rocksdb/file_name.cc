@@ -28,27 +28,19 @@ std::string_view parent(std::string_view path) {
 
 }  // namespace
 
-bool is_data_file(std::string_view path) {
-  std::string_view name = without_suffix(without_suffix(base_name(path), ".tmp"), ".trash");
-  return name.ends_with(".sst") || name.ends_with(".ldb") || name.ends_with(".blob");
+EngineRole role_of(std::string_view path) {
+  const std::string_view name = base_name(path);
+  if (name.ends_with(".trash")) return EngineRole::kTrash;             // RocksDB truncates it piece by piece
+  const std::string_view final_name = without_suffix(name, ".tmp");  // of a backup
+  for (std::string_view ending : {".sst", ".ldb", ".blob"}) {
+    if (final_name.ends_with(ending)) return EngineRole::kData;
+  }
+  if (name.ends_with(".log") && is_number(without_suffix(name, ".log"))) return EngineRole::kLog;
+  if (name.ends_with(".dbtmp")) return EngineRole::kTemporary;
+  if (name == "CURRENT" || name == "IDENTITY" || name.starts_with("OPTIONS-")) return EngineRole::kWhole;
+  if (name.starts_with("MANIFEST-")) return EngineRole::kMetadata;
+  return EngineRole::kOther;
 }
-
-bool is_write_ahead_log(std::string_view path) {
-  std::string_view name = base_name(path);
-  return name.ends_with(".log") && is_number(without_suffix(name, ".log"));
-}
-
-bool is_trash(std::string_view path) { return path.ends_with(".trash"); }
-
-bool must_end_cleanly(std::string_view path) { return is_published_whole(path) || path.ends_with(".dbtmp"); }
-
-bool is_published_whole(std::string_view path) {
-  std::string_view name = base_name(path);
-  if (name.ends_with(".dbtmp")) return false;
-  return name == "CURRENT" || name == "IDENTITY" || name.starts_with("OPTIONS-");
-}
-
-bool is_metadata(std::string_view path) { return must_end_cleanly(path) || base_name(path).starts_with("MANIFEST-"); }
 
 std::string absolute_path(const std::string& path) {
   std::error_code error;

@@ -1,26 +1,15 @@
-// What RocksDB's file names say: how a new file is to be written, and which store it belongs to.
+// What RocksDB's file names say: what a file is to RocksDB, and which store it belongs to.
 #pragma once
 
 #include <string>
 #include <string_view>
 
+#include "coffer/files/engine_role.h"
+
 namespace coffer::rocks {
 
-// SST and blob files, their backups (".sst.tmp") and leftovers (".sst.trash"): written once, read at random.
-bool is_data_file(std::string_view path);
-// A write-ahead log: digits and ".log".
-bool is_write_ahead_log(std::string_view path);
-// On its way out: RocksDB truncates it piece by piece and never reads it again.
-bool is_trash(std::string_view path);
-// Files that RocksDB has written whole and synced before it relies on them (CURRENT, IDENTITY, OPTIONS-*, and the
-// *.dbtmp they are renamed from): one without its clean close was cut. docs/format.md, section 5.
-bool must_end_cleanly(std::string_view path);
-// Those among them that have their final name: they get it once they are synced, so that a crash cannot have torn them.
-bool is_published_whole(std::string_view path);
-
-// The manifest and all of those: a damaged end of theirs keeps the database from opening, so that they are always of
-// the kind that tells a torn end from damage.
-bool is_metadata(std::string_view path);
+// The role of the file that has this path, by its name alone.
+EngineRole role_of(std::string_view path);
 
 // Absolute, without "." and ".." and doubled or trailing slashes. Symbolic links are left alone.
 std::string absolute_path(const std::string& path);

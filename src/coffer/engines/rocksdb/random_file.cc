@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/engines/rocksdb/range_file.h"
+#include "coffer/files/body.h"
 
 namespace coffer::rocks {
 
@@ -60,7 +61,7 @@ namespace {
 
 class EmptyFile final : public RandomFile {
  public:
-  EmptyFile(std::string path, ExistingFile& file) : RandomFile(std::move(path), file) {}
+  EmptyFile(std::string path, const ExistingFile& file) : RandomFile(std::move(path), file) {}
   bool never_written() const override { return true; }
   IOStatus logical_size(uint64_t* size) const override {
     *size = 0;
@@ -75,11 +76,52 @@ class EmptyFile final : public RandomFile {
   BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {}; }
 };
 
+class LogFile final : public RandomFile {
+ public:
+  LogFile(std::string path, const ExistingFile& file, OpenLog log)
+      : RandomFile(std::move(path), file), log_(std::move(log)) {}
+
+  IOStatus logical_size(uint64_t* size) const override {
+    auto measured = log_.logical_size();
+    if (!measured.is_ok()) return fail(measured.status());
+    *size = *measured;
+    return IOStatus::OK();
+  }
+
+ protected:
+  IOStatus read(uint64_t offset, size_t n, const IOOptions&, uint8_t* out, size_t* count,
+                IODebugContext*) const override {
+    auto done = log_.read(offset, MutableBytes(out, n));
+    *count = done.is_ok() ? *done : 0;
+    return done.is_ok() ? IOStatus::OK() : fail(done.status());
+  }
+  // Hints about a log concern all of it: frames are not where their plaintext would be.
+  BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {0, 0}; }
+
+ private:
+  mutable OpenLog log_;  // thread-safe
+};
+
+// The file object of an open body.
+struct AsRandomFile {
+  const Context& context;
+  const std::string& path;
+  const ExistingFile& file;
+
+  std::unique_ptr<RandomFile> operator()(OpenLog log) const {
+    return std::make_unique<LogFile>(path, file, std::move(log));
+  }
+  template <class B>
+  std::unique_ptr<RandomFile> operator()(B body) const {
+    return std::make_unique<RangeFile<B>>(context, path, file, std::move(body));
+  }
+};
+
 // Reads of a data file go to a mapping from here on, if coffer.yaml wants that and the base can: it costs no system
 // call.
 void map_data_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                    ExistingFile* file, IODebugContext* dbg) {
-  const bool wanted = context.coffer->config().read_mode == ReadMode::kMapping && is_data_file(path);
+  const bool wanted = context.coffer->config().read_mode == ReadMode::kMapping && role_of(path) == EngineRole::kData;
   if (!wanted || file->reader->direct() || file->physical_size == 0) return;
   std::shared_ptr<const BaseReader> mapped;
   // Too many mappings, or a base without them: pread serves as well.
@@ -90,23 +132,22 @@ void map_data_file(const Context& context, const std::string& path, const ::rock
 
 IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                           std::unique_ptr<RandomFile>* result, IODebugContext* dbg) {
+  const EngineRole role = role_of(path);
   ExistingFile file;
   COFFER_IO_TRY(open_existing(context, path, options, &file, dbg));
-  if (file.never_written) {
-    if (is_data_file(path) || must_end_cleanly(path)) {
-      return to_io_status(Status(Code::kTruncated, path + ": has no header; it never was written whole"),
-                          distrust_of(path));
+  if (file.never_written()) {
+    if (!may_be_empty(role)) {
+      return to_io_status({Code::kTruncated, path + ": has no header; it never was written whole"}, distrust_of(path));
     }
     result->reset(new EmptyFile(path, file));
     return IOStatus::OK();
   }
   map_data_file(context, path, options, &file, dbg);
-  switch (file.opened.fields.kind) {
-    case Kind::kBlocks: return open_blocks(path, std::move(file), result, dbg);
-    case Kind::kCtr: return open_ctr(context, path, std::move(file), result);
-    case Kind::kLog: return open_log(context, path, std::move(file), result);
-  }
-  return IOStatus::NotSupported(path, "unknown kind of file");
+  auto readable = file.readable(context, path);
+  auto body = body_of(file.opened.fields.kind).open(file.opened, readable, file.physical_size, role);
+  if (!body.is_ok()) return readable->explain(body.status().with_context(path), distrust_of(path));
+  *result = std::visit(AsRandomFile{context, path, file}, std::move(*body));
+  return IOStatus::OK();
 }
 
 }  // namespace coffer::rocks

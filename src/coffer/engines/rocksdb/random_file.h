@@ -5,9 +5,11 @@
 
 #include "coffer/engines/rocksdb/existing_file.h"
 #include "coffer/format/blocks.h"
-#include "coffer/format/ctr.h"
 
 namespace coffer::rocks {
+
+using ::rocksdb::FSReadRequest;
+using ::rocksdb::IOHandleDeleter;
 
 // What all kinds have in common. Direct I/O, if asked for, stays below: RocksDB may read anything anywhere.
 class RandomFile : public ::rocksdb::FSRandomAccessFile {
@@ -30,7 +32,7 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   virtual bool never_written() const { return false; }
 
  protected:
-  RandomFile(std::string path, ExistingFile& file)
+  RandomFile(std::string path, const ExistingFile& file)
       : path_(std::move(path)),
         distrust_(distrust_of(path_)),
         reader_(file.reader),
@@ -60,15 +62,7 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   mutable uint64_t whole_size_ = 0;
 };
 
-// Opens a `blocks` file. Its last chunk has been checked, and with it the file's size.
-IOStatus open_blocks(const std::string& path, ExistingFile file, std::unique_ptr<RandomFile>* result,
-                     IODebugContext* dbg);
-IOStatus open_ctr(const Context& context, const std::string& path, ExistingFile file,
-                  std::unique_ptr<RandomFile>* result);
-IOStatus open_log(const Context& context, const std::string& path, ExistingFile file,
-                  std::unique_ptr<RandomFile>* result);
-
-// Any of the three, or, for a file that was never written, an empty one if RocksDB could have left it so.
+// Opens a file of any kind, or, if it was never written, an empty one where RocksDB could have left it so.
 IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                           std::unique_ptr<RandomFile>* result, IODebugContext* dbg);
 

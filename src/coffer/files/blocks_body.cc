@@ -1,0 +1,90 @@
+#include "coffer/files/blocks_body.h"
+
+#include "coffer/files/complete_writer.h"
+#include "coffer/files/read_exactly.h"
+
+namespace coffer {
+namespace {
+
+BlocksParams params_of(const EnvelopeFields& fields) { return {fields.suite, fields.chunk_log2, fields.file_id}; }
+
+class BlocksWriter final : public FileWriter {
+ public:
+  BlocksWriter(const NewFile& file, BlocksSealer sealer, BlocksLayout layout)
+      : FileWriter(file.fields.file_id, file.envelope), sealer_(std::move(sealer)), layout_(layout) {}
+
+  uint64_t logical_size() const override { return sealer_.logical_size(); }
+  uint64_t physical_offset(uint64_t offset) const override { return layout_.physical_size(offset); }
+
+ protected:
+  Status append_data(ByteView data, AppendFile& file) override {
+    if (sealer_.finished()) {
+      return {Code::kUnsupported,
+              "a blocks file was sealed when it was synced and cannot be appended to; where an engine appends after "
+              "syncing, coffer.yaml needs data_files: ctr"};
+    }
+    return write(sealer_.append(data, out_), file);
+  }
+  // Seals the rest as the last chunk: only then the file says how long it is.
+  Status sync_data(bool full, AppendFile& file) override {
+    COFFER_TRY(finish(file));
+    return sync_file(full, file);
+  }
+  Status finish(AppendFile& file) override {
+    return sealer_.finished() ? Status::ok() : write(sealer_.finish(out_), file);
+  }
+
+ private:
+  BlocksSealer sealer_;
+  const BlocksLayout layout_;
+};
+
+class BlocksBody final : public Body {
+ public:
+  Result<uint64_t> measure(const EnvelopeFields& fields, std::shared_ptr<const ReadableFile>,
+                           uint64_t physical_size) const override {
+    COFFER_ASSIGN(BlocksLayout layout, BlocksLayout::create(fields.chunk_log2));
+    return layout.logical_size(physical_size);
+  }
+  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole) const override {
+    COFFER_ASSIGN(BlocksLayout layout, BlocksLayout::create(file.fields.chunk_log2));
+    COFFER_ASSIGN(BlocksSealer sealer, BlocksSealer::create(file.file_key, params_of(file.fields)));
+    return std::unique_ptr<FileWriter>(std::make_unique<BlocksWriter>(file, std::move(sealer), layout));
+  }
+  Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
+                              EngineRole role) const override {
+    COFFER_ASSIGN(uint64_t size, measure(opened.fields, std::move(file), physical_size));
+    return reopen_complete(opened.fields, size, role, [](const EnvelopeFields& fields, uint64_t logical_size) {
+      auto layout = BlocksLayout::create(fields.chunk_log2);
+      return layout.is_ok() ? layout->physical_size(logical_size) : kEnvelopeSize + logical_size;
+    });
+  }
+  Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
+                        EngineRole) const override {
+    COFFER_ASSIGN(OpenBlocks body, OpenBlocks::open(opened, *file, physical_size));
+    return OpenBody(std::move(body));
+  }
+};
+
+}  // namespace
+
+Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, const ReadableFile& file, uint64_t physical_size) {
+  std::array<uint8_t, kBlocksPrefixSize> prefix{};
+  if (physical_size < kEnvelopeSize + prefix.size()) return {Code::kTruncated, "ends inside its header"};
+  COFFER_TRY(read_exactly(file, kEnvelopeSize, prefix));
+  COFFER_ASSIGN(BlocksOpener opener,
+                BlocksOpener::create(opened.file_key, params_of(opened.fields), prefix, physical_size));
+  // The end proves the size, so a cut file is reported before anything of it is released.
+  const BlocksOpener::Range range = opener.end_range();
+  Bytes sealed(range.size);
+  COFFER_TRY(read_exactly(file, range.offset, sealed));
+  COFFER_TRY(opener.verify_end(sealed));
+  return OpenBlocks(std::move(opener));
+}
+
+const Body& blocks_body() {
+  static const BlocksBody body;
+  return body;
+}
+
+}  // namespace coffer

@@ -1,0 +1,130 @@
+#include "coffer/files/ctr_body.h"
+
+#include <algorithm>
+
+#include "coffer/crypto/kdf.h"
+#include "coffer/files/complete_writer.h"
+#include "coffer/files/read_exactly.h"
+
+namespace coffer {
+namespace {
+
+constexpr uint64_t kPieceSize = uint64_t{1} << 20;
+
+class CtrWriter final : public FileWriter {
+ public:
+  CtrWriter(std::shared_ptr<Coffer> coffer, NewFile file, CtrBody body, Gmac mac)
+      : FileWriter(file.fields.file_id, file.envelope),
+        coffer_(std::move(coffer)),
+        file_key_(std::move(file.file_key)),
+        envelope_(file.envelope.begin(), file.envelope.end()),
+        body_(std::move(body)),
+        mac_(std::move(mac)) {}
+
+  bool may_sync_beside_append() const override { return true; }
+  uint64_t logical_size() const override { return size_; }
+  uint64_t physical_offset(uint64_t offset) const override { return kEnvelopeSize + offset; }
+
+ protected:
+  Status append_data(ByteView data, AppendFile& file) override {
+    const size_t head_size = out_.size();
+    uint8_t* sealed = out_.extend(data.size());
+    Status status = body_.apply(size_, data, sealed);
+    if (status.is_ok()) mac_.update(out_.view().subspan(head_size));
+    COFFER_TRY(write(status, file));
+    size_ += data.size();
+    return Status::ok();
+  }
+  Status sync_data(bool full, AppendFile& file) override {
+    COFFER_TRY(sync_file(full, file));
+    was_synced_ = true;
+    return Status::ok();
+  }
+  Status finish(AppendFile& file) override {
+    COFFER_TRY(write(Status::ok(), file));
+    // What an earlier life left behind would look like bytes of this one.
+    return recycled() ? file.truncate(kEnvelopeSize + size_) : Status::ok();
+  }
+  Status after_close(AppendFile& file) override;
+
+ private:
+  const std::shared_ptr<Coffer> coffer_;
+  const FileKey file_key_;
+  Bytes envelope_;  // as it was written
+  const CtrBody body_;
+  Gmac mac_;
+  uint64_t size_ = 0;
+  std::atomic<bool> was_synced_{false};
+};
+
+// Writes the body's MAC into the header, now that the file has its final size. Both slots: else damage to one would
+// make of this body one that was never sealed. They are made from the header as it was written: what a rewrap has put
+// there since is replaced as a whole, under the domain's active key.
+Status CtrWriter::after_close(AppendFile& file) {
+  COFFER_ASSIGN(auto lock, coffer_->lock_envelopes());
+  const auto mac = mac_.finish();
+  std::array<SlotUpdate, 2> slots;
+  for (SlotUpdate& slot : slots) {
+    COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(envelope_));
+    COFFER_ASSIGN(slot, coffer_->close_ctr_body(scan, file_key_, size_, mac));
+    std::ranges::copy(slot.bytes, envelope_.begin() + static_cast<ptrdiff_t>(slot.offset));
+  }
+  return file.replace_slots(file_id(), slots, was_synced_);
+}
+
+class CtrFileBody final : public Body {
+ public:
+  Result<uint64_t> measure(const EnvelopeFields&, std::shared_ptr<const ReadableFile>,
+                           uint64_t physical_size) const override {
+    return std::max<uint64_t>(physical_size, kEnvelopeSize) - kEnvelopeSize;
+  }
+  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer> coffer, NewFile file, EngineRole) const override {
+    COFFER_ASSIGN(CtrBody body, CtrBody::create(file.file_key, file.fields.suite, file.fields.file_id));
+    COFFER_ASSIGN(Gmac mac, ctr_body_mac(file.file_key, file.fields.file_id));
+    return std::unique_ptr<FileWriter>(
+        std::make_unique<CtrWriter>(std::move(coffer), std::move(file), std::move(body), std::move(mac)));
+  }
+  Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
+                              EngineRole role) const override {
+    COFFER_ASSIGN(uint64_t size, measure(opened.fields, std::move(file), physical_size));
+    return reopen_complete(opened.fields, size, role,
+                           [](const EnvelopeFields&, uint64_t logical_size) { return kEnvelopeSize + logical_size; });
+  }
+  Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile>, uint64_t physical_size,
+                        EngineRole) const override {
+    COFFER_ASSIGN(OpenCtr body, OpenCtr::open(opened, physical_size));
+    return OpenBody(std::move(body));
+  }
+};
+
+}  // namespace
+
+Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) {
+  const EnvelopeFields& fields = opened.fields;
+  const uint64_t size = physical_size - kEnvelopeSize;
+  if (fields.body_sealed && size != fields.body_size) {
+    return {size < fields.body_size ? Code::kTruncated : Code::kTampered,
+            "has " + std::to_string(size) + " bytes, but was closed with " + std::to_string(fields.body_size)};
+  }
+  COFFER_ASSIGN(CtrBody body, CtrBody::create(opened.file_key, fields.suite, fields.file_id));
+  return OpenCtr(std::move(body), fields.body_sealed, size);
+}
+
+Status OpenCtr::prove(const ReadableFile& file, const OpenedFile& opened) const {
+  COFFER_ASSIGN(Gmac mac, ctr_body_mac(opened.file_key, opened.fields.file_id));
+  Bytes piece;
+  for (uint64_t offset = 0; offset < size_; offset += piece.size()) {
+    piece.resize(std::min(kPieceSize, size_ - offset));
+    COFFER_TRY(read_exactly(file, kEnvelopeSize + offset, piece));
+    mac.update(piece);
+  }
+  if (equal_constant_time(mac.finish(), opened.fields.body_mac)) return Status::ok();
+  return {Code::kTampered, "its body does not fit the MAC taken when it was closed"};
+}
+
+const Body& ctr_body() {
+  static const CtrFileBody body;
+  return body;
+}
+
+}  // namespace coffer

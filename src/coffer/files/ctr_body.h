@@ -1,0 +1,44 @@
+// `ctr` files: byte n of the plaintext is byte n after the header. docs/format.md, "ctr".
+#pragma once
+
+#include "coffer/format/blocks.h"
+#include "coffer/format/ctr.h"
+#include "coffer/io/disk.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer {
+
+class Body;
+
+// For reading; thread-safe. A file that was not closed may still grow.
+class OpenCtr {
+ public:
+  static constexpr bool kInPlace = true;
+  static constexpr bool kMayBeShort = true;
+
+  // kTruncated or kTampered when it has not the size it was closed with.
+  static Result<OpenCtr> open(const OpenedFile& opened, uint64_t physical_size);
+
+  uint64_t logical_size() const { return size_; }
+  bool size_is_final() const { return sealed_; }
+  uint64_t readable(uint64_t, uint64_t size) const { return size; }
+  BlocksOpener::Range range(uint64_t offset, uint64_t size) const { return {kEnvelopeSize + offset, size}; }
+  Status open(uint64_t offset, uint64_t, MutableBytes sealed, uint8_t* out) const {
+    return body_.apply(offset, sealed, out);
+  }
+  // Only the MAC that a clean close leaves proves a body, and only as a whole.
+  bool authenticated() const { return sealed_; }
+  // REQUIRES: authenticated(); `opened` is what open() was given
+  Status prove(const ReadableFile& file, const OpenedFile& opened) const;
+
+ private:
+  OpenCtr(CtrBody body, bool sealed, uint64_t size) : body_(std::move(body)), sealed_(sealed), size_(size) {}
+
+  CtrBody body_;
+  bool sealed_;
+  uint64_t size_;
+};
+
+const Body& ctr_body();
+
+}  // namespace coffer

@@ -1,0 +1,49 @@
+#include "coffer/files/file_head.h"
+
+#include <algorithm>
+
+namespace coffer {
+namespace {
+
+bool all_zeros(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+}
+
+// Of a file that ends inside its header. A crash may leave sectors in any order: either slot may be there as far as the
+// file goes, or be a hole.
+bool begins_like_a_header(ByteView start) {
+  auto begins_like_a_slot = [](ByteView slot) {
+    const size_t count = std::min(slot.size(), kEnvelopeMagic.size());
+    return std::ranges::equal(slot.first(count), ByteView(kEnvelopeMagic).first(count)) || all_zeros(slot);
+  };
+  const size_t first = std::min(start.size(), kSlotSize);
+  return begins_like_a_slot(start.first(first)) && begins_like_a_slot(start.subspan(first));
+}
+
+FileHead refused(FileHead::What what, Status why) { return {.what = what, .scan = {}, .refusal = std::move(why)}; }
+
+}  // namespace
+
+FileHead look_at_head(ByteView start, const std::string& path) {
+  using What = FileHead::What;
+  if (start.size() < kEnvelopeSize) {
+    if (begins_like_a_header(start)) return {};
+    return refused(What::kPlaintext, {Code::kPlaintext, path + ": not a Coffer file: too short for an encrypted " +
+                                                            "header, and not the beginning of one"});
+  }
+  auto scan = scan_envelope(start);
+  if (!scan.is_ok()) {
+    const What what = scan.code() == Code::kPlaintext ? What::kPlaintext : What::kUnreadable;
+    return refused(what, scan.status().with_context(path));
+  }
+  if (scan->current < 0) return {};  // all zeros
+  return {.what = What::kCoffer, .scan = std::move(*scan), .refusal = {}};
+}
+
+Result<FileHead> read_head(const ReadableFile& file, const std::string& path) {
+  Bytes start(kEnvelopeSize);
+  COFFER_ASSIGN(size_t count, file.read_at(0, start));
+  return look_at_head(ByteView(start).first(count), path);
+}
+
+}  // namespace coffer

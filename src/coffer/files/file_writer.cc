@@ -1,0 +1,57 @@
+#include "coffer/files/file_writer.h"
+
+namespace coffer {
+
+Status FileWriter::append(ByteView data, AppendFile& file) {
+  if (closed_) return {Code::kIo, "append after close"};
+  if (failed_) return {Code::kIo, "an earlier write or sync failed"};
+  return data.empty() ? Status::ok() : append_data(data, file);
+}
+
+Status FileWriter::sync(bool full, AppendFile& file) {
+  if (failed_) return {Code::kIo, "an earlier write or sync failed"};
+  return sync_data(full, file);
+}
+
+Status FileWriter::truncate(uint64_t size, AppendFile& file) {
+  return size == logical_size() ? Status::ok() : truncate_data(size, file);
+}
+
+Status FileWriter::truncate_data(uint64_t size, AppendFile&) {
+  return {Code::kUnsupported, "an encrypted file cannot be cut from " + std::to_string(logical_size()) + " to " +
+                                  std::to_string(size) + " bytes"};
+}
+
+Status FileWriter::close(AppendFile& file) {
+  if (closed_) return Status::ok();
+  closed_ = true;
+  Status finished = failed_ ? Status::ok() : finish(file);
+  Status closed = file.close();
+  COFFER_TRY(finished);
+  COFFER_TRY(closed);
+  return failed_ ? Status::ok() : after_close(file);
+}
+
+Status FileWriter::settle_head(AppendFile& file) {
+  recycled_ = true;
+  COFFER_TRY(write(Status::ok(), file));
+  return sync_file(false, file);
+}
+
+Status FileWriter::write(const Status& sealed, AppendFile& file) {
+  Status status = sealed;
+  if (status.is_ok() && !out_.empty()) status = file.append(out_.view());
+  out_.clear();
+  return fail(std::move(status));
+}
+
+// The kernel may have dropped what it could not write, and would call the next sync a success: whatever is written from
+// here on could testify that those bytes were durable.
+Status FileWriter::sync_file(bool full, AppendFile& file) { return fail(file.sync(full)); }
+
+Status FileWriter::fail(Status status) {
+  if (!status.is_ok()) failed_ = true;
+  return status;
+}
+
+}  // namespace coffer

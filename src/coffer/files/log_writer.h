@@ -1,0 +1,53 @@
+// Writing a `log` file: its sessions, and the clean close that each of them owes. docs/format.md, "log".
+#pragma once
+
+#include <optional>
+
+#include "coffer/files/file_writer.h"
+#include "coffer/format/log.h"
+
+namespace coffer {
+
+// Append and sync may run on two threads at once, as engines do with a log of theirs; they share two numbers.
+//
+//                      append                      close, sync of a file that ends cleanly
+//   between sessions ──────────▶ in a session ─────────────────────────────▶ between sessions
+//   at first in a new file,      frames go out, each with                    after the frame
+//   or a reopened one            how far the file is durable                 that ends the session
+//
+// A new file owes a session even if nothing is ever appended; a reopened one does not, and syncs what it found before
+// it begins one, because a session header says that all before it is durable (L6).
+class LogWriter final : public FileWriter {
+ public:
+  // `head` as FileWriter's.
+  LogWriter(FileKey file_key, const LogParams& params, const LogPosition& start, ByteView head, bool ends_cleanly);
+
+  bool may_sync_beside_append() const override { return !ends_cleanly_; }
+  uint64_t logical_size() const override { return sealer_ ? sealer_->logical_size() : next_.logical_offset; }
+  uint64_t physical_offset(uint64_t offset) const override;
+
+ protected:
+  Status append_data(ByteView data, AppendFile& file) override;
+  Status sync_data(bool full, AppendFile& file) override;
+  Status finish(AppendFile& file) override;
+
+ private:
+  Status begin_session(AppendFile& file);
+  Status end_session(AppendFile& file);
+  Status put(const Status& sealed, AppendFile& file);
+  Status sync_written(bool full, AppendFile& file);
+
+  const bool ends_cleanly_;
+  const FileKey file_key_;
+  const LogParams params_;
+  std::optional<LogSealer> sealer_;  // while in a session
+  LogPosition next_;                 // where the next session starts, while between sessions
+  bool owes_close_;
+  bool must_sync_first_;
+  bool was_synced_ = false;
+
+  std::atomic<uint64_t> written_upto_{0};  // handed to the file below, as a whole
+  std::atomic<uint64_t> durable_upto_{0};
+};
+
+}  // namespace coffer

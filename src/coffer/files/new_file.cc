@@ -1,0 +1,23 @@
+#include "coffer/files/new_file.h"
+
+namespace coffer {
+
+Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
+  const Config& config = coffer.config();
+  NewFileRequest request;
+  request.kind = kind_of(place.role, config);
+  request.suite = request.kind == Kind::kCtr ? config.ctr_suite : config.suite;
+  request.chunk_log2 = request.kind == Kind::kBlocks ? config.chunk_log2 : 0;
+  if (place.role == EngineRole::kData) {
+    request.domain = place.domain.empty() ? config.domain_of(place.path) : std::string_view(place.domain);
+  }
+  COFFER_ASSIGN(request.store_id, coffer.store_for(place.store_directory));
+  return coffer.new_file(request);
+}
+
+Result<std::unique_ptr<FileWriter>> new_writer(std::shared_ptr<Coffer> coffer, NewFile header, EngineRole role) {
+  const Body& body = body_of(header.fields.kind);
+  return body.create(std::move(coffer), std::move(header), role);
+}
+
+}  // namespace coffer

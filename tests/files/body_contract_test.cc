@@ -1,0 +1,383 @@
+// What every kind of body owes an engine, over a disk in memory that fails and forgets. A new kind passes by being
+// added to the list at the end.
+#include "coffer/files/body.h"
+#include "coffer/files/new_file.h"
+#include "store/coffer_fixture.h"
+#include "support/disk_append_file.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
+
+namespace coffer {
+namespace {
+
+constexpr const char* kPath = "/file";
+
+std::string pattern(size_t size) {
+  std::string out(size, '\0');
+  for (size_t i = 0; i < size; ++i) out[i] = static_cast<char>(i * 131 + i / 251);
+  return out;
+}
+
+// Counts what is read of a file.
+class CountingFile final : public ReadableFile {
+ public:
+  explicit CountingFile(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+  Result<size_t> read_at(uint64_t offset, MutableBytes out) const override {
+    ++reads;
+    return file_->read_at(offset, out);
+  }
+  Result<uint64_t> size() const override { return file_->size(); }
+  Result<FileInfo> info() const override { return file_->info(); }
+
+  mutable int reads = 0;
+
+ private:
+  std::unique_ptr<ReadableFile> file_;
+};
+
+// All of an open body, as an engine would read it: in pieces of a size that fits nothing.
+struct ReadWhole {
+  const ReadableFile& file;
+
+  Result<std::string> operator()(OpenLog log) const {
+    std::string out;
+    for (;;) {
+      uint8_t piece[777];
+      COFFER_ASSIGN(size_t count, log.read(out.size(), piece));
+      out += as_text(ByteView(piece).first(count));
+      if (count < sizeof piece) return out;
+    }
+  }
+  template <class B>
+  Result<std::string> operator()(B body) const {
+    std::string out(body.logical_size(), '\0');
+    for (uint64_t offset = 0; offset < out.size(); offset += 777) {
+      const uint64_t size = std::min<uint64_t>(777, out.size() - offset);
+      const auto range = body.range(offset, size);
+      Bytes sealed(range.size);
+      COFFER_ASSIGN(size_t count, file.read_at(range.offset, sealed));
+      sealed.resize(count);
+      COFFER_TRY(body.open(offset, size, sealed, reinterpret_cast<uint8_t*>(&out[offset])));
+    }
+    return out;
+  }
+};
+
+class BodyContract : public CofferFixture, public ::testing::WithParamInterface<Kind> {
+ protected:
+  struct Writing {
+    std::unique_ptr<FileWriter> writer;
+    std::unique_ptr<DiskAppendFile> file;
+
+    Status append(const std::string& text) { return writer->append(as_bytes(text), *file); }
+    Status sync() { return writer->sync(true, *file); }
+    Status close() { return writer->close(*file); }
+  };
+
+  Result<NewFile> header() {
+    NewFileRequest request{.kind = GetParam()};
+    if (request.kind == Kind::kBlocks) request.chunk_log2 = 10;
+    if (request.kind == Kind::kCtr) request.suite = Suite::kAes256Ctr;
+    return coffer_->new_file(request);
+  }
+
+  Result<Writing> create(Disk& disk, EngineRole role = EngineRole::kOther) {
+    COFFER_ASSIGN(NewFile head, header());
+    COFFER_ASSIGN(auto file, disk.create(kPath, 0600));
+    COFFER_ASSIGN(auto writer, new_writer(coffer_, std::move(head), role));
+    return Writing{std::move(writer), std::make_unique<DiskAppendFile>(disk, kPath, std::move(file))};
+  }
+
+  // A file of this contents, closed.
+  void write_file(Disk& disk, const std::string& text, EngineRole role = EngineRole::kOther) {
+    auto writing = create(disk, role);
+    ASSERT_OK(writing);
+    for (size_t at = 0; at < text.size(); at += 1000) ASSERT_OK(writing->append(text.substr(at, 1000)));
+    ASSERT_OK(writing->close());
+  }
+
+  Result<Writing> reopen(Disk& disk, EngineRole role) {
+    COFFER_ASSIGN(std::shared_ptr<ReadableFile> readable, disk.open_read(kPath));
+    COFFER_ASSIGN(FileHead head, read_head(*readable, kPath));
+    COFFER_TRY(head.refusal);
+    COFFER_ASSIGN(OpenedFile opened, coffer_->open_file(head.scan, kPath));
+    COFFER_ASSIGN(uint64_t size, readable->size());
+    COFFER_ASSIGN(ReopenedFile reopened,
+                  body_of(head.scan.fields.kind).reopen(std::move(opened), readable, size, role));
+    COFFER_ASSIGN(auto file, disk.open_write(kPath));
+    if (reopened.cut_at) COFFER_TRY(file->truncate(*reopened.cut_at));
+    return Writing{std::move(reopened.writer),
+                   std::make_unique<DiskAppendFile>(disk, kPath, std::move(file), reopened.cut_at.value_or(size))};
+  }
+
+  Result<std::string> read_back(Disk& disk, EngineRole role = EngineRole::kOther) {
+    COFFER_ASSIGN(std::shared_ptr<ReadableFile> file, disk.open_read(kPath));
+    COFFER_ASSIGN(FileHead head, read_head(*file, kPath));
+    COFFER_TRY(head.refusal);
+    if (head.is(FileHead::What::kNothing)) return std::string();
+    COFFER_ASSIGN(OpenedFile opened, coffer_->open_file(head.scan, kPath));
+    COFFER_ASSIGN(uint64_t size, file->size());
+    COFFER_ASSIGN(OpenBody body, body_of(head.scan.fields.kind).open(opened, file, size, role));
+    return std::visit(ReadWhole{*file}, std::move(body));
+  }
+
+  static Result<uint64_t> shown(const std::shared_ptr<const ReadableFile>& file) {
+    COFFER_ASSIGN(FileHead head, read_head(*file, kPath));
+    COFFER_ASSIGN(uint64_t size, file->size());
+    return shown_size(head, file, size);
+  }
+  static Result<uint64_t> shown(Disk& disk) {
+    COFFER_ASSIGN(std::shared_ptr<ReadableFile> file, disk.open_read(kPath));
+    return shown(file);
+  }
+};
+
+TEST_P(BodyContract, EverySizeReadsBackAndIsShownWithoutAKey) {
+  for (size_t size : {0, 1, 15, 16, 17, 1023, 1024, 1025, 2047, 2048, 2049, 5000}) {
+    MemoryDisk disk;
+    write_file(disk, pattern(size));
+    auto text = read_back(disk);
+    ASSERT_OK(text);
+    EXPECT_EQ(*text, pattern(size));
+    auto measured = shown(disk);
+    ASSERT_OK(measured);
+    EXPECT_EQ(*measured, size);
+  }
+}
+
+TEST_P(BodyContract, TheWriterKnowsItsSizeAndWhereBytesLie) {
+  MemoryDisk disk;
+  auto writing = create(disk);
+  ASSERT_OK(writing);
+  uint64_t size = 0;
+  for (size_t piece : {1, 0, 1000, 3000}) {
+    ASSERT_OK(writing->append(pattern(piece)));
+    size += piece;
+    EXPECT_EQ(writing->writer->logical_size(), size);
+    auto info = disk.info(kPath);
+    ASSERT_OK(info);
+    EXPECT_GE(writing->writer->physical_offset(size), info->size) << "a hint must not fall short";
+  }
+  ASSERT_OK(writing->close());
+  ASSERT_OK(writing->close());  // again, which does nothing
+  EXPECT_FALSE(writing->append("x").is_ok());
+}
+
+TEST_P(BodyContract, AnEmptyAppendIsFineAlsoAfterASync) {
+  MemoryDisk disk;
+  auto writing = create(disk);
+  ASSERT_OK(writing);
+  ASSERT_OK(writing->append("text"));
+  ASSERT_OK(writing->sync());
+  ASSERT_OK(writing->append(""));
+  ASSERT_OK(writing->sync());
+  ASSERT_OK(writing->close());
+  auto text = read_back(disk);
+  ASSERT_OK(text);
+  EXPECT_EQ(*text, "text");
+}
+
+TEST_P(BodyContract, ANewFileShowsNothingUntilItsHeaderIsThere) {
+  MemoryDisk disk;
+  auto writing = create(disk);
+  ASSERT_OK(writing);
+  auto measured = shown(disk);
+  ASSERT_OK(measured);
+  EXPECT_EQ(*measured, 0u);
+}
+
+TEST_P(BodyContract, EveryOperationMayFailAndNothingIsWrittenAfterwards) {
+  uint64_t faults = 0;
+  for (bool short_write : {false, true}) {
+    for (uint64_t operation = 1;; ++operation) {
+      MemoryDisk memory;
+      FaultDisk disk(memory);
+      disk.arm({.operation = operation, .short_write = short_write});
+      Status status = [&]() -> Status {
+        COFFER_ASSIGN(Writing writing, create(disk));
+        for (int i = 0; i < 3; ++i) {
+          Status appended = writing.append(pattern(1500));
+          if (appended.is_ok()) continue;
+          const uint64_t changes = memory.change_count();
+          EXPECT_FALSE(writing.append("more").is_ok());
+          EXPECT_FALSE(writing.sync().is_ok());
+          EXPECT_EQ(memory.change_count(), changes);
+          COFFER_TRY(writing.close());
+          return appended;
+        }
+        COFFER_TRY(writing.sync());
+        return writing.close();
+      }();
+      if (disk.fault_count() == 0) {
+        ASSERT_OK(status);
+        break;
+      }
+      ++faults;
+      EXPECT_FALSE(status.is_ok()) << "operation " << operation << " failed, and nobody said so";
+      if (!memory.info(kPath).is_ok()) continue;
+      auto text = read_back(memory);
+      const std::string whole = pattern(1500) + pattern(1500) + pattern(1500);
+      EXPECT_TRUE(!text.is_ok() || short_write || whole.starts_with(*text)) << operation;
+    }
+  }
+  EXPECT_GT(faults, 8u);
+}
+
+TEST_P(BodyContract, WhatWasSyncedIsThereAfterAnyCrash) {
+  MemoryDisk disk;
+  auto writing = create(disk);
+  ASSERT_OK(writing);
+  ASSERT_OK(disk.sync_directory("/"));
+  const std::string synced = pattern(2500);
+  ASSERT_OK(writing->append(synced));
+  ASSERT_OK(writing->sync());
+  if (GetParam() != Kind::kBlocks) ASSERT_OK(writing->append(pattern(1700)));
+  for (CrashKind kind : {CrashKind::kDropped, CrashKind::kTorn, CrashKind::kReordered}) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      auto image = disk.crash_image(kind, seed);
+      auto text = read_back(*image);
+      ASSERT_OK(text);
+      EXPECT_TRUE(text->starts_with(synced));
+      if (GetParam() != Kind::kLog) continue;
+      EXPECT_TRUE((synced + pattern(1700)).starts_with(*text));
+      auto measured = shown(*image);
+      ASSERT_OK(measured);
+      EXPECT_EQ(*measured, text->size()) << "without the key the torn end is found where it is with it";
+    }
+  }
+}
+
+TEST_P(BodyContract, AClosedFileCanBeReopenedAndNeverIsCutUnlessItIsOnItsWayOut) {
+  MemoryDisk disk;
+  write_file(disk, pattern(3000));
+  for (EngineRole role : {EngineRole::kOther, EngineRole::kTrash}) {
+    auto writing = reopen(disk, role);
+    ASSERT_OK(writing);
+    EXPECT_EQ(writing->writer->logical_size(), 3000u);
+    ASSERT_OK(writing->writer->truncate(3000, *writing->file));
+    const bool may_cut = role == EngineRole::kTrash && GetParam() != Kind::kLog;
+    EXPECT_EQ(writing->writer->truncate(1100, *writing->file).is_ok(), may_cut);
+    EXPECT_FALSE(writing->writer->truncate(4000, *writing->file).is_ok());
+    ASSERT_OK(writing->sync());
+    ASSERT_OK(writing->close());
+    auto measured = shown(disk);
+    ASSERT_OK(measured);
+    EXPECT_EQ(*measured, may_cut ? 1100u : 3000u);
+  }
+}
+
+TEST_P(BodyContract, OnlyALogIsAppendedToOnceItIsFinished) {
+  MemoryDisk disk;
+  write_file(disk, pattern(3000));
+  auto writing = reopen(disk, EngineRole::kLog);
+  ASSERT_OK(writing);
+  const bool appended = writing->append("more").is_ok();
+  EXPECT_EQ(appended, GetParam() == Kind::kLog);
+  ASSERT_OK(writing->close());
+  auto text = read_back(disk);
+  ASSERT_OK(text);
+  EXPECT_EQ(*text, pattern(3000) + (appended ? "more" : ""));
+}
+
+TEST_P(BodyContract, ARecycledFileIsWhollyTheOldOrWhollyTheNewOneAtAnyCrash) {
+  if (GetParam() == Kind::kBlocks) GTEST_SKIP() << "files that are written once are not recycled";
+  MemoryDisk disk;
+  write_file(disk, pattern(3000));
+  ASSERT_OK(disk.sync_all("/"));
+  int images = 0;
+  disk.set_observer([&] {
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+      ++images;
+      // Nothing authenticates an unsynced ctr body: there the old bytes may be read under the new key.
+      if (GetParam() != Kind::kLog) continue;
+      auto text = read_back(*disk.crash_image(CrashKind::kReordered, seed));
+      ASSERT_OK(text);
+      EXPECT_TRUE(*text == pattern(3000) || text->empty() || *text == "new");
+    }
+  });
+  auto head = header();
+  ASSERT_OK(head);
+  auto file = disk.open_write(kPath);
+  ASSERT_OK(file);
+  auto writer = new_writer(coffer_, std::move(*head), EngineRole::kLog);
+  ASSERT_OK(writer);
+  Writing writing{std::move(*writer), std::make_unique<DiskAppendFile>(disk, kPath, std::move(*file))};
+  ASSERT_OK(writing.writer->settle_head(*writing.file));
+  ASSERT_OK(writing.append("new"));
+  ASSERT_OK(writing.close());
+  disk.set_observer({});
+  EXPECT_GT(images, 16);
+  auto text = read_back(disk);
+  ASSERT_OK(text);
+  EXPECT_EQ(*text, "new") << "and nothing of the earlier life behind it";
+}
+
+// A listing of thousands of files reads one header each. Only a log's frames do not say how much stands before them.
+TEST_P(BodyContract, ShowingASizeReadsTheHeaderOnly) {
+  MemoryDisk disk;
+  write_file(disk, pattern(5000));
+  auto opened = disk.open_read(kPath);
+  ASSERT_OK(opened);
+  auto file = std::make_shared<CountingFile>(std::move(*opened));
+  auto measured = shown(file);
+  ASSERT_OK(measured);
+  EXPECT_EQ(*measured, 5000u);
+  EXPECT_TRUE(GetParam() == Kind::kLog || file->reads == 1) << file->reads;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, BodyContract, ::testing::Values(Kind::kBlocks, Kind::kLog, Kind::kCtr),
+                         [](const auto& kind) { return std::string(kind_name(kind.param)); });
+
+class CtrClose : public CofferFixture {
+ protected:
+  Result<EnvelopeScan> scan(Disk& disk) {
+    COFFER_ASSIGN(auto file, disk.open_read(kPath));
+    COFFER_ASSIGN(FileHead head, read_head(*file, kPath));
+    return head.scan;
+  }
+};
+
+TEST_F(CtrClose, PutsBothSlotsUnderTheActiveKeyWhateverARewrapHasWrittenMeanwhile) {
+  MemoryDisk disk;
+  auto head = coffer_->new_file({.kind = Kind::kCtr, .suite = Suite::kAes256Ctr});
+  ASSERT_OK(head);
+  auto created = disk.create(kPath, 0600);
+  ASSERT_OK(created);
+  DiskAppendFile file(disk, kPath, std::move(*created));
+  auto writer = new_writer(coffer_, std::move(*head), EngineRole::kData);
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->append(as_bytes("text"), file));
+  // By another process, so that ours has not seen the new key.
+  auto other = open_coffer();
+  ASSERT_OK(other->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  ASSERT_OK((*writer)->close(file));
+  auto closed = scan(disk);
+  ASSERT_OK(closed);
+  EXPECT_TRUE(closed->fields.body_sealed);
+  EXPECT_EQ(closed->fields.body_size, 4u);
+  EXPECT_EQ(closed->fields.domain_key_id, other->keyring()->find_domain(kSystemDomain)->active()->id);
+  EXPECT_EQ(closed->slots[0], SlotState::kReadable);
+  EXPECT_EQ(closed->slots[1], SlotState::kReadable);
+}
+
+TEST_F(CtrClose, LeavesAFileAloneThatTookItsName) {
+  MemoryDisk disk;
+  auto head = coffer_->new_file({.kind = Kind::kCtr, .suite = Suite::kAes256Ctr});
+  ASSERT_OK(head);
+  auto created = disk.create(kPath, 0600);
+  ASSERT_OK(created);
+  DiskAppendFile file(disk, kPath, std::move(*created));
+  auto writer = new_writer(coffer_, std::move(*head), EngineRole::kOther);
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->append(as_bytes("old"), file));
+  ASSERT_OK(disk.rename(kPath, "/rolled"));
+  const std::string other = sealed_file(Kind::kLog, "new");
+  ASSERT_OK(create_file(disk, kPath, as_bytes(other), 0600));
+  ASSERT_OK((*writer)->close(file));
+  auto bytes = read_file(disk, kPath, 1 << 20);
+  ASSERT_OK(bytes);
+  EXPECT_EQ(as_text(*bytes), other);
+}
+
+}  // namespace
+}  // namespace coffer
