@@ -1,6 +1,7 @@
-// A bound on the time of calls into libraries that have none.
+// Bounds on time: deadlines, and calls into libraries that have none.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -11,6 +12,15 @@
 #include "coffer/base/status.h"
 
 namespace coffer {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+inline Deadline deadline_in(std::chrono::milliseconds from_now) { return std::chrono::steady_clock::now() + from_now; }
+// Rounded up, so that a wait of it does not end early; 0 once the deadline has passed.
+inline std::chrono::milliseconds left_until(Deadline deadline) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds(0));
+}
 
 // Runs `work` on a thread of its own and waits for it at most `patience`; then kProviderUnavailable, and the thread is
 // left to itself: `work` owns whatever it uses. `who` is what the error says does not answer.

@@ -1,1 +1,1 @@
-coffer_layer(coffer base base64.cc bytes.cc crc32c.cc secret.cc status.cc)
+coffer_layer(coffer base base64.cc bytes.cc crc32c.cc path.cc secret.cc status.cc text.cc)

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "coffer/base/text.h"
 #include "coffer/config/yaml_quoted.h"
 
 namespace coffer::cli {
@@ -33,7 +34,7 @@ std::string item_indent(std::string_view rest) {
 Result<std::string> with_domain_path(std::string_view yaml, const DomainPath& entry,
                                      const std::string& name_for_errors) {
   COFFER_ASSIGN(Config expected, parse_config(yaml, name_for_errors));
-  if (has_control_character(entry.domain) || has_control_character(entry.path)) {
+  if (has_control(entry.domain) || has_control(entry.path)) {
     return {Code::kInvalidArgument, "a domain's name and path hold no control characters"};
   }
   for (const DomainPath& other : expected.domains) {

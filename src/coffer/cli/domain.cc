@@ -1,6 +1,7 @@
 // coffer domain add, coffer domain list.
 #include <fmt/format.h>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/config_edit.h"
 #include "coffer/cli/opening.h"

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/config_edit.h"
 #include "coffer/cli/console.h"

@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
@@ -89,8 +89,7 @@ Fields slot_fields(const KeyringSlot& slot, const ProviderConfig& config) {
 
 // The coffer.yaml beside a keyring; nothing configured where there is none: the keyring may have been copied.
 ProviderConfig config_beside(const std::string& path) {
-  const std::string directory = std::filesystem::path(absolute_path(path)).parent_path().string();
-  auto config = read_provider_config(directory);
+  auto config = read_provider_config(std::string(parent_of(absolute_path(path))));
   return config.is_ok() ? std::move(*config) : ProviderConfig{};
 }
 

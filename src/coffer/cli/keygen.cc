@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"

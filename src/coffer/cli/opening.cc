@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/config_edit.h"
 #include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
@@ -31,15 +32,6 @@ Result<std::string> canonical_path(const std::string& path) {
   if (error == std::errc::no_such_file_or_directory) return {Code::kNotFound, path + ": no such file or directory"};
   if (error) return {Code::kIo, path + ": " + error.message()};
   return out.string();
-}
-
-std::string absolute_path(const std::string& path) {
-  // Not normalised beyond slashes: "a/../b" is not "b" if a is a symbolic link.
-  std::error_code error;
-  std::string out = std::filesystem::absolute(path, error).string();
-  if (error) out = path;
-  while (out.size() > 1 && out.back() == '/') out.pop_back();
-  return out;
 }
 
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {

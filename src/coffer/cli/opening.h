@@ -12,8 +12,6 @@ Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::
 
 // Absolute, without trailing slash or symbolic links; kNotFound if it does not exist.
 Result<std::string> canonical_path(const std::string& path);
-// Absolute, without trailing slash; it need not exist.
-std::string absolute_path(const std::string& path);
 
 // A coffer.yaml, or the one in a coffer's directory, for opening key providers. Checked as a whole.
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer);

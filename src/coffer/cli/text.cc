@@ -64,19 +64,6 @@ uint64_t seconds_since(uint64_t from, uint64_t now) { return now > from ? now - 
 
 uint64_t now_seconds() { return static_cast<uint64_t>(std::time(nullptr)); }
 
-std::string printable(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string Table::text() const {
   std::vector<size_t> widths(columns_.size(), 0);
   for (const auto& row : rows_) {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "coffer/base/text.h"
+
 namespace coffer::cli {
 
 std::string size_text(uint64_t bytes);                          // "512 B", "1.2 MiB"
@@ -20,7 +22,6 @@ uint64_t seconds_since(uint64_t from, uint64_t now);
 uint64_t now_seconds();
 
 // Control characters as \xNN: a file name must not move the reader's cursor.
-std::string printable(std::string_view text);
 
 // Columns as wide as their widest cell, two spaces between. Not for secrets.
 class Table {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/bytes.h"
+#include "coffer/base/text.h"
 
 namespace coffer {
 namespace {
@@ -42,10 +43,6 @@ Status parse_options(std::string_view query, ProviderUri& uri) {
 
 }  // namespace
 
-bool has_control_character(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
 Result<std::string> decode_percent(std::string_view text, std::string_view part) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -61,7 +58,7 @@ Result<std::string> decode_percent(std::string_view text, std::string_view part)
     out.push_back(static_cast<char>(byte->front()));
     i += 2;
   }
-  if (has_control_character(out)) return {Code::kInvalidArgument, std::string(part) + " holds a control character"};
+  if (has_control(out)) return {Code::kInvalidArgument, std::string(part) + " holds a control character"};
   return out;
 }
 
@@ -69,7 +66,7 @@ Result<ProviderUri> parse_provider_uri(const std::string& text) {
   ProviderUri uri;
   if (text.empty())
     return {Code::kInvalidArgument, "the root key URI is empty; give a key file's path, or file:///PATH"};
-  if (has_control_character(text)) return {Code::kInvalidArgument, "the root key URI holds a control character"};
+  if (has_control(text)) return {Code::kInvalidArgument, "the root key URI holds a control character"};
   const size_t size = scheme_size(text);
   if (size == 0) {
     uri.scheme = "file";

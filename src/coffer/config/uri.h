@@ -32,8 +32,6 @@ struct ProviderUri {
 // kInvalidArgument for anything else that is malformed, and for control characters; messages do not repeat option
 // values, which may be sensitive.
 Result<ProviderUri> parse_provider_uri(const std::string& text);
-// NUL, line ends, escapes, DEL and their like: in no path, name or URI.
-bool has_control_character(std::string_view text);
 // %XX to bytes; control characters are refused. `part` is what an error calls it.
 Result<std::string> decode_percent(std::string_view text, std::string_view part);
 // What a provider makes of its options: taken one by one; what nobody took is unknown.

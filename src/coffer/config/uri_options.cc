@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
 
+#include "coffer/base/path.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/config/uri.h"
 
@@ -88,12 +88,6 @@ void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSo
   if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
 }
 
-Result<std::string> absolute_provider_path(std::string path) {
-  while (path.starts_with("./")) path.erase(0, 2);
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  if (error) return {Code::kIo, "the current directory, to which " + path + " is relative: " + error.message()};
-  return absolute.string();
-}
+Result<std::string> absolute_provider_path(std::string path) { return absolute_path(path); }
 
 }  // namespace coffer

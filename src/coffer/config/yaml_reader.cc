@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "coffer/base/text.h"
 #include "coffer/config/uri.h"
 
 namespace coffer {
@@ -34,7 +35,7 @@ Status YamlReader::each(const YAML::Node& map, const std::string& what,
 
 Result<std::string> YamlReader::text(const YAML::Node& value, const std::string& what) const {
   if (!value.IsScalar()) return error(value, what + ": expected one value");
-  if (has_control_character(value.Scalar())) return error(value, what + ": holds a control character");
+  if (has_control(value.Scalar())) return error(value, what + ": holds a control character");
   return value.Scalar();
 }
 

@@ -37,11 +37,8 @@ class Digest {
  private:
   // One per hash function: changing the algorithm of a context would free and allocate its state.
   EVP_MD_CTX* context() const {
-    struct Free {
-      void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-    };
-    thread_local std::unique_ptr<EVP_MD_CTX, Free> for_sha256(EVP_MD_CTX_new());
-    thread_local std::unique_ptr<EVP_MD_CTX, Free> for_sha512(EVP_MD_CTX_new());
+    thread_local const DigestContext for_sha256(EVP_MD_CTX_new());
+    thread_local const DigestContext for_sha512(EVP_MD_CTX_new());
     return md_ == openssl_algorithms().sha256 ? for_sha256.get() : for_sha512.get();
   }
 

@@ -84,7 +84,7 @@ AuditFile& audit_file() {
 
 void fingerprint(std::initializer_list<ByteView> parts, uint8_t* out) {
   uint8_t hash[EVP_MAX_MD_SIZE];
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const DigestContext context(EVP_MD_CTX_new());
   bool good = context != nullptr && EVP_DigestInit_ex2(context.get(), openssl_algorithms().sha256, nullptr) == 1;
   for (ByteView part : parts) good = good && EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1;
   if (!good || EVP_DigestFinal_ex(context.get(), hash, nullptr) != 1) openssl_failed("SHA-256");

@@ -2,14 +2,12 @@
 // never set up per call. Internal to crypto/.
 #pragma once
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-
 #include <array>
 #include <atomic>
 #include <memory>
 
 #include "coffer/base/secret.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/crypto/suite.h"
 
 namespace coffer {
@@ -29,20 +27,6 @@ struct OpenSslAlgorithms {
   EVP_CIPHER* cipher(Suite suite) const;
 };
 const OpenSslAlgorithms& openssl_algorithms();
-
-struct CipherContextFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextFree>;
-
-// Leaves OpenSSL's per-thread error queue as it was: the host process may be in the middle of using it.
-class ErrorQueueGuard {
- public:
-  ErrorQueueGuard() { ERR_set_mark(); }
-  ~ErrorQueueGuard() { ERR_pop_to_mark(); }
-  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
-  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
-};
 
 // For functions that cannot report failure, in a keyed context that has no reason to fail. Going on would hand out
 // plaintext as ciphertext, or a wrong tag: the process stops instead.

@@ -32,16 +32,8 @@ constexpr CbcInfo kCbcCiphers[] = {
 const HashInfo& info_of(KeystoreHash hash) { return kHashes[static_cast<size_t>(hash)]; }
 const CbcInfo& info_of(CbcCipher cipher) { return kCbcCiphers[static_cast<size_t>(cipher)]; }
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Hash = std::unique_ptr<EVP_MD, Freed<EVP_MD_free>>;
-using HashContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
-using Cipher = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
+using Hash = std::unique_ptr<EVP_MD, OpenSslFree<EVP_MD_free>>;
+using Cipher = std::unique_ptr<EVP_CIPHER, OpenSslFree<EVP_CIPHER_free>>;
 
 Status lacks(const std::string& algorithm) {
   return {Code::kUnsupported, "OpenSSL, as it is set up on this machine, cannot compute " + algorithm};
@@ -60,9 +52,9 @@ OSSL_PARAM text(const char* name, const char* value) {
 
 Result<SecretBytes> run_kdf(const char* name, const OSSL_PARAM* parameters, size_t size) {
   const ErrorQueueGuard guard;
-  const std::unique_ptr<EVP_KDF, Freed<EVP_KDF_free>> kdf(EVP_KDF_fetch(nullptr, name, nullptr));
+  const std::unique_ptr<EVP_KDF, OpenSslFree<EVP_KDF_free>> kdf(EVP_KDF_fetch(nullptr, name, nullptr));
   if (kdf == nullptr) return lacks(name);
-  const std::unique_ptr<EVP_KDF_CTX, Freed<EVP_KDF_CTX_free>> context(EVP_KDF_CTX_new(kdf.get()));
+  const std::unique_ptr<EVP_KDF_CTX, OpenSslFree<EVP_KDF_CTX_free>> context(EVP_KDF_CTX_new(kdf.get()));
   SecretBytes out(size);
   if (context == nullptr || EVP_KDF_derive(context.get(), out.reveal_mutable().data(), size, parameters) != 1) {
     return lacks(name);
@@ -93,7 +85,7 @@ Result<SecretBytes> keystore_hash(KeystoreHash hash, std::initializer_list<ByteV
   const ErrorQueueGuard guard;
   const HashInfo& info = info_of(hash);
   const Hash fetched(EVP_MD_fetch(nullptr, info.name, nullptr));
-  const HashContext context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   if (fetched == nullptr || context == nullptr) return lacks(info.name);
   bool good = EVP_DigestInit_ex2(context.get(), fetched.get(), nullptr) == 1;
   for (const ByteView part : parts) {
@@ -109,7 +101,7 @@ Result<SecretBytes> keystore_hash_chain(KeystoreHash hash, ByteView start, ByteV
   const ErrorQueueGuard guard;
   const HashInfo& info = info_of(hash);
   const Hash fetched(EVP_MD_fetch(nullptr, info.name, nullptr));
-  const HashContext context(EVP_MD_CTX_new());
+  const DigestContext context(EVP_MD_CTX_new());
   if (fetched == nullptr || context == nullptr) return lacks(info.name);
   SecretBytes out(info.size);
   for (uint32_t round = 0; round < rounds; ++round) {
@@ -127,9 +119,9 @@ Result<SecretBytes> keystore_hash_chain(KeystoreHash hash, ByteView start, ByteV
 Result<SecretBytes> keystore_hmac(KeystoreHash hash, ByteView key, ByteView data) {
   const ErrorQueueGuard guard;
   const HashInfo& info = info_of(hash);
-  const std::unique_ptr<EVP_MAC, Freed<EVP_MAC_free>> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+  const std::unique_ptr<EVP_MAC, OpenSslFree<EVP_MAC_free>> mac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   if (mac == nullptr) return lacks("HMAC");
-  const std::unique_ptr<EVP_MAC_CTX, Freed<EVP_MAC_CTX_free>> context(EVP_MAC_CTX_new(mac.get()));
+  const std::unique_ptr<EVP_MAC_CTX, OpenSslFree<EVP_MAC_CTX_free>> context(EVP_MAC_CTX_new(mac.get()));
   const OSSL_PARAM parameters[] = {text(OSSL_MAC_PARAM_DIGEST, info.name), OSSL_PARAM_construct_end()};
   SecretBytes out(info.size);
   size_t size = 0;

@@ -3,19 +3,13 @@
 
 #include <atomic>
 
+#include "coffer/base/path.h"
 #include "coffer/io/disk.h"
 
 namespace coffer {
 namespace {
 
 constexpr int kTemporaryNameTries = 100;
-
-// The directory a path stands in: what has to be synced for its name to last.
-std::string parent_of(const std::string& path) {
-  size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 struct TemporaryFile {
   std::string path;
@@ -64,14 +58,14 @@ Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint
     Status removed = disk.remove(temporary.path);
     return removed.is_ok() ? status : status.with_context("left " + temporary.path + " behind");
   }
-  status = disk.sync_directory(parent_of(path));
+  status = disk.sync_directory(std::string(parent_of(path)));
   return status.with_context(path + " was replaced, but a crash may still undo that");
 }
 
 Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
   COFFER_ASSIGN(std::unique_ptr<WritableFile> file, disk.create(path, mode));
   Status status = fill(*file, contents);
-  if (status.is_ok()) status = disk.sync_directory(parent_of(path));
+  if (status.is_ok()) status = disk.sync_directory(std::string(parent_of(path)));
   if (status.is_ok()) return status;
   Status removed = disk.remove(path);
   return removed.is_ok() ? status : status.with_context("left an incomplete " + path + " behind");

@@ -4,6 +4,7 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
+#include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/keys/keyring_body.h"
@@ -50,11 +51,6 @@ Status check_beginning(ByteView sealed) {
 bool checksum_fits(ByteView sealed) {
   ByteView checked = sealed.first(sealed.size() - kChecksumSize);
   return crc32c(checked) == load_le32(sealed.data() + checked.size());
-}
-
-// A URI is shown to people before anything is authenticated: no terminal control sequences.
-bool is_printable(std::string_view text) {
-  return std::none_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
 }
 
 KeyringSlot read_slot(Reader& reader) {
@@ -123,8 +119,7 @@ Status check_slots(std::span<const KeyringSlot> slots) {
     const std::string name = "slot " + slot.id.short_hex();
     if (slot.id.is_zero() || !ids.insert(slot.id).second)
       return {Code::kInvalidArgument, name + " must have an id of its own"};
-    if (slot.provider_uri.empty() || slot.provider_uri.size() > kProviderUriSizeMax ||
-        !is_printable(slot.provider_uri)) {
+    if (slot.provider_uri.empty() || slot.provider_uri.size() > kProviderUriSizeMax || has_control(slot.provider_uri)) {
       return {Code::kInvalidArgument, name + " must have a provider URI of 1 to 1024 printable bytes"};
     }
     if (slot.handle.bytes.size() > kRootKeyHandleSizeMax) {

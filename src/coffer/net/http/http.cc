@@ -82,8 +82,6 @@ milliseconds pause_before_try(const HttpSettings& settings, int tries_done) {
   return milliseconds(static_cast<int64_t>(half + random % (half + 1)));
 }
 
-milliseconds left_until(Deadline deadline) { return std::chrono::duration_cast<milliseconds>(deadline - Clock::now()); }
-
 }  // namespace
 
 std::string_view Response::header(std::string_view lower_case_name) const {
@@ -126,15 +124,6 @@ std::string encode_url_path(std::string_view path) {
     start = end + 1;
   }
   return out;
-}
-
-std::string printable(std::string_view said) {
-  constexpr size_t kSizeMax = 200;
-  std::string out(said.substr(0, kSizeMax));
-  for (char& c : out) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  return out + (said.size() > kSizeMax ? "…" : "");
 }
 
 Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {

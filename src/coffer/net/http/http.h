@@ -10,13 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "coffer/base/deadline.h"
 #include "coffer/base/secret.h"
+#include "coffer/base/text.h"
 #include "coffer/config/uri.h"
 
 namespace coffer::http {
 
-using Clock = std::chrono::steady_clock;
-using Deadline = Clock::time_point;
+using coffer::Deadline;
 using std::chrono::milliseconds;
 
 struct Header {
@@ -75,7 +76,7 @@ Result<HttpSettings> take_http_settings(UriOptions& options);
 // Puts those that differ from the defaults behind uri.options.
 void append_http_options(const HttpSettings& settings, ProviderUri& uri);
 
-inline Deadline deadline_from_now(const HttpSettings& settings) { return Clock::now() + settings.total_timeout; }
+inline Deadline deadline_from_now(const HttpSettings& settings) { return deadline_in(settings.total_timeout); }
 
 // Sends, and sends again after 429, 5xx (or what the request calls transient) and failures to connect or to get a whole
 // answer, until one is not transient, the tries are used up or the deadline is near; Retry-After is honoured if it ends
@@ -94,6 +95,6 @@ std::string encode_url(std::string_view text);
 // The same for every segment of a path; slashes stay.
 std::string encode_url_path(std::string_view path);
 // What a service said, for an error: no control characters, and not more than a line or two.
-std::string printable(std::string_view said);
+inline std::string printable(std::string_view said) { return excerpt(said); }
 
 }  // namespace coffer::http

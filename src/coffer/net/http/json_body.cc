@@ -1,30 +1,10 @@
 #include "coffer/net/http/json_body.h"
 
-#include <algorithm>
 #include <string>
 
 #include "coffer/base/base64.h"
 
 namespace coffer::http {
-
-SecretText& SecretText::append(ByteView bytes) {
-  constexpr size_t kFirstSize = 512;
-  if (bytes_.size() - size_ < bytes.size()) {
-    SecretBytes larger(std::max({kFirstSize, bytes_.size() * 2, size_ + bytes.size()}));
-    std::copy_n(bytes_.reveal().begin(), size_, larger.reveal_mutable().begin());
-    bytes_ = std::move(larger);
-  }
-  std::copy(bytes.begin(), bytes.end(), bytes_.reveal_mutable().begin() + static_cast<ptrdiff_t>(size_));
-  size_ += bytes.size();
-  return *this;
-}
-
-SecretBytes SecretText::take() {
-  SecretBytes out = SecretBytes::copy_of(view());
-  bytes_ = SecretBytes();
-  size_ = 0;
-  return out;
-}
 
 void JsonBody::string(ByteView text) {
   constexpr std::string_view kHex = "0123456789abcdef";

@@ -1,23 +1,11 @@
-// Text that grows in secret memory, and JSON objects written into it: the bodies of requests.
+// JSON objects written into secret memory: the bodies of requests.
 #pragma once
 
-#include "coffer/base/secret.h"
+#include "coffer/base/secret_buffer.h"
 
 namespace coffer::http {
 
-class SecretText {
- public:
-  SecretText& append(ByteView bytes);
-  SecretText& append(std::string_view text) { return append(as_bytes(text)); }
-  size_t size() const { return size_; }
-  ByteView view() const { return bytes_.reveal().first(size_); }
-  // Leaves this empty.
-  SecretBytes take();
-
- private:
-  SecretBytes bytes_;
-  size_t size_ = 0;
-};
+using SecretText = SecretBuffer;
 
 // JsonBody().text("alg", "RSA").base64("value", key).take() is {"alg":"RSA","value":"…"}.
 class JsonBody {

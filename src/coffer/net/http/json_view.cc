@@ -3,16 +3,10 @@
 #include <charconv>
 
 #include "coffer/base/base64.h"
+#include "coffer/base/text.h"
 
 namespace coffer::http {
 namespace {
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Four hexadecimal digits; -1 when they are not there.
 int32_t code_unit(std::string_view text) {
@@ -52,19 +46,6 @@ Character escape(std::string_view text) {
   return {static_cast<uint8_t>(kMeaning[index]), 2};
 }
 
-// Writes to `out`, which is large enough: no escape is shorter than what it stands for.
-size_t write_utf8(uint32_t code_point, uint8_t* out) {
-  if (code_point < 0x80) {
-    out[0] = static_cast<uint8_t>(code_point);
-    return 1;
-  }
-  const size_t size = code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
-  constexpr uint8_t kLead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-  for (size_t i = size; i-- > 1; code_point >>= 6) out[i] = static_cast<uint8_t>(0x80 | (code_point & 0x3f));
-  out[0] = static_cast<uint8_t>(kLead[size] | code_point);
-  return size;
-}
-
 // What stands between the quotes of a string that was found well formed. Returns how many of the bytes of `out`, which
 // has at least as many as `raw`, are used.
 size_t unescape(std::string_view raw, uint8_t* out) {
@@ -76,7 +57,7 @@ size_t unescape(std::string_view raw, uint8_t* out) {
     }
     const Character character = escape(raw.substr(at));
     if (character.size == 0) return written;
-    written += write_utf8(character.code_point, out + written);
+    written += put_character(character.code_point, out + written);
     at += character.size;
   }
   return written;

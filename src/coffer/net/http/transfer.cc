@@ -11,6 +11,7 @@
 #include <new>
 #include <system_error>
 
+#include "coffer/base/text.h"
 #include "coffer/net/http/json_body.h"
 
 namespace coffer::http {
@@ -116,12 +117,6 @@ size_t take_body(char* data, size_t, size_t size, void* user) noexcept {
   return size;
 }
 
-std::string_view without_blanks(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
 size_t take_header(char* data, size_t, size_t size, void* user) noexcept {
   auto& answer = *static_cast<Answer*>(user);
   const std::string_view line(data, size);
@@ -136,7 +131,7 @@ size_t take_header(char* data, size_t, size_t size, void* user) noexcept {
     if (colon == std::string_view::npos) return size;
     std::string name(line.substr(0, colon));
     std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    answer.headers.push_back({std::move(name), std::string(without_blanks(line.substr(colon + 1)))});
+    answer.headers.push_back({std::move(name), std::string(trimmed(line.substr(colon + 1)))});
   } catch (const std::bad_alloc&) {
     return 0;
   }

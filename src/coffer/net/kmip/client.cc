@@ -69,7 +69,7 @@ OperationRequest new_date(Operation operation, const std::string& id, Tag tag, i
 }
 
 std::string date_change(std::string_view verb, Tag tag, const std::string& id) {
-  return std::string(verb) + " of the " + describe_tag(tag) + " of key " + printable(id);
+  return std::string(verb) + " of the " + describe_tag(tag) + " of key " + excerpt(id);
 }
 
 }  // namespace
@@ -132,7 +132,7 @@ Result<ServerAbilities> Client::query() const {
   for (const Item item : payload.children()) {
     if (item.is("Operation"_tag, ItemType::kEnumeration))
       out.operations.insert(static_cast<Operation>(*item.enumeration()));
-    if (item.is("Vendor Identification"_tag, ItemType::kTextString)) out.vendor = printable(*item.text());
+    if (item.is("Vendor Identification"_tag, ItemType::kTextString)) out.vendor = excerpt(*item.text());
   }
   return out;
 }
@@ -165,7 +165,7 @@ Result<std::string> Client::register_key(const NewKey& key, const RootKey& value
 }
 
 Result<std::string> Client::rekey(const std::string& id) const {
-  return make(on_key(Operation::kReKey, id), "Re-key of key " + printable(id));
+  return make(on_key(Operation::kReKey, id), "Re-key of key " + excerpt(id));
 }
 
 Result<std::vector<std::string>> Client::locate(const KeyFilter& filter) const {
@@ -225,14 +225,14 @@ Status Client::put_date(const std::string& id, Tag tag, int64_t seconds) const {
   if (!server.can(operation)) {
     const std::string name = describe_enumerator("Operation"_tag, static_cast<uint32_t>(operation));
     return {Code::kUnsupported, group_->settings().describe() + ": the server has no operation " + name +
-                                    ", which would set the " + describe_tag(tag) + " of key " + printable(id)};
+                                    ", which would set the " + describe_tag(tag) + " of key " + excerpt(id)};
   }
   if (operation == Operation::kSetAttribute) return set_date(id, tag, seconds);
   return previous ? modify_date(id, tag, *previous, seconds) : add_date(id, tag, seconds);
 }
 
 Status Client::activate(const std::string& id) const {
-  return change(on_key(Operation::kActivate, id), "Activate of key " + printable(id));
+  return change(on_key(Operation::kActivate, id), "Activate of key " + excerpt(id));
 }
 
 Status Client::revoke(const std::string& id, RevocationReason reason, std::string_view message, int64_t now) const {
@@ -247,11 +247,11 @@ Status Client::revoke(const std::string& id, RevocationReason reason, std::strin
                                      writer.date_time("Compromise Occurrence Date"_tag, now);
                                    }
                                  }};
-  return change(request, "Revoke of key " + printable(id));
+  return change(request, "Revoke of key " + excerpt(id));
 }
 
 Status Client::destroy(const std::string& id) const {
-  return change(on_key(Operation::kDestroy, id), "Destroy of key " + printable(id));
+  return change(on_key(Operation::kDestroy, id), "Destroy of key " + excerpt(id));
 }
 
 Result<bool> Client::check(const std::string& id, int32_t usage_mask) const {
@@ -259,7 +259,7 @@ Result<bool> Client::check(const std::string& id, int32_t usage_mask) const {
                                    writer.text("Unique Identifier"_tag, id);
                                    writer.integer("Cryptographic Usage Mask"_tag, usage_mask);
                                  }};
-  COFFER_ASSIGN(const Answer answer, call(request, "Check of key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call(request, "Check of key " + excerpt(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   // The identifier comes back when the use is allowed; otherwise what forbids it.
   return payload.find("Unique Identifier"_tag).has_value();

@@ -79,15 +79,15 @@ Result<Bytes> read_bytes(const Item& payload, Tag tag) {
 Status check_not_destroyed(const KeyAttributes& key, std::string_view where) {
   if (!key.is_destroyed()) return Status::ok();
   const std::string when = key.destroy_date ? " " + date_text(*key.destroy_date) : "";
-  return {Code::kKeyUnavailable, std::string(where) + ": key " + printable(key.id) + " was destroyed" + when +
+  return {Code::kKeyUnavailable, std::string(where) + ": key " + excerpt(key.id) + " was destroyed" + when +
                                      "; what only it protects is lost, unless the server has a backup of it"};
 }
 
 Result<FetchedKey> Client::get(const std::string& id) const {
   const OperationRequest requests[] = {get_request(id), attributes_request(id, {})};
   COFFER_ASSIGN(const Answer answer, group_->call(requests, Repeat::kAlways));
-  const Status got = status_in(answer, 0, "Get of key " + printable(id));
-  const Status got_attributes = status_in(answer, 1, "Get Attributes of key " + printable(id));
+  const Status got = status_in(answer, 0, "Get of key " + excerpt(id));
+  const Status got_attributes = status_in(answer, 1, "Get Attributes of key " + excerpt(id));
   FetchedKey out;
   if (got_attributes) {
     COFFER_ASSIGN(const Item attributes, payload_in(answer, 1));
@@ -98,12 +98,12 @@ Result<FetchedKey> Client::get(const std::string& id) const {
   COFFER_TRY(got);
   COFFER_TRY(got_attributes);
   COFFER_ASSIGN(const Item payload, payload_in(answer));
-  COFFER_TRY(read_key_block(payload, out).with_context("kmip host " + answer.host + ": key " + printable(id)));
+  COFFER_TRY(read_key_block(payload, out).with_context("kmip host " + answer.host + ": key " + excerpt(id)));
   return out;
 }
 
 Result<KeyAttributes> Client::attributes(const std::string& id, std::span<const std::string> custom) const {
-  COFFER_ASSIGN(const Answer answer, call(attributes_request(id, custom), "Get Attributes of key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call(attributes_request(id, custom), "Get Attributes of key " + excerpt(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   KeyAttributes out;
   COFFER_TRY(read_attributes(payload, out));
@@ -120,7 +120,7 @@ Result<std::vector<KeyAttributes>> Client::attributes(std::span<const std::strin
     for (const std::string& id : ids.first(count)) requests.push_back(attributes_request(id, custom));
     COFFER_ASSIGN(const Answer answer, group_->call(requests, Repeat::kAlways));
     for (size_t i = 0; i < count; ++i) {
-      const Status status = status_in(answer, i, "Get Attributes of key " + printable(ids[i]));
+      const Status status = status_in(answer, i, "Get Attributes of key " + excerpt(ids[i]));
       if (status.code() == Code::kNotFound || status.code() == Code::kPermissionDenied) continue;
       COFFER_TRY(status);
       COFFER_ASSIGN(const Item payload, payload_in(answer, i));
@@ -138,16 +138,16 @@ Result<std::vector<std::string>> Client::attribute_names(const std::string& id) 
   const OperationRequest request{Operation::kGetAttributeList, [&](TtlvWriter& writer, ProtocolVersion) {
                                    writer.text("Unique Identifier"_tag, id);
                                  }};
-  COFFER_ASSIGN(const Answer answer, call(request, "Get Attribute List of key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call(request, "Get Attribute List of key " + excerpt(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   std::vector<std::string> out;
   for (const Item item : payload.children()) {
-    if (item.is("Attribute Name"_tag, ItemType::kTextString)) out.push_back(printable(*item.text()));
+    if (item.is("Attribute Name"_tag, ItemType::kTextString)) out.push_back(excerpt(*item.text()));
     if (item.tag() != "Attribute Reference"_tag) continue;
     if (item.type() == ItemType::kEnumeration) out.push_back(describe_tag(static_cast<Tag>(*item.enumeration())));
     if (const auto name = item.find("Attribute Name"_tag)) {
       COFFER_ASSIGN(const std::string_view text, name->text());
-      out.push_back("x-" + printable(text));
+      out.push_back("x-" + excerpt(text));
     }
   }
   return out;
@@ -164,7 +164,7 @@ Result<SealedData> Client::encrypt(const std::string& id, ByteView nonce, ByteVi
                                    writer.bytes("Authenticated Encryption Additional Data"_tag, associated);
                                  },
                                  kKmip14};
-  COFFER_ASSIGN(const Answer answer, call_or(Code::kUnsupported, request, "Encrypt with key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call_or(Code::kUnsupported, request, "Encrypt with key " + excerpt(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   SealedData out;
   COFFER_ASSIGN(out.ciphertext, read_bytes(payload, "Data"_tag));
@@ -186,7 +186,7 @@ Result<SecretBytes> Client::decrypt(const std::string& id, ByteView nonce, ByteV
                                    writer.bytes("Authenticated Encryption Tag"_tag, sealed.tag);
                                  },
                                  kKmip14};
-  COFFER_ASSIGN(const Answer answer, call_or(Code::kWrongKey, request, "Decrypt with key " + printable(id)));
+  COFFER_ASSIGN(const Answer answer, call_or(Code::kWrongKey, request, "Decrypt with key " + excerpt(id)));
   COFFER_ASSIGN(const Item payload, payload_in(answer));
   COFFER_ASSIGN(const Item data, payload.child("Data"_tag));
   COFFER_ASSIGN(const ByteView bytes, data.bytes());

@@ -80,7 +80,7 @@ Status refused(int error) {
   }
 }
 
-Result<int> connect_socket(const SocketAddress& address, const Deadline& deadline, const Interrupt& interrupt) {
+Result<int> connect_socket(const SocketAddress& address, Deadline deadline, const Interrupt& interrupt) {
   Socket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (socket.get() < 0) return refused(errno);
   const int on = 1;
@@ -99,11 +99,11 @@ Result<int> connect_socket(const SocketAddress& address, const Deadline& deadlin
 
 // Each address gets its share of the time, so that a silent first one leaves some for the others.
 Result<int> connect_host(const HostAddress& host, std::chrono::milliseconds timeout, const Interrupt& interrupt) {
-  const Deadline deadline(timeout);
+  const Deadline deadline = deadline_in(timeout);
   COFFER_ASSIGN(const std::vector<SocketAddress> addresses, resolve(host.name, host.port, deadline, interrupt));
   Status latest;
   for (size_t i = 0; i < addresses.size(); ++i) {
-    const Deadline share(deadline.remaining() / static_cast<int64_t>(addresses.size() - i));
+    const Deadline share = deadline_in(left_until(deadline) / static_cast<int64_t>(addresses.size() - i));
     auto socket = connect_socket(addresses[i], share, interrupt);
     if (socket) return socket;
     latest = socket.status();
@@ -132,21 +132,21 @@ Result<std::unique_ptr<Connection>> Connection::open(const TlsContext& context, 
                                                      std::chrono::milliseconds timeout, const Interrupt& interrupt) {
   COFFER_ASSIGN(const int socket, connect_host(host, timeout, interrupt));
   std::unique_ptr<Connection> out(new Connection(socket));
-  COFFER_TRY(out->handshake(context, host, Deadline(timeout), interrupt));
+  COFFER_TRY(out->handshake(context, host, deadline_in(timeout), interrupt));
   return out;
 }
 
 Connection::~Connection() {
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   // A last word, if it can be said without waiting.
   if (ssl_ != nullptr && !broken_) SSL_shutdown(ssl_.get());
   ssl_.reset();
   close(socket_);
 }
 
-Status Connection::handshake(const TlsContext& context, const HostAddress& host, const Deadline& deadline,
+Status Connection::handshake(const TlsContext& context, const HostAddress& host, Deadline deadline,
                              const Interrupt& interrupt) {
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   COFFER_ASSIGN(ssl_, context.make_session(host, &refusal_));
   BIO* const bio = BIO_new(socket_method());
   if (bio == nullptr) return {Code::kInternal, "OpenSSL has no memory"};
@@ -160,8 +160,7 @@ Status Connection::handshake(const TlsContext& context, const HostAddress& host,
   }
 }
 
-Status Connection::wait_for_retry(int result, std::string_view doing, const Deadline& deadline,
-                                  const Interrupt& interrupt) {
+Status Connection::wait_for_retry(int result, std::string_view doing, Deadline deadline, const Interrupt& interrupt) {
   const int error = SSL_get_error(ssl_.get(), result);
   Status status;
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
@@ -196,7 +195,7 @@ Status Connection::failure(int error, std::string_view doing) {
   return {Code::kProviderUnavailable, "TLS failed " + when + ": " + openssl_reason()};
 }
 
-Status Connection::send_all(ByteView bytes, const Deadline& deadline, const Interrupt& interrupt) {
+Status Connection::send_all(ByteView bytes, Deadline deadline, const Interrupt& interrupt) {
   while (!bytes.empty()) {
     ERR_clear_error();
     errno = 0;
@@ -212,7 +211,7 @@ Status Connection::send_all(ByteView bytes, const Deadline& deadline, const Inte
   return Status::ok();
 }
 
-Status Connection::receive_exactly(MutableBytes out, const Deadline& deadline, const Interrupt& interrupt) {
+Status Connection::receive_exactly(MutableBytes out, Deadline deadline, const Interrupt& interrupt) {
   while (!out.empty()) {
     ERR_clear_error();
     errno = 0;
@@ -224,7 +223,7 @@ Status Connection::receive_exactly(MutableBytes out, const Deadline& deadline, c
       COFFER_TRY(wait_for_retry(result, "before its answer was complete", deadline, interrupt));
     }
     // One that never ends a record would otherwise never let the loop look at the clock.
-    if (!out.empty() && deadline.remaining().count() == 0) {
+    if (!out.empty() && left_until(deadline).count() == 0) {
       broken_ = true;
       return {Code::kProviderUnavailable, "timed out before its answer was complete"};
     }
@@ -234,8 +233,8 @@ Status Connection::receive_exactly(MutableBytes out, const Deadline& deadline, c
 
 Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout,
                                           const Interrupt& interrupt) {
-  const ErrorMark mark;
-  const Deadline deadline(timeout);
+  const ErrorQueueGuard guard;
+  const Deadline deadline = deadline_in(timeout);
   sent_ = false;
   COFFER_TRY(send_all(request, deadline, interrupt));
   SecretBuffer out;
@@ -256,7 +255,7 @@ Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std
 
 bool Connection::is_idle() {
   if (broken_) return false;
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   ERR_clear_error();
   // Takes in what TLS itself may have sent meanwhile, such as the session tickets of version 1.3.
   uint8_t byte;

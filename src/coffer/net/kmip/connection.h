@@ -1,7 +1,7 @@
 // One TLS connection to one KMIP host. Not thread-safe: used by one caller at a time.
 #pragma once
 
-#include "coffer/net/kmip/secret_buffer.h"
+#include "coffer/base/secret_buffer.h"
 #include "coffer/net/kmip/tls_context.h"
 #include "coffer/net/kmip/waiting.h"
 
@@ -32,12 +32,11 @@ class Connection {
 
  private:
   explicit Connection(int socket) : socket_(socket) {}
-  Status handshake(const TlsContext& context, const HostAddress& host, const Deadline& deadline,
-                   const Interrupt& interrupt);
-  Status send_all(ByteView bytes, const Deadline& deadline, const Interrupt& interrupt);
-  Status receive_exactly(MutableBytes out, const Deadline& deadline, const Interrupt& interrupt);
+  Status handshake(const TlsContext& context, const HostAddress& host, Deadline deadline, const Interrupt& interrupt);
+  Status send_all(ByteView bytes, Deadline deadline, const Interrupt& interrupt);
+  Status receive_exactly(MutableBytes out, Deadline deadline, const Interrupt& interrupt);
   // After an OpenSSL call returned `result`: ok once it may be tried again.
-  Status wait_for_retry(int result, std::string_view doing, const Deadline& deadline, const Interrupt& interrupt);
+  Status wait_for_retry(int result, std::string_view doing, Deadline deadline, const Interrupt& interrupt);
   Status failure(int error, std::string_view doing);
 
   int socket_;

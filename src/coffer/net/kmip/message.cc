@@ -42,7 +42,7 @@ Result<OperationResult> read_result(const Item& item) {
   }
   if (const auto message = item.find("Result Message"_tag)) {
     COFFER_ASSIGN(const std::string_view text, message->text());
-    out.message = printable(text);
+    out.message = excerpt(text);
   }
   out.payload = item.find("Response Payload"_tag);
   return out;
@@ -150,15 +150,6 @@ Status status_of(const OperationResult& result, std::string_view what) {
   message += ": refused: " + describe_enumerator("Result Reason"_tag, static_cast<uint32_t>(result.reason));
   if (!result.message.empty()) message += " (" + result.message + ")";
   return {code_of(result.reason), message};
-}
-
-std::string printable(std::string_view text) {
-  std::string out;
-  for (char c : text.substr(0, kPrintableMax)) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  while (!out.empty() && (out.back() == '.' || out.back() == ' ')) out.pop_back();
-  // A character cut in two is no character.
-  while (!out.empty() && !is_utf8(out)) out.pop_back();
-  return out;
 }
 
 }  // namespace coffer::kmip

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "coffer/base/text.h"
 #include "coffer/net/kmip/protocol.h"
 #include "coffer/net/kmip/ttlv.h"
 
@@ -55,6 +56,5 @@ class Response {
 Status status_of(const OperationResult& result, std::string_view what);
 
 // `text` of a server, fit for an error message: at most 200 bytes, control characters replaced.
-std::string printable(std::string_view text);
 
 }  // namespace coffer::kmip

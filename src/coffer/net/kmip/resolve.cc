@@ -67,7 +67,7 @@ std::atomic<int> resolvers{0};
 
 }  // namespace
 
-Result<std::vector<SocketAddress>> resolve(const std::string& name, uint16_t port, const Deadline& deadline,
+Result<std::vector<SocketAddress>> resolve(const std::string& name, uint16_t port, Deadline deadline,
                                            const Interrupt& interrupt) {
   auto numeric = look_up(name, port, AI_NUMERICHOST);
   if (numeric) return numeric;

@@ -17,7 +17,7 @@ struct SocketAddress {
 
 // In the order of preference, at least one. kProviderUnavailable: unknown name, timed out, interrupted, or too many
 // resolutions that have not come back yet.
-Result<std::vector<SocketAddress>> resolve(const std::string& name, uint16_t port, const Deadline& deadline,
+Result<std::vector<SocketAddress>> resolve(const std::string& name, uint16_t port, Deadline deadline,
                                            const Interrupt& interrupt);
 
 }  // namespace coffer::kmip

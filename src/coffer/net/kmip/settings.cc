@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "coffer/base/text.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/net/kmip/names.h"
 
@@ -18,12 +19,6 @@ Status wrong(std::string_view option, std::string_view expectation) {
   return {Code::kInvalidArgument, std::string(option) + ": expected " + std::string(expectation)};
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 template <class Number>
 std::optional<Number> number_of(std::string_view text, Number smallest, Number largest) {
   Number value{};
@@ -36,7 +31,7 @@ std::vector<std::string_view> split_list(std::string_view text) {
   std::vector<std::string_view> out;
   while (true) {
     const size_t comma = text.find(',');
-    out.push_back(trimmed(text.substr(0, comma)));
+    out.push_back(trimmed(text.substr(0, comma), " \t"));
     if (comma == std::string_view::npos) return out;
     text.remove_prefix(comma + 1);
   }

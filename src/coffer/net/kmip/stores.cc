@@ -1,6 +1,8 @@
 #include "coffer/net/kmip/stores.h"
 
 #include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/provider.h>
 
 #include <cstring>
 
@@ -11,6 +13,8 @@ namespace coffer::kmip {
 namespace {
 
 constexpr size_t kStoreSizeMax = size_t{4} << 20;
+using Pkcs12Handle = std::unique_ptr<PKCS12, OpenSslFree<PKCS12_free>>;
+
 constexpr int kCertificatesMax = 10000;
 
 enum class Privacy { kPublic, kSecret };
@@ -192,7 +196,7 @@ Result<Identity> read_pkcs12(const StorePlace& place, const SecretBytes& content
 }  // namespace
 
 Result<Identity> read_identity(const StorePlace& place) {
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   if (place.type == StoreType::kPem) return read_pem_identity(place);
   COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kSecret));
   Identity out;
@@ -226,7 +230,7 @@ Result<X509StackHandle> read_keystore_trust(const StorePlace& place, const Secre
 }  // namespace
 
 Result<X509StackHandle> read_trust(const StorePlace& place) {
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kPublic));
   if (place.type == StoreType::kPem) return read_pem_certificates(place.path, contents);
   COFFER_ASSIGN(X509StackHandle trusted, read_keystore_trust(place, contents));

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "coffer/base/secret.h"
-#include "coffer/net/kmip/openssl_handles.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/net/kmip/settings.h"
 
 namespace coffer::kmip {

@@ -22,7 +22,7 @@ std::string name_text(const X509_NAME* name) {
   X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
-  return size > 0 ? printable(std::string_view(data, static_cast<size_t>(size))) : "(no name)";
+  return size > 0 ? excerpt(std::string_view(data, static_cast<size_t>(size))) : "(no name)";
 }
 
 // "DNS:hsm1, IP:10.0.0.1": for whom a certificate was made.
@@ -32,7 +32,7 @@ std::string subjects_of(X509* certificate) {
   if (index >= 0) X509V3_EXT_print(bio.get(), X509_get_ext(certificate, index), 0, 0);
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
-  if (size > 0) return printable(std::string_view(data, static_cast<size_t>(size)));
+  if (size > 0) return excerpt(std::string_view(data, static_cast<size_t>(size)));
   return name_text(X509_get_subject_name(certificate));
 }
 
@@ -153,7 +153,7 @@ Status set_trust(SSL_CTX* context, const StorePlace& place) {
 }  // namespace
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsSettings& settings) {
-  const ErrorMark mark;
+  const ErrorQueueGuard guard;
   std::shared_ptr<TlsContext> out(new TlsContext);
   out->context_.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX* const context = out->context_.get();

@@ -1,12 +1,17 @@
 // What all TLS connections of a group share: our certificate, whom we trust, which versions and ciphers. Thread-safe.
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include <memory>
 
-#include "coffer/net/kmip/openssl_handles.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/net/kmip/settings.h"
 
 namespace coffer::kmip {
+
+using SslContextHandle = std::unique_ptr<SSL_CTX, OpenSslFree<SSL_CTX_free>>;
+using SslHandle = std::unique_ptr<SSL, OpenSslFree<SSL_free>>;
 
 class TlsContext {
  public:

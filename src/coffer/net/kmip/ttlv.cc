@@ -219,23 +219,4 @@ void TtlvWriter::date_time_extended(Tag tag, int64_t microseconds) {
   store_be64(item(tag, ItemType::kDateTimeExtended, 8).data(), static_cast<uint64_t>(microseconds));
 }
 
-bool is_utf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const uint8_t lead = static_cast<uint8_t>(text[i]);
-    const size_t size = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
-    if (size == 0 || text.size() - i < size) return false;
-    uint32_t point = size == 1 ? lead : lead & (0x7F >> size);
-    for (size_t k = 1; k < size; ++k) {
-      const uint8_t next = static_cast<uint8_t>(text[i + k]);
-      if (next >> 6 != 2) return false;
-      point = point << 6 | (next & 0x3F);
-    }
-    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (point < kLeast[size] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
-    i += size;
-  }
-  return true;
-}
-
 }  // namespace coffer::kmip

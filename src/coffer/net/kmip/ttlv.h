@@ -5,8 +5,9 @@
 
 #include <iterator>
 
+#include "coffer/base/secret_buffer.h"
+#include "coffer/base/text.h"
 #include "coffer/net/kmip/names.h"
-#include "coffer/net/kmip/secret_buffer.h"
 
 namespace coffer::kmip {
 
@@ -124,8 +125,5 @@ class TtlvWriter {
 
   SecretBuffer& out_;
 };
-
-// Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text);
 
 }  // namespace coffer::kmip

@@ -4,20 +4,9 @@
 #include <chrono>
 #include <memory>
 
-#include "coffer/base/status.h"
+#include "coffer/base/deadline.h"
 
 namespace coffer::kmip {
-
-class Deadline {
- public:
-  explicit Deadline(std::chrono::milliseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}
-
-  // Rounded up, so that a wait of it does not end early; 0 once the deadline has passed.
-  std::chrono::milliseconds remaining() const;
-
- private:
-  std::chrono::steady_clock::time_point at_;
-};
 
 // Ends the waits of one user, now and later, when its owner is going away. Thread-safe.
 class Interrupt {
@@ -41,6 +30,6 @@ class Interrupt {
 enum class Readiness { kReadable, kWritable };
 
 // kProviderUnavailable: "timed out" or "interrupted".
-Status wait_until(int socket, Readiness readiness, const Deadline& deadline, const Interrupt& interrupt);
+Status wait_until(int socket, Readiness readiness, Deadline deadline, const Interrupt& interrupt);
 
 }  // namespace coffer::kmip

@@ -1,13 +1,9 @@
 #include "coffer/net/oauth/jwt.h"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
-
-#include <memory>
 
 #include "coffer/base/base64.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/net/http/json_body.h"
 
 namespace coffer::oauth {
@@ -15,33 +11,12 @@ namespace {
 
 constexpr int kRsaBitsMin = 2048;
 
-template <auto Free>
-struct FreedBy {
-  template <class T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, FreedBy<BIO_free_all>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, FreedBy<X509_free>>;
-using Digest = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
-
-// Leaves OpenSSL's queue of errors as it was for the host process.
-class ErrorsKept {
- public:
-  ErrorsKept() { ERR_set_mark(); }
-  ~ErrorsKept() { ERR_pop_to_mark(); }
-  ErrorsKept(const ErrorsKept&) = delete;
-  ErrorsKept& operator=(const ErrorsKept&) = delete;
-};
-
 // Instead of asking at the terminal.
 int no_password(char*, int, int, void*) { return -1; }
 
-Result<PrivateKey> read_private_key(const SecretBytes& pem) {
-  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));  // nothing for an empty text
-  PrivateKey key(bio == nullptr ? nullptr : PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+Result<EvpKeyHandle> read_private_key(const SecretBytes& pem) {
+  const BioHandle bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));  // nothing for an empty text
+  EvpKeyHandle key(bio == nullptr ? nullptr : PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key.get()) < kRsaBitsMin) {
     return {Code::kInvalidArgument, "expected the PEM of an RSA private key of at least 2048 bits, not encrypted"};
   }
@@ -57,13 +32,13 @@ void append_base64url(http::SecretText& out, ByteView bytes) {
 }  // namespace
 
 Result<SecretBytes> sign_jwt(ByteView header_json, ByteView claims_json, const SecretBytes& private_key_pem) {
-  const ErrorsKept errors_kept;
-  COFFER_ASSIGN(const PrivateKey key, read_private_key(private_key_pem));
+  const ErrorQueueGuard guard;
+  COFFER_ASSIGN(const EvpKeyHandle key, read_private_key(private_key_pem));
   http::SecretText out;
   append_base64url(out, header_json);
   out.append(".");
   append_base64url(out, claims_json);
-  const Digest digest(EVP_MD_CTX_new());
+  const DigestContext digest(EVP_MD_CTX_new());
   Bytes signature(static_cast<size_t>(EVP_PKEY_get_size(key.get())));
   size_t size = signature.size();
   if (digest == nullptr || EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
@@ -76,9 +51,9 @@ Result<SecretBytes> sign_jwt(ByteView header_json, ByteView claims_json, const S
 }
 
 Result<std::string> certificate_thumbprint(const SecretBytes& pem) {
-  const ErrorsKept errors_kept;
-  const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));
-  const Certificate certificate(bio == nullptr ? nullptr : PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
+  const ErrorQueueGuard guard;
+  const BioHandle bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));
+  const X509Handle certificate(bio == nullptr ? nullptr : PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
   Bytes hash(EVP_MAX_MD_SIZE);
   unsigned size = 0;
   if (certificate == nullptr || X509_digest(certificate.get(), EVP_sha1(), hash.data(), &size) != 1) {

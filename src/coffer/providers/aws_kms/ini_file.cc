@@ -2,16 +2,12 @@
 
 #include <algorithm>
 
+#include "coffer/base/text.h"
+
 namespace coffer::aws_kms {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 // A value ends where a comment begins behind a blank.
 std::string_view without_comment(std::string_view value) {

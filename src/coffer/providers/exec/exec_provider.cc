@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "coffer/base/text.h"
 #include "coffer/providers/exec/command_path.h"
 #include "coffer/providers/exec/message.h"
 #include "coffer/providers/exec/process.h"
@@ -203,10 +204,6 @@ Result<std::vector<std::string>> take_arguments(UriOptions& options) {
   return out;
 }
 
-bool has_control_character(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_exec(const ProviderUri& uri, const ProviderConfig&) {
@@ -222,7 +219,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_exec(const ProviderUri& uri, const
                                                              kTimeoutSmallestMillis, kTimeoutLargestMillis));
   COFFER_TRY(options.finish());
   COFFER_ASSIGN(settings.path, exec::split_command_path(uri.path));
-  if (settings.path.key.size() > exec::kKeyNameSizeMax || has_control_character(settings.path.key)) {
+  if (settings.path.key.size() > exec::kKeyNameSizeMax || has_control(settings.path.key)) {
     return {Code::kInvalidArgument, "an exec: URI's key name has at most 256 bytes and no control characters"};
   }
   ProviderUri whole = uri;

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "coffer/base/base64.h"
+#include "coffer/base/text.h"
 #include "coffer/providers/key_file/jwk.h"
 #include "coffer/providers/key_file/key_file.h"
 
@@ -22,11 +23,6 @@ bool is_raw_size(size_t size) { return is_key_size(size) || (size > kRawIdSize &
 
 bool is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 bool is_text(uint8_t c) { return is_space(c) || (c > 0x20 && c < 0x7f); }
-ByteView trim(ByteView text) {
-  while (!text.empty() && is_space(text.front())) text = text.subspan(1);
-  while (!text.empty() && is_space(text.back())) text = text.first(text.size() - 1);
-  return text;
-}
 
 // "cockroach-aes-256-ctr-v2" → 256. The cipher mode is CockroachDB's for its data; here the key only wraps.
 int bits_of_algorithm(std::string_view alg) {
@@ -72,7 +68,7 @@ Status check_cipher(std::string_view cipher) {
 
 // DataStax's system keys: "AES/CBC/PKCS5Padding:256:…". Mode and padding are for its data; here the key only wraps.
 Result<KeyFile> parse_line(ByteView contents) {
-  const std::string_view line = as_text(trim(contents));
+  const std::string_view line = trimmed(as_text(contents));
   if (line.find('\n') != std::string_view::npos) {
     return refused("it has several lines; put the one key to be used in a file of its own");
   }
@@ -107,8 +103,8 @@ Result<KeyFile> parse_raw(ByteView contents) {
 Result<KeyFile> parse_key_file(ByteView contents) {
   if (contents.empty()) return refused("it is empty");
   const bool text = std::all_of(contents.begin(), contents.end(), is_text);
-  const ByteView trimmed = trim(contents);
-  if (!trimmed.empty() && trimmed.front() == '{' && (text || !is_raw_size(contents.size()))) return parse_jwk(contents);
+  const std::string_view shown = trimmed(as_text(contents));
+  if (shown.starts_with('{') && (text || !is_raw_size(contents.size()))) return parse_jwk(contents);
   if (text && std::find(contents.begin(), contents.end(), ':') != contents.end()) return parse_line(contents);
   if (text) {
     return refused(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/text.h"
 #include "coffer/config/secret_source.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/keystore/java_keystore.h"
@@ -21,8 +22,7 @@ bool same_alias(std::string_view a, std::string_view b) {
 Result<size_t> choose(const std::vector<std::string>& aliases, const std::string& wanted) {
   std::string known;
   for (size_t i = 0; i < std::min(aliases.size(), kAliasesShownMax); ++i) {
-    known += i == 0 ? "" : ", ";
-    for (const char c : aliases[i]) known += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? '?' : c;
+    known += (i == 0 ? "" : ", ") + printable(aliases[i]);
   }
   if (aliases.size() > kAliasesShownMax) known += ", …";
   if (aliases.empty()) return {Code::kNotFound, "there is no secret key in it; coffer keygen puts one in"};
@@ -127,7 +127,7 @@ Status generate_key_in_keystore(Disk& disk, const std::string& path, const std::
   if (bits != 128 && bits != 192 && bits != 256) {
     return {Code::kInvalidArgument, "a root key has 128, 192 or 256 bits, not " + std::to_string(bits)};
   }
-  const bool plain = std::ranges::none_of(alias, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+  const bool plain = !has_control(alias);
   if (alias.empty() || alias.size() > kAliasSizeMax || !plain) {
     return {Code::kInvalidArgument, "alias: expected 1 to 255 bytes of text, such as alias=root"};
   }

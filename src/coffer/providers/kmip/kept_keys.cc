@@ -91,7 +91,7 @@ Result<KeptKey> KeptKeys::ask_for_bytes(const std::string& id) const {
   if (!got) return got.status();
   const size_t size = got->key.size();
   if (size != 16 && size != 24 && size != 32) {
-    return {Code::kInvalidArgument, client_.group().settings().describe() + ": key " + printable(id) + " has " +
+    return {Code::kInvalidArgument, client_.group().settings().describe() + ": key " + excerpt(id) + " has " +
                                         std::to_string(size) + " bytes; expected 16, 24 or 32"};
   }
   KeptKey out;

@@ -6,7 +6,7 @@
 namespace coffer::kmip {
 
 std::string KeyName::text() const {
-  const std::string name = "KMIP key " + printable(id);
+  const std::string name = "KMIP key " + excerpt(id);
   return way == KeyWay::kFetched ? name + ", fingerprint " + to_hex(fingerprint) : name + ", kept in the server";
 }
 

@@ -93,13 +93,13 @@ Result<KeyAttributes> KeySearch::newest_active(const Keys& keys) const {
   }
   const std::string where = client_.group().settings().describe() + ": " + what_is_wanted();
   if (unfit != nullptr) {
-    return {Code::kInvalidArgument, where + " (identifier " + printable(unfit->id) + ") is " + unfit->cipher() +
+    return {Code::kInvalidArgument, where + " (identifier " + excerpt(unfit->id) + ") is " + unfit->cipher() +
                                         ", but " + settings_.algorithm + "-" + std::to_string(settings_.bits) +
                                         " is asked for; correct the strength, or name another key"};
   }
   std::string list;
   for (const KeyAttributes& key : std::span(keys).last(std::min(keys.size(), kListedMax))) {
-    list += ", " + printable(key.id) + ": " + why_not_to_wrap(key, now);
+    list += ", " + excerpt(key.id) + ": " + why_not_to_wrap(key, now);
   }
   return {Code::kNotFound, where + ": there is none that is active" + list +
                                "; make one with coffer kmip create, or add create=true to the URI"};
@@ -166,7 +166,7 @@ Result<KeyAttributes> KeySearch::activated(const std::string& id) const {
   COFFER_ASSIGN(KeyAttributes key, client_.attributes(id));
   if (key.state == State::kActive) return key;  // by whomever
   if (!status) return status;
-  return {Code::kProviderUnavailable, client_.group().settings().describe() + ": key " + printable(id) +
+  return {Code::kProviderUnavailable, client_.group().settings().describe() + ": key " + excerpt(id) +
                                           " was activated, yet " + why_not_to_wrap(key, now_seconds())};
 }
 

@@ -1,6 +1,7 @@
 // What a session does with the objects of its token.
 #include <algorithm>
 
+#include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/pkcs11/session.h"
 
@@ -78,7 +79,7 @@ Result<std::vector<TokenKey>> Session::find_keys(const std::string& label, const
     const Bytes label_found = attribute(object, CKA_LABEL, kLabelSizeMax).value_or(Bytes());
     key.label = as_text(label_found);
     for (char& c : key.label) {
-      if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+      if (is_control(c)) c = '?';
     }
     key.id = attribute(object, CKA_ID, kIdSizeMax).value_or(Bytes());
     key.check_value = attribute(object, CKA_CHECK_VALUE, kCheckValueSize).value_or(Bytes());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "coffer/base/text.h"
+
 namespace coffer::pkcs11 {
 namespace {
 
@@ -16,10 +18,7 @@ std::string text_of(const unsigned char* bytes, size_t size) {
   std::string out(reinterpret_cast<const char*>(bytes), size);
   out.erase(std::min(out.find('\0'), out.size()));
   while (out.ends_with(' ')) out.pop_back();
-  for (char& c : out) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
+  return printable(out);
 }
 
 }  // namespace
@@ -114,8 +113,8 @@ Result<Session::Token> Session::find_token() {
   }
   std::string serials;
   for (const Token& token : fitting) serials += (serials.empty() ? "" : ", ") + token.serial;
-  return {Code::kInvalidArgument, describe_token(settings_) + ": there are several; add serial= to the URI, one of " +
-                                      serials};
+  return {Code::kInvalidArgument,
+          describe_token(settings_) + ": there are several; add serial= to the URI, one of " + serials};
 }
 
 Status Session::open(const Pin& pin, bool writable) {
@@ -174,8 +173,9 @@ Status Session::login_failed(const Token& token, const Pin& pin, CK_RV rv) {
       return {Code::kPermissionDenied, who + " refuses the " + (pin.source.empty() ? "PIN" : pin.source) + ": " +
                                            rv_name(rv) + "; correct it: it is not sent again until then"};
     case CKR_PIN_LOCKED:
-      return {Code::kPermissionDenied, who + " has locked its PIN after too many wrong ones; its security officer "
-                                             "can set a new one"};
+      return {Code::kPermissionDenied, who +
+                                           " has locked its PIN after too many wrong ones; its security officer "
+                                           "can set a new one"};
     case CKR_PIN_EXPIRED:
     case CKR_USER_PIN_NOT_INITIALIZED:
       return {Code::kPermissionDenied, who + " has no PIN that is valid: " + rv_name(rv) + "; set one with its tool"};

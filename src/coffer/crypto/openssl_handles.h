@@ -1,18 +1,16 @@
-// OpenSSL's objects with their owners. Only for the .cc files that talk to libssl.
+// OpenSSL's objects with their owners, and its queue of errors. Only for the .cc files that talk to OpenSSL.
 #pragma once
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pkcs12.h>
-#include <openssl/provider.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <memory>
 #include <string>
 
-namespace coffer::kmip {
+namespace coffer {
 
+// The deleter of a unique_ptr: OpenSslFree<EVP_PKEY_free>.
 template <auto Free>
 struct OpenSslFree {
   template <class T>
@@ -27,17 +25,16 @@ using X509Handle = std::unique_ptr<X509, OpenSslFree<X509_free>>;
 using X509StackHandle = std::unique_ptr<STACK_OF(X509), OpenSslFree<free_certificates>>;
 using EvpKeyHandle = std::unique_ptr<EVP_PKEY, OpenSslFree<EVP_PKEY_free>>;
 using BioHandle = std::unique_ptr<BIO, OpenSslFree<BIO_free_all>>;
-using Pkcs12Handle = std::unique_ptr<PKCS12, OpenSslFree<PKCS12_free>>;
-using SslContextHandle = std::unique_ptr<SSL_CTX, OpenSslFree<SSL_CTX_free>>;
-using SslHandle = std::unique_ptr<SSL, OpenSslFree<SSL_free>>;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, OpenSslFree<EVP_CIPHER_CTX_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, OpenSslFree<EVP_MD_CTX_free>>;
 
-// Leaves OpenSSL's per-thread error queue as it was for the host process.
-class ErrorMark {
+// Leaves OpenSSL's per-thread error queue as it was: the host process may be in the middle of using it.
+class ErrorQueueGuard {
  public:
-  ErrorMark() { ERR_set_mark(); }
-  ~ErrorMark() { ERR_pop_to_mark(); }
-  ErrorMark(const ErrorMark&) = delete;
-  ErrorMark& operator=(const ErrorMark&) = delete;
+  ErrorQueueGuard() { ERR_set_mark(); }
+  ~ErrorQueueGuard() { ERR_pop_to_mark(); }
+  ErrorQueueGuard(const ErrorQueueGuard&) = delete;
+  ErrorQueueGuard& operator=(const ErrorQueueGuard&) = delete;
 };
 
 // The reason of the latest error, in OpenSSL's words; "unknown reason" if there is none.
@@ -46,4 +43,4 @@ inline std::string openssl_reason() {
   return reason == nullptr ? "unknown reason" : reason;
 }
 
-}  // namespace coffer::kmip
+}  // namespace coffer

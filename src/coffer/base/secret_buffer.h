@@ -1,4 +1,4 @@
-// A growable byte sequence in secret memory: KMIP messages, which may carry keys in either direction. Not thread-safe.
+// Bytes or text that grow in secret memory: messages that may carry keys. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +6,7 @@
 
 #include "coffer/base/secret.h"
 
-namespace coffer::kmip {
+namespace coffer {
 
 class SecretBuffer {
  public:
@@ -25,18 +25,26 @@ class SecretBuffer {
     size_ += count;
     return bytes_.reveal_mutable().subspan(size_ - count, count);
   }
-  void append(ByteView bytes) {
-    if (bytes.empty()) return;
-    std::memcpy(extend(bytes.size()).data(), bytes.data(), bytes.size());
+  SecretBuffer& append(ByteView bytes) {
+    if (!bytes.empty()) std::memcpy(extend(bytes.size()).data(), bytes.data(), bytes.size());
+    return *this;
   }
+  SecretBuffer& append(std::string_view text) { return append(as_bytes(text)); }
   // REQUIRES: size <= this->size()
   void truncate(size_t size) { size_ = size; }
+  // As large as what is in it. Leaves this empty.
+  SecretBytes take() {
+    SecretBytes out = SecretBytes::copy_of(view());
+    bytes_ = SecretBytes();
+    size_ = 0;
+    return out;
+  }
 
  private:
-  static constexpr size_t kSmallest = 1024;
+  static constexpr size_t kSmallest = 512;
 
   SecretBytes bytes_;
   size_t size_ = 0;
 };
 
-}  // namespace coffer::kmip
+}  // namespace coffer
