@@ -3,8 +3,8 @@
 #include "coffer/config/config.h"
 #include "coffer/net/kmip/attributes.h"
 #include "coffer/net/kmip/settings.h"
-#include "coffer/net/kmip/text.h"
 #include "fuzz/input.h"
+#include "support/kmip_text/kmip_text.h"
 
 namespace {
 
@@ -44,7 +44,7 @@ void check_response(ByteView bytes) {
   if (!response) return;
   for (const OperationResult& result : response->results()) {
     fuzz_check(status_of(result, "it").is_ok() == (result.status == ResultStatus::kSuccess), "a failure is an error");
-    fuzz_check(is_utf8(result.message) && result.message.size() <= 200, "a server's words are fit to be shown");
+    fuzz_check(is_utf8(result.message) && result.message.size() <= 300, "a server's words are fit to be shown");
     if (!result.payload) continue;
     KeyAttributes attributes;
     const bool known = read_attributes(*result.payload, attributes).is_ok();

@@ -1,6 +1,6 @@
-#include "coffer/net/kmip/names.h"
-
 #include <gtest/gtest.h>
+
+#include "support/kmip_text/encoded_names.h"
 
 namespace coffer::kmip {
 namespace {

@@ -1,9 +1,7 @@
-#include "coffer/net/kmip/text.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coffer/net/kmip/scalars.h"
+#include "support/kmip_text/scalars.h"
 
 namespace coffer::kmip {
 namespace {

@@ -312,8 +312,7 @@ Status check_settings(const KeySettings& key) {
   if (!key.namespace_attribute.empty() && key.key_namespace.empty()) {
     return {Code::kInvalidArgument, "namespace_attribute: there is no namespace to keep in it"};
   }
-  const auto algorithm = find_encoded_enumerator("Cryptographic Algorithm"_tag, encoded_name(key.algorithm));
-  if (!algorithm || *algorithm != static_cast<uint32_t>(CryptographicAlgorithm::kAes)) {
+  if (key.algorithm != "AES") {
     return wrong("algorithm", "AES, the only algorithm that Coffer wraps keyring keys with");
   }
   if (key.bits != 128 && key.bits != 192 && key.bits != 256) return wrong("strength", "128, 192 or 256");

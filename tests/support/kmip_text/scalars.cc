@@ -1,4 +1,4 @@
-#include "coffer/net/kmip/scalars.h"
+#include "support/kmip_text/scalars.h"
 
 #include <charconv>
 #include <chrono>

@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "coffer/net/kmip/scalars.h"
+#include "support/kmip_text/scalars.h"
 
 namespace coffer::kmip {
 namespace {

@@ -1,7 +1,8 @@
 // Single KMIP values as text: what the XML and JSON encodings have in common.
 #pragma once
 
-#include "coffer/net/kmip/text.h"
+#include "support/kmip_text/encoded_names.h"
+#include "support/kmip_text/kmip_text.h"
 
 namespace coffer::kmip {
 

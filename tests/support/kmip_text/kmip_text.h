@@ -1,5 +1,5 @@
-// KMIP messages as XML and JSON, for people and tests: the encodings of KMIP Profiles 1.4 section 5.4 and 5.5 (2.1: 6.4
-// and 6.5). Coffer itself speaks only the binary form with servers.
+// KMIP messages as XML and JSON, to compare the binary form with published messages: the encodings of KMIP Profiles 1.4
+// section 5.4 and 5.5 (2.1: 6.4 and 6.5). Coffer itself speaks only the binary form.
 #pragma once
 
 #include "coffer/net/kmip/ttlv.h"

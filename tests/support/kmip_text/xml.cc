@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "coffer/net/kmip/scalars.h"
+#include "support/kmip_text/scalars.h"
 
 namespace coffer::kmip {
 namespace {
@@ -143,28 +143,14 @@ class XmlReader {
     const bool hex = take("x");
     size_t digits = 0;
     for (; !rest_.empty() && rest_[0] != ';'; rest_.remove_prefix(1), ++digits) {
-      const char c = rest_[0];
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : 16;
-      if (digit >= (hex ? 16 : 10)) return wrong("unknown character reference");
+      const int digit = hex_digit(rest_[0]);
+      if (digit < 0 || digit >= (hex ? 16 : 10)) return wrong("unknown character reference");
       point = point * (hex ? 16 : 10) + static_cast<uint32_t>(digit);
     }
     if (digits == 0 || !take(";")) return wrong("unknown character reference");
-    append_utf8(point, out);
+    uint8_t bytes[4];
+    out.append(as_text(ByteView(bytes, put_character(point, bytes))));
     return Status::ok();
-  }
-
-  // Points that are none yield bytes that is_utf8() refuses later.
-  static void append_utf8(uint32_t point, std::string& out) {
-    if (point < 0x80) {
-      out += static_cast<char>(point);
-      return;
-    }
-    const int more = point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
-    out += static_cast<char>((0xF00 >> (more + 1) & 0xFF) | (point >> (6 * more) & (0x3F >> more)));
-    for (int i = more - 1; i >= 0; --i) out += static_cast<char>(0x80 | (point >> (6 * i) & 0x3F));
   }
 
   Status take_attribute_value(std::string& out) {
