@@ -178,7 +178,7 @@ TEST_F(KmipProvider, WhatIsKeptIsServedWithoutTheServerAndRefreshed) {
   const RootKeyHandle old = current(*provider);
   const WrappedKeyringKey wrapped = wrap(*provider, old);
   revoke(id_of(old));
-  EXPECT_TRUE(eventually([&] { return id_of(current(*provider)) != id_of(old); })) << "the refresh makes a new one";
+  EXPECT_TRUE(eventually([&] { return id_of(current(*provider)) != id_of(old); })) << "a new one is made";
   EXPECT_TRUE(eventually([&] { return provider->wrap(old, context_, key_).code() == Code::kKeyUnavailable; }));
   EXPECT_TRUE(unwraps(*provider, old, wrapped));
   ASSERT_TRUE(operator_.destroy(id_of(old)));
@@ -204,7 +204,7 @@ TEST_F(KmipProvider, AChildOfForkUsesAndClosesWhatItsParentKeeps) {
   const WrappedKeyringKey wrapped = wrap(*provider, handle);
   const pid_t child = fork();
   if (child == 0) {
-    alarm(60);  // it must not wait for its parent's thread
+    alarm(60);  // it must not wait for anything of its parent's
     const bool kept = provider->unwrap(handle, context_, wrapped).is_ok();
     const bool asked = provider->current().is_ok();
     provider.reset();

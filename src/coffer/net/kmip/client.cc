@@ -53,25 +53,6 @@ Result<std::string> read_id(const Item& payload) {
   return std::string(id);
 }
 
-OperationRequest new_date(Operation operation, const std::string& id, Tag tag, int64_t seconds) {
-  return {operation,
-          [=](TtlvWriter& writer, ProtocolVersion version) {
-            writer.text("Unique Identifier"_tag, id);
-            AttributeWriter attributes(writer, version);
-            if (version < kKmip20) {
-              attributes.date(tag, seconds);
-            } else {
-              const auto attribute = writer.structure("New Attribute"_tag);
-              attributes.date(tag, seconds);
-            }
-          },
-          operation == Operation::kSetAttribute ? kKmip20 : kKmip10};
-}
-
-std::string date_change(std::string_view verb, Tag tag, const std::string& id) {
-  return std::string(verb) + " of the " + describe_tag(tag) + " of key " + excerpt(id);
-}
-
 }  // namespace
 
 Status Client::status_in(const Answer& answer, size_t index, std::string_view what) {
@@ -106,18 +87,6 @@ Status Client::change(const OperationRequest& request, std::string_view what) co
   return call(request, what).status();
 }
 
-Result<std::string> Client::make(const OperationRequest& request, std::string_view what) const {
-  COFFER_ASSIGN(const Answer answer, call(request, what, Repeat::kOnlyIfUnsent));
-  COFFER_ASSIGN(const Item payload, payload_in(answer));
-  return read_id(payload);
-}
-
-Result<std::vector<ProtocolVersion>> Client::discover_versions() const {
-  COFFER_ASSIGN(const Answer answer, call(discover_versions_request(), "Discover Versions"));
-  COFFER_ASSIGN(const Item payload, payload_in(answer));
-  return read_versions(payload);
-}
-
 Result<ServerAbilities> Client::query() const {
   const OperationRequest request{
       Operation::kQuery, [](TtlvWriter& writer, ProtocolVersion) {
@@ -138,34 +107,14 @@ Result<ServerAbilities> Client::query() const {
 }
 
 Result<std::string> Client::create(const NewKey& key) const {
-  return make({Operation::kCreate,
-               [&key](TtlvWriter& writer, ProtocolVersion version) {
-                 writer.enumeration("Object Type"_tag, static_cast<uint32_t>(ObjectType::kSymmetricKey));
-                 write_new_key(writer, version, key);
-               }},
-              "Create of key " + key.name);
-}
-
-Result<std::string> Client::register_key(const NewKey& key, const RootKey& value) const {
-  return make({Operation::kRegister,
-               [&](TtlvWriter& writer, ProtocolVersion version) {
-                 writer.enumeration("Object Type"_tag, static_cast<uint32_t>(ObjectType::kSymmetricKey));
-                 write_new_key(writer, version, key);
-                 const auto object = writer.structure("Symmetric Key"_tag);
-                 const auto block = writer.structure("Key Block"_tag);
-                 writer.enumeration("Key Format Type"_tag, static_cast<uint32_t>(KeyFormat::kRaw));
-                 {
-                   const auto key_value = writer.structure("Key Value"_tag);
-                   writer.bytes("Key Material"_tag, value.reveal());
-                 }
-                 writer.enumeration("Cryptographic Algorithm"_tag, static_cast<uint32_t>(key.algorithm));
-                 writer.integer("Cryptographic Length"_tag, key.bits);
-               }},
-              "Register of key " + key.name);
-}
-
-Result<std::string> Client::rekey(const std::string& id) const {
-  return make(on_key(Operation::kReKey, id), "Re-key of key " + excerpt(id));
+  const OperationRequest request{Operation::kCreate, [&key](TtlvWriter& writer, ProtocolVersion version) {
+                                   writer.enumeration("Object Type"_tag,
+                                                      static_cast<uint32_t>(ObjectType::kSymmetricKey));
+                                   write_new_key(writer, version, key);
+                                 }};
+  COFFER_ASSIGN(const Answer answer, call(request, "Create of key " + key.name, Repeat::kOnlyIfUnsent));
+  COFFER_ASSIGN(const Item payload, payload_in(answer));
+  return read_id(payload);
 }
 
 Result<std::vector<std::string>> Client::locate(const KeyFilter& filter) const {
@@ -189,46 +138,29 @@ Result<std::vector<std::string>> Client::locate(const KeyFilter& filter) const {
   }
 }
 
-Status Client::add_date(const std::string& id, Tag tag, int64_t seconds) const {
-  return change(new_date(Operation::kAddAttribute, id, tag, seconds), date_change("Add Attribute", tag, id));
-}
-
-Status Client::set_date(const std::string& id, Tag tag, int64_t seconds) const {
-  return change(new_date(Operation::kSetAttribute, id, tag, seconds), date_change("Set Attribute", tag, id));
-}
-
-Status Client::modify_date(const std::string& id, Tag tag, int64_t previous, int64_t seconds) const {
-  const OperationRequest request{Operation::kModifyAttribute, [&](TtlvWriter& writer, ProtocolVersion version) {
-                                   writer.text("Unique Identifier"_tag, id);
-                                   AttributeWriter attributes(writer, version);
-                                   if (version < kKmip20) {
-                                     attributes.date(tag, seconds);
-                                     return;
-                                   }
-                                   {
-                                     const auto current = writer.structure("Current Attribute"_tag);
-                                     attributes.date(tag, previous);
-                                   }
-                                   const auto changed = writer.structure("New Attribute"_tag);
-                                   attributes.date(tag, seconds);
-                                 }};
-  return change(request, date_change("Modify Attribute", tag, id));
-}
-
 Status Client::put_date(const std::string& id, Tag tag, int64_t seconds) const {
   COFFER_ASSIGN(const ServerAbilities server, query());
   COFFER_ASSIGN(const KeyAttributes known, attributes(id));
   const auto previous = tag == "Protect Stop Date"_tag ? known.protect_stop_date : known.deactivation_date;
-  const Operation operation = server.version >= kKmip20 ? Operation::kSetAttribute
-                              : previous                ? Operation::kModifyAttribute
-                                                        : Operation::kAddAttribute;
+  const bool sets = server.version >= kKmip20;
+  const Operation operation = sets       ? Operation::kSetAttribute
+                              : previous ? Operation::kModifyAttribute
+                                         : Operation::kAddAttribute;
+  const std::string name = describe_enumerator("Operation"_tag, static_cast<uint32_t>(operation));
+  const std::string what = name + " of the " + describe_tag(tag) + " of key " + excerpt(id);
   if (!server.can(operation)) {
-    const std::string name = describe_enumerator("Operation"_tag, static_cast<uint32_t>(operation));
-    return {Code::kUnsupported, group_->settings().describe() + ": the server has no operation " + name +
-                                    ", which would set the " + describe_tag(tag) + " of key " + excerpt(id)};
+    return {Code::kUnsupported, group_->settings().describe() + ": the server has no " + what};
   }
-  if (operation == Operation::kSetAttribute) return set_date(id, tag, seconds);
-  return previous ? modify_date(id, tag, *previous, seconds) : add_date(id, tag, seconds);
+  const OperationRequest request{operation,
+                                 [&](TtlvWriter& writer, ProtocolVersion version) {
+                                   writer.text("Unique Identifier"_tag, id);
+                                   AttributeWriter attributes(writer, version);
+                                   if (version < kKmip20) return attributes.date(tag, seconds);
+                                   const auto attribute = writer.structure("New Attribute"_tag);
+                                   attributes.date(tag, seconds);
+                                 },
+                                 sets ? kKmip20 : kKmip10};
+  return change(request, what);
 }
 
 Status Client::activate(const std::string& id) const {
@@ -252,17 +184,6 @@ Status Client::revoke(const std::string& id, RevocationReason reason, std::strin
 
 Status Client::destroy(const std::string& id) const {
   return change(on_key(Operation::kDestroy, id), "Destroy of key " + excerpt(id));
-}
-
-Result<bool> Client::check(const std::string& id, int32_t usage_mask) const {
-  const OperationRequest request{Operation::kCheck, [&](TtlvWriter& writer, ProtocolVersion) {
-                                   writer.text("Unique Identifier"_tag, id);
-                                   writer.integer("Cryptographic Usage Mask"_tag, usage_mask);
-                                 }};
-  COFFER_ASSIGN(const Answer answer, call(request, "Check of key " + excerpt(id)));
-  COFFER_ASSIGN(const Item payload, payload_in(answer));
-  // The identifier comes back when the use is allowed; otherwise what forbids it.
-  return payload.find("Unique Identifier"_tag).has_value();
 }
 
 }  // namespace coffer::kmip

@@ -57,14 +57,10 @@ class Client {
   explicit Client(std::shared_ptr<HostGroup> group) : group_(std::move(group)) {}
   HostGroup& group() const { return *group_; }
 
-  Result<std::vector<ProtocolVersion>> discover_versions() const;
   Result<ServerAbilities> query() const;
 
-  // Not repeated when it is unknown whether they happened: see HostGroup::call().
+  // Not repeated when it is unknown whether it happened: see HostGroup::call().
   Result<std::string> create(const NewKey& key) const;
-  Result<std::string> register_key(const NewKey& key, const RootKey& value) const;
-  // A new key that takes over name and group of `id`.
-  Result<std::string> rekey(const std::string& id) const;
 
   // Symmetric keys. A server may ignore what it does not know of the filter: check what is found. At most kLocatedMax.
   Result<std::vector<std::string>> locate(const KeyFilter& filter) const;
@@ -75,20 +71,13 @@ class Client {
   // Keys that went away meanwhile, or are not shown to us, are left out.
   Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids,
                                                 std::span<const std::string> custom = {}) const;
-  // By their names in the specification; custom ones begin with "x-".
-  Result<std::vector<std::string>> attribute_names(const std::string& id) const;
 
-  Status add_date(const std::string& id, Tag tag, int64_t seconds) const;
-  Status modify_date(const std::string& id, Tag tag, int64_t previous, int64_t seconds) const;
-  Status set_date(const std::string& id, Tag tag, int64_t seconds) const;  // from 2.0 on
-  // By whichever of the three the version and the key call for.
+  // By Add, Modify or Set Attribute, as the version and the key call for.
   Status put_date(const std::string& id, Tag tag, int64_t seconds) const;
 
   Status activate(const std::string& id) const;
   Status revoke(const std::string& id, RevocationReason reason, std::string_view message, int64_t now) const;
   Status destroy(const std::string& id) const;
-  // False when the server says that the key may not be used so.
-  Result<bool> check(const std::string& id, int32_t usage_mask) const;
 
   // AES-GCM with a 12-byte nonce and a 16-byte tag. From 1.4 on; kUnsupported before. Many servers refuse these two for
   // reasons that say nothing: that is kUnsupported or kWrongKey here, and kProviderUnavailable means that none answers.
@@ -103,7 +92,6 @@ class Client {
   // The same, for operations whose unspecific refusal means `otherwise`.
   Result<Answer> call_or(Code otherwise, const OperationRequest& request, std::string_view what) const;
   Status change(const OperationRequest& request, std::string_view what) const;
-  Result<std::string> make(const OperationRequest& request, std::string_view what) const;
   static Status status_in(const Answer& answer, size_t index, std::string_view what);
   static Result<Item> payload_in(const Answer& answer, size_t index = 0);
 

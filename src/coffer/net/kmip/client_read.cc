@@ -134,25 +134,6 @@ Result<std::vector<KeyAttributes>> Client::attributes(std::span<const std::strin
   return out;
 }
 
-Result<std::vector<std::string>> Client::attribute_names(const std::string& id) const {
-  const OperationRequest request{Operation::kGetAttributeList, [&](TtlvWriter& writer, ProtocolVersion) {
-                                   writer.text("Unique Identifier"_tag, id);
-                                 }};
-  COFFER_ASSIGN(const Answer answer, call(request, "Get Attribute List of key " + excerpt(id)));
-  COFFER_ASSIGN(const Item payload, payload_in(answer));
-  std::vector<std::string> out;
-  for (const Item item : payload.children()) {
-    if (item.is("Attribute Name"_tag, ItemType::kTextString)) out.push_back(excerpt(*item.text()));
-    if (item.tag() != "Attribute Reference"_tag) continue;
-    if (item.type() == ItemType::kEnumeration) out.push_back(describe_tag(static_cast<Tag>(*item.enumeration())));
-    if (const auto name = item.find("Attribute Name"_tag)) {
-      COFFER_ASSIGN(const std::string_view text, name->text());
-      out.push_back("x-" + excerpt(text));
-    }
-  }
-  return out;
-}
-
 Result<SealedData> Client::encrypt(const std::string& id, ByteView nonce, ByteView associated,
                                    const SecretBytes& plain) const {
   const OperationRequest request{Operation::kEncrypt,

@@ -1,14 +1,12 @@
 #include "coffer/net/kmip/connection.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "coffer/net/kmip/resolve.h"
+#include "coffer/net/kmip/socket.h"
 #include "coffer/net/kmip/ttlv.h"
 
 namespace coffer::kmip {
@@ -57,60 +55,6 @@ const BIO_METHOD* socket_method() {
   return method;
 }
 
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  ~Socket() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return descriptor_; }
-  int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
-
-Status refused(int error) {
-  switch (error) {
-    case ECONNREFUSED: return {Code::kProviderUnavailable, "connection refused: nothing listens there"};
-    case ETIMEDOUT: return {Code::kProviderUnavailable, "timed out while connecting"};
-    default: return {Code::kProviderUnavailable, std::string("cannot connect: ") + std::strerror(error)};
-  }
-}
-
-Result<int> connect_socket(const SocketAddress& address, Deadline deadline, const Interrupt& interrupt) {
-  Socket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return refused(errno);
-  const int on = 1;
-  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0) {
-    return socket.release();
-  }
-  if (errno != EINPROGRESS) return refused(errno);
-  COFFER_TRY(wait_until(socket.get(), Readiness::kWritable, deadline, interrupt).with_context("connecting"));
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error != 0) return refused(error);
-  return socket.release();
-}
-
-// Each address gets its share of the time, so that a silent first one leaves some for the others.
-Result<int> connect_host(const HostAddress& host, std::chrono::milliseconds timeout, const Interrupt& interrupt) {
-  const Deadline deadline = deadline_in(timeout);
-  COFFER_ASSIGN(const std::vector<SocketAddress> addresses, resolve(host.name, host.port, deadline, interrupt));
-  Status latest;
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    const Deadline share = deadline_in(left_until(deadline) / static_cast<int64_t>(addresses.size() - i));
-    auto socket = connect_socket(addresses[i], share, interrupt);
-    if (socket) return socket;
-    latest = socket.status();
-  }
-  return latest;
-}
-
 // What a host says that does not like who we are.
 bool is_about_our_certificate(int reason) {
   switch (reason) {
@@ -129,10 +73,10 @@ bool is_about_our_certificate(int reason) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const TlsContext& context, const HostAddress& host,
-                                                     std::chrono::milliseconds timeout, const Interrupt& interrupt) {
-  COFFER_ASSIGN(const int socket, connect_host(host, timeout, interrupt));
+                                                     std::chrono::milliseconds timeout) {
+  COFFER_ASSIGN(const int socket, connect_host(host, timeout));
   std::unique_ptr<Connection> out(new Connection(socket));
-  COFFER_TRY(out->handshake(context, host, deadline_in(timeout), interrupt));
+  COFFER_TRY(out->handshake(context, host, deadline_in(timeout)));
   return out;
 }
 
@@ -144,8 +88,7 @@ Connection::~Connection() {
   close(socket_);
 }
 
-Status Connection::handshake(const TlsContext& context, const HostAddress& host, Deadline deadline,
-                             const Interrupt& interrupt) {
+Status Connection::handshake(const TlsContext& context, const HostAddress& host, Deadline deadline) {
   const ErrorQueueGuard guard;
   COFFER_ASSIGN(ssl_, context.make_session(host, &refusal_));
   BIO* const bio = BIO_new(socket_method());
@@ -156,16 +99,16 @@ Status Connection::handshake(const TlsContext& context, const HostAddress& host,
     ERR_clear_error();
     const int result = SSL_connect(ssl_.get());
     if (result == 1) return Status::ok();
-    COFFER_TRY(wait_for_retry(result, "during the TLS handshake", deadline, interrupt));
+    COFFER_TRY(wait_for_retry(result, "during the TLS handshake", deadline));
   }
 }
 
-Status Connection::wait_for_retry(int result, std::string_view doing, Deadline deadline, const Interrupt& interrupt) {
+Status Connection::wait_for_retry(int result, std::string_view doing, Deadline deadline) {
   const int error = SSL_get_error(ssl_.get(), result);
   Status status;
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
     const Readiness readiness = error == SSL_ERROR_WANT_READ ? Readiness::kReadable : Readiness::kWritable;
-    status = wait_until(socket_, readiness, deadline, interrupt);
+    status = wait_until(socket_, readiness, deadline);
     if (!status) status = Status(status.code(), std::string(status.message()) + " " + std::string(doing));
   } else {
     status = failure(error, doing);
@@ -195,7 +138,7 @@ Status Connection::failure(int error, std::string_view doing) {
   return {Code::kProviderUnavailable, "TLS failed " + when + ": " + openssl_reason()};
 }
 
-Status Connection::send_all(ByteView bytes, Deadline deadline, const Interrupt& interrupt) {
+Status Connection::send_all(ByteView bytes, Deadline deadline) {
   while (!bytes.empty()) {
     ERR_clear_error();
     errno = 0;
@@ -205,13 +148,13 @@ Status Connection::send_all(ByteView bytes, Deadline deadline, const Interrupt& 
     if (result == 1) {
       bytes = bytes.subspan(count);
     } else {
-      COFFER_TRY(wait_for_retry(result, "while taking the request", deadline, interrupt));
+      COFFER_TRY(wait_for_retry(result, "while taking the request", deadline));
     }
   }
   return Status::ok();
 }
 
-Status Connection::receive_exactly(MutableBytes out, Deadline deadline, const Interrupt& interrupt) {
+Status Connection::receive_exactly(MutableBytes out, Deadline deadline) {
   while (!out.empty()) {
     ERR_clear_error();
     errno = 0;
@@ -220,7 +163,7 @@ Status Connection::receive_exactly(MutableBytes out, Deadline deadline, const In
     if (result == 1) {
       out = out.subspan(count);
     } else {
-      COFFER_TRY(wait_for_retry(result, "before its answer was complete", deadline, interrupt));
+      COFFER_TRY(wait_for_retry(result, "before its answer was complete", deadline));
     }
     // One that never ends a record would otherwise never let the loop look at the clock.
     if (!out.empty() && left_until(deadline).count() == 0) {
@@ -231,14 +174,13 @@ Status Connection::receive_exactly(MutableBytes out, Deadline deadline, const In
   return Status::ok();
 }
 
-Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout,
-                                          const Interrupt& interrupt) {
+Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout) {
   const ErrorQueueGuard guard;
   const Deadline deadline = deadline_in(timeout);
   sent_ = false;
-  COFFER_TRY(send_all(request, deadline, interrupt));
+  COFFER_TRY(send_all(request, deadline));
   SecretBuffer out;
-  COFFER_TRY(receive_exactly(out.extend(kItemHeaderSize), deadline, interrupt));
+  COFFER_TRY(receive_exactly(out.extend(kItemHeaderSize), deadline));
   const uint64_t size = encoded_item_size(out.view().first<kItemHeaderSize>());
   if (size > size_max) {
     broken_ = true;
@@ -248,7 +190,7 @@ Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std
   // No more memory at once than has arrived, or a little: the size is only what the host says.
   while (out.size() < size) {
     const size_t step = std::min<size_t>(static_cast<size_t>(size) - out.size(), kGrowthBytes);
-    COFFER_TRY(receive_exactly(out.extend(step), deadline, interrupt));
+    COFFER_TRY(receive_exactly(out.extend(step), deadline));
   }
   return out;
 }

@@ -1,9 +1,9 @@
 // One TLS connection to one KMIP host. Not thread-safe: used by one caller at a time.
 #pragma once
 
+#include "coffer/base/deadline.h"
 #include "coffer/base/secret_buffer.h"
 #include "coffer/net/kmip/tls_context.h"
-#include "coffer/net/kmip/waiting.h"
 
 namespace coffer::kmip {
 
@@ -13,15 +13,14 @@ class Connection {
   // timed out, not trusted and why, …) or kPermissionDenied (the host does not accept our certificate); messages do not
   // name the host.
   static Result<std::unique_ptr<Connection>> open(const TlsContext& context, const HostAddress& host,
-                                                  std::chrono::milliseconds timeout, const Interrupt& interrupt);
+                                                  std::chrono::milliseconds timeout);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Sends one message and receives one, of at most `size_max` bytes; takes at most `timeout` in all. Codes as above.
   // After a failure the connection is useless.
-  Result<SecretBuffer> exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout,
-                                const Interrupt& interrupt);
+  Result<SecretBuffer> exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout);
   // Whether the host may have seen something of a request of the latest exchange().
   bool may_have_sent() const { return sent_; }
   // Nothing has arrived unasked, and the host has not closed it.
@@ -32,11 +31,11 @@ class Connection {
 
  private:
   explicit Connection(int socket) : socket_(socket) {}
-  Status handshake(const TlsContext& context, const HostAddress& host, Deadline deadline, const Interrupt& interrupt);
-  Status send_all(ByteView bytes, Deadline deadline, const Interrupt& interrupt);
-  Status receive_exactly(MutableBytes out, Deadline deadline, const Interrupt& interrupt);
+  Status handshake(const TlsContext& context, const HostAddress& host, Deadline deadline);
+  Status send_all(ByteView bytes, Deadline deadline);
+  Status receive_exactly(MutableBytes out, Deadline deadline);
   // After an OpenSSL call returned `result`: ok once it may be tried again.
-  Status wait_for_retry(int result, std::string_view doing, Deadline deadline, const Interrupt& interrupt);
+  Status wait_for_retry(int result, std::string_view doing, Deadline deadline);
   Status failure(int error, std::string_view doing);
 
   int socket_;

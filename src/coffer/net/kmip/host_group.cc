@@ -3,17 +3,14 @@
 #include <unistd.h>
 
 #include <random>
+#include <thread>
 
 namespace coffer::kmip {
 namespace {
 
-constexpr size_t kIdleConnectionsMax = 4;
-constexpr size_t kConnectionsMax = 16;
 constexpr std::chrono::seconds kHoldOff{10};  // how long a host that failed is tried after the others
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
-
-using Clock = std::chrono::steady_clock;
 
 std::chrono::milliseconds pause_after(int round) {
   const auto pause = std::min(kFirstPause * (1 << std::min(round, 10)), kLongestPause);
@@ -60,126 +57,64 @@ Result<ProtocolVersion> best_of(const std::vector<ProtocolVersion>& offered) {
 
 }  // namespace
 
-struct HostGroup::Host {
-  HostAddress address;
-  std::mutex mutex;
-  std::condition_variable returned;
-  std::vector<std::unique_ptr<Connection>> idle;
-  size_t leased = 0;
-  pid_t owner = 0;
-  std::optional<ProtocolVersion> version;
-  Clock::time_point failed_at = Clock::time_point::min();
-
-  void forget_version() {
-    std::lock_guard lock(mutex);
-    version.reset();
-  }
-  void mark(bool healthy) {
-    std::lock_guard lock(mutex);
-    failed_at = healthy ? Clock::time_point::min() : Clock::now();
-  }
-};
-
 // A connection to a host while somebody uses it.
-class HostGroup::Lease {
- public:
-  Lease(const HostGroup& group, Host& host) : group_(group), host_(host) {}
-  ~Lease() {
-    std::lock_guard lock(host_.mutex);
-    if (!counted_) return;
-    --host_.leased;
-    if (reusable_ && connection_ != nullptr && host_.idle.size() < kIdleConnectionsMax) {
-      host_.idle.push_back(std::move(connection_));
-    }
-    host_.returned.notify_one();
-  }
-  Lease(const Lease&) = delete;
-  Lease& operator=(const Lease&) = delete;
-
-  // An idle connection if `may_be_used` and there is a good one, else a new one.
-  Status open(bool may_be_used) {
-    COFFER_TRY(count());
-    connection_.reset();
-    if (may_be_used) take_idle();
-    was_idle_ = connection_ != nullptr;
-    if (was_idle_) return Status::ok();
-    const GroupSettings& settings = group_.settings_;
-    auto opened = Connection::open(*group_.context_, host_.address, settings.timeout, *group_.interrupt_);
-    if (!opened) return opened.status();
-    connection_ = std::move(*opened);
-    return Status::ok();
-  }
-
-  Host& host() { return host_; }
-  Connection& connection() { return *connection_; }
-  bool was_idle() const { return was_idle_; }
-  void set_reusable(bool reusable) { reusable_ = reusable; }
-
- private:
-  Status count() {
-    if (counted_) return Status::ok();
-    std::unique_lock lock(host_.mutex);
-    const bool free =
-        host_.returned.wait_for(lock, group_.settings_.timeout, [&] { return host_.leased < kConnectionsMax; });
-    if (!free) return {Code::kProviderUnavailable, "timed out while all connections to it are in use"};
-    ++host_.leased;
-    counted_ = true;
-    return Status::ok();
-  }
-
-  void take_idle() {
-    std::unique_lock lock(host_.mutex);
-    if (host_.owner != getpid()) {
-      for (const auto& connection : host_.idle) connection->abandon();
-      host_.idle.clear();
-      host_.owner = getpid();
-    }
-    while (connection_ == nullptr && !host_.idle.empty()) {
-      connection_ = std::move(host_.idle.back());
-      host_.idle.pop_back();
-      if (!connection_->is_idle()) connection_.reset();
-    }
-  }
-
-  const HostGroup& group_;
-  Host& host_;
-  std::unique_ptr<Connection> connection_;
-  bool counted_ = false;
-  bool was_idle_ = false;
-  bool reusable_ = false;
+struct HostGroup::Session {
+  Host& host;
+  std::unique_ptr<Connection> connection;
+  bool was_kept = false;
 };
 
 Result<std::shared_ptr<HostGroup>> HostGroup::create(const GroupSettings& settings) {
   COFFER_TRY(check_settings(settings));
   auto context = TlsContext::create(settings.tls);
   if (!context) return context.status().with_context(settings.describe());
-  COFFER_ASSIGN(auto interrupt, Interrupt::create());
-  return std::shared_ptr<HostGroup>(new HostGroup(settings, std::move(*context), std::move(interrupt)));
+  return std::shared_ptr<HostGroup>(new HostGroup(settings, std::move(*context)));
 }
 
-HostGroup::HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsContext> context,
-                     std::shared_ptr<Interrupt> interrupt)
-    : settings_(settings), context_(std::move(context)), interrupt_(std::move(interrupt)) {
-  for (const HostAddress& address : settings_.hosts) {
-    hosts_.push_back(std::make_unique<Host>());
-    hosts_.back()->address = address;
-    hosts_.back()->owner = getpid();
-  }
+HostGroup::HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsContext> context)
+    : settings_(settings), context_(std::move(context)) {
+  for (const HostAddress& address : settings_.hosts)
+    hosts_.push_back({address, std::nullopt, Clock::time_point::min()});
 }
 
 HostGroup::~HostGroup() {
-  for (const auto& host : hosts_) {
-    if (host->owner == getpid()) continue;
-    for (const auto& connection : host->idle) connection->abandon();
+  if (kept_ != nullptr && kept_by_ != getpid()) kept_->abandon();
+}
+
+Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
+  std::unique_ptr<Connection> kept;
+  {
+    std::lock_guard lock(mutex_);
+    if (may_be_kept && kept_host_ == &host) kept = std::move(kept_);
+    if (kept != nullptr && kept_by_ != getpid()) {
+      kept->abandon();
+      kept.reset();
+    }
   }
+  if (kept != nullptr && kept->is_idle()) return Session{host, std::move(kept), true};
+  COFFER_ASSIGN(auto opened, Connection::open(*context_, host.address, settings_.timeout));
+  return Session{host, std::move(opened), false};
+}
+
+void HostGroup::keep(Session session) {
+  std::lock_guard lock(mutex_);
+  if (kept_ != nullptr && kept_by_ != getpid()) kept_->abandon();
+  kept_ = std::move(session.connection);
+  kept_host_ = &session.host;
+  kept_by_ = getpid();
+}
+
+void HostGroup::mark(Host& host, bool healthy) {
+  std::lock_guard lock(mutex_);
+  host.failed_at = healthy ? Clock::time_point::min() : Clock::now();
 }
 
 std::vector<HostGroup::Host*> HostGroup::hosts_by_health() {
   std::vector<Host*> out, failed;
-  for (const auto& host : hosts_) {
-    std::lock_guard lock(host->mutex);
-    const bool rests = host->failed_at != Clock::time_point::min() && Clock::now() - host->failed_at < kHoldOff;
-    (rests ? failed : out).push_back(host.get());
+  std::lock_guard lock(mutex_);
+  for (Host& host : hosts_) {
+    const bool rests = host.failed_at != Clock::time_point::min() && Clock::now() - host.failed_at < kHoldOff;
+    (rests ? failed : out).push_back(&host);
   }
   out.insert(out.end(), failed.begin(), failed.end());
   return out;
@@ -188,13 +123,13 @@ std::vector<HostGroup::Host*> HostGroup::hosts_by_health() {
 Result<Answer> HostGroup::call(std::span<const OperationRequest> operations, Repeat repeat) {
   std::vector<std::pair<Host*, Status>> failures;
   for (int round = 0; round <= settings_.retries; ++round) {
-    if (round > 0 && !interrupt_->sleep(pause_after(round - 1))) break;
+    if (round > 0) std::this_thread::sleep_for(pause_after(round - 1));
     failures.clear();
     bool hopeless = true;
     for (Host* host : hosts_by_health()) {
       bool sent = false;
       auto answer = call_host(*host, operations, repeat, sent);
-      host->mark(answer.is_ok());
+      mark(*host, answer.is_ok());
       if (answer) return answer;
       failures.emplace_back(host, answer.status());
       hopeless = hopeless && is_final(answer.code());
@@ -204,13 +139,12 @@ Result<Answer> HostGroup::call(std::span<const OperationRequest> operations, Rep
                                                 "; whether the request took effect is not known"};
       }
     }
-    if (hopeless || interrupt_->triggered()) break;
+    if (hopeless) break;
   }
   return all_failed(failures);
 }
 
 Status HostGroup::all_failed(std::span<const std::pair<Host*, Status>> failures) const {
-  if (failures.empty()) return {Code::kProviderUnavailable, settings_.describe() + ": interrupted"};
   Code code = is_final(failures[0].second.code()) ? failures[0].second.code() : Code::kProviderUnavailable;
   std::string reasons;
   for (const auto& [host, status] : failures) {
@@ -221,30 +155,29 @@ Status HostGroup::all_failed(std::span<const std::pair<Host*, Status>> failures)
   return {code, settings_.describe() + ": no host serves: " + reasons};
 }
 
-// Opens a connection if need be, and a second one when the first had been idle and turns out to be dead.
+// Opens a connection if need be, and a second one when the first had been kept and turns out to be dead.
 Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest> operations, Repeat repeat,
                                     bool& sent) {
-  Lease lease(*this, host);
-  for (bool may_be_used = true;; may_be_used = false) {
-    COFFER_TRY(lease.open(may_be_used));
+  for (bool may_be_kept = true;; may_be_kept = false) {
+    COFFER_ASSIGN(Session session, open(host, may_be_kept));
     bool fresh = false;
-    Result<ProtocolVersion> version = version_for(lease, fresh);
+    Result<ProtocolVersion> version = version_for(session, fresh);
     if (version) COFFER_TRY(check_version(*version, operations));
-    Result<Response> response = version ? exchange(lease, *version, operations, sent) : version.status();
+    Result<Response> response = version ? exchange(session, *version, operations, sent) : version.status();
     if (response && !fresh && refused_version(*response, *version)) {
       // Another server may stand at this address by now.
-      host.forget_version();
-      version = version_for(lease, fresh);
-      response = version ? exchange(lease, *version, operations, sent) : version.status();
+      set_version(host, std::nullopt);
+      version = version_for(session, fresh);
+      response = version ? exchange(session, *version, operations, sent) : version.status();
     }
-    const bool dead = !response && lease.was_idle() && response.code() == Code::kProviderUnavailable;
+    const bool dead = !response && session.was_kept && response.code() == Code::kProviderUnavailable;
     if (dead && (!sent || repeat == Repeat::kAlways)) continue;
     if (!response) return response.status();
     if (!refused_whole(*response) && response->version() != *version) {
       return {Code::kProviderUnavailable,
               "it answers in KMIP " + response->version().text() + " what it was asked in " + version->text()};
     }
-    lease.set_reusable(true);
+    keep(std::move(session));
     const auto& results = response->results();
     const bool denied = refused_whole(*response) && results[0].reason == ResultReason::kAuthenticationNotSuccessful;
     if (denied || (refused_whole(*response) && operations.size() > 1)) return status_of(results[0], "not authorised");
@@ -256,37 +189,41 @@ Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest
   }
 }
 
-Result<Response> HostGroup::exchange(Lease& lease, ProtocolVersion version,
+Result<Response> HostGroup::exchange(Session& session, ProtocolVersion version,
                                      std::span<const OperationRequest> operations, bool& sent) {
   const SecretBuffer request = encode_request(version, operations);
   if (request.size() > kMessageSizeMax) return {Code::kLimitExceeded, "the request is larger than a message may be"};
-  auto bytes = lease.connection().exchange(request.view(), kMessageSizeMax, settings_.timeout, *interrupt_);
-  sent = sent || lease.connection().may_have_sent();
+  auto bytes = session.connection->exchange(request.view(), kMessageSizeMax, settings_.timeout);
+  sent = sent || session.connection->may_have_sent();
   if (!bytes) return bytes.status();
   auto response = Response::parse(std::move(*bytes));
   if (response) return response;
-  lease.connection().abandon();
+  session.connection->abandon();
   return {Code::kProviderUnavailable, "its answer cannot be understood: " + std::string(response.status().message())};
 }
 
-Result<ProtocolVersion> HostGroup::version_for(Lease& lease, bool& fresh) {
+void HostGroup::set_version(Host& host, std::optional<ProtocolVersion> version) {
+  std::lock_guard lock(mutex_);
+  host.version = version;
+}
+
+Result<ProtocolVersion> HostGroup::version_for(Session& session, bool& fresh) {
   {
-    std::lock_guard lock(lease.host().mutex);
-    if (lease.host().version) return *lease.host().version;
+    std::lock_guard lock(mutex_);
+    if (session.host.version) return *session.host.version;
   }
   fresh = true;
-  COFFER_ASSIGN(const ProtocolVersion version, settings_.version ? Result(*settings_.version) : negotiate(lease));
-  std::lock_guard lock(lease.host().mutex);
-  lease.host().version = version;
+  COFFER_ASSIGN(const ProtocolVersion version, settings_.version ? Result(*settings_.version) : negotiate(session));
+  set_version(session.host, version);
   return version;
 }
 
-Result<ProtocolVersion> HostGroup::negotiate(Lease& lease) {
+Result<ProtocolVersion> HostGroup::negotiate(Session& session) {
   const OperationRequest discover = discover_versions_request();
   for (const ProtocolVersion version : kVersionsByPreference) {
     if (version == kKmip10) return version;  // which has no way to ask
     bool sent = false;
-    COFFER_ASSIGN(const Response response, exchange(lease, version, std::span(&discover, 1), sent));
+    COFFER_ASSIGN(const Response response, exchange(session, version, std::span(&discover, 1), sent));
     if (refused_version(response, version)) continue;
     if (response.results().empty()) return {Code::kProviderUnavailable, "it did not answer which versions it speaks"};
     const OperationResult& result = response.results()[0];
@@ -305,22 +242,21 @@ Result<ProtocolVersion> HostGroup::negotiate(Lease& lease) {
 
 std::vector<HostReport> HostGroup::ping() {
   std::vector<HostReport> out;
-  for (const auto& host : hosts_) {
+  for (Host& host : hosts_) {
     HostReport report;
-    report.host = host->address.text();
+    report.host = host.address.text();
     const auto start = Clock::now();
-    Lease lease(*this, *host);
-    report.status = lease.open(false);
+    auto session = open(host, false);
+    report.status = session.status();
     bool fresh = false;
-    if (report.status) {
-      report.tls_version = lease.connection().tls_version();
-      auto version = version_for(lease, fresh);
+    if (session) {
+      report.tls_version = session->connection->tls_version();
+      auto version = version_for(*session, fresh);
       report.status = version.status();
       if (version) report.version = *version;
-      lease.set_reusable(version.is_ok());
     }
     report.taken = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
-    host->mark(report.status.is_ok());
+    mark(host, report.status.is_ok());
     out.push_back(std::move(report));
   }
   return out;

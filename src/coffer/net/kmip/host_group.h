@@ -1,8 +1,10 @@
-// Several KMIP hosts that hold the same keys: tried in order, each with its own protocol version and connections.
-// Thread-safe.
+// Several KMIP hosts that hold the same keys: tried in order, each with its own protocol version. One
+// connection is kept, to the host that answered last; callers at the same time have others. Thread-safe, also in a
+// child of fork().
 #pragma once
 
-#include <condition_variable>
+#include <sys/types.h>
+
 #include <mutex>
 
 #include "coffer/net/kmip/connection.h"
@@ -42,27 +44,37 @@ class HostGroup {
   std::vector<HostReport> ping();
 
   const GroupSettings& settings() const { return settings_; }
-  // Ends what waits, and lets everything later fail at once.
-  void interrupt() { interrupt_->trigger(); }
 
  private:
-  struct Host;
-  class Lease;
+  using Clock = std::chrono::steady_clock;
+  struct Host {
+    HostAddress address;
+    std::optional<ProtocolVersion> version;
+    Clock::time_point failed_at;
+  };
+  struct Session;
 
-  HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsContext> context,
-            std::shared_ptr<Interrupt> interrupt);
+  HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsContext> context);
+  // The kept connection if it is to that host and good, else a new one.
+  Result<Session> open(Host& host, bool may_be_kept);
+  void keep(Session session);
+  void mark(Host& host, bool healthy);
+  void set_version(Host& host, std::optional<ProtocolVersion> version);
   std::vector<Host*> hosts_by_health();
   Result<Answer> call_host(Host& host, std::span<const OperationRequest> operations, Repeat repeat, bool& sent);
-  Result<Response> exchange(Lease& lease, ProtocolVersion version, std::span<const OperationRequest> operations,
+  Result<Response> exchange(Session& session, ProtocolVersion version, std::span<const OperationRequest> operations,
                             bool& sent);
-  Result<ProtocolVersion> version_for(Lease& lease, bool& fresh);
-  Result<ProtocolVersion> negotiate(Lease& lease);
+  Result<ProtocolVersion> version_for(Session& session, bool& fresh);
+  Result<ProtocolVersion> negotiate(Session& session);
   Status all_failed(std::span<const std::pair<Host*, Status>> failures) const;
 
   const GroupSettings settings_;
   const std::shared_ptr<const TlsContext> context_;
-  const std::shared_ptr<Interrupt> interrupt_;
-  std::vector<std::unique_ptr<Host>> hosts_;
+  std::mutex mutex_;
+  std::vector<Host> hosts_;  // their addresses never change
+  std::unique_ptr<Connection> kept_;
+  const Host* kept_host_ = nullptr;
+  pid_t kept_by_ = 0;
 };
 
 }  // namespace coffer::kmip

@@ -3,8 +3,6 @@
 namespace coffer::kmip {
 namespace {
 
-constexpr size_t kPrintableMax = 200;
-
 void write_version(TtlvWriter& writer, ProtocolVersion version) {
   const auto structure = writer.structure("Protocol Version"_tag);
   writer.integer("Protocol Version Major"_tag, version.major);

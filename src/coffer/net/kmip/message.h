@@ -55,6 +55,4 @@ class Response {
 // message: "Get of key 12". Ok for a successful one.
 Status status_of(const OperationResult& result, std::string_view what);
 
-// `text` of a server, fit for an error message: at most 200 bytes, control characters replaced.
-
 }  // namespace coffer::kmip

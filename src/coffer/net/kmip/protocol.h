@@ -28,12 +28,9 @@ inline constexpr std::array<ProtocolVersion, 7> kVersionsByPreference = {kKmip14
 enum class Operation : uint32_t {
   kCreate = 0x01,
   kRegister = 0x03,
-  kReKey = 0x04,
   kLocate = 0x08,
-  kCheck = 0x09,
   kGet = 0x0A,
   kGetAttributes = 0x0B,
-  kGetAttributeList = 0x0C,
   kAddAttribute = 0x0D,
   kModifyAttribute = 0x0E,
   kActivate = 0x12,

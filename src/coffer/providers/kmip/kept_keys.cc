@@ -1,9 +1,5 @@
 #include "coffer/providers/kmip/kept_keys.h"
 
-#include <unistd.h>
-
-#include <system_error>
-
 namespace coffer::kmip {
 namespace {
 
@@ -24,51 +20,51 @@ Status gone_status(const Status& status) {
 }  // namespace
 
 KeptKeys::KeptKeys(const Client& client, const KeySettings& settings)
-    : client_(client),
-      search_(client, settings),
-      lifetime_(client.group().settings().key_cache),
-      closing_(std::make_unique<std::condition_variable>()) {}
-
-KeptKeys::~KeptKeys() {
-  if (!refresher_.joinable()) return;
-  if (owner_ != getpid()) {
-    leave_parents_thread();
-    return;
-  }
-  {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  closing_->notify_all();
-  client_.group().interrupt();
-  refresher_.join();
-}
+    : client_(client), search_(client, settings), lifetime_(client.group().settings().key_cache) {}
 
 Result<KeptKeys::Key> KeptKeys::current() {
+  std::optional<Kept> kept;
   {
     std::lock_guard lock(mutex_);
-    if (const auto found = keys_.find(current_); found != keys_.end()) return found->second;
+    kept = current_;
   }
-  COFFER_ASSIGN(KeyAttributes attributes, search_.find());
-  auto key = std::make_shared<KeptKey>();
-  key->attributes = std::move(attributes);
+  if (kept && is_fresh(*kept)) return kept->key;
+  auto found = search_.find();
   std::lock_guard lock(mutex_);
-  const auto kept = keys_.find(key->attributes.id);
-  if (kept == keys_.end()) keep(key);
-  if (keys_.contains(key->attributes.id)) current_ = key->attributes.id;
-  return Key(std::move(key));
+  if (found) {
+    auto key = std::make_shared<KeptKey>();
+    key->attributes = std::move(*found);
+    kept = Kept{std::move(key), Clock::now()};
+    if (!keys_.contains(kept->key->attributes.id)) keep(kept->key);
+  } else if (kept && !is_verdict(found.code())) {
+    kept->asked_at = Clock::now();  // not again for every call
+  } else {
+    current_.reset();
+    return found.status();
+  }
+  if (lifetime_.count() > 0) current_ = kept;
+  return kept->key;
 }
 
 Result<KeptKeys::Key> KeptKeys::find(const std::string& id, bool with_bytes) {
+  Kept kept;
   {
     std::lock_guard lock(mutex_);
-    const auto found = keys_.find(id);
-    if (found != keys_.end() && (!with_bytes || !found->second->key.empty())) return found->second;
+    if (const auto found = keys_.find(id); found != keys_.end()) kept = found->second;
   }
-  COFFER_ASSIGN(Key key, ask(id, with_bytes));
+  const bool has_bytes = kept.key != nullptr && !kept.key->key.empty();
+  const bool serves = kept.key != nullptr && (has_bytes || !with_bytes);
+  if (serves && is_fresh(kept)) return kept.key;
+  auto asked = ask(id, with_bytes || has_bytes);
   std::lock_guard lock(mutex_);
-  keep(key);
-  return key;
+  if (asked) {
+    keep(*asked);
+    return asked;
+  }
+  if (is_verdict(asked.code())) keys_.erase(id);
+  if (!serves || is_verdict(asked.code())) return asked;
+  keep(kept.key);  // not again for every call
+  return kept.key;
 }
 
 Result<KeptKeys::Key> KeptKeys::ask(const std::string& id, bool with_bytes) const {
@@ -102,74 +98,8 @@ Result<KeptKey> KeptKeys::ask_for_bytes(const std::string& id) const {
 }
 
 void KeptKeys::keep(const Key& key) {
-  if (lifetime_.count() == 0 || closed_) return;
-  const auto found = keys_.find(key->attributes.id);
-  if (found == keys_.end() && keys_.size() == kKeptMax) return;
-  if (start_refreshing()) keys_[key->attributes.id] = key;
-}
-
-// False when there can be no thread: then nothing may be kept.
-bool KeptKeys::start_refreshing() {
-  if (refresher_.joinable() && owner_ == getpid()) return true;
-  if (refresher_.joinable()) leave_parents_thread();
-  try {
-    refresher_ = std::thread([this] { refresh_until_closed(); });
-  } catch (const std::system_error&) {
-    return false;
-  }
-  owner_ = getpid();
-  return true;
-}
-
-// In a child of fork() there is no such thread, but the condition variable still counts it as waiting: to destroy it
-// would wait for ever.
-void KeptKeys::leave_parents_thread() {
-  refresher_.detach();
-  static_cast<void>(closing_.release());
-  closing_ = std::make_unique<std::condition_variable>();
-}
-
-void KeptKeys::refresh_until_closed() {
-  std::unique_lock lock(mutex_);
-  while (!closing_->wait_for(lock, lifetime_, [this] { return closed_; })) {
-    lock.unlock();
-    refresh();
-    lock.lock();
-  }
-}
-
-void KeptKeys::refresh() {
-  std::map<std::string, Key> before;
-  bool wants_current = false;
-  {
-    std::lock_guard lock(mutex_);
-    before = keys_;
-    wants_current = !current_.empty();
-  }
-  for (const auto& [id, key] : before) {
-    auto now = ask(id, !key->key.empty());
-    std::lock_guard lock(mutex_);
-    if (now) {
-      keys_[id] = std::move(*now);
-    } else if (is_verdict(now.code())) {
-      keys_.erase(id);
-    }
-  }
-  if (wants_current) refresh_current();
-}
-
-void KeptKeys::refresh_current() {
-  auto found = search_.find();
-  std::lock_guard lock(mutex_);
-  if (!found) {
-    if (is_verdict(found.code())) current_.clear();
-    return;
-  }
-  current_ = found->id;
-  if (keys_.contains(current_)) return;
-  auto key = std::make_shared<KeptKey>();
-  key->attributes = std::move(*found);
-  keep(std::move(key));
+  const std::string& id = key->attributes.id;
+  if (lifetime_.count() > 0 && (keys_.size() < kKeptMax || keys_.contains(id))) keys_[id] = {key, Clock::now()};
 }
 
 }  // namespace coffer::kmip

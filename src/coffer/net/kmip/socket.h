@@ -1,0 +1,18 @@
+// Sockets to hosts, and waiting on them: never for ever.
+#pragma once
+
+#include "coffer/base/deadline.h"
+#include "coffer/net/kmip/settings.h"
+
+namespace coffer::kmip {
+
+enum class Readiness { kReadable, kWritable };
+
+// kProviderUnavailable: "timed out".
+Status wait_until(int socket, Readiness readiness, Deadline deadline);
+
+// A connected socket that does not block, the caller's to close. kProviderUnavailable: its name is not known, nobody
+// listens, or `timeout` is over, for resolving and connecting together.
+Result<int> connect_host(const HostAddress& host, std::chrono::milliseconds timeout);
+
+}  // namespace coffer::kmip
