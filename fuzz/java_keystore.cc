@@ -1,7 +1,7 @@
 // JKS and JCEKS keystores, as if their hash had been right, and the serialised Java objects in them.
-#include "coffer/providers/keystore/java_keystore.h"
+#include "coffer/net/stores/java_keystore.h"
 
-#include "coffer/providers/keystore/java_stream.h"
+#include "coffer/net/stores/java_stream.h"
 #include "fuzz/input.h"
 
 namespace {

@@ -30,7 +30,7 @@ LAYERS = {
     "format": ("base", "crypto"),
     "keys": ("base", "crypto", "io"),
     "config": ("base", "crypto", "io", "keys", "format", "providers/key_file/key_file.h"),
-    "net": ("base", "crypto", "io", "config", "keys/provider.h", "providers/keystore/java_keystore.h"),
+    "net": ("base", "crypto", "io", "config", "keys/provider.h"),
     "providers": ("base", "crypto", "io", "keys", "config", "net"),
     "store": ("base", "crypto", "io", "keys", "format", "config"),
     "files": ("base", "crypto", "io", "keys", "format", "config", "store"),

@@ -1,6 +1,6 @@
 coffer_layer(coffer crypto
   suite.cc backend.cc known_answers.cc openssl.cc random.cc kdf.cc key_wrap.cc
-  aead.cc aead_openssl.cc stream.cc nonce_audit.cc password_based.cc
+  aead.cc aead_openssl.cc stream.cc nonce_audit.cc
   counter_mode.cc counter_mode_openssl.cc ctr.cc
   gmac.cc gmac_openssl.cc)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND IPSEC_MB_LIBRARY AND IPSEC_MB_INCLUDE)

@@ -3,5 +3,4 @@ coffer_layer(coffer providers
   key_file/jwk.cc key_file/key_file.cc key_file/key_file_forms.cc key_file/key_file_provider.cc
   exec/command_path.cc exec/process.cc exec/message.cc exec/exec_provider.cc)
 coffer_layer(coffer providers
-  keystore/der.cc keystore/java_keystore.cc keystore/java_stream.cc keystore/keystore.cc keystore/keystore_provider.cc
-  keystore/pkcs12.cc keystore/protection.cc)
+  keystore/keystore.cc keystore/keystore_provider.cc)

@@ -1,4 +1,4 @@
-#include "coffer/providers/keystore/java_keystore.h"
+#include "coffer/net/stores/java_keystore.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

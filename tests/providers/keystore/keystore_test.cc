@@ -8,7 +8,7 @@
 
 #include <fstream>
 
-#include "coffer/providers/keystore/pkcs12.h"
+#include "coffer/net/stores/pkcs12_handle.h"
 #include "io/temporary_directory.h"
 #include "providers/keystore/keytool.h"
 
@@ -29,7 +29,11 @@ const TemporaryDirectory& stores() {
       make_secret_key(directory / "sizes.jceks", "jceks", "Key-" + std::to_string(bits), bits);
     }
     convert(directory / "sizes.jceks", directory / "sizes.p12", "pkcs12");
-    return true;
+    const std::string certificate =
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca "
+        "-keyout /dev/null -out " +
+        (directory / "certificate") + " 2>/dev/null";
+    return std::system(certificate.c_str()) == 0;
   }();
   EXPECT_TRUE(made);
   return directory;
@@ -202,16 +206,41 @@ TEST(Keystore, EveryAlteredByteAndEveryCutIsNoticed) {
 }
 
 TEST(Keystore, AnUnsignedStoreIsRefusedSinceAnybodyCouldHaveChangedIt) {
-  const Bytes contents = read_file(Disk::posix(), stores() / "one.p12", kKeystoreSizeMax).value();
-  const Pkcs12File file = parse_pkcs12(contents).value();
-  const Bytes bare =
-      der(Tag::kSequence,
-          {der_number(3), der(Tag::kSequence, {der(Tag::kOid, as_bytes("\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01")),
-                                               der(Tag::kContext0, der(Tag::kOctetString, file.auth_safe))})});
-  WorkBudget budget;
-  auto found = find_secret_key(bare, "root", passwords(), budget);
+  const TemporaryDirectory directory;
+  const std::string command = "openssl pkcs12 -export -nomac -nokeys -in " + (stores() / "certificate") + " -out " +
+                              (directory / "s.p12") + " -passout pass:swordfish";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  auto found = find_in_file(directory / "s.p12", "");
   EXPECT_EQ(found.code(), Code::kUnsupported);
   EXPECT_THAT(message(found), HasSubstr("no password"));
+}
+
+TEST(Keystore, AStoreThatAsksForTooMuchWorkIsRefusedBeforeAnyIsDone) {
+  const Bytes contents = read_file(Disk::posix(), stores() / "one.p12", kKeystoreSizeMax).value();
+  const Pkcs12Handle store = decode_pkcs12(contents);
+  ASSERT_NE(store, nullptr);
+  const ASN1_INTEGER* rounds = nullptr;
+  PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, store.get());
+  ASSERT_EQ(ASN1_INTEGER_set(const_cast<ASN1_INTEGER*>(rounds), 100'000'000), 1);
+  uint8_t* der = nullptr;
+  const int size = i2d_PKCS12(store.get(), &der);
+  ASSERT_GT(size, 0);
+  WorkBudget budget;
+  EXPECT_EQ(find_secret_key({der, static_cast<size_t>(size)}, "root", passwords(), budget).code(),
+            Code::kLimitExceeded);
+  OPENSSL_free(der);
+}
+
+TEST(Keystore, AStoreInAnotherEncodingIsRefused) {
+  Bytes contents = read_file(Disk::posix(), stores() / "one.p12", kKeystoreSizeMax).value();
+  contents.push_back(0);
+  WorkBudget budget;
+  EXPECT_EQ(find_secret_key(contents, "root", passwords(), budget).code(), Code::kInvalidArgument);
+  contents.pop_back();
+  ASSERT_EQ(contents[1], 0x82) << "a length of two bytes";
+  contents[1] = 0x83;
+  contents.insert(contents.begin() + 2, 0);
+  EXPECT_EQ(find_secret_key(contents, "root", passwords(), budget).code(), Code::kInvalidArgument);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "coffer/net/kmip/jks.h"
 
-#include "coffer/providers/keystore/java_keystore.h"
+#include "coffer/net/stores/java_keystore.h"
 
 namespace coffer::kmip {
 namespace {

@@ -1,20 +1,18 @@
 #include "coffer/net/kmip/stores.h"
 
 #include <openssl/pem.h>
-#include <openssl/pkcs12.h>
 #include <openssl/provider.h>
 
 #include <cstring>
 
 #include "coffer/io/disk.h"
 #include "coffer/net/kmip/jks.h"
+#include "coffer/net/stores/pkcs12_handle.h"
 
 namespace coffer::kmip {
 namespace {
 
 constexpr size_t kStoreSizeMax = size_t{4} << 20;
-using Pkcs12Handle = std::unique_ptr<PKCS12, OpenSslFree<PKCS12_free>>;
-
 constexpr int kCertificatesMax = 10000;
 
 enum class Privacy { kPublic, kSecret };
@@ -117,19 +115,12 @@ class LegacyContext {
 };
 
 bool parse_pkcs12(const SecretBytes& contents, const char* password, OSSL_LIB_CTX* context, Identity& out) {
-  Pkcs12Handle store(PKCS12_init_ex(NID_pkcs7_data, context, nullptr));
-  PKCS12* raw = store.get();
-  const BioHandle bio = bio_of(contents);
-  if (raw == nullptr || d2i_PKCS12_bio(bio.get(), &raw) == nullptr) {
-    // Once it has begun to decode, d2i frees on failure what it was given.
-    if (raw == nullptr) [[maybe_unused]]
-      PKCS12* const freed = store.release();
-    return false;
-  }
+  const keystore::Pkcs12Handle store = keystore::decode_pkcs12(contents.reveal(), context);
+  if (store == nullptr) return false;
   EVP_PKEY* key = nullptr;
   X509* certificate = nullptr;
   STACK_OF(X509)* chain = nullptr;
-  if (PKCS12_parse(raw, password, &key, &certificate, &chain) != 1) return false;
+  if (PKCS12_parse(store.get(), password, &key, &certificate, &chain) != 1) return false;
   out.key.reset(key);
   out.certificate.reset(certificate);
   out.chain.reset(chain != nullptr ? chain : sk_X509_new_null());

@@ -5,13 +5,14 @@
 #include "coffer/base/text.h"
 #include "coffer/config/secret_source.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/keystore/java_keystore.h"
-#include "coffer/providers/keystore/pkcs12.h"
+#include "coffer/net/stores/java_keystore.h"
+#include "coffer/net/stores/pkcs12.h"
 
 namespace coffer::keystore {
 namespace {
 
 constexpr size_t kAliasesShownMax = 8;
+constexpr uint8_t kDerSequence = 0x30;
 
 bool same_alias(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
@@ -41,8 +42,12 @@ Status password_refused(const Status& status, std::string_view which) {
   return {Code::kPermissionDenied, "the " + std::string(which) + " is not right, or the file was altered"};
 }
 
-template <class T>
-Result<FoundKey> named(const std::string& alias, T key) {
+Result<Pkcs12Secrets> secrets_in(ByteView contents, const Password& store_password, WorkBudget& budget) {
+  auto secrets = read_pkcs12_secrets(contents, store_password, budget);
+  return secrets.is_ok() ? std::move(secrets) : password_refused(secrets.status(), "store password");
+}
+
+Result<FoundKey> named(const std::string& alias, Result<RootKey> key) {
   const std::string where = "secret key \"" + alias + "\"";
   if (!key.is_ok()) return password_refused(key.status(), "password of its keys").with_context(where);
   return FoundKey{alias, std::move(*key)};
@@ -50,9 +55,7 @@ Result<FoundKey> named(const std::string& alias, T key) {
 
 Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, const Passwords& passwords,
                                 WorkBudget& budget) {
-  COFFER_ASSIGN(const Pkcs12File file, parse_pkcs12(contents));
-  COFFER_TRY(password_refused(check_pkcs12_mac(file, passwords.store, budget), "store password"));
-  COFFER_ASSIGN(const Pkcs12Secrets secrets, read_pkcs12_secrets(file.auth_safe, passwords.store, budget));
+  COFFER_ASSIGN(const Pkcs12Secrets secrets, secrets_in(contents, passwords.store, budget));
   std::vector<std::string> aliases;
   for (const ProtectedKey& key : secrets.keys) aliases.push_back(key.alias);
   auto chosen = choose(aliases, alias);
@@ -61,10 +64,7 @@ Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, con
   }
   if (!chosen.is_ok()) return chosen.status();
   const ProtectedKey& key = secrets.keys[*chosen];
-  return named(key.alias, [&]() -> Result<RootKey> {
-    COFFER_ASSIGN(const SecretBytes info, open_encrypted_key(key.encrypted_key_info, passwords.for_keys(), budget));
-    return aes_key_of_key_info(info);
-  }());
+  return named(key.alias, open_secret_key(key, passwords.for_keys(), budget));
 }
 
 Result<FoundKey> find_in_jceks(ByteView contents, const std::string& alias, const Passwords& passwords,
@@ -88,7 +88,7 @@ Result<KeystoreType> type_of(ByteView contents) {
     return {Code::kUnsupported,
             "it is a JKS keystore, which cannot hold secret keys; use one of type PKCS12, or of type JCEKS"};
   }
-  if (!contents.empty() && contents.front() == static_cast<uint8_t>(Tag::kSequence)) return KeystoreType::kPkcs12;
+  if (!contents.empty() && contents.front() == kDerSequence) return KeystoreType::kPkcs12;
   return {Code::kInvalidArgument, "neither a PKCS#12 nor a JCEKS keystore"};
 }
 
@@ -108,9 +108,7 @@ Status check_free(ByteView contents, const std::string& alias, const Passwords& 
     return {Code::kUnsupported, "keys are made in PKCS#12 keystores only; use keytool -genseckey -storetype jceks"};
   }
   WorkBudget budget;
-  COFFER_ASSIGN(const Pkcs12File file, parse_pkcs12(contents));
-  COFFER_TRY(password_refused(check_pkcs12_mac(file, passwords.store, budget), "store password"));
-  COFFER_ASSIGN(const Pkcs12Secrets secrets, read_pkcs12_secrets(file.auth_safe, passwords.store, budget));
+  COFFER_ASSIGN(const Pkcs12Secrets secrets, secrets_in(contents, passwords.store, budget));
   for (const std::string& taken : secrets.aliases) {
     if (same_alias(taken, alias)) {
       return {Code::kAlreadyExists, "there is an entry \"" + alias + "\" in it already; choose another alias"};

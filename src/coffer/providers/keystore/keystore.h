@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "coffer/io/disk.h"
-#include "coffer/providers/keystore/protection.h"
+#include "coffer/net/stores/protection.h"
 
 namespace coffer::keystore {
 

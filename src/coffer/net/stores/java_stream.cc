@@ -1,4 +1,4 @@
-#include "coffer/providers/keystore/java_stream.h"
+#include "coffer/net/stores/java_stream.h"
 
 #include <algorithm>
 #include <array>

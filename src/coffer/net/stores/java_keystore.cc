@@ -1,8 +1,8 @@
-#include "coffer/providers/keystore/java_keystore.h"
+#include "coffer/net/stores/java_keystore.h"
 
 #include "coffer/crypto/kdf.h"
-#include "coffer/crypto/password_based.h"
-#include "coffer/providers/keystore/java_stream.h"
+#include "coffer/net/stores/java_stream.h"
+#include "coffer/net/stores/password_based.h"
 
 namespace coffer::keystore {
 namespace {
@@ -115,7 +115,7 @@ Result<std::vector<JavaEntry>> parse_java_keystore(ByteView contents) {
 
 Result<std::vector<JavaEntry>> read_java_keystore(ByteView contents, const Password& store_password) {
   if (!is_java_keystore(contents) || contents.size() < kHeaderSize + kHashSize) return malformed();
-  COFFER_ASSIGN(const SecretBytes utf16, store_password.utf16(0));
+  COFFER_ASSIGN(const SecretBytes utf16, store_password.utf16());
   const ByteView hashed = contents.first(contents.size() - kHashSize);
   COFFER_ASSIGN(const SecretBytes hash,
                 keystore_hash(KeystoreHash::kSha1, {utf16.reveal(), as_bytes(kWhitener), hashed}));

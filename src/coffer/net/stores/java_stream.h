@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "coffer/base/status.h"
-#include "coffer/providers/keystore/big_endian.h"
+#include "coffer/net/stores/big_endian.h"
 
 namespace coffer::keystore {
 

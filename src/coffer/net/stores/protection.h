@@ -1,8 +1,8 @@
-// How keystores protect what they hold by a password: RFC 8018's scheme 2, RFC 7292's triple DES, and Java's two own.
+// How keystores protect what they hold by a password: limits on the work, and Java's own two schemes. Those of PKCS#12
+// are OpenSSL's: pkcs12.h.
 #pragma once
 
 #include "coffer/base/secret.h"
-#include "coffer/providers/keystore/der.h"
 
 namespace coffer::keystore {
 
@@ -13,7 +13,7 @@ class WorkBudget {
   static constexpr uint64_t kRoundsMax = 10'000'000;
   explicit WorkBudget(uint64_t rounds_max = kRoundsMax) : left_(rounds_max) {}
   // kLimitExceeded when it is used up; kInvalidArgument for none.
-  Status spend(uint32_t rounds);
+  Status spend(int64_t rounds);
 
  private:
   uint64_t left_;
@@ -27,24 +27,17 @@ class Password {
 
   ByteView bytes() const { return utf8_.reveal(); }
   bool empty() const { return utf8_.empty(); }
-  // Big-endian UTF-16, as Java's keystores hash it; `zeros` zero bytes behind it. kInvalidArgument for what is not
-  // UTF-8.
-  Result<SecretBytes> utf16(size_t zeros) const;
+  // Big-endian UTF-16, as Java's keystores hash it. kInvalidArgument for what is not UTF-8.
+  Result<SecretBytes> utf16() const;
 
  private:
   SecretBytes utf8_;
 };
 
-// The contents of an AlgorithmIdentifier and what was encrypted by it. kWrongKey for another password, as far as that
-// can be told; kUnsupported for another scheme; kInvalidArgument for what is malformed.
-Result<SecretBytes> decrypt_protected(ByteView algorithm, ByteView encrypted, const Password& password,
-                                      WorkBudget& budget);
-// EncryptedPrivateKeyInfo (RFC 5208), around a PrivateKeyInfo.
+// EncryptedPrivateKeyInfo (RFC 5208) as JKS and JCEKS have it: by either of Java's two schemes. kWrongKey for another
+// password, as far as that can be told; kUnsupported for another scheme; kInvalidArgument for what is malformed.
 Result<SecretBytes> open_encrypted_key(ByteView encrypted_key_info, const Password& password, WorkBudget& budget);
-// The same, written: AES-256-CBC under PBKDF2 with HMAC-SHA-256.
-Result<Bytes> seal_encrypted_key(const SecretBytes& key_info, const Password& password);
-
-// The scheme of JCEKS, PBEWithMD5AndTripleDES; `parameters`: SEQUENCE { salt, rounds }.
+// Java's PBEWithMD5AndTripleDES; `parameters` is the DER of salt and rounds.
 Result<SecretBytes> decrypt_md5_triple_des(ByteView parameters, ByteView encrypted, const Password& password,
                                            WorkBudget& budget);
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "coffer/providers/keystore/protection.h"
+#include "coffer/net/stores/protection.h"
 
 namespace coffer::keystore {
 
