@@ -1,7 +1,6 @@
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 
 #include "coffer/engines/rocksdb/info_log.h"
-#include "coffer/engines/rocksdb/sequential_file.h"
 #include "coffer/files/new_file.h"
 
 namespace coffer::rocks {
@@ -33,7 +32,37 @@ bool is_missing(const IOStatus& status) { return status.IsNotFound() || status.I
 IOStatus CofferFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                              std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
   result->reset();
-  return guarded([&] { return SequentialFile::open(context_, path, options, result, dbg); });
+  return guarded([&] {
+    std::unique_ptr<SequentialFile> file;
+    COFFER_IO_TRY(SequentialFile::open(context_, path, options, &file, dbg));
+    if (role_of(path) == EngineRole::kData) COFFER_IO_TRY(begin_copy(*file));
+    *result = std::move(file);
+    return IOStatus::OK();
+  });
+}
+
+IOStatus CofferFileSystem::begin_copy(SequentialFile& source) {
+  const Domain* domain = context_.coffer->keyring()->find_key(source.domain_key_id()).domain;
+  if (domain == nullptr) return IOStatus::OK();
+  set_copy_source(source.keep_copy_source({domain->name}));
+  const std::shared_ptr<CopyTarget> target = copy_target();
+  if (target == nullptr || domain->name == kSystemDomain) return IOStatus::OK();
+  auto header = header_for(target->path, domain->name);
+  if (!header.is_ok()) return to_io_status(header.status(), distrust_of(target->path));
+  auto writer = new_writer(context_.coffer, std::move(*header), EngineRole::kData);
+  if (!writer.is_ok()) return to_io_status(writer.status().with_context(target->path), distrust_of(target->path));
+  target->file->begin_again(std::move(*writer));
+  return IOStatus::OK();
+}
+
+std::string CofferFileSystem::domain_for(const std::string& absolute_path) {
+  if (role_of(absolute_path) != EngineRole::kData) return {};
+  std::string announced = announced_->take(absolute_path);
+  if (!announced.empty()) return announced;
+  const std::string_view configured = context_.coffer->config().domain_of(absolute_path);
+  if (configured != kSystemDomain) return std::string(configured);
+  const std::shared_ptr<const CopySource> source = copy_source();
+  return source != nullptr ? source->domain : std::string();
 }
 
 IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const FileOptions& options,
@@ -47,9 +76,9 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   });
 }
 
-Result<NewFile> CofferFileSystem::header_for(const std::string& path) {
+Result<NewFile> CofferFileSystem::header_for(const std::string& path, const std::string& domain) {
   const std::string absolute = absolute_path(path);
-  auto header = new_header(*context_.coffer, {absolute, store_directory(absolute), role_of(absolute), {}});
+  auto header = new_header(*context_.coffer, {absolute, store_directory(absolute), role_of(absolute), domain});
   if (!header.is_ok()) return header.status().with_context(path);
   return header;
 }
@@ -68,13 +97,15 @@ IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOp
   result->reset();
   return guarded([&] {
     // The key first: without one, an old file of this name must not have been emptied.
-    auto header = header_for(path);
+    const std::string domain = domain_for(absolute_path(path));
+    auto header = header_for(path, domain);
     if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
     std::unique_ptr<FSWritableFile> base_file;
     COFFER_IO_TRY(context_.base->NewWritableFile(path, writing_options(path, options), &base_file, dbg));
     std::unique_ptr<WritableFile> file;
     COFFER_IO_TRY(make_file(path, std::move(base_file), new_writer(context_.coffer, std::move(*header), role_of(path)),
                             options, &file));
+    if (domain.empty() && role_of(path) == EngineRole::kData) file->await_copy_source();
     *result = std::move(file);
     return IOStatus::OK();
   });
@@ -122,7 +153,7 @@ IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std:
 // The old file keeps its blocks on the disk and gets a new identity: another file id, another key.
 IOStatus CofferFileSystem::reuse(const std::string& path, const std::string& old_path, const FileOptions& options,
                                  std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
-  auto header = header_for(path);
+  auto header = header_for(path, {});
   if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
   // A rewrap at the same time would put a slot of the old identity back.
   auto lock = context_.coffer->lock_envelopes();

@@ -3,7 +3,9 @@
 
 #include <map>
 
+#include "coffer/engines/rocksdb/data_domains.h"
 #include "coffer/engines/rocksdb/existing_file.h"
+#include "coffer/engines/rocksdb/sequential_file.h"
 #include "coffer/engines/rocksdb/writable_file.h"
 
 namespace coffer::rocks {
@@ -15,6 +17,9 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
 
   static const char* kClassName() { return "CofferFileSystem"; }
   const char* Name() const override { return kClassName(); }
+
+  // Where a listener says which domain the data file that comes next belongs to.
+  const std::shared_ptr<AnnouncedDomains>& announced_domains() const { return announced_; }
 
   IOStatus NewSequentialFile(const std::string& path, const ::rocksdb::FileOptions& options,
                              std::unique_ptr<::rocksdb::FSSequentialFile>* result, IODebugContext* dbg) override;
@@ -50,8 +55,13 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   }
 
  private:
-  // The header of a new file at `path`; errors name it.
-  Result<NewFile> header_for(const std::string& path);
+  // The domain of a new data file: what was announced, else what coffer.yaml has for its path, else that of the file it
+  // is a copy of. Empty if nothing says.
+  std::string domain_for(const std::string& absolute_path);
+  // The header of a new file at `path`; errors name it. An empty domain leaves it to coffer.yaml.
+  Result<NewFile> header_for(const std::string& path, const std::string& domain);
+  // A data file is read front to back: what is being written from it belongs to its domain.
+  IOStatus begin_copy(SequentialFile& source);
   IOStatus make_file(const std::string& path, std::unique_ptr<::rocksdb::FSWritableFile> base_file,
                      Result<std::unique_ptr<FileWriter>> writer, const ::rocksdb::FileOptions& options,
                      std::unique_ptr<WritableFile>* result);
@@ -62,6 +72,7 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus logical_size(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg);
 
   const Context context_;
+  const std::shared_ptr<AnnouncedDomains> announced_ = std::make_shared<AnnouncedDomains>();
 };
 
 }  // namespace coffer::rocks

@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <mutex>
 
-#include "coffer/engines/rocksdb/coffer_file_system.h"
 #include "coffer/engines/rocksdb/default_base.h"
 #include "coffer/engines/rocksdb/file_system.h"
+#include "coffer/engines/rocksdb/opening.h"
 #include "coffer/engines/rocksdb/uri.h"
 #include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
@@ -17,6 +17,7 @@ namespace coffer {
 namespace {
 
 using rocks::CofferFileSystem;
+using rocks::no_throw;
 using ::rocksdb::FileSystem;
 using SharedFileSystem = std::shared_ptr<FileSystem>;
 using Made = std::unique_ptr<FileSystem>;
@@ -34,23 +35,9 @@ SharedFileSystem without_coffer(SharedFileSystem base) {
   return base;
 }
 
-// `body` without exceptions: memory may run out, and RocksDB expects none.
-template <class T, class Body>
-Result<T> no_throw(const Body& body) noexcept {
-  try {
-    return body();
-  } catch (const std::exception& e) {
-    return {Code::kInternal, e.what()};
-  } catch (...) {
-    return {Code::kInternal, "unknown exception"};
-  }
-}
-
 Result<Made> make(std::shared_ptr<Coffer> coffer, SharedFileSystem base) {
-  if (base == nullptr) base = default_base.load()();
-  base = without_coffer(std::move(base));
-  if (base == nullptr) return {Code::kInvalidArgument, "there is no file system to wrap"};
-  return Made(new CofferFileSystem(std::move(coffer), base));
+  COFFER_ASSIGN(Made made, rocks::wrap(std::move(coffer), std::move(base)));
+  return made;
 }
 
 Result<Made> make(const std::string& directory, SharedFileSystem base, const FileSystemOptions& options) {
@@ -87,6 +74,13 @@ FileSystem* make_registered(const std::string& uri, Made* guard, std::string* me
 }
 
 }  // namespace
+
+Result<std::unique_ptr<CofferFileSystem>> rocks::wrap(std::shared_ptr<Coffer> coffer, SharedFileSystem base) {
+  if (base == nullptr) base = default_base.load()();
+  base = without_coffer(std::move(base));
+  if (base == nullptr) return {Code::kInvalidArgument, "there is no file system to wrap"};
+  return std::make_unique<CofferFileSystem>(std::move(coffer), base);
+}
 
 void rocks::set_default_base(DefaultBase original) { default_base = original; }
 

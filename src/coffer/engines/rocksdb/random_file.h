@@ -30,13 +30,16 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   virtual IOStatus logical_size(uint64_t* size) const = 0;
   // Its header had not reached the file when it was opened.
   virtual bool never_written() const { return false; }
+  // The key of its domain that it was opened with.
+  const Id& domain_key_id() const { return domain_key_id_; }
 
  protected:
   RandomFile(std::string path, const ExistingFile& file)
       : path_(std::move(path)),
         distrust_(distrust_of(path_)),
         reader_(file.reader),
-        file_id_(file.opened.fields.file_id) {}
+        file_id_(file.opened.fields.file_id),
+        domain_key_id_(file.opened.fields.domain_key_id) {}
 
   // Reads up to `n` bytes into `out`; fewer only at the end of the file.
   virtual IOStatus read(uint64_t offset, size_t n, const IOOptions& options, uint8_t* out, size_t* count,
@@ -51,6 +54,7 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   const Distrust distrust_;
   const std::shared_ptr<const BaseReader> reader_;
   const Id file_id_;
+  const Id domain_key_id_;
 
  private:
   IOStatus read_whole(const IOOptions& options, IODebugContext* dbg) const;

@@ -3,7 +3,7 @@
 namespace coffer::rocks {
 
 IOStatus SequentialFile::open(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
-                              std::unique_ptr<::rocksdb::FSSequentialFile>* result, IODebugContext* dbg) {
+                              std::unique_ptr<SequentialFile>* result, IODebugContext* dbg) {
   std::unique_ptr<SequentialFile> file(new SequentialFile(context, path, options));
   COFFER_IO_TRY(open_random_file(context, path, options, &file->file_, dbg));
   *result = std::move(file);

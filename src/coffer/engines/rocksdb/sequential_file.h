@@ -1,6 +1,7 @@
 // Coffer files as RocksDB's FSSequentialFile: a position in a RandomFile.
 #pragma once
 
+#include "coffer/engines/rocksdb/data_domains.h"
 #include "coffer/engines/rocksdb/random_file.h"
 
 namespace coffer::rocks {
@@ -8,7 +9,13 @@ namespace coffer::rocks {
 class SequentialFile final : public ::rocksdb::FSSequentialFile {
  public:
   static IOStatus open(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
-                       std::unique_ptr<::rocksdb::FSSequentialFile>* result, IODebugContext* dbg);
+                       std::unique_ptr<SequentialFile>* result, IODebugContext* dbg);
+
+  const Id& domain_key_id() const { return file_->domain_key_id(); }
+  // As long as this is open, what is written on its thread may be a copy of it.
+  const std::shared_ptr<const CopySource>& keep_copy_source(CopySource source) {
+    return copy_source_ = std::make_shared<const CopySource>(std::move(source));
+  }
 
   IOStatus Read(size_t n, const IOOptions& options, Slice* result, char* scratch, IODebugContext* dbg) override;
   IOStatus PositionedRead(uint64_t offset, size_t n, const IOOptions& options, Slice* result, char* scratch,
@@ -31,6 +38,7 @@ class SequentialFile final : public ::rocksdb::FSSequentialFile {
   const ::rocksdb::FileOptions options_;
   std::unique_ptr<RandomFile> file_;
   uint64_t position_ = 0;
+  std::shared_ptr<const CopySource> copy_source_;
 };
 
 }  // namespace coffer::rocks

@@ -69,6 +69,7 @@ class WritableFile::Call final : public AppendFile {
 template <class Body>
 IOStatus WritableFile::call(const IOOptions& options, IODebugContext* dbg, const Body& body) {
   return guarded([&] {
+    if (copy_target_ != nullptr) copy_target_.reset();
     Call lent(*this, options, dbg);
     return lent.tell(body(lent));
   });
@@ -82,6 +83,11 @@ WritableFile::WritableFile(const Context& context, std::string path, std::unique
       distrust_(distrust_of(path_)),
       base_(std::move(base)),
       writer_(std::move(writer)) {}
+
+void WritableFile::await_copy_source() {
+  copy_target_ = std::make_shared<CopyTarget>(CopyTarget{this, path_});
+  set_copy_target(copy_target_);
+}
 
 IOStatus WritableFile::Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) {
   return call(options, dbg, [&](AppendFile& file) { return writer_->append(bytes_of(data), file); });

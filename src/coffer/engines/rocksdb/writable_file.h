@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coffer/engines/rocksdb/base_writer.h"
+#include "coffer/engines/rocksdb/data_domains.h"
 #include "coffer/engines/rocksdb/existing_file.h"
 #include "coffer/files/file_writer.h"
 
@@ -18,6 +19,10 @@ class WritableFile final : public ::rocksdb::FSWritableFile {
 
   // For a recycled file, before anything else.
   IOStatus settle_head(const IOOptions& options, IODebugContext* dbg);
+  // Until something is written, this may turn out to be a copy, and to belong to another domain.
+  void await_copy_source();
+  // REQUIRES: nothing was written
+  void begin_again(std::unique_ptr<FileWriter> writer) { writer_ = std::move(writer); }
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) override;
   IOStatus Append(const Slice& data, const IOOptions& options, const ::rocksdb::DataVerificationInfo& info,
@@ -60,7 +65,8 @@ class WritableFile final : public ::rocksdb::FSWritableFile {
   const std::string path_;
   const Distrust distrust_;
   const std::unique_ptr<BaseWriter> base_;
-  const std::unique_ptr<FileWriter> writer_;
+  std::unique_ptr<FileWriter> writer_;
+  std::shared_ptr<CopyTarget> copy_target_;
   uint64_t range_synced_ = 0;  // physical
 };
 
