@@ -1,24 +1,58 @@
 #include "coffer/config/yaml_reader.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <set>
+#include <sstream>
 
 #include "coffer/base/text.h"
 #include "coffer/config/uri.h"
 
 namespace coffer {
 
+namespace {
+
+// Where the last document began.
+class DocumentPlace final : public YAML::EventHandler {
+ public:
+  int line() const { return line_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override { line_ = mark.line + 1; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int line_ = 0;
+};
+
+}  // namespace
+
+// YAML::Load() takes the first document and says nothing of what follows; YAML::LoadAll() does not come to an end of
+// some texts that are no YAML.
 Result<YAML::Node> YamlReader::load(std::string_view text) const {
-  std::vector<YAML::Node> documents;
   try {
-    documents = YAML::LoadAll(std::string(text));
+    const std::string whole(text);
+    const YAML::Node root = YAML::Load(whole);
+    std::istringstream stream(whole);
+    YAML::Parser parser(stream);
+    DocumentPlace place;
+    if (!parser.HandleNextDocument(place) || root.IsNull()) {
+      return {Code::kInvalidArgument, file_ + ":1: it is empty; expected \"version: 1\" at least"};
+    }
+    if (parser.HandleNextDocument(place)) {
+      return {Code::kInvalidArgument, file_ + ":" + std::to_string(place.line()) +
+                                          ": something follows the end of the YAML document; there may be one only"};
+    }
+    return root;
   } catch (const YAML::Exception& e) {
     return {Code::kInvalidArgument, file_ + ":" + std::to_string(e.mark.line + 1) + ": not valid YAML: " + e.msg};
   }
-  if (documents.empty() || documents.front().IsNull()) {
-    return {Code::kInvalidArgument, file_ + ":1: it is empty; expected \"version: 1\" at least"};
-  }
-  if (documents.size() > 1) return error(documents[1], "a second YAML document; expected one");
-  return documents.front();
 }
 
 Status YamlReader::each(const YAML::Node& map, const std::string& what,
