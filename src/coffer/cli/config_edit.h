@@ -5,8 +5,6 @@
 
 namespace coffer::cli {
 
-inline constexpr size_t kConfigFileSizeMax = size_t{1} << 20;
-
 // `yaml` with one more entry under "domains", comments and order kept. kUnsupported when the file is written in a way
 // that leaves no line to add to; the message then holds the lines to add by hand.
 Result<std::string> with_domain_path(std::string_view yaml, const DomainPath& entry,

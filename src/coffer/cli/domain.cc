@@ -18,7 +18,7 @@ Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
   DomainPath entry{name, given_path != nullptr ? absolute_path(*given_path) : ""};
   const std::string config_path = coffer->directory() + "/coffer.yaml";
   if (given_path != nullptr) {
-    COFFER_ASSIGN(Bytes yaml, read_file(coffer->disk(), config_path, kConfigFileSizeMax));
+    COFFER_ASSIGN(Bytes yaml, read_file(coffer->disk(), config_path, kConfigSizeMax));
     COFFER_ASSIGN(edited, with_domain_path(as_text(yaml), entry, config_path));
   }
   // The key first: a configuration that names a domain without one would stop writers.

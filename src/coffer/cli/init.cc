@@ -6,7 +6,6 @@
 
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
-#include "coffer/cli/config_edit.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/providers/anchors.h"
@@ -51,7 +50,7 @@ Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
       return {Code::kInvalidArgument, fmt::format("init: {} says what --config says already; write it there", flag)};
     }
   }
-  COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), *file, kConfigFileSizeMax));
+  COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), *file, kConfigSizeMax));
   COFFER_ASSIGN(options.config, parse_config(as_text(text), *file));
   options.config_text = as_text(text);
   return Status::ok();

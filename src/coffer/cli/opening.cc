@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "coffer/base/path.h"
-#include "coffer/cli/config_edit.h"
 #include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
@@ -38,8 +37,7 @@ Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
   std::string path = absolute_path(file_or_coffer);
   COFFER_ASSIGN(const FileInfo info, Disk::posix().info(path));
   if (info.is_directory) path += "/coffer.yaml";
-  COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), path, kConfigFileSizeMax));
-  COFFER_ASSIGN(Config config, parse_config(as_text(text), path));
+  COFFER_ASSIGN(Config config, read_config(Disk::posix(), path));
   return std::move(config.providers);
 }
 

@@ -149,6 +149,11 @@ Result<Config> parse_config(std::string_view yaml, const std::string& name_for_e
   return config;
 }
 
+Result<Config> read_config(Disk& disk, const std::string& path) {
+  COFFER_ASSIGN(const Bytes text, read_file(disk, path, kConfigSizeMax));
+  return parse_config(as_text(text), path);
+}
+
 std::string format_config(const Config& config) {
   std::string out =
       "# How this coffer writes new files; existing ones say for themselves how they are read.\n"

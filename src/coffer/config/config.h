@@ -4,6 +4,7 @@
 
 #include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
+#include "coffer/io/disk.h"
 #include "coffer/keys/keyring.h"
 
 namespace coffer {
@@ -38,6 +39,9 @@ struct Config {
 // Unknown keys, keys given twice, wrong types, control characters and contradictions are errors that name the file, the
 // line and the key.
 Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors);
+inline constexpr size_t kConfigSizeMax = size_t{1} << 20;
+// The same of a file.
+Result<Config> read_config(Disk& disk, const std::string& path);
 // The text that parse_config() makes the same configuration of. REQUIRES: no control characters in texts.
 std::string format_config(const Config& config);
 // kInvalidArgument for a domain that the keyring does not have: says what to do.

@@ -11,7 +11,6 @@ namespace {
 constexpr int kUpdateAttemptsMax = 64;
 // A provider that is away is asked again this often, and not for every file.
 constexpr std::chrono::seconds kReloadRetryDelay{5};
-constexpr size_t kConfigSizeMax = size_t{1} << 20;
 
 uint64_t now_seconds() { return static_cast<uint64_t>(std::time(nullptr)); }
 
@@ -51,14 +50,10 @@ bool is_sign_of_attack(const Status& status) {
   return status.code() == Code::kRolledBack || status.code() == Code::kTampered;
 }
 
-Result<Config> read_config(Disk& disk, const std::string& directory) {
-  const std::string path = join(directory, "coffer.yaml");
-  auto text = read_file(disk, path, kConfigSizeMax);
-  if (text.code() == Code::kNotFound) {
-    return {Code::kNotFound, directory + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
-  }
-  if (!text.is_ok()) return text.status();
-  return parse_config(as_text(*text), path);
+Result<Config> read_config_of(Disk& disk, const std::string& directory) {
+  auto config = read_config(disk, join(directory, "coffer.yaml"));
+  if (config.code() != Code::kNotFound) return config;
+  return {Code::kNotFound, directory + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
 }
 
 // The hash by which the next version, and the anchor, refer to this one.
@@ -112,7 +107,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& dire
 }
 
 Status Coffer::load(const OpenOptions& options) {
-  COFFER_ASSIGN(config_, read_config(disk_, directory_));
+  COFFER_ASSIGN(config_, read_config_of(disk_, directory_));
   root_uri_override_ = options.root_uri;
   keyring_store_ = open_file_keyring_store(disk_, directory_);
   std::lock_guard lock(reload_mutex_);
@@ -139,7 +134,7 @@ Result<Coffer::Stored> Coffer::load_stored() {
 }
 
 Result<ProviderConfig> Coffer::provider_config() const {
-  COFFER_ASSIGN(Config config, read_config(disk_, directory_));
+  COFFER_ASSIGN(Config config, read_config_of(disk_, directory_));
   return std::move(config.providers);
 }
 
