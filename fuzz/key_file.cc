@@ -1,5 +1,5 @@
 // Key files and the URIs that name them: whatever a file holds, it is a key of a known size or an error.
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/key_file.h"
 
 #include <cstdlib>
 

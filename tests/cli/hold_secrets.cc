@@ -15,8 +15,8 @@
 #include <memory>
 #include <string>
 
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"

@@ -29,7 +29,7 @@ LAYERS = {
     "io": ("base",),
     "format": ("base", "crypto"),
     "keys": ("base", "crypto", "io"),
-    "config": ("base", "crypto", "io", "keys", "format", "providers/key_file/key_file.h"),
+    "config": ("base", "crypto", "io", "keys", "format"),
     "net": ("base", "crypto", "io", "config", "keys/provider.h"),
     "providers": ("base", "crypto", "io", "keys", "config", "net"),
     "store": ("base", "crypto", "io", "keys", "format", "config"),

@@ -1,8 +1,8 @@
 // Key files as the contract's surroundings.
 #include <stdexcept>
 
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "io/temporary_directory.h"
 #include "providers/contract.h"
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "coffer/base/base64.h"
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/key_file/key_file.h"
 
 namespace coffer {
 namespace {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "coffer/base/base64.h"
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "io/temporary_directory.h"
 #include "support/memory_search.h"

@@ -1,5 +1,5 @@
 // Key files on a disk: who may read them, what is refused, what is made.
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/key_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
 
 #include <thread>
 
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 #include "io/temporary_directory.h"

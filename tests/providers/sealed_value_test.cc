@@ -6,10 +6,10 @@
 
 #include <cstdlib>
 
+#include "coffer/config/key_file.h"
 #include "coffer/config/uri.h"
 #include "coffer/crypto/random.h"
 #include "coffer/net/kmip/settings.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/registry.h"
 #include "io/temporary_directory.h"
 #include "support/configured.h"

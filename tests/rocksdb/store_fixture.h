@@ -10,8 +10,8 @@
 #include <map>
 #include <random>
 
+#include "coffer/config/key_file.h"
 #include "coffer/engines/rocksdb/file_system.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 #include "io/temporary_directory.h"

@@ -7,7 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/key_file.h"
 #include "coffer/providers/keystore/keystore_provider.h"
 
 namespace coffer::cli {

@@ -7,9 +7,9 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
+#include "coffer/config/key_file.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/config/secret_source.h"
-#include "coffer/providers/key_file/key_file.h"
 
 namespace coffer::cli {
 namespace {

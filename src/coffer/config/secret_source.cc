@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "coffer/config/key_file.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/key_file/key_file.h"
 
 namespace coffer {
 namespace {

@@ -1,6 +1,6 @@
 coffer_layer(coffer providers
   anchors.cc check.cc local_wrap.cc named.cc registry.cc service_wrap.cc
-  key_file/jwk.cc key_file/key_file.cc key_file/key_file_forms.cc key_file/key_file_provider.cc
+  key_file/key_file_provider.cc
   exec/command_path.cc exec/process.cc exec/message.cc exec/exec_provider.cc)
 coffer_layer(coffer providers
   keystore/keystore.cc keystore/keystore_provider.cc)

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "coffer/base/codec.h"
+#include "coffer/config/key_file.h"
 #include "coffer/config/uri.h"
 #include "coffer/crypto/kdf.h"
-#include "coffer/providers/key_file/key_file.h"
 #include "coffer/providers/local_wrap.h"
 
 namespace coffer {

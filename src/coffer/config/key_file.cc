@@ -1,4 +1,4 @@
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/key_file.h"
 
 #include <unistd.h>
 

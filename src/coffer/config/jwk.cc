@@ -1,4 +1,4 @@
-#include "coffer/providers/key_file/jwk.h"
+#include "coffer/config/jwk.h"
 
 #include <optional>
 

@@ -4,8 +4,8 @@
 
 #include "coffer/base/base64.h"
 #include "coffer/base/text.h"
-#include "coffer/providers/key_file/jwk.h"
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/jwk.h"
+#include "coffer/config/key_file.h"
 
 namespace coffer {
 namespace {
