@@ -49,7 +49,7 @@ class Server:
     def address(self, key="", options=""):
         at = self.directory
         return (f"kmip://127.0.0.1:{self.port}{key}?cert={at}/client.pem&key={at}/client.key&ca={at}/ca.pem"
-                f"&timeout=10000{options}")
+                f"&timeout_millis=10000{options}")
 
 
 class KmipTest(CliTest):

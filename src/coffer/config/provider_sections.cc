@@ -54,15 +54,17 @@ class SectionReader {
     }
     uri.place = reader_.place(named.key_node) + ": " + section_ + ": " + named.key;
     const Status status = reader_.each(named.value, what, [&](const YamlReader::Entry& option) -> Status {
-      const auto is_there = [&](const auto& known) { return known.first == option.key; };
+      // HCD's name for what is called so everywhere else.
+      const std::string name = section_ == "kmip_hosts" && option.key == "timeout" ? "timeout_millis" : option.key;
+      const auto is_there = [&](const auto& known) { return known.first == name; };
       if (std::ranges::any_of(uri.options, is_there)) {
         return reader_.error(option.key_node, what + option.key + " is there twice; keep one");
       }
       if (option.key == first_) return Status::ok();
       if (option.key.empty()) return reader_.error(option.key_node, what + "an option without a name");
       COFFER_ASSIGN(std::string value, reader_.text_or_list(option.value, what + option.key));
-      uri.options.emplace_back(option.key, std::move(value));
-      uri.option_places[option.key] = reader_.place(option.key_node) + ": " + what + option.key;
+      uri.options.emplace_back(name, std::move(value));
+      uri.option_places[name] = reader_.place(option.key_node) + ": " + what + option.key;
       return Status::ok();
     });
     if (!status) return status;

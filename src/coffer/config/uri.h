@@ -34,6 +34,15 @@ struct ProviderUri {
 Result<ProviderUri> parse_provider_uri(const std::string& text);
 // %XX to bytes; control characters are refused. `part` is what an error calls it.
 Result<std::string> decode_percent(std::string_view text, std::string_view part);
+// "a, b,c": without blanks around.
+std::vector<std::string_view> split_list(std::string_view text);
+
+template <class T>
+struct Choice {
+  std::string_view name;
+  T value;
+};
+
 // What a provider makes of its options: taken one by one; what nobody took is unknown.
 class UriOptions {
  public:
@@ -49,7 +58,19 @@ class UriOptions {
   // From `smallest` to `largest`.
   Result<uint64_t> take_number(std::string_view name, uint64_t otherwise, uint64_t smallest, uint64_t largest);
   Result<bool> take_switch(std::string_view name, bool otherwise);  // true or false
-  // One of NAME_file, NAME_env and NAME_sealed.
+  // One of several words, in upper or lower case.
+  template <class T, size_t kCount>
+  Result<T> take_choice(std::string_view name, const Choice<T> (&choices)[kCount], T otherwise) {
+    const std::optional<std::string> text = take(name);
+    if (!text.has_value()) return otherwise;
+    std::string known;
+    for (size_t i = 0; i < kCount; ++i) {
+      if (equal_ignoring_case(choices[i].name, *text)) return choices[i].value;
+      known += (i == 0 ? "" : i + 1 < kCount ? ", " : " or ") + std::string(choices[i].name);
+    }
+    return wrong(name, known);
+  }
+  // One of NAME_file, NAME_env and NAME_sealed; NAME itself, a secret in clear, is refused.
   Result<SecretSource> take_secret(const std::string& name);
   // kInvalidArgument for an option that was not asked for: lists those that were.
   Status finish() const;
@@ -58,6 +79,7 @@ class UriOptions {
 
  private:
   std::string called(const std::string& name) const;
+  static bool equal_ignoring_case(std::string_view a, std::string_view b);
 
   const ProviderUri& uri_;
   const std::string sealing_key_;

@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "coffer/base/path.h"
+#include "coffer/base/text.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/config/uri.h"
 
@@ -45,8 +46,18 @@ Result<bool> UriOptions::take_switch(std::string_view name, bool otherwise) {
   return wrong(name, "true or false");
 }
 
+bool UriOptions::equal_ignoring_case(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 Result<SecretSource> UriOptions::take_secret(const std::string& name) {
   SecretSource out;
+  if (std::ranges::any_of(uri_.options, [&](const auto& option) { return option.first == name; })) {
+    return {Code::kInvalidArgument,
+            called(name) + ": a secret does not stand in clear here; put it into a file and give " + name +
+                "_file, or into the environment and give " + name + "_env, or seal it and give " + name + "_sealed"};
+  }
   COFFER_ASSIGN(out.file, take_path(name + "_file"));
   out.environment = take(name + "_env", "");
   out.sealed = take(name + "_sealed", "");
@@ -86,6 +97,16 @@ void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSo
   if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
   if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
   if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
+}
+
+std::vector<std::string_view> split_list(std::string_view text) {
+  std::vector<std::string_view> out;
+  while (true) {
+    const size_t comma = text.find(',');
+    out.push_back(trimmed(text.substr(0, comma), " \t"));
+    if (comma == std::string_view::npos) return out;
+    text.remove_prefix(comma + 1);
+  }
 }
 
 Result<std::string> absolute_provider_path(std::string path) { return absolute_path(path); }

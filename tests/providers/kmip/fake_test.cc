@@ -48,7 +48,7 @@ class FakeKmipVersions : public testing::TestWithParam<ProtocolVersion> {
   }
   std::string uri(const std::string& options) const {
     return loopback_uri(port_, name_, "client",
-                        "timeout=10000&key_cache_millis=0&kmip_version=" + GetParam().text() + "&" + options);
+                        "timeout_millis=10000&key_cache_millis=0&kmip_version=" + GetParam().text() + "&" + options);
   }
   const int port_ = fresh_fake().port();
   const Client client_ = client();
@@ -137,7 +137,7 @@ TEST(FakeKmip, HoweverADestroyedKeyIsRefusedTheReasonIsFound) {
     const ServerProcess& server = fresh_fake(std::string("--destroyed-reason=") + reason);
     const Client client = client_of(loopback_settings(server.port()));
     for (const char* use : {"get", "encrypt"}) {
-      const std::string options = std::string("timeout=10000&create=true&key_cache_millis=0&use=") + use;
+      const std::string options = std::string("timeout_millis=10000&create=true&key_cache_millis=0&use=") + use;
       const auto provider = open_provider(loopback_uri(server.port(), use, "client", options));
       ASSERT_OK(provider);
       const auto handle = (*provider)->current();
@@ -237,7 +237,7 @@ TEST(FakeKmip, FromAServerThatCannotEncryptOrDecryptTheKeyIsFetched) {
        {std::pair("--without=ENCRYPT", "offers no Encrypt and Decrypt"),
         std::pair("--trouble=failure --trouble-operation=DECRYPT", "does not encrypt with it by AES-GCM")}) {
     const ServerProcess& server = fresh_fake(options);
-    const auto provider = open_provider(loopback_uri(server.port(), "k", "client", "timeout=10000&create=true"));
+    const auto provider = open_provider(loopback_uri(server.port(), "k", "client", "timeout_millis=10000&create=true"));
     ASSERT_OK(provider);
     const auto handle = (*provider)->current();
     ASSERT_OK(handle);
@@ -249,7 +249,7 @@ TEST(FakeKmip, FromAServerThatCannotEncryptOrDecryptTheKeyIsFetched) {
 TEST(FakeKmip, AServerThatStopsDecryptingIsUnavailableNotAWrongKey) {
   const ServerProcess& server = fresh_fake("--trouble=failure --trouble-operation=DECRYPT");
   const auto provider =
-      open_provider(loopback_uri(server.port(), "k", "client", "timeout=10000&create=true&use=encrypt"));
+      open_provider(loopback_uri(server.port(), "k", "client", "timeout_millis=10000&create=true&use=encrypt"));
   ASSERT_OK(provider);
   const auto handle = (*provider)->current();
   ASSERT_OK(handle);

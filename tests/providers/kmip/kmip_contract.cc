@@ -34,7 +34,7 @@ class KmipSurroundings final : public ProviderSurroundings {
   }
 
   std::string uri() const override {
-    return loopback_uri(server().port, name_, "client", "retries=0&timeout=3000&key_cache_millis=0&use=" + use_);
+    return loopback_uri(server().port, name_, "client", "retries=0&timeout_millis=3000&key_cache_millis=0&use=" + use_);
   }
   void replace_key() override {
     remove_key();
@@ -47,7 +47,7 @@ class KmipSurroundings final : public ProviderSurroundings {
   }
   std::vector<Bytes> secrets() const override { return keys_; }
   std::optional<std::string> uri_with_wrong_credentials() const override {
-    return loopback_uri(server().port, name_, "stranger", "retries=0&timeout=3000&use=" + use_);
+    return loopback_uri(server().port, name_, "stranger", "retries=0&timeout_millis=3000&use=" + use_);
   }
   bool deactivate_key() override {
     must(operator_.revoke(ids_.back(), RevocationReason::kCessation, "test", 0));

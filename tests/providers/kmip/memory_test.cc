@@ -19,7 +19,7 @@ struct Conversation {
 class KmipMemory : public testing::TestWithParam<Conversation> {
  protected:
   std::unique_ptr<RootKeyProvider> open(const std::string& options) const {
-    const std::string all = std::string("timeout=10000&create=true&use=") + GetParam().use + "&" + options;
+    const std::string all = std::string("timeout_millis=10000&create=true&use=") + GetParam().use + "&" + options;
     return open_provider(loopback_uri(port_, "watched", "client", all)).value();
   }
   Needle root_key_of(const RootKeyHandle& handle) const {

@@ -32,7 +32,7 @@ class KmipProvider : public testing::Test {
 
   // Patient, and nothing kept, unless `options` say otherwise.
   std::string uri(const std::string& options = "", const std::string& certificate = "client") const {
-    std::string all = "timeout=10000";
+    std::string all = "timeout_millis=10000";
     if (options.find("key_cache_millis") == std::string::npos) all += "&key_cache_millis=0";
     return loopback_uri(server_port(), name_, certificate, options.empty() ? all : all + "&" + options);
   }
@@ -188,7 +188,7 @@ TEST_F(KmipProvider, WhatIsKeptIsServedWithoutTheServerAndRefreshed) {
 TEST_F(KmipProvider, AKeptKeyOutlivesTheServer) {
   const ServerDirectory directory;
   auto server = start_pykmip(directory.path());
-  const std::string options = "timeout=3000&retries=0&use=get&create=true&key_cache_millis=100";
+  const std::string options = "timeout_millis=3000&retries=0&use=get&create=true&key_cache_millis=100";
   const Provider provider = open(loopback_uri(server->port(), name_, "client", options));
   const RootKeyHandle handle = current(*provider);
   const WrappedKeyringKey wrapped = wrap(*provider, handle);

@@ -27,7 +27,7 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   const auto settings = parse(
       "kmip://hsm1,hsm2:5697,[2001:db8::1]:5698/prod%20key?cert=/c/client.pem&key=/c/client.key&ca=/c/"
       "ca.pem&namespace=a%26b&"
-      "strength=128&create=true&use=get&timeout=2500&key_cache_millis=0&retries=5&protocol=TLSv1.3&"
+      "strength=128&create=true&use=get&timeout_millis=2500&key_cache_millis=0&retries=5&protocol=TLSv1.3&"
       "cipher_suites=TLS_AES_256_GCM_SHA384&verify_host=false&kmip_version=2.1&policy=p&namespace_attribute=x-ns",
       {});
   ASSERT_TRUE(settings) << settings.status().message();
@@ -80,9 +80,9 @@ TEST(KmipSettings, RelativePathsAreBelowTheCurrentDirectory) {
 
 TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
   const std::pair<std::string, const char*> kCases[] = {
-      {with("timout=5"), "unknown option timout"},
-      {with("timeout=0"), "timeout: expected milliseconds, 1 to 600000"},
-      {with("timeout=1s"), "timeout: expected milliseconds"},
+      {with("timout=5"), "option timout: kmip: has no such option"},
+      {with("timeout_millis=0"), "timeout_millis: expected a number from 1 to 600000"},
+      {with("timeout_millis=1s"), "timeout_millis: expected a number"},
       {with("retries=11"), "retries: expected a number from 0 to 10"},
       {with("create=maybe"), "create: expected true or false"},
       {with("use=put"), "use: expected auto, get or encrypt"},
@@ -91,7 +91,7 @@ TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
       {with("kmip_version=3.0"), "kmip_version: expected 1.0"},
       {with("protocol=SSLv3"), "protocol: expected TLS, TLSv1.2 or TLSv1.3"},
       {with("keystore_password=hunter2"), "keystore_password_file"},
-      {with("keystore_type=bks"), "keystore_type: expected pem, pkcs12 or jks"},
+      {with("keystore_type=bks"), "keystore_type: expected pem, pkcs12, p12 or jks"},
       {with("cipher_suites=a,,b"), "cipher_suites: expected names"},
       {with("namespace_attribute=ns&namespace=a"), "begins with x-"},
       {with("namespace_attribute=x-ns"), "there is no namespace"},
@@ -153,13 +153,13 @@ TEST(KmipSettings, GroupsAreReadFromYaml) {
   EXPECT_EQ(prod.tls.cipher_suites.size(), 2u);
   EXPECT_THAT(groups->at("standby").hosts, ElementsAre(HostAddress{"hsm3", 5696}));
 
-  const auto settings = parse("kmip:prod/orders?create=1&namespace=shop", config);
+  const auto settings = parse("kmip:prod/orders?create=true&namespace=shop", config);
   ASSERT_TRUE(settings) << settings.status().message();
   EXPECT_EQ(settings->group, prod);
   EXPECT_EQ(settings->key.key_name, "orders");
   EXPECT_EQ(format_kmip_uri(*settings), "kmip:prod/orders?namespace=shop&create=true");
-  const auto wrong = parse("kmip:prod/orders?timeout=5", config);
-  EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("belongs into the group's configuration"));
+  const auto wrong = parse("kmip:prod/orders?timeout_millis=5", config);
+  EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("belong into the configuration"));
 }
 
 TEST(KmipSettings, AConfigurationWithoutGroupsHasNone) {
@@ -173,14 +173,16 @@ TEST(KmipSettings, WhatIsWrongWithAConfigurationIsNamedWithItsLine) {
       {"kmip_hosts:\n  'a b': {}", "coffer.yaml:3: kmip_hosts: a name has"},
       {"kmip_hosts:\n  prod:\n    hosts: h\n    colour: red", "coffer.yaml:5: kmip_hosts: prod: colour: "},
       {"kmip_hosts:\n  prod:\n    hosts: {a: b}", "hosts: expected one value"},
-      {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: [1, 2]", "timeout: expected"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: [1, 2]", "prod: timeout: expected"},
       {"kmip_hosts:\n  prod:\n    hosts: h\n    cert: client.pem",
        "coffer.yaml:5: kmip_hosts: prod: cert: expected an absolute path"},
-      {"kmip_hosts:\n  prod:\n    hosts: h\n    truststore_password: hunter2",
-       "a password does not stand in clear here"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    truststore_password: hunter2", "a secret does not stand in clear here"},
       {"kmip_hosts:\n  prod:\n    hosts: h", "prod: a client certificate is needed"},
       {"kmip_hosts:\n  prod:\n    cert: /c\n    ca: /a", "prod: hosts is missing"},
-      {"kmip_hosts:\n  prod:\n    timeout: 5\n    timeout: 6", "timeout is there twice"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: 5\n    timeout: 6", "timeout is there twice"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: 5\n    timeout_millis: 6", "timeout_millis is there twice"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    cert: /c\n    keystore_path: /k",
+       ":5: kmip_hosts: prod: cert: expected"},
       {"kmip_hosts: [", "not valid YAML"},
   };
   for (const auto& [yaml, why] : kCases) {

@@ -177,7 +177,7 @@ TEST_F(Pkcs11Faults, ADeviceErrorIsNotAWrongKey) {
 }
 
 TEST_F(Pkcs11Faults, AModuleThatDoesNotComeBackIsNotWaitedForForever) {
-  auto hasty = open("&timeout_ms=200");
+  auto hasty = open("&timeout_millis=200");
   faults_.stall_ms = 1500;
   const Status first = unwraps(*hasty, handle_, wrapped_);
   EXPECT_EQ(first.code(), Code::kProviderUnavailable);

@@ -22,7 +22,7 @@ Result<Settings> parse(const std::string& text) {
 TEST(Pkcs11Uri, IsTakenApartAttributeByAttribute) {
   auto settings = parse(
       "pkcs11:token=My%20token%3b1;serial=00ab;manufacturer=A=B;model=X;object=k%2fe%25k;id=%00%01z%ff;type=secret-key"
-      "?module-path=/usr/lib/m.so&pin-source=file:/etc/pin&mechanism=aes-gcm&timeout_ms=500");
+      "?module-path=/usr/lib/m.so&pin-source=file:/etc/pin&mechanism=aes-gcm&timeout_millis=500");
   ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();
   EXPECT_EQ(settings->token, "My token;1");
   EXPECT_EQ(settings->serial, "00ab");
@@ -33,7 +33,7 @@ TEST(Pkcs11Uri, IsTakenApartAttributeByAttribute) {
   EXPECT_EQ(settings->module_path, "/usr/lib/m.so");
   EXPECT_EQ(settings->pin.file, "/etc/pin");
   EXPECT_EQ(settings->mechanism, MechanismChoice::kAesGcm);
-  EXPECT_EQ(settings->timeout_ms, 500u);
+  EXPECT_EQ(settings->timeout_millis, 500u);
   EXPECT_FALSE(settings->create);
 }
 
@@ -41,7 +41,7 @@ TEST(Pkcs11Uri, WhatItIsFormattedToSaysTheSameLessCreation) {
   for (const char* text :
        {"pkcs11:token=a;object=b", "pkcs11:serial=1;id=%01", "pkcs11:token=a%3bb%20%25%2f%c3%a9;object=%3f%23%26=+",
         "pkcs11:token=a;id=%00%ff?pin_env=PIN&create=false",
-        "pkcs11:token=a;object=b?pin-source=/etc/a%26b&timeout_ms=100",
+        "pkcs11:token=a;object=b?pin-source=/etc/a%26b&timeout_millis=100",
         "pkcs11:token=a;object=b?pin_file=/p&mechanism=aes-key-wrap-pad&create=true&module-path=/m%20n.so"}) {
     auto settings = parse(text);
     ASSERT_TRUE(settings.is_ok()) << text << settings.status().to_string();
@@ -86,7 +86,7 @@ TEST(Pkcs11Uri, WhatIsWrongIsRefusedWithTheReason) {
       {"pkcs11:token=a;object=b?pin-source=/a&pin_env=B", "exclude each other"},
       {"pkcs11:token=a;object=b?module-name=softhsm2", "module-path"},
       {"pkcs11:token=a;object=b?mechanism=rsa", "aes-key-wrap-pad"},
-      {"pkcs11:token=a;object=b?timeout_ms=1", "from 100"},
+      {"pkcs11:token=a;object=b?timeout_millis=1", "from 100"},
       {"pkcs11:token=a;id=%01?create=true", "needs a label"},
       {"pkcs11:token=a;object=b?nosuch=1", "nosuch"},
   };

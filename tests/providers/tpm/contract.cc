@@ -45,7 +45,7 @@ class TpmSurroundings final : public ProviderSurroundings {
  private:
   std::string uri_with(const std::string& password) const {
     return "tpm:" + tpm_.path("root.tpm") + "?tcti=" + tpm_.tcti() + "&auth_file=" + tpm_.path(password) +
-           "&timeout_ms=4000";
+           "&timeout_millis=4000";
   }
   void write(const std::string& name, std::string_view contents) {
     if (!replace_file(Disk::posix(), tpm_.path(name), as_bytes(contents), 0600).is_ok()) {

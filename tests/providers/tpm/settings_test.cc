@@ -19,14 +19,15 @@ Result<Settings> parse(const std::string& text) {
 TEST(TpmUri, IsTakenApartAndKeepsWhatOpensTheKeyAgain) {
   auto settings = parse(
       "tpm:///etc/a%20b.tpm?tcti=swtpm:host=127.0.0.1,port=2321&pcrs=sha384:7,0&auth_file=/p&owner_auth_env=O&"
-      "create=true&timeout_ms=500");
+      "create=true&timeout_millis=500");
   ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();
   EXPECT_EQ(settings->path, "/etc/a b.tpm");
   EXPECT_EQ(settings->pcrs, (PcrSelection{0x000c, 0x81}));
   EXPECT_TRUE(settings->create);
   const std::string formatted = format_settings(*settings);
-  EXPECT_EQ(formatted,
-            "tpm:/etc/a%20b.tpm?tcti=swtpm:host%3d127.0.0.1,port%3d2321&auth_file=/p&owner_auth_env=O&timeout_ms=500");
+  EXPECT_EQ(
+      formatted,
+      "tpm:/etc/a%20b.tpm?tcti=swtpm:host%3d127.0.0.1,port%3d2321&auth_file=/p&owner_auth_env=O&timeout_millis=500");
   EXPECT_EQ(format_settings(parse(formatted).value()), formatted);
   EXPECT_EQ(format_settings(parse("tpm:/etc/a").value()), "tpm:/etc/a");
   EXPECT_EQ(parse("tpm:/etc/a")->tcti, "device:/dev/tpmrm0");

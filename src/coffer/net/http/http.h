@@ -72,7 +72,8 @@ struct HttpSettings {
 
 // What the options ca_file, client_cert_file, client_key_file, connect_timeout_millis, timeout_millis and allow_http
 // say. The files must be there and readable.
-Result<HttpSettings> take_http_settings(UriOptions& options);
+enum class PlainHttp : uint8_t { kNever, kIfAllowed };  // whether there is an option allow_http
+Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain = PlainHttp::kIfAllowed);
 // Puts those that differ from the defaults behind uri.options.
 void append_http_options(const HttpSettings& settings, ProviderUri& uri);
 

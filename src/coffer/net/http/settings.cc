@@ -25,7 +25,7 @@ Status check_private(const std::string& path, std::string_view option) {
 
 }  // namespace
 
-Result<HttpSettings> take_http_settings(UriOptions& options) {
+Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain) {
   HttpSettings out;
   COFFER_ASSIGN(out.total_timeout, take_millis(options, "timeout_millis", out.total_timeout));
   out.try_timeout = std::max(out.total_timeout / 2, milliseconds(1));  // so that there is time for a second one
@@ -33,7 +33,9 @@ Result<HttpSettings> take_http_settings(UriOptions& options) {
   COFFER_ASSIGN(out.ca_file, options.take_path("ca_file"));
   COFFER_ASSIGN(out.client_certificate_file, options.take_path("client_cert_file"));
   COFFER_ASSIGN(out.client_key_file, options.take_path("client_key_file"));
-  COFFER_ASSIGN(out.allow_http, options.take_switch("allow_http", out.allow_http));
+  if (plain == PlainHttp::kIfAllowed) {
+    COFFER_ASSIGN(out.allow_http, options.take_switch("allow_http", out.allow_http));
+  }
   if (out.client_certificate_file.empty() && !out.client_key_file.empty()) {
     return {Code::kInvalidArgument, "client_key_file goes with client_cert_file, which is missing"};
   }

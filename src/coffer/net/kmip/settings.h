@@ -92,16 +92,6 @@ struct KmipSettings {
 // "hsm1, hsm2:5697, [2001:db8::1]:5696", each once.
 Result<std::vector<HostAddress>> parse_hosts(std::string_view text);
 
-// One option by its name in configurations and URIs; kNotFound when there is none of that name, kInvalidArgument (with
-// option and expectation) for a wrong value. Messages do not repeat values of password options.
-Status set_option(GroupSettings& group, std::string_view name, std::string_view value);
-Status set_option(KeySettings& key, std::string_view name, std::string_view value);
-// The options that differ from their defaults, in a fixed order; set_option() takes them back. Hosts are not among
-// them.
-using Options = std::vector<std::pair<std::string, std::string>>;
-Options options_of(const GroupSettings& group);
-Options options_of(const KeySettings& key);
-
 // Whether the pieces fit together and nothing is missing.
 Status check_settings(const GroupSettings& group);
 Status check_settings(const KeySettings& key);

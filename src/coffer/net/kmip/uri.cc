@@ -1,91 +1,57 @@
-#include "coffer/net/kmip/settings.h"
+// KMIP's URIs, and the groups that coffer.yaml has under names.
+#include "coffer/net/kmip/options.h"
 
 namespace coffer::kmip {
 namespace {
 
 constexpr size_t kUriSizeMax = 1024;  // what a keyring's slot holds
 
-Status set_option(KmipSettings& settings, const std::string& name, const std::string& value, bool group_is_named) {
-  Status status = set_option(settings.key, name, value);
-  if (status.code() != Code::kNotFound) return status;
-  GroupSettings ignored;
-  status = set_option(group_is_named ? ignored : settings.group, name, value);
-  if (status.code() == Code::kNotFound) return {Code::kInvalidArgument, "unknown option " + name};
-  if (status && group_is_named)
-    return {Code::kInvalidArgument, "option " + name + " belongs into the group's configuration"};
-  return status;
-}
-
-Status make_absolute(std::string& path) {
-  if (path.empty()) return Status::ok();
-  COFFER_ASSIGN(path, absolute_provider_path(path));
-  return Status::ok();
-}
-
-Result<GroupSettings> group_of(const NamedProviders::value_type& configured, const std::string& sealing_key) {
-  const ProviderUri& uri = configured.second;
-  GroupSettings group;
-  group.name = configured.first;
+Result<GroupSettings> configured_group(const std::string& name, const ProviderUri& uri,
+                                       const std::string& sealing_key) {
+  GroupSettings out;
+  out.name = name;
   auto hosts = parse_hosts(uri.authority.value_or(""));
   if (!hosts) return hosts.status().with_context(uri.place);
-  group.hosts = std::move(*hosts);
-  for (const auto& [name, value] : uri.options) {
-    const std::string& place = uri.option_places.at(name);
-    const bool path =
-        name.ends_with("_path") || name.ends_with("_file") || name == "cert" || name == "key" || name == "ca";
-    if (path && !value.starts_with('/')) return {Code::kInvalidArgument, place + ": expected an absolute path"};
-    const Status status = set_option(group, name, value);
-    if (status.code() == Code::kNotFound) {
-      return {Code::kInvalidArgument, place + ": unknown option; see docs/providers/kmip.md"};
-    }
-    if (!status) return status.with_context(place.substr(0, place.rfind(": ")));
-  }
-  COFFER_TRY(check_settings(group).with_context(uri.place));
-  for (SecretSource* password : {&group.tls.identity.password, &group.tls.trust.password}) {
-    if (!password->sealed.empty()) password->sealing_key = sealing_key;
-  }
-  return group;
+  out.hosts = std::move(*hosts);
+  UriOptions options(uri, sealing_key);
+  COFFER_TRY(take_group_options(options, out));
+  COFFER_TRY(options.finish());
+  COFFER_TRY(check_settings(out).with_context(uri.place));
+  return out;
 }
 
-// What is between "kmip:" or "kmip://…" and "?": the key's name, for a configured group behind the group's name.
-Status take_names(const ProviderUri& uri, const ProviderConfig& config, KmipSettings& out) {
-  std::string path = uri.path;
-  if (uri.authority) {
-    if (path.starts_with('/')) path.erase(0, 1);
-    COFFER_ASSIGN(out.group.hosts, parse_hosts(*uri.authority));
-    out.key.key_name = path;
-    return Status::ok();
-  }
-  const size_t slash = path.find('/');
-  const std::string group = path.substr(0, slash);
+// A group that is configured, and the name of the key behind its name.
+Status take_configured(const ProviderUri& uri, const ProviderConfig& config, KmipSettings& out) {
+  const size_t slash = uri.path.find('/');
+  const std::string group = uri.path.substr(0, slash);
   if (group.empty() || slash == std::string::npos) {
     return {Code::kInvalidArgument, "expected kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS or kmip:GROUP/KEY"};
   }
   const auto found = config.kmip_hosts.find(group);
   if (found == config.kmip_hosts.end()) {
     return {Code::kInvalidArgument, "the group " + group + " is not configured; add it to kmip_hosts in " +
-                                        config.name + ", or " + "name the hosts: kmip://HOST[:PORT]/KEY?OPTIONS"};
+                                        config.name + ", or name the hosts: kmip://HOST[:PORT]/KEY?OPTIONS"};
   }
-  COFFER_ASSIGN(out.group, group_of(*found, config.sealing_key));
-  out.key.key_name = path.substr(slash + 1);
+  COFFER_ASSIGN(out.group, configured_group(found->first, found->second, config.sealing_key));
+  out.key.key_name = uri.path.substr(slash + 1);
   return Status::ok();
 }
 
 // All that is in the URI, paths absolute; whether it is enough is not looked at.
 Result<KmipSettings> take_settings(const ProviderUri& uri, const ProviderConfig& config) {
   KmipSettings out;
-  COFFER_TRY(take_names(uri, config, out));
-  for (const auto& [name, value] : uri.options) COFFER_TRY(set_option(out, name, value, !uri.authority));
-  StorePlace& identity = out.group.tls.identity;
-  StorePlace& trust = out.group.tls.trust;
-  for (std::string* path :
-       {&identity.path, &identity.key_path, &identity.password.file, &trust.path, &trust.password.file}) {
-    COFFER_TRY(make_absolute(*path));
+  UriOptions options(uri, config.sealing_key);
+  if (uri.authority) {
+    COFFER_ASSIGN(out.group.hosts, parse_hosts(*uri.authority));
+    out.key.key_name = uri.path.substr(uri.path.starts_with('/') ? 1 : 0);
+    COFFER_TRY(take_group_options(options, out.group));
+  } else {
+    COFFER_TRY(take_configured(uri, config, out));
   }
-  for (SecretSource* password : {&identity.password, &trust.password}) {
-    if (!password->sealed.empty() && uri.authority) password->sealing_key = config.sealing_key;
-  }
-  return out;
+  COFFER_TRY(take_key_options(options, out.key));
+  const Status all_known = options.finish();
+  if (all_known || uri.authority) return all_known ? Result<KmipSettings>(std::move(out)) : all_known;
+  return {all_known.code(), std::string(all_known.message()) + "; those of the hosts belong into the configuration"};
 }
 
 Result<KmipSettings> settings_of(const ProviderUri& uri, const ProviderConfig& config) {
@@ -102,9 +68,9 @@ Result<KmipSettings> settings_of(const ProviderUri& uri, const ProviderConfig& c
 
 Result<Groups> configured_groups(const ProviderConfig& config) {
   Groups out;
-  for (const auto& configured : config.kmip_hosts) {
-    COFFER_ASSIGN(GroupSettings group, group_of(configured, config.sealing_key));
-    out.emplace(configured.first, std::move(group));
+  for (const auto& [name, uri] : config.kmip_hosts) {
+    COFFER_ASSIGN(GroupSettings group, configured_group(name, uri, config.sealing_key));
+    out.emplace(name, std::move(group));
   }
   return out;
 }
@@ -118,11 +84,10 @@ Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const ProviderConfig
 
 Result<GroupSettings> parse_kmip_group(const std::string& text, const ProviderConfig& config) {
   if (!text.starts_with("kmip:")) {
-    COFFER_ASSIGN(const Groups groups, configured_groups(config));
-    const auto found = groups.find(text);
-    if (found != groups.end()) return found->second;
+    const auto found = config.kmip_hosts.find(text);
+    if (found != config.kmip_hosts.end()) return configured_group(text, found->second, config.sealing_key);
     std::string known;
-    for (const auto& [name, group] : groups) known += (known.empty() ? ", it has " : ", ") + name;
+    for (const auto& [name, group] : config.kmip_hosts) known += (known.empty() ? ", it has " : ", ") + name;
     return {Code::kNotFound, "the group " + text + " is not in the configuration's section kmip_hosts" + known +
                                  "; name a coffer.yaml that has it, or give kmip://HOST[:PORT]?OPTIONS"};
   }
@@ -135,24 +100,17 @@ Result<GroupSettings> parse_kmip_group(const std::string& text, const ProviderCo
 }
 
 std::string format_kmip_uri(const KmipSettings& settings) {
-  std::string out = "kmip:";
-  Options options;
+  ProviderUri out;
+  out.scheme = "kmip";
   if (settings.group.name.empty()) {
     std::string list;
     for (const HostAddress& host : settings.group.hosts) list += (list.empty() ? "" : ",") + host.text();
-    out += "//" + list;
-    options = options_of(settings.group);
-  } else {
-    out += encode_uri_path(settings.group.name);
+    out.authority = list;
+    append_options(settings.group, out);
   }
-  out += "/" + encode_uri_path(settings.key.key_name);
-  for (const auto& option : options_of(settings.key)) options.push_back(option);
-  char separator = '?';
-  for (const auto& [name, value] : options) {
-    out += separator + name + "=" + encode_uri_option(value);
-    separator = '&';
-  }
-  return out;
+  out.path = settings.group.name + "/" + settings.key.key_name;
+  append_options(settings.key, out);
+  return format_provider_uri(out);
 }
 
 }  // namespace coffer::kmip

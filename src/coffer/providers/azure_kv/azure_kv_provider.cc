@@ -230,7 +230,7 @@ Status check_addresses(const ProviderUri& uri, const azure_kv::ServiceSettings& 
 Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, const ProviderConfig& config) {
   UriOptions options(uri, config.sealing_key);
   azure_kv::ServiceSettings settings;
-  COFFER_ASSIGN(settings.http, http::take_http_settings(options));
+  COFFER_ASSIGN(settings.http, http::take_http_settings(options, http::PlainHttp::kNever));
   COFFER_ASSIGN(settings.credentials, azure_kv::take_credential_settings(options));
   COFFER_TRY(options.finish());
   const std::string host = lower(uri.authority.value_or(""));

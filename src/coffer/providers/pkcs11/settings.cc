@@ -160,7 +160,7 @@ Result<Settings> parse_settings(const ProviderUri& uri, const std::string& seali
   }
   COFFER_TRY(take_pin(options, out));
   COFFER_ASSIGN(out.mechanism, take_mechanism(options));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_ms", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
+  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
   COFFER_ASSIGN(out.create, options.take_switch("create", false));
   COFFER_TRY(options.finish());
   if (out.token.empty() && out.serial.empty()) return refused("which token? add token=LABEL or serial=NUMBER");
@@ -194,7 +194,7 @@ std::string format_settings(const Settings& settings) {
       add("mechanism", std::string(mechanism.name));
     }
   }
-  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_ms", std::to_string(settings.timeout_ms));
+  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_millis", std::to_string(settings.timeout_ms));
   return out + options;
 }
 

@@ -44,7 +44,7 @@ Result<NvSettings> parse_nv_settings(const ProviderUri& uri) {
   COFFER_ASSIGN(out.tcti, take_tcti(options));
   COFFER_ASSIGN(out.auth, options.take_secret("auth"));
   COFFER_ASSIGN(out.owner_auth, options.take_secret("owner_auth"));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_ms", kTimeoutDefaultMs, 100, 600'000));
+  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
   COFFER_TRY(options.finish());
   return out;
 }

@@ -44,7 +44,7 @@ Result<Settings> parse_settings(const ProviderUri& uri, const std::string& seali
   }
   COFFER_ASSIGN(out.auth, options.take_secret("auth"));
   COFFER_ASSIGN(out.owner_auth, options.take_secret("owner_auth"));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_ms", kTimeoutDefaultMs, 100, 600'000));
+  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
   COFFER_ASSIGN(out.create, options.take_switch("create", false));
   COFFER_TRY(options.finish());
   return out;
@@ -65,7 +65,7 @@ std::string format_settings(const Settings& settings) {
   add("owner_auth_file", settings.owner_auth.file);
   add("owner_auth_env", settings.owner_auth.environment);
   add("owner_auth_sealed", settings.owner_auth.sealed);
-  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_ms", std::to_string(settings.timeout_ms));
+  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_millis", std::to_string(settings.timeout_ms));
   return out;
 }
 
