@@ -30,7 +30,7 @@ LAYERS = {
     "format": ("base", "crypto"),
     "keys": ("base", "crypto", "io"),
     "config": ("base", "crypto", "io", "keys", "format"),
-    "net": ("base", "crypto", "io", "config", "keys/provider.h"),
+    "net": ("base", "crypto", "io", "config"),
     "providers": ("base", "crypto", "io", "keys", "config", "net"),
     "store": ("base", "crypto", "io", "keys", "format", "config"),
     "files": ("base", "crypto", "io", "keys", "format", "config", "store"),
