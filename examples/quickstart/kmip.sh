@@ -28,7 +28,7 @@ start_kmip_server() {
   done
   kmip_port=$(sed -n 's/^ready //p' kmip/ready)
   if [ -z "$kmip_port" ]; then die "PyKMIP did not start"; fi
-  kmip_options="cert=kmip/client.pem&key=kmip/client.key&ca=kmip/ca.pem&timeout=5000"
+  kmip_options="cert=kmip/client.pem&key=kmip/client.key&ca=kmip/ca.pem&timeout_millis=5000"
   kmip="kmip://127.0.0.1:$kmip_port?$kmip_options"
 }
 

@@ -18,7 +18,7 @@ class KmipPair : public testing::Test {
  protected:
   std::string uri(const std::string& options) const {
     return "kmip://127.0.0.1:" + std::to_string(first_port_) + ",127.0.0.1:" + std::to_string(second_->port()) +
-           "/root?timeout=5000&key_cache_millis=0&create=true&" + options + "&" + certificate_options();
+           "/root?timeout_millis=5000&key_cache_millis=0&create=true&" + options + "&" + certificate_options();
   }
   void stop_first() { first_.reset(); }
   void start_first() { first_ = start_pykmip(directory_.path(), first_port_); }
