@@ -23,11 +23,9 @@ inline std::chrono::milliseconds left_until(Deadline deadline) {
 }
 
 // Runs `work` on a thread of its own and waits for it at most `patience`; then kProviderUnavailable, and the thread is
-// left to itself: `work` owns whatever it uses. `who` is what the error says does not answer, and `option` what sets
-// the patience.
+// left to itself: `work` owns whatever it uses. `who` is what the error says does not answer.
 template <class T>
-Result<T> within(std::chrono::milliseconds patience, const std::string& who, std::function<Result<T>()> work,
-                 const std::string& option = "timeout_ms") {
+Result<T> within(std::chrono::milliseconds patience, const std::string& who, std::function<Result<T>()> work) {
   auto task = std::make_shared<std::packaged_task<Result<T>()>>(std::move(work));
   std::future<Result<T>> done = task->get_future();
   std::thread thread([task] { (*task)(); });
@@ -37,7 +35,7 @@ Result<T> within(std::chrono::milliseconds patience, const std::string& who, std
   }
   thread.detach();
   return {Code::kProviderUnavailable,
-          who + " did not answer within " + std::to_string(patience.count()) + " ms (option " + option + ")"};
+          who + " did not answer within " + std::to_string(patience.count()) + " ms (option timeout_millis)"};
 }
 
 }  // namespace coffer

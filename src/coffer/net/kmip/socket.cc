@@ -49,9 +49,8 @@ Result<Addresses> look_up(const std::string& name, uint16_t port, int flags) {
 Result<Addresses> resolve(const std::string& name, uint16_t port, Deadline deadline) {
   auto numeric = look_up(name, port, AI_NUMERICHOST);
   if (numeric) return numeric;
-  return within<Addresses>(
-      left_until(deadline), "the resolver of its name", [name, port] { return look_up(name, port, AI_ADDRCONFIG); },
-      "timeout");
+  return within<Addresses>(left_until(deadline), "the resolver of its name",
+                           [name, port] { return look_up(name, port, AI_ADDRCONFIG); });
 }
 
 class Socket {
