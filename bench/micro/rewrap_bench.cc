@@ -38,7 +38,7 @@ void write_files(BenchCoffer& coffer, uint64_t count) {
 int run(uint64_t count, const std::string& parent) {
   BenchCoffer coffer(parent);
   write_files(coffer, count);
-  expect(coffer->update([](Keyring& keyring) {
+  expect(coffer->live_keyring().update([](Keyring& keyring) {
     return keyring.rotate_domain(kSystemDomain, static_cast<uint64_t>(std::time(nullptr)));
   }));
   const std::clock_t cpu_start = std::clock();

@@ -352,7 +352,7 @@ class CtrClose : public CofferFixture {
 TEST_F(CtrClose, PutsBothSlotsUnderTheActiveKeyWhateverARewrapHasWrittenMeanwhile) {
   // By another process, so that ours has not seen the new key.
   auto other = open_coffer();
-  ASSERT_OK(other->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  ASSERT_OK(other->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
   ASSERT_OK(writer_->close(*file_));
   auto file = disk_.open_read(kPath);
   ASSERT_OK(file);

@@ -40,11 +40,11 @@ class KeyringCrash : public testing::Test {
     images_ += for_each_crash(disk_, [&](MemoryDisk& image, const std::string& which) {
       auto loaded = open_file_keyring_store(image, "/")->load();
       ASSERT_TRUE(loaded.is_ok()) << which << ": " << loaded.status().to_string();
-      ASSERT_GE(loaded->version, durable_) << which << ": a version that was saved or loaded is gone";
-      ASSERT_LE(loaded->version, started_) << which;
-      ASSERT_EQ(loaded->sealed, history_.sealed(loaded->version)) << which;
-      found_newest_ += loaded->version == started_ && durable_ < started_;
-      found_older_ += loaded->version < started_;
+      ASSERT_GE(loaded->header.version, durable_) << which << ": a version that was saved or loaded is gone";
+      ASSERT_LE(loaded->header.version, started_) << which;
+      ASSERT_EQ(loaded->sealed, history_.sealed(loaded->header.version)) << which;
+      found_newest_ += loaded->header.version == started_ && durable_ < started_;
+      found_older_ += loaded->header.version < started_;
     });
     examining_ = false;
   }
@@ -82,8 +82,8 @@ TEST_F(KeyringCrash, NeverUndoesWhatWasLoaded) {
     reading = true;
     auto loaded = reader->load();
     ASSERT_TRUE(loaded.is_ok());
-    early_loads += loaded->version > durable_;
-    durable_ = std::max(durable_, loaded->version);
+    early_loads += loaded->header.version > durable_;
+    durable_ = std::max(durable_, loaded->header.version);
     reading = false;
     examine();
   });
@@ -110,9 +110,9 @@ TEST_F(KeyringCrash, AfterACrashSavingGoesOn) {
     auto store = open_file_keyring_store(*image, "/");
     auto loaded = store->load();
     ASSERT_TRUE(loaded.is_ok());
-    if (loaded->version == 3) continue;
-    ASSERT_TRUE(store->save(history_.sealed(loaded->version + 1), loaded->version).is_ok());
-    EXPECT_EQ(store->load()->version, loaded->version + 1);
+    if (loaded->header.version == 3) continue;
+    ASSERT_TRUE(store->save(history_.sealed(loaded->header.version + 1), loaded->header.version).is_ok());
+    EXPECT_EQ(store->load()->header.version, loaded->header.version + 1);
     // The leftover of the crash is gone, the keyring and its lock stay.
     EXPECT_EQ(image->list("/")->size(), 2u);
     ++resumed;

@@ -44,12 +44,11 @@ class KeyringHistory {
 inline Result<uint64_t> update_keyring(KeyringStore& store, const std::function<Status(Keyring&)>& change) {
   while (true) {
     COFFER_ASSIGN(KeyringStore::Snapshot current, store.load());
-    COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(current.sealed));
     COFFER_ASSIGN(Keyring keyring, KeyringCodec::open(current.sealed, history_key()));
     COFFER_TRY(KeyringCodec::prepare_successor(keyring, current.sealed, 1));
     COFFER_TRY(change(keyring));
-    COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, header.slots, history_key()));
-    Status saved = store.save(sealed, current.version);
+    COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, current.header.slots, history_key()));
+    Status saved = store.save(sealed, current.header.version);
     if (saved.is_ok()) return keyring.version();
     if (saved.code() != Code::kConflict) return saved;
   }

@@ -99,7 +99,7 @@ TEST(KeyringProcess, OfSeveralProcessesNoChangeIsLost) {
   for (auto& writer : writers) EXPECT_TRUE(writer->finish());
   auto loaded = store->load();
   ASSERT_TRUE(loaded.is_ok());
-  EXPECT_EQ(loaded->version, 1u + kProcesses * kCount);
+  EXPECT_EQ(loaded->header.version, 1u + kProcesses * kCount);
   EXPECT_EQ(KeyringCodec::open(loaded->sealed, history_key())->stores().size(), size_t{kProcesses * kCount});
 }
 
@@ -119,8 +119,8 @@ TEST(KeyringProcess, KillingTheWriterAtAnyInstantLosesNothingItReported) {
     while (uint64_t version = writer.next_saved()) reported = version;
     auto loaded = store->load();
     ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
-    ASSERT_GE(loaded->version, reported);
-    ASSERT_LE(loaded->version, reported + 1);
+    ASSERT_GE(loaded->header.version, reported);
+    ASSERT_LE(loaded->header.version, reported + 1);
     ASSERT_TRUE(KeyringCodec::open(loaded->sealed, history_key()).is_ok());
     // The killed process's lock is free and its leftovers are no obstacle.
     auto next = update_keyring(*store, [](Keyring&) { return Status::ok(); });

@@ -35,10 +35,10 @@ TEST_F(KeyringStoreTest, WhatIsSavedIsLoaded) {
   ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
   auto loaded = store_->load();
   ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
-  EXPECT_EQ(loaded->version, 1u);
+  EXPECT_EQ(loaded->header.version, 1u);
   EXPECT_EQ(loaded->sealed, history_.sealed(1));
   ASSERT_TRUE(store_->save(history_.sealed(2), 1).is_ok());
-  EXPECT_EQ(store_->load()->version, 2u);
+  EXPECT_EQ(store_->load()->header.version, 2u);
   EXPECT_EQ(disk_.info("/coffer/keyring")->mode, 0600u);
 }
 
@@ -143,7 +143,7 @@ TEST_F(KeyringStoreTest, OfManyWritersEachVersionHasOneAndNoChangeIsLost) {
   for (std::thread& thread : threads) thread.join();
   auto loaded = store_->load();
   ASSERT_TRUE(loaded.is_ok());
-  EXPECT_EQ(loaded->version, 1u + kThreads * kStoresEach);
+  EXPECT_EQ(loaded->header.version, 1u + kThreads * kStoresEach);
   EXPECT_EQ(KeyringCodec::open(loaded->sealed, history_key())->stores().size(), size_t{kThreads * kStoresEach});
 }
 

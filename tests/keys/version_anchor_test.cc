@@ -142,7 +142,7 @@ TEST(VersionAnchor, NoticesARestoredOldKeyringFile) {
   auto check_now = [&] {
     auto remembered = anchor->load();
     auto loaded = store->load();
-    return check_mark(*remembered, {loaded->version, sha256(loaded->sealed).value()});
+    return check_mark(*remembered, {loaded->header.version, sha256(loaded->sealed).value()});
   };
   EXPECT_TRUE(check_now().is_ok());
   ASSERT_TRUE(replace_file(disk, "/keyring", history.sealed(2), 0600).is_ok());

@@ -40,7 +40,7 @@ class Reload : public testing::Test {
   }
   // As another process does it: what it knows, it knows from the disk.
   void rotate_from_outside() {
-    const Status rotated = open()->rotate_root("");
+    const Status rotated = open()->live_keyring().rotate_root("");
     ASSERT_TRUE(rotated.is_ok()) << rotated.to_string();
   }
 
@@ -62,7 +62,8 @@ TEST_F(Reload, ARunningProcessFollowsAProviderThatWasMoved) {
   for (int i = 0; i < 2000 && running->keyring()->version() == version; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  EXPECT_TRUE(running->last_refresh().is_ok()) << running->last_refresh().to_string();
+  EXPECT_TRUE(running->live_keyring().condition().last_refresh.is_ok())
+      << running->live_keyring().condition().last_refresh.to_string();
   EXPECT_EQ(running->keyring()->version(), version + 1);
 }
 
@@ -73,9 +74,9 @@ TEST_F(Reload, ARunningProcessFollowsARotationToAnotherKeyUnderTheSameName) {
   const std::shared_ptr<Coffer> outside = open();
   // Who rotates still has the keyring key, so the name may point to the new root key already.
   point_to("b.key");
-  const Status rotated = outside->rotate_root("");
+  const Status rotated = outside->live_keyring().rotate_root("");
   ASSERT_TRUE(rotated.is_ok()) << rotated.to_string();
-  ASSERT_TRUE(running->refresh().is_ok());
+  ASSERT_TRUE(running->live_keyring().refresh().is_ok());
   EXPECT_EQ(running->keyring()->version(), version + 1);
   ASSERT_TRUE(Disk::posix().remove(directory_ / "a.key").is_ok());
   EXPECT_NE(open(), nullptr) << "the old key is no longer needed";
@@ -91,7 +92,7 @@ TEST_F(Reload, SettingsThatAreWrongDoNotStopWhatRuns) {
                   .is_ok());
   auto file = running->new_file({.chunk_log2 = 12, .store_id = random_id().value()});
   ASSERT_TRUE(file.is_ok()) << "it goes on with the keys it has: " << file.status().to_string();
-  EXPECT_FALSE(running->last_refresh().is_ok()) << "and says why";
+  EXPECT_FALSE(running->live_keyring().condition().last_refresh.is_ok()) << "and says why";
   EXPECT_EQ(running->keyring()->version(), version);
 }
 

@@ -17,7 +17,7 @@ class Attach : public ::testing::Test {
   Attach() { add_domain("secret"); }
 
   void add_domain(const char* name) {
-    EXPECT_FINE(work_.coffer().update([&](Keyring& keyring) { return keyring.add_domain(name, 1); }));
+    EXPECT_FINE(work_.coffer().live_keyring().update([&](Keyring& keyring) { return keyring.add_domain(name, 1); }));
   }
 
   void attach_to(rocksdb::DBOptions& options) {

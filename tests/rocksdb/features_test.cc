@@ -352,7 +352,7 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   ASSERT_FINE(
       replace_file(Disk::posix(), work.coffer_directory() + "/coffer.yaml", as_bytes(format_config(config)), 0644));
   work.reopen();
-  ASSERT_FINE(work.coffer().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
+  ASSERT_FINE(work.coffer().live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
 
   OpenDb db = work.open();
   ASSERT_TRUE(db);

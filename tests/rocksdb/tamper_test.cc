@@ -145,7 +145,7 @@ TEST(Rotation, ALiveDatabaseTakesTheNewKeyAtOnce) {
   ASSERT_FINE(db->Flush({}));
   auto another = Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider);
   ASSERT_FINE(another);
-  ASSERT_FINE((*another)->update([](Keyring& keyring) { return keyring.rotate_domain("system", 2); }));
+  ASSERT_FINE((*another)->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("system", 2); }));
   ASSERT_FINE(db->Put({}, "after", "2"));
   ASSERT_FINE(db->Flush({}));
   const Id active = (*another)->keyring()->find_domain("system")->active()->id;

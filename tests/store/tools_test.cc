@@ -45,7 +45,8 @@ class ToolsTest : public CofferFixture {
   }
 
   void rotate() {
-    ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+    ASSERT_OK(
+        coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
   }
 
   Result<RewrapReport> rewrap_all() { return rewrap(*coffer_, {}, {}, nullptr); }
@@ -128,15 +129,16 @@ TEST_F(ToolsTest, TheOldKeyCanGoAfterRewrap) {
   Id old = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
   rotate();
   ASSERT_OK(rewrap_all());
-  ASSERT_OK(coffer_->update([&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kDestroyed, 1001); }));
+  ASSERT_OK(coffer_->live_keyring().update(
+      [&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kDestroyed, 1001); }));
   for (const auto& [name, code] : verify_all()) EXPECT_EQ(code, Code::kOk) << name;
 }
 
 TEST_F(ToolsTest, ACompromisedKeyLeavesNoSlotBehind) {
   Id old = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
   rotate();
-  ASSERT_OK(
-      coffer_->update([&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kCompromised, 1001); }));
+  ASSERT_OK(coffer_->live_keyring().update(
+      [&](Keyring& keyring) { return keyring.set_key_state(old, KeyState::kCompromised, 1001); }));
   ASSERT_OK(rewrap_all());
   std::string old_id(as_text(old.view()));
   for (const char* name : {"blocks", "log", "ctr"}) {
@@ -146,10 +148,10 @@ TEST_F(ToolsTest, ACompromisedKeyLeavesNoSlotBehind) {
 }
 
 TEST_F(ToolsTest, RewrapOfOneDomainLeavesTheOthers) {
-  ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.add_domain("tenant", 1000); }));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1000); }));
   write(db("tenant"), sealed_file(Kind::kBlocks, "x", "tenant"));
   rotate();
-  ASSERT_OK(coffer_->update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 1000); }));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 1000); }));
   auto report = rewrap(*coffer_, {}, {.domain = "tenant"}, nullptr);
   ASSERT_OK(report);
   EXPECT_EQ(report->rewrapped, 1u);

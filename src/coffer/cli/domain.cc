@@ -22,7 +22,7 @@ Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
     COFFER_ASSIGN(edited, with_domain_path(as_text(yaml), entry, config_path));
   }
   // The key first: a configuration that names a domain without one would stop writers.
-  COFFER_TRY(coffer->update([&](Keyring& keyring) { return keyring.add_domain(name, now_seconds()); }));
+  COFFER_TRY(coffer->live_keyring().update([&](Keyring& keyring) { return keyring.add_domain(name, now_seconds()); }));
   if (given_path != nullptr) {
     COFFER_ASSIGN(FileInfo info, coffer->disk().info(config_path));
     COFFER_TRY(replace_file(coffer->disk(), config_path, as_bytes(edited), info.mode));

@@ -69,7 +69,7 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   options.open_anchor = open_anchor;
   COFFER_TRY(Coffer::create(Disk::posix(), directory, options, open_provider));
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
+  const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
   const ProviderConfig config = provider_config_of(*coffer);
   console.answer(Json{{"coffer", directory}, {"id", header.coffer_id.hex()}, {"root", slot_json(slot, config)}},

@@ -80,7 +80,7 @@ std::string keyring_text(const std::string& directory, const Keyring& keyring, c
 
 Result<Outcome> run_keyring_show(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
+  const KeyringHeader header = *coffer->live_keyring().header();
   const auto keyring = coffer->keyring();
   const ProviderConfig config = provider_config_of(*coffer);
   console.answer(keyring_json(coffer->directory(), *keyring, header, config),

@@ -14,8 +14,8 @@ Result<Outcome> run_rotate_root(const Arguments& arguments, Console& console) {
   // A root key that was moved is found at its new place from now on.
   const std::string to = arguments.value("--to", arguments.value("--root", ""));
   if (arguments.has("--to") && to.empty()) return {Code::kInvalidArgument, "--to: expected a URI"};
-  COFFER_TRY(coffer->rotate_root(to));
-  COFFER_ASSIGN(KeyringHeader header, coffer->keyring_header());
+  COFFER_TRY(coffer->live_keyring().rotate_root(to));
+  const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
   const ProviderConfig config = provider_config_of(*coffer);
   console.answer(Json{{"keyring_version", header.version}, {"root", slot_json(slot, config)}},
@@ -30,7 +30,7 @@ Result<Outcome> run_rotate_domain(const Arguments& arguments, Console& console) 
   const std::string& name = arguments.operand("NAME");
   Id made;
   uint32_t version = 0;
-  const Status rotated = coffer->update([&](Keyring& keyring) -> Status {
+  const Status rotated = coffer->live_keyring().update([&](Keyring& keyring) -> Status {
     COFFER_TRY(keyring.rotate_domain(name, now_seconds()));
     const DomainKeyEntry* active = keyring.find_domain(name)->active();
     made = active->id;

@@ -226,7 +226,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.config = coffer->config();
   report.providers = provider_config_of(*coffer);
   report.now = now_seconds();
-  COFFER_ASSIGN(report.header, coffer->keyring_header());
+  report.header = *coffer->live_keyring().header();
   COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report.inventory));
   advise(report, console);

@@ -62,8 +62,6 @@ std::string percent_text(uint64_t part, uint64_t whole) {
 
 uint64_t seconds_since(uint64_t from, uint64_t now) { return now > from ? now - from : 0; }
 
-uint64_t now_seconds() { return static_cast<uint64_t>(std::time(nullptr)); }
-
 std::string Table::text() const {
   std::vector<size_t> widths(columns_.size(), 0);
   for (const auto& row : rows_) {

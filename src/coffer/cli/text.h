@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coffer/base/clock.h"
 #include "coffer/base/text.h"
 
 namespace coffer::cli {
@@ -19,7 +20,6 @@ std::string count_text(uint64_t count, std::string_view noun);  // "1 file", "3 
 std::string percent_text(uint64_t part, uint64_t whole);
 // Between `from` and `now`; 0 when the clock went backwards.
 uint64_t seconds_since(uint64_t from, uint64_t now);
-uint64_t now_seconds();
 
 // Control characters as \xNN: a file name must not move the reader's cursor.
 

@@ -12,6 +12,8 @@ class FileKeyringStore final : public KeyringStore {
   FileKeyringStore(Disk& disk, const std::string& directory)
       : disk_(disk), directory_(directory), path_(directory + "/keyring") {}
 
+  const std::string& name() const override { return path_; }
+
   Result<Snapshot> load() override {
     std::lock_guard guard(mutex_);
     COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, disk_.open_read(path_));
@@ -24,8 +26,7 @@ class FileKeyringStore final : public KeyringStore {
     snapshot.sealed.resize(static_cast<size_t>(info.size));
     COFFER_ASSIGN(size_t count, file->read_at(0, snapshot.sealed));
     snapshot.sealed.resize(count);
-    COFFER_ASSIGN(KeyringHeader header, read_header(snapshot.sealed));
-    snapshot.version = header.version;
+    COFFER_ASSIGN(snapshot.header, read_header(snapshot.sealed));
     // Whoever saved it may not have come to syncing its name, or never will. Files are about to be written under its
     // keys, so it must not be undone by a crash any more.
     COFFER_TRY(disk_.sync_directory(directory_));

@@ -13,8 +13,10 @@ class KeyringStore {
 
   struct Snapshot {
     Bytes sealed;
-    uint64_t version = 0;
+    KeyringHeader header;  // of `sealed`
   };
+  // What messages call the keyring: its path or address.
+  virtual const std::string& name() const = 0;
   // What it returns is durable: no crash brings an older version back. kNotFound; else as KeyringCodec::read_header().
   virtual Result<Snapshot> load() = 0;
   // Replaces version `expected` (0: there must be none yet) by `sealed`, durably. kConflict when another version stands

@@ -1,17 +1,10 @@
-// A coffer, opened: where keys meet files. Every engine, tool and command goes through this class.
-//
-// Thread-safe. The keyring is an immutable snapshot swapped as a whole; readers never wait for a reload.
+// A coffer, opened: its configuration, its keyring, and the envelopes of files, where keys meet files. Every engine,
+// tool and command goes through this class. Thread-safe.
 #pragma once
-
-#include <chrono>
-#include <functional>
-#include <mutex>
-#include <thread>
 
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
-#include "coffer/keys/keyring_store.h"
-#include "coffer/keys/version_anchor.h"
+#include "coffer/keys/live_keyring.h"
 
 namespace coffer {
 
@@ -38,7 +31,6 @@ struct NewFileRequest {
 
 class Coffer {
  public:
-  ~Coffer();
   Coffer(const Coffer&) = delete;
   Coffer& operator=(const Coffer&) = delete;
 
@@ -67,22 +59,13 @@ class Coffer {
   const std::string& directory() const { return directory_; }
   const Config& config() const { return config_; }
   Disk& disk() const { return disk_; }
-  std::shared_ptr<const Keyring> keyring() const;
-  // As stored: for status and inspect.
-  Result<KeyringHeader> keyring_header() const;
+  // The keys there are now: an immutable snapshot, at once.
+  std::shared_ptr<const Keyring> keyring() const { return keyring_->snapshot(); }
+  // For who changes the keyring, or wants to know how it keeps up.
+  LiveKeyring& live_keyring() const { return *keyring_; }
 
   // coffer.yaml as it is now, for opening key providers.
   Result<ProviderConfig> provider_config() const;
-
-  // Picks up a newer keyring if there is one. Cheap when nothing changed. kRolledBack when the stored one is older than
-  // the one in use (which stays in use).
-  Status refresh();
-  // Ok, or why the last look at the stored keyring failed while the process went on with the keys it has.
-  Status last_refresh() const;
-  // Applies `change` to the newest keyring and saves it, repeating after a lost race. `change` must be repeatable.
-  Status update(const std::function<Status(Keyring&)>& change);
-  // New keyring key, wrapped by the root key of `root_uri` (empty: the current URI's current key). No file is touched.
-  Status rotate_root(const std::string& root_uri);
 
   // The store of a directory or file path: the nearest known one, or `directory_of_file` registered as a new one.
   Result<Id> store_for(const std::string& directory_of_file);
@@ -106,54 +89,13 @@ class Coffer {
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
 
  private:
-  Coffer(Disk& disk, std::string directory, ProviderOpener opener)
-      : disk_(disk), directory_(std::move(directory)), opener_(opener) {}
-  Status load(const OpenOptions& options);
-  Result<KeyringKey> unlock(const KeyringHeader& header) const;
-  // Before a new file: not worth waiting for.
-  Status refresh_while_serving();
-  // For a file whose key the keyring in use does not have.
-  Status refresh_for_file();
-  // Whether a keyring whose root key was rotated is unlocked now, which waits for the provider, or by a thread of its
-  // own, so that no file operation does.
-  enum class Unlocking { kNow, kAside };
-  void unlock_aside();
-  // REQUIRES for the functions that follow: reload_mutex_ is held.
-  Status reload_if_changed(Unlocking unlocking);
-  Status reload_unless_just_failed(Unlocking unlocking);
-  Status reload(Unlocking unlocking);
-  // A keyring as loaded, and what the anchor remembered just before.
-  struct Stored {
-    Bytes sealed;
-    std::optional<KeyringMark> mark;
-  };
-  Result<Stored> load_stored();
-  Status adopt(const Stored& stored, Unlocking unlocking);
-  Status check_succession(const KeyringHeader& header, const Sha256& hash) const;
-  Status save_successor(Keyring next, ByteView current_sealed, std::span<const KeyringSlot> slots,
-                        const KeyringKey& key);
+  Coffer(Disk& disk, std::string directory, Config config, std::unique_ptr<LiveKeyring> keyring)
+      : disk_(disk), directory_(std::move(directory)), config_(std::move(config)), keyring_(std::move(keyring)) {}
 
   Disk& disk_;
-  std::string directory_;
-  ProviderOpener opener_;
-  Config config_;
-  std::unique_ptr<KeyringStore> keyring_store_;
-  std::unique_ptr<VersionAnchor> anchor_;
-
-  // Held while a keyring is loaded, unlocked or saved, which may wait for a provider.
-  std::mutex reload_mutex_;
-  std::string root_uri_override_;
-  KeyringKey keyring_key_;
-  Sha256 sealed_hash_{};
-  Status reload_failure_;
-  std::chrono::steady_clock::time_point last_reload_;
-  std::thread unlocker_;
-  bool unlocker_runs_ = false;
-
-  // Held for an instant only. keyring_ is written with both held, so either is enough to read it.
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Keyring> keyring_;
-  Status last_refresh_;
+  const std::string directory_;
+  const Config config_;
+  const std::unique_ptr<LiveKeyring> keyring_;
 };
 
 }  // namespace coffer

@@ -1,1 +1,1 @@
-coffer_layer(coffer store coffer.cc)
+coffer_layer(coffer store coffer.cc create.cc surroundings.cc)

@@ -159,7 +159,10 @@ TEST_F(TpmAnchor, ARolledBackKeyringIsNoticed) {
   {
     auto coffer = Coffer::open(Disk::posix(), directory, options, open_provider);
     ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
-    ASSERT_TRUE((*coffer)->update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1); }).is_ok());
+    ASSERT_TRUE((*coffer)
+                    ->live_keyring()
+                    .update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1); })
+                    .is_ok());
   }
   ASSERT_TRUE(Coffer::open(Disk::posix(), directory, options, open_provider).is_ok());
   ASSERT_TRUE(replace_file(Disk::posix(), directory + "/keyring", old, 0600).is_ok());

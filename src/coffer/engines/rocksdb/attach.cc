@@ -41,7 +41,7 @@ class ColumnFamilyListener final : public ::rocksdb::EventListener {
 };
 
 Status check_domains(Coffer& coffer, const AttachOptions& options) {
-  COFFER_TRY(coffer.refresh());
+  COFFER_TRY(coffer.live_keyring().refresh());
   for (const auto& [family, domain] : options.column_families) {
     if (coffer.keyring()->find_domain(domain) != nullptr) continue;
     return {Code::kNotFound, "column family \"" + family + "\": no domain \"" + domain + "\" in the keyring of " +

@@ -1,0 +1,13 @@
+// The first version of a keyring, made once for each coffer.
+#pragma once
+
+#include "coffer/keys/live_keyring.h"
+
+namespace coffer {
+
+// Under a fresh keyring key, in one slot for the provider's current root key.
+Result<Bytes> seal_first_keyring(const Keyring& keyring, RootKeyProvider& provider);
+// Saves it where there is no keyring yet, and has the anchor remember it.
+Status save_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed);
+
+}  // namespace coffer

@@ -1,0 +1,242 @@
+#include "coffer/keys/live_keyring.h"
+
+#include "coffer/base/clock.h"
+#include "coffer/crypto/random.h"
+
+namespace coffer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Who loses the race for the next version again and again gives up after this time.
+constexpr std::chrono::seconds kRacePatience{30};
+
+bool same(const Status& a, const Status& b) { return a.code() == b.code() && a.message() == b.message(); }
+
+}  // namespace
+
+LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
+    : store_(std::move(surroundings.store)),
+      open_root_(std::move(surroundings.open_root)),
+      open_anchor_(std::move(surroundings.open_anchor)),
+      retry_delay_(surroundings.retry_delay),
+      root_uri_(std::move(surroundings.root_uri)) {}
+
+LiveKeyring::~LiveKeyring() {
+  if (asker_.joinable()) asker_.join();
+}
+
+Result<std::unique_ptr<LiveKeyring>> LiveKeyring::open(KeyringSurroundings surroundings) {
+  std::unique_ptr<LiveKeyring> live(new LiveKeyring(std::move(surroundings)));
+  COFFER_TRY(live->start());
+  return live;
+}
+
+Status LiveKeyring::start() {
+  std::lock_guard turn(turn_);
+  if (open_anchor_) {
+    COFFER_ASSIGN(KeyringStore::Snapshot stored, store_->load());
+    COFFER_ASSIGN(anchor_, open_anchor_(stored.header.coffer_id));
+  }
+  return reload(Unlocking::kNow).status();
+}
+
+// --- what readers see
+
+std::shared_ptr<const Keyring> LiveKeyring::snapshot() const {
+  std::lock_guard lock(mutex_);
+  return keyring_;
+}
+
+std::shared_ptr<const KeyringHeader> LiveKeyring::header() const {
+  std::lock_guard lock(mutex_);
+  return header_;
+}
+
+KeyringCondition LiveKeyring::condition() const {
+  std::lock_guard lock(mutex_);
+  return condition_;
+}
+
+std::string LiveKeyring::news_since(uint64_t& seen) const {
+  const KeyringCondition now = condition();
+  if (std::exchange(seen, now.change_count) == now.change_count) return {};
+  const std::string version = "version " + std::to_string(now.version);
+  if (now.last_refresh.is_ok()) return "keyring " + store_->name() + ": " + version + " is in use";
+  return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version + " stays in use" +
+         (is_sign_of_attack(now.last_refresh) ? ", and no new files are made: " : ": ") + now.last_refresh.to_string();
+}
+
+void LiveKeyring::publish(const Status& outcome) {
+  std::shared_ptr<const Keyring> before;  // dies when the lock is free again
+  std::lock_guard lock(mutex_);
+  if (keyring_ == in_use_.keyring && same(condition_.last_refresh, outcome)) return;
+  before = std::exchange(keyring_, in_use_.keyring);
+  header_ = in_use_.header;
+  condition_ = {keyring_ != nullptr ? keyring_->version() : 0, outcome, condition_.change_count + 1};
+}
+
+// --- keeping up
+
+Status LiveKeyring::refresh() {
+  std::lock_guard turn(turn_);
+  return reload_if_changed(Unlocking::kNow);
+}
+
+Status LiveKeyring::refresh_unless_just_failed() {
+  // The keys there are do not do: this one waits for whoever is at it.
+  std::lock_guard turn(turn_);
+  return reload_unless_just_failed(Unlocking::kNow);
+}
+
+Status LiveKeyring::refresh_without_waiting() {
+  std::unique_lock turn(turn_, std::try_to_lock);
+  // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
+  if (!turn.owns_lock()) return Status::ok();
+  Status status = reload_unless_just_failed(Unlocking::kAside);
+  return is_sign_of_attack(status) ? status : Status::ok();
+}
+
+Status LiveKeyring::reload_unless_just_failed(Unlocking unlocking) {
+  const Status last = condition().last_refresh;
+  // A failure that says "being asked" is none for who can wait.
+  const bool failed = !last.is_ok() && !is_sign_of_attack(last) && !(unlocking == Unlocking::kNow && asker_runs_);
+  if (failed && Clock::now() - last_reload_ < retry_delay_) return last;
+  return reload_if_changed(unlocking);
+}
+
+Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
+  // What could not be taken up must be looked at again, although it has not changed since.
+  if (!store_->may_have_changed() && condition().last_refresh.is_ok()) return Status::ok();
+  return reload(unlocking).status();
+}
+
+Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
+  Result<Stored> stored = load();
+  const Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
+  last_reload_ = Clock::now();
+  // That a provider is asked once more is no news while it is known why it did not unlock the last time.
+  const Status last = condition().last_refresh;
+  const bool asked_again = unlocking == Unlocking::kAside && asker_runs_ &&
+                           outcome.code() == Code::kProviderUnavailable && !last.is_ok() && !is_sign_of_attack(last);
+  if (!asked_again) publish(outcome);
+  if (!outcome.is_ok()) return outcome;
+  return stored;
+}
+
+Result<LiveKeyring::Stored> LiveKeyring::load() {
+  Stored stored;
+  // The anchor first: a keyring saved in between is then newer than what it says, never older.
+  if (anchor_ != nullptr) {
+    COFFER_ASSIGN(stored.remembered, anchor_->load());
+  }
+  COFFER_ASSIGN(stored.snapshot, store_->load());
+  return stored;
+}
+
+Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
+  const KeyringHeader& header = stored.snapshot.header;
+  KeyringIdentity found{header.coffer_id, {header.version, {}}};
+  COFFER_ASSIGN(found.mark.hash, sha256(stored.snapshot.sealed));
+  if (in_use_.keyring != nullptr) {
+    const KeyringIdentity known{in_use_.keyring->coffer_id(), {in_use_.keyring->version(), in_use_.hash}};
+    COFFER_TRY(check_succession(known, found).with_context(store_->name()));
+  }
+  COFFER_TRY(check_mark(stored.remembered, found.mark).with_context(store_->name()));
+  if (in_use_.keyring != nullptr && header.version == in_use_.keyring->version()) return Status::ok();
+
+  COFFER_ASSIGN(InUse next, open_stored(stored.snapshot, unlocking));
+  next.hash = found.mark.hash;
+  if (anchor_ != nullptr) COFFER_TRY(anchor_->advance(found.mark));
+  in_use_ = std::move(next);
+  return Status::ok();
+}
+
+Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking) {
+  InUse next;
+  next.key = in_use_.key.clone();
+  auto opened = in_use_.keyring != nullptr ? KeyringCodec::open(stored.sealed, next.key)
+                                           : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
+  if (opened.code() == Code::kWrongKey) {
+    // The root key was rotated, or this is the first time.
+    if (unlocking == Unlocking::kAside) {
+      ask_aside();
+      return {Code::kProviderUnavailable, "the root key was changed; its provider is being asked for the new one"};
+    }
+    COFFER_ASSIGN(next.key, ask_providers(stored.header));
+    opened = KeyringCodec::open(stored.sealed, next.key);
+  }
+  if (!opened.is_ok()) return opened.status().with_context(store_->name());
+  next.keyring = std::make_shared<const Keyring>(std::move(*opened));
+  next.header = std::make_shared<const KeyringHeader>(stored.header);
+  return next;
+}
+
+Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) const {
+  auto key =
+      unlock_slots(header, [&](const std::string& uri) { return open_root_(root_uri_.empty() ? uri : root_uri_); });
+  if (!key.is_ok()) return key.status().with_context("cannot unlock the keyring " + store_->name());
+  return key;
+}
+
+void LiveKeyring::ask_aside() {
+  if (asker_runs_) return;
+  if (asker_.joinable()) asker_.join();
+  asker_runs_ = true;
+  asker_ = std::thread([this] {
+    std::lock_guard turn(turn_);
+    // What comes of it is kept for condition(), and for the next who asks.
+    [[maybe_unused]] const Status kept = reload_if_changed(Unlocking::kNow);
+    asker_runs_ = false;
+  });
+}
+
+// --- changing
+
+Status LiveKeyring::update(const std::function<Status(Keyring&)>& change) {
+  std::lock_guard turn(turn_);
+  return replace([&](const KeyringHeader& current) -> Result<Successor> {
+    Successor next{in_use_.keyring->clone(), current.slots, in_use_.key.clone()};
+    COFFER_TRY(change(next.keyring));
+    return next;
+  });
+}
+
+Status LiveKeyring::rotate_root(const std::string& root_uri) {
+  std::lock_guard turn(turn_);
+  COFFER_TRY(replace([&](const KeyringHeader& current) -> Result<Successor> {
+    COFFER_ASSIGN(auto provider, open_root_(root_uri.empty() ? current.slots.front().provider_uri : root_uri));
+    // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
+    COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(kKeyringKeySize));
+    COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, current.coffer_id, fresh));
+    return Successor{in_use_.keyring->clone(), {std::move(slot)}, std::move(fresh)};
+  }));
+  root_uri_.clear();
+  return Status::ok();
+}
+
+Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make) {
+  const auto started = Clock::now();
+  do {
+    COFFER_ASSIGN(Stored stored, reload(Unlocking::kNow));
+    COFFER_ASSIGN(Successor next, make(stored.snapshot.header));
+    const Status saved = save(std::move(next), stored.snapshot.sealed);
+    if (saved.code() != Code::kConflict) return saved;
+  } while (Clock::now() - started < kRacePatience);
+  return {Code::kConflict, "the keyring " + store_->name() + " keeps changing; try again"};
+}
+
+Status LiveKeyring::save(Successor next, ByteView current_sealed) {
+  const uint64_t expected = in_use_.keyring->version();
+  COFFER_TRY(KeyringCodec::prepare_successor(next.keyring, current_sealed, now_seconds()));
+  Stored stored;
+  COFFER_ASSIGN(stored.snapshot.sealed, KeyringCodec::seal(next.keyring, next.slots, next.key));
+  COFFER_ASSIGN(stored.snapshot.header, KeyringCodec::read_header(stored.snapshot.sealed));
+  COFFER_TRY(store_->save(stored.snapshot.sealed, expected));
+  in_use_.key = std::move(next.key);
+  const Status outcome = take_up(stored, Unlocking::kNow);
+  publish(outcome);
+  return outcome;
+}
+
+}  // namespace coffer

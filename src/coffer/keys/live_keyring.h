@@ -1,0 +1,135 @@
+// The keyring a running program works with: loaded, unlocked, kept up with what others save, changed. It knows its
+// surroundings by interfaces only: where the keyring is kept, how root keys are reached, what remembers the newest one.
+//
+// Thread-safe. Readers take an immutable snapshot, swapped as a whole; they never wait for a reload or a provider.
+//
+//              changed            the key in hand opens it
+//    CURRENT ──────────▶ LOADED ──────────────────────────────▶ CURRENT, with the new snapshot
+//                          ├─ it does not ──▶ ASKING a provider ──▶ CURRENT, or BEHIND
+//                          ├─ it cannot be read ──▶ BEHIND: the snapshot stays in use; another look after 5 s
+//                          └─ goes back or sideways, or is not authentic ──▶ REFUSED: no new files; a look each time
+//
+// docs/keys.md, "Reload", has it in full.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "coffer/keys/keyring_store.h"
+#include "coffer/keys/slot.h"
+#include "coffer/keys/succession.h"
+
+namespace coffer {
+
+// All that a live keyring knows of the world.
+struct KeyringSurroundings {
+  std::unique_ptr<KeyringStore> store;
+  RootOpener open_root;
+  // Empty: there is no anchor.
+  std::function<Result<std::unique_ptr<VersionAnchor>>(const Id& coffer_id)> open_anchor = {};
+  // Instead of the URI in a slot: the same root key at another place. Until the root key is rotated.
+  std::string root_uri = {};
+  // A provider that is away is asked again this often, and not for every file.
+  std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
+};
+
+// What operators are told of a live keyring.
+struct KeyringCondition {
+  uint64_t version = 0;  // of the keyring in use
+  // Ok, or why the stored keyring could not be taken up at the last look; the one in use stays in use meanwhile.
+  Status last_refresh;
+  uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
+};
+
+class LiveKeyring {
+ public:
+  // Loads and unlocks, which waits for the provider.
+  static Result<std::unique_ptr<LiveKeyring>> open(KeyringSurroundings surroundings);
+  // Waits for a provider that is being asked aside.
+  ~LiveKeyring();
+  LiveKeyring(const LiveKeyring&) = delete;
+  LiveKeyring& operator=(const LiveKeyring&) = delete;
+
+  std::shared_ptr<const Keyring> snapshot() const;
+  KeyringCondition condition() const;
+  // One line for a log about the condition, if it has changed since `seen`, which then moves up; else "". `seen` is 0
+  // at first: the first line says which version is in use.
+  std::string news_since(uint64_t& seen) const;
+  // Of the keyring in use: its slots.
+  std::shared_ptr<const KeyringHeader> header() const;
+
+  // Takes up a newer keyring if there is one, and waits for its root key's provider where that has to be asked. Cheap
+  // when nothing changed.
+  Status refresh();
+  // The same for whoever needs what the snapshot does not have: waits, but does not ask again right after a failure.
+  Status refresh_unless_just_failed();
+  // The same for whoever can go on with the snapshot there is: never waits. A root key's provider is asked by a thread
+  // aside. Fails on signs of an attack only; what else failed is in condition().
+  Status refresh_without_waiting();
+
+  // Applies `change` to the newest keyring and saves it, again after a lost race. `change` must be repeatable.
+  Status update(const std::function<Status(Keyring&)>& change);
+  // New keyring key, wrapped by the root key of `root_uri` (empty: the current URI's current key).
+  Status rotate_root(const std::string& root_uri);
+
+ private:
+  // Whether a provider is waited for, or asked by a thread of its own.
+  enum class Unlocking { kNow, kAside };
+  // A keyring as loaded, and what the anchor remembered just before.
+  struct Stored {
+    KeyringStore::Snapshot snapshot;
+    std::optional<KeyringMark> remembered = {};
+  };
+  struct InUse {
+    std::shared_ptr<const Keyring> keyring;
+    std::shared_ptr<const KeyringHeader> header;
+    KeyringKey key;
+    Sha256 hash{};
+  };
+  struct Successor {
+    Keyring keyring;
+    std::vector<KeyringSlot> slots;
+    KeyringKey key;
+  };
+
+  explicit LiveKeyring(KeyringSurroundings surroundings);
+  Status start();
+  // REQUIRES for all that follow: turn_ is held.
+  Status reload_if_changed(Unlocking unlocking);
+  Status reload_unless_just_failed(Unlocking unlocking);
+  Result<Stored> reload(Unlocking unlocking);
+  Result<Stored> load();
+  Status take_up(const Stored& stored, Unlocking unlocking);
+  Result<InUse> open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking);
+  Result<KeyringKey> ask_providers(const KeyringHeader& header) const;
+  void ask_aside();
+  void publish(const Status& outcome);
+  // The one loop of compare and swap.
+  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make);
+  Status save(Successor next, ByteView current_sealed);
+
+  const std::unique_ptr<KeyringStore> store_;
+  const RootOpener open_root_;
+  const decltype(KeyringSurroundings::open_anchor) open_anchor_;
+  const std::chrono::milliseconds retry_delay_;
+  std::unique_ptr<VersionAnchor> anchor_;
+
+  // Held by the one whose turn it is to load, unlock or save, and guards what only that one uses. It may be held while
+  // a provider answers: refresh_without_waiting() only tries to get it.
+  std::mutex turn_;
+  std::string root_uri_;
+  InUse in_use_;
+  std::chrono::steady_clock::time_point last_reload_;
+  std::thread asker_;
+  bool asker_runs_ = false;
+
+  // Held for an instant only. What readers see.
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Keyring> keyring_;
+  std::shared_ptr<const KeyringHeader> header_;
+  KeyringCondition condition_;
+};
+
+}  // namespace coffer

@@ -1,0 +1,97 @@
+// Places that several programs share a keyring in: a directory, and one that is no file at all, as a cluster's
+// consensus store is none. What a live keyring does must not depend on which it is.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <mutex>
+
+#include "coffer/keys/keyring_store.h"
+#include "support/memory_disk.h"
+
+namespace coffer {
+
+class KeyringPlace {
+ public:
+  virtual ~KeyringPlace() = default;
+  // As one more program sees it.
+  virtual std::unique_ptr<KeyringStore> open() = 0;
+  virtual Bytes read() = 0;
+  // Behind everybody's back.
+  virtual void put(ByteView sealed) = 0;
+};
+
+class DirectoryPlace final : public KeyringPlace {
+ public:
+  std::unique_ptr<KeyringStore> open() override { return open_file_keyring_store(disk_, "/"); }
+  Bytes read() override { return read_file(disk_, kPath, kKeyringFileSizeMax).value(); }
+  void put(ByteView sealed) override { EXPECT_TRUE(replace_file(disk_, kPath, sealed, 0600).is_ok()); }
+
+ private:
+  static constexpr const char* kPath = "//keyring";
+  MemoryDisk disk_;
+};
+
+// One value with a revision that counts up with every write.
+class ValuePlace final : public KeyringPlace {
+ public:
+  std::unique_ptr<KeyringStore> open() override { return std::make_unique<Store>(*this); }
+  Bytes read() override {
+    std::lock_guard lock(mutex_);
+    return sealed_;
+  }
+  void put(ByteView sealed) override {
+    std::lock_guard lock(mutex_);
+    set(sealed);
+  }
+
+ private:
+  class Store final : public KeyringStore {
+   public:
+    explicit Store(ValuePlace& place) : place_(place) {}
+    const std::string& name() const override { return name_; }
+
+    Result<Snapshot> load() override {
+      std::lock_guard lock(place_.mutex_);
+      if (place_.sealed_.empty()) return {Code::kNotFound, name_ + ": no keyring"};
+      Snapshot snapshot;
+      snapshot.sealed = place_.sealed_;
+      COFFER_ASSIGN(snapshot.header, KeyringCodec::read_header(snapshot.sealed));
+      seen_revision_ = place_.revision_;
+      return snapshot;
+    }
+
+    Status save(ByteView sealed, uint64_t expected_version) override {
+      std::lock_guard lock(place_.mutex_);
+      uint64_t version = 0;
+      if (!place_.sealed_.empty()) {
+        COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(place_.sealed_));
+        version = header.version;
+      }
+      if (version != expected_version) return {Code::kConflict, name_ + ": somebody else saved"};
+      place_.set(sealed);
+      return Status::ok();
+    }
+
+    bool may_have_changed() override {
+      std::lock_guard lock(place_.mutex_);
+      return seen_revision_ != place_.revision_;
+    }
+
+   private:
+    ValuePlace& place_;
+    const std::string name_ = "value:/coffer";
+    uint64_t seen_revision_ = 0;  // guarded by the place's mutex
+  };
+
+  void set(ByteView sealed) {
+    sealed_.assign(sealed.begin(), sealed.end());
+    ++revision_;
+  }
+
+  std::mutex mutex_;
+  Bytes sealed_;
+  uint64_t revision_ = 0;
+};
+
+}  // namespace coffer
