@@ -377,5 +377,39 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   for (const std::string& file : files_below(work.path("db"), ".sst")) EXPECT_EQ(domain_of(file), "system") << file;
 }
 
+TEST(Keyring, HowItKeepsUpIsInTheInfoLog) {
+  Workplace work;
+  auto log = [&] {
+    std::string text;
+    EXPECT_TRUE(rocksdb::ReadFileToString(work.env(), work.path("db/LOG"), &text).ok());
+    return text;
+  };
+  auto lines_with = [](const std::string& text, std::string_view part) {
+    int count = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+  };
+  OpenDb db = work.open();
+  ASSERT_TRUE(db);
+  const std::string version = "version " + std::to_string(work.coffer().keyring()->version());
+
+  // Another process takes a root key that is out of reach from here.
+  ASSERT_FINE(generate_key_file(Disk::posix(), work.path("new.key"), {}));
+  auto another = Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider);
+  ASSERT_FINE(another);
+  ASSERT_FINE((*another)->live_keyring().rotate_root("file://" + work.path("new.key")));
+  ASSERT_FINE(Disk::posix().remove(work.path("new.key")));
+  ASSERT_FALSE(work.coffer().live_keyring().refresh().is_ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_FINE(db->Put({}, key_of(i), value_of(i)));
+    ASSERT_FINE(db->Flush({}));
+  }
+  db.close();
+  const std::string text = log();
+  EXPECT_EQ(lines_with(text, "[coffer] keyring " + work.coffer_directory() + "/keyring: " + version + " is in use"), 1);
+  EXPECT_EQ(lines_with(text, version + " stays in use: key_unavailable"), 1) << text;
+  EXPECT_THAT(text, testing::HasSubstr("new.key"));
+}
+
 }  // namespace
 }  // namespace coffer

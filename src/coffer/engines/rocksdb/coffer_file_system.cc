@@ -189,7 +189,10 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
     file_options.io_options = options;
     std::unique_ptr<FSWritableFile> file;
     COFFER_IO_TRY(NewWritableFile(path, file_options, &file, dbg));
-    *result = std::make_shared<InfoLog>(std::move(file));
+    auto news = [coffer = context_.coffer, seen = uint64_t{0}]() mutable {
+      return coffer->live_keyring().news_since(seen);
+    };
+    *result = std::make_shared<InfoLog>(std::move(file), std::move(news));
     return IOStatus::OK();
   });
 }

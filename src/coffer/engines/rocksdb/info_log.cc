@@ -52,11 +52,20 @@ void InfoLog::Logv(const char* format, va_list arguments) {
     } else {
       out[size] = '\n';
     }
+    add_news();
     const bool due = std::chrono::steady_clock::now() - flushed_at_ >= kFlushInterval;
     if (due || lines_.size() >= kBufferSize) flush_locked();
     return IOStatus::OK();
   }).PermitUncheckedError();
   va_end(again);
+}
+
+void InfoLog::add_news() {
+  const std::string news = news_();
+  if (news.empty()) return;
+  char prefix[64];
+  const std::string line = std::string(prefix, format_prefix(prefix, sizeof prefix)) + "[coffer] " + news + "\n";
+  std::copy(line.begin(), line.end(), lines_.extend(line.size()));
 }
 
 void InfoLog::flush_locked() {

@@ -5,7 +5,9 @@
 #include <rocksdb/file_system.h>
 
 #include <chrono>
+#include <functional>
 #include <mutex>
+#include <string>
 
 #include "coffer/base/bytes.h"
 
@@ -16,8 +18,9 @@ namespace coffer::rocks {
 // with assertions, as Debian's) when a write to the log fails, for example on a full disk. Here, that loses log lines.
 class InfoLog final : public ::rocksdb::Logger {
  public:
-  explicit InfoLog(std::unique_ptr<::rocksdb::FSWritableFile> file)
-      : Logger(::rocksdb::InfoLogLevel::ERROR_LEVEL), file_(std::move(file)) {}
+  // `news` is asked with each line, and what it answers follows as a line of its own; empty: nothing new.
+  InfoLog(std::unique_ptr<::rocksdb::FSWritableFile> file, std::function<std::string()> news)
+      : Logger(::rocksdb::InfoLogLevel::ERROR_LEVEL), file_(std::move(file)), news_(std::move(news)) {}
   ~InfoLog() override;
 
   using ::rocksdb::Logger::Logv;
@@ -27,10 +30,13 @@ class InfoLog final : public ::rocksdb::Logger {
   ::rocksdb::Status Close() override;
 
  private:
+  // REQUIRES of both: mutex_ is held.
+  void add_news();
   void flush_locked();
 
   mutable std::mutex mutex_;
   const std::unique_ptr<::rocksdb::FSWritableFile> file_;
+  const std::function<std::string()> news_;
   Buffer lines_;
   size_t written_size_ = 0;
   std::chrono::steady_clock::time_point flushed_at_{};
