@@ -1,9 +1,12 @@
 """Every command when all is well: what it answers, as text and as JSON, and what it leaves on disk."""
 
 import os
+import shutil
 import stat
 
 from harness import BODY_OFFSET, WRITE_STORE_FILE, CliTest, columns, main
+
+EXAMPLE_KEY_COMMAND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/exec_provider.py")
 
 
 class Keygen(CliTest):
@@ -133,6 +136,26 @@ class Status(CliTest):
             self.assertIn(part, run.out)
         answer = self.problems("status", "c.coffer", "--json").json()
         self.assertEqual([answer[kind]["files"] for kind in ("plaintext", "unreadable", "unknown_key")], [1, 1, 1])
+
+    def test_a_keyring_that_was_replaced_meanwhile_and_cannot_be_taken_up_is_said_with_1(self):
+        # The key command puts the damaged keyring there: status has read the good one by then.
+        example, keys = self.path("example"), self.path("keys.json")
+        shutil.copy(EXAMPLE_KEY_COMMAND, example)
+        self.assertEqual(self.run_program([example, keys, "add", "app"]).status, 0)
+        swap = f'mv -f "{self.path("next")}" "{self.path("c.coffer/keyring")}" 2>&-'
+        script = f'#!/bin/sh\n"{example}" "$@" || exit\n{swap}\nexit 0\n'
+        command = self.write("coffer-exec-swap", script.encode(), 0o700)
+        self.done("init", "c.coffer", "--root", f"exec:{command}/app?arg1={keys}")
+        good = self.read("c.coffer/keyring")
+        self.assertIsNone(self.done("status", "c.coffer", "--json").json()["keyring_refresh"])
+        for words in ([], ["--json"]):
+            self.write("c.coffer/keyring", good, 0o600)
+            self.write("next", good[:-1] + bytes([good[-1] ^ 1]), 0o600)
+            run = self.problems("status", "c.coffer", *words)
+            if words:
+                self.assertEqual(run.json()["keyring_refresh"]["code"], "damaged")
+            else:
+                self.assertIn("CANNOT BE TAKEN UP as it is stored now: damaged", run.out)
 
     def test_a_file_name_cannot_move_the_readers_cursor(self):
         self.make_coffer()

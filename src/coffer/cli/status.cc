@@ -19,6 +19,7 @@ struct StatusReport {
   Config config;
   ProviderConfig providers;
   Inventory inventory;
+  Status last_refresh;  // of the keyring, after the inventory
   uint64_t now = 0;
 };
 
@@ -48,7 +49,7 @@ uint64_t in_state_since(const DomainKeyEntry& entry) {
   }
 }
 
-bool has_problems(const Inventory& inventory) {
+bool has_problem_files(const Inventory& inventory) {
   return inventory.plaintext.files + inventory.unreadable.files + inventory.unknown_key.files > 0;
 }
 
@@ -82,6 +83,10 @@ std::string heading(const StatusReport& report) {
   out +=
       fmt::format("  keyring    version {}, changed {} ago, coffer {}\n", report.header.version,
                   age_text(seconds_since(report.keyring->updated(), report.now)), report.header.coffer_id.short_hex());
+  if (!report.last_refresh.is_ok()) {
+    out += fmt::format("             CANNOT BE TAKEN UP as it is stored now: {}\n",
+                       printable(report.last_refresh.to_string()));
+  }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   std::string_view label = "stores";
   for (const StoreEntry& store : report.keyring->stores()) {
@@ -132,7 +137,7 @@ std::string totals(const Inventory& inventory) {
 
 void advise(const StatusReport& report, Console& console) {
   const Inventory& inventory = report.inventory;
-  if (has_problems(inventory)) console.note("coffer verify names the files in question");
+  if (has_problem_files(inventory)) console.note("coffer verify names the files in question");
   if (inventory.active.files + inventory.unknown_key.files < inventory.encrypted.files) {
     console.note("coffer rewrap brings the other files under active keys");
   }
@@ -192,6 +197,12 @@ Json config_json(const Config& config) {
   return out;
 }
 
+// null when the stored keyring is the one that was read, or could be taken up.
+Json refresh_json(const Status& last_refresh) {
+  if (last_refresh.is_ok()) return nullptr;
+  return {{"code", code_name(last_refresh.code())}, {"message", last_refresh.message()}};
+}
+
 Json report_json(const StatusReport& report) {
   Json roots = Json::array();
   for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot, report.providers));
@@ -203,6 +214,7 @@ Json report_json(const StatusReport& report) {
   return {{"coffer", report.directory},
           {"id", report.header.coffer_id.hex()},
           {"keyring_version", report.header.version},
+          {"keyring_refresh", refresh_json(report.last_refresh)},
           {"created", report.keyring->created()},
           {"updated", report.keyring->updated()},
           {"root_keys", std::move(roots)},
@@ -228,9 +240,11 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.now = now_seconds();
   report.header = *coffer->live_keyring().header();
   COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
+  report.last_refresh = coffer->live_keyring().refresh();
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report.inventory));
   advise(report, console);
-  return has_problems(report.inventory) ? Outcome::kProblemsFound : Outcome::kDone;
+  const bool sound = !has_problem_files(report.inventory) && report.last_refresh.is_ok();
+  return sound ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
 }  // namespace
