@@ -14,9 +14,9 @@ namespace {
 // The choice is made once per process, so each wish is tried in a process of its own; what it says goes to stderr.
 [[noreturn]] void say_choice(const char* wish) {
   setenv("COFFER_CRYPTO", wish, 1);
-  Result<CryptoBackend> backend = crypto_backend();
+  const Result<const CryptoBackend*> backend = crypto_backend();
   if (backend) {
-    std::fprintf(stderr, "%s\n", std::string(backend_name(*backend)).c_str());
+    std::fprintf(stderr, "%s\n", std::string((*backend)->name).c_str());
     std::exit(0);
   }
   std::fprintf(stderr, "%s\n", backend.status().to_string().c_str());
@@ -46,7 +46,7 @@ TEST_F(BackendDeathTest, IpsecMbCanBeForcedWhereItWorks) {
   if (has_ipsec_mb_) {
     EXPECT_EXIT(say_choice("ipsec-mb"), testing::ExitedWithCode(0), "^ipsec-mb\n");
   } else {
-    EXPECT_EXIT(say_choice("ipsec-mb"), testing::ExitedWithCode(1), "unsupported: COFFER_CRYPTO=ipsec-mb: ");
+    EXPECT_EXIT(say_choice("ipsec-mb"), testing::ExitedWithCode(1), "COFFER_CRYPTO=ipsec-mb");
   }
 }
 
@@ -55,7 +55,7 @@ TEST_F(BackendDeathTest, AnUnknownBackendIsAnErrorEverywhere) {
 }
 
 TEST(KnownAnswers, EveryUsableBackendComputesWhatOpenSslDoes) {
-  for (CryptoBackend backend : usable_backends()) EXPECT_EQ(check_against_openssl(backend).to_string(), "ok");
+  for (const CryptoBackend* backend : usable_backends()) EXPECT_EQ(check_against_openssl(*backend).to_string(), "ok");
 }
 
 }  // namespace

@@ -1,18 +1,26 @@
 // The backends that this machine and build offer, for tests that run with each.
 #pragma once
 
+#include <string>
 #include <vector>
 
-#include "coffer/crypto/aead.h"
+#include "coffer/crypto/backend.h"
 
 namespace coffer {
 
-inline std::vector<CryptoBackend> usable_backends() {
-  std::vector<CryptoBackend> out;
-  for (CryptoBackend backend : {CryptoBackend::kOpenSsl, CryptoBackend::kIpsecMb}) {
-    if (AeadKey::create(Suite::kAes256Gcm, Bytes(32), backend)) out.push_back(backend);
+inline std::vector<const CryptoBackend*> usable_backends() {
+  std::vector<const CryptoBackend*> out;
+  for (const CryptoBackend& backend : crypto_backends()) {
+    if (backend.usable()) out.push_back(&backend);
   }
   return out;
+}
+
+inline const CryptoBackend& openssl_backend() { return crypto_backends().front(); }
+
+// As part of a test's name: "OpenSsl".
+inline std::string test_name_of(const CryptoBackend& backend) {
+  return &backend == &openssl_backend() ? "OpenSsl" : "IpsecMb";
 }
 
 }  // namespace coffer

@@ -19,7 +19,7 @@ constexpr int kExitFailed = 2;
 
 Result<Outcome> print_version(Console& console) {
   auto backend = crypto_backend();
-  const std::string name = backend.is_ok() ? std::string(backend_name(*backend)) : "unavailable";
+  const std::string name = backend.is_ok() ? std::string((*backend)->name) : "unavailable";
   console.answer(Json{{"version", kVersion}, {"crypto", name}},
                  fmt::format("coffer {} (cryptography: {})\n", kVersion, name));
   return Outcome::kDone;

@@ -6,7 +6,7 @@
 
 namespace coffer {
 
-Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, CryptoBackend backend) {
+Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, const CryptoBackend& backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || !info->authenticated) {
     return {Code::kInvalidArgument, "sealing needs an authenticated suite, such as aes-256-gcm"};
@@ -15,15 +15,8 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Cryp
     return {Code::kInvalidArgument, std::string(info->name) + " needs a key of " + std::to_string(info->key_size) +
                                         " bytes, not " + std::to_string(key.size())};
   }
-  std::unique_ptr<AeadKey> out;
-  if (backend == CryptoBackend::kOpenSsl) out = openssl_aead_key(suite, key);
-#ifdef COFFER_HAVE_IPSEC_MB
-  if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_aead_key(suite, key);
-#endif
-  if (out == nullptr) {
-    return {Code::kUnsupported,
-            std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name)};
-  }
+  auto out = backend.aead_key(suite, key);
+  if (out == nullptr) return not_offered(backend, info->name);
 #ifdef COFFER_NONCE_AUDIT
   if (nonce_audit_enabled()) {
     COFFER_ASSIGN(out->audited_key_hash_, sha256(key));
@@ -33,8 +26,8 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Cryp
 }
 
 Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key) {
-  COFFER_ASSIGN(CryptoBackend backend, crypto_backend());
-  return create(suite, key, backend);
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend());
+  return create(suite, key, *backend);
 }
 
 Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {

@@ -1,19 +1,37 @@
-// Which implementation does the bulk of the work. Chosen once per process, at first use: Intel ipsec-mb where the CPU
-// has AES instructions and the library passes its known-answer tests against OpenSSL, OpenSSL otherwise. The
-// environment variable COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not usable, or another
-// value, is an error.
+// Which implementation does the bulk of the work, and the table of those that this build has. Chosen once per process,
+// at first use: the last in the table that works here and computes what OpenSSL does. The environment variable
+// COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not usable, or another value, is an error.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string_view>
 
-#include "coffer/base/status.h"
+#include "coffer/base/bytes.h"
+#include "coffer/crypto/suite.h"
 
 namespace coffer {
 
-enum class CryptoBackend { kOpenSsl, kIpsecMb };
+class AeadKey;
+class CounterMode;
+class GmacComputation;
 
-// The backend in use, or why none is: every create() in crypto/ reports the same Status.
-Result<CryptoBackend> crypto_backend();
-std::string_view backend_name(CryptoBackend backend);
+// A row of the table. Its functions expand keys whose sizes were checked, and return null for a suite that the backend
+// does not have. A new backend is a row more in backend.cc.
+struct CryptoBackend {
+  std::string_view name;
+  Status (*usable)();  // ok, or why not on this machine
+  std::unique_ptr<AeadKey> (*aead_key)(Suite suite, ByteView key);
+  std::unique_ptr<CounterMode> (*counter_mode)(Suite suite, ByteView key, ByteView iv);
+  std::unique_ptr<GmacComputation> (*gmac)(ByteView key, ByteView nonce);
+};
+
+// OpenSSL, which every build has and the others are compared with, comes first.
+std::span<const CryptoBackend> crypto_backends();
+// The backend in use, or why none is: every create() in crypto/ reports the same Status. Never null.
+Result<const CryptoBackend*> crypto_backend();
+
+// kUnsupported: the backend does not have `what`.
+Status not_offered(const CryptoBackend& backend, std::string_view what);
 
 }  // namespace coffer

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "coffer/base/codec.h"
+
 namespace coffer {
 
 CounterMode::CounterMode(ByteView iv) : counter_() { std::ranges::copy(iv.first(kNonceSize), counter_.begin()); }
 
-Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView key, CryptoBackend backend) {
+Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView key, const CryptoBackend& backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || info->authenticated) {
     return {Code::kInvalidArgument, "counter mode needs a CTR suite, such as aes-256-ctr"};
@@ -18,23 +20,16 @@ Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView k
   }
   ByteView aes_key = key.first(info->key_size);
   ByteView iv = key.subspan(info->key_size);
-  std::unique_ptr<CounterMode> out;
-  if (backend == CryptoBackend::kOpenSsl) out = openssl_counter_mode(suite, aes_key, iv);
-#ifdef COFFER_HAVE_IPSEC_MB
-  if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_counter_mode(suite, aes_key, iv);
-#endif
-  if (out == nullptr) {
-    return {Code::kUnsupported,
-            std::string(backend_name(backend)) + " on this machine does not offer " + std::string(info->name)};
-  }
+  auto out = backend.counter_mode(suite, aes_key, iv);
+  if (out == nullptr) return not_offered(backend, info->name);
   return out;
 }
 
 void CounterMode::advance(Counter& counter, uint64_t blocks) {
-  for (size_t i = kBlockSize; i-- > 0 && blocks > 0; blocks >>= 8) {
-    blocks += counter[i];
-    counter[i] = static_cast<uint8_t>(blocks);
-  }
+  uint64_t high = __builtin_bswap64(load_le64(counter.data()));
+  const uint64_t low = __builtin_bswap64(load_le64(counter.data() + 8)) + blocks;
+  if (low < blocks) ++high;
+  store_le64_pair(counter.data(), __builtin_bswap64(high), __builtin_bswap64(low));
 }
 
 void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {

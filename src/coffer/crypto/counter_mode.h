@@ -17,7 +17,7 @@ class CounterMode {
   using Counter = std::array<uint8_t, kBlockSize>;
 
   // kInvalidArgument for a suite that is not CTR or a key of the wrong size. `key` is AES key ‖ 12-byte iv.
-  static Result<std::unique_ptr<CounterMode>> create(Suite suite, ByteView key, CryptoBackend backend);
+  static Result<std::unique_ptr<CounterMode>> create(Suite suite, ByteView key, const CryptoBackend& backend);
   virtual ~CounterMode() = default;
 
   // See CtrStream::apply. Thread-safe.
@@ -36,7 +36,7 @@ class CounterMode {
   Counter counter_;  // of byte 0: iv ‖ 00000000
 };
 
-// Null when the backend cannot serve the suite. `key` is the AES key alone; sizes were checked.
+// Rows of the table in backend.cc. `key` is the AES key alone.
 std::unique_ptr<CounterMode> openssl_counter_mode(Suite suite, ByteView key, ByteView iv);
 std::unique_ptr<CounterMode> ipsec_mb_counter_mode(Suite suite, ByteView key, ByteView iv);
 

@@ -4,27 +4,21 @@
 
 namespace coffer {
 
-Result<std::unique_ptr<GmacComputation>> GmacComputation::create(ByteView key, CryptoBackend backend) {
+Result<std::unique_ptr<GmacComputation>> GmacComputation::create(ByteView key, const CryptoBackend& backend) {
   if (key.size() != Gmac::kKeySize) {
     return {Code::kInvalidArgument, "a GMAC key has 44 bytes, not " + std::to_string(key.size())};
   }
   ByteView aes_key = key.first(kAesKeySize);
   ByteView nonce = key.subspan(kAesKeySize);
-  std::unique_ptr<GmacComputation> out;
-  if (backend == CryptoBackend::kOpenSsl) out = openssl_gmac(aes_key, nonce);
-#ifdef COFFER_HAVE_IPSEC_MB
-  if (backend == CryptoBackend::kIpsecMb) out = ipsec_mb_gmac(aes_key, nonce);
-#endif
-  if (out == nullptr) {
-    return {Code::kUnsupported, std::string(backend_name(backend)) + " on this machine does not offer GMAC"};
-  }
+  auto out = backend.gmac(aes_key, nonce);
+  if (out == nullptr) return not_offered(backend, "GMAC");
   return out;
 }
 
 Result<Gmac> Gmac::create(const Key<Role>& key) {
-  COFFER_ASSIGN(CryptoBackend backend, crypto_backend());
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend());
   Gmac out;
-  COFFER_ASSIGN(out.computation_, GmacComputation::create(key.reveal(), backend));
+  COFFER_ASSIGN(out.computation_, GmacComputation::create(key.reveal(), *backend));
   return out;
 }
 
@@ -36,6 +30,8 @@ void Gmac::update(ByteView data) {
   if (!data.empty()) computation_->update(data);
 }
 
-std::array<uint8_t, kTagSize> Gmac::finish() { return computation_->finish(); }
+std::array<uint8_t, kTagSize> Gmac::finish() {
+  return computation_->finish();
+}
 
 }  // namespace coffer

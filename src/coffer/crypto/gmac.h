@@ -14,14 +14,14 @@ class GmacComputation {
   static constexpr size_t kAesKeySize = 32;
 
   // `key` is AES key ‖ 12-byte nonce.
-  static Result<std::unique_ptr<GmacComputation>> create(ByteView key, CryptoBackend backend);
+  static Result<std::unique_ptr<GmacComputation>> create(ByteView key, const CryptoBackend& backend);
   virtual ~GmacComputation() = default;
 
   virtual void update(ByteView data) = 0;
   virtual std::array<uint8_t, kTagSize> finish() = 0;
 };
 
-// Null when the backend cannot serve it. Sizes were checked.
+// Rows of the table in backend.cc.
 std::unique_ptr<GmacComputation> openssl_gmac(ByteView key, ByteView nonce);
 std::unique_ptr<GmacComputation> ipsec_mb_gmac(ByteView key, ByteView nonce);
 

@@ -7,6 +7,6 @@
 namespace coffer {
 
 // Ok, or kUnsupported naming the first thing that differs. Takes less than a millisecond.
-Status check_against_openssl(CryptoBackend backend);
+Status check_against_openssl(const CryptoBackend& backend);
 
 }  // namespace coffer

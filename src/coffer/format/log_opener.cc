@@ -6,8 +6,8 @@
 namespace coffer {
 
 using log_wire::checksum_seed;
-using log_wire::frame_associated;
 using log_wire::frame_checksum;
+using log_wire::FrameAssociated;
 using log_wire::FrameHeader;
 using log_wire::kSessionFieldsOffset;
 using log_wire::kSessionFieldsSize;
@@ -104,8 +104,8 @@ Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_e
   if (closed_) return tampered("the frame", position_, "stands behind the end of its session");
   MutableBytes sealed = frame.subspan(kLogFrameHeaderSize);
   const bool opened =
-      !has_key() || session_->opener.open(position_, frame_associated(frame.data(), session_->number, position_),
-                                          sealed, sealed.data());
+      !has_key() || session_->opener.open(position_, FrameAssociated(frame.data(), session_->number, position_), sealed,
+                                          sealed.data());
   if (header->durable_upto > position_ || !opened) {
     return tampered("the frame", position_, "does not authenticate although its checksum is good");
   }

@@ -7,8 +7,8 @@
 namespace coffer {
 
 using log_wire::checksum_seed;
-using log_wire::frame_associated;
 using log_wire::frame_checksum;
+using log_wire::FrameAssociated;
 using log_wire::kEndBit;
 using log_wire::kSaltSize;
 using log_wire::kSessionFieldsOffset;
@@ -69,7 +69,7 @@ Status LogSealer::seal_frame(ByteView plaintext, bool end, uint64_t durable_upto
   uint8_t* frame = out.extend(size);
   store_le32(frame, end ? kEndBit : static_cast<uint32_t>(plaintext.size()));
   store_le64(frame + 8, std::min(durable_upto, offset_));  // L5
-  COFFER_TRY(sealer_.seal(offset_, frame_associated(frame, session_, offset_), plaintext, frame + kLogFrameHeaderSize));
+  COFFER_TRY(sealer_.seal(offset_, FrameAssociated(frame, session_, offset_), plaintext, frame + kLogFrameHeaderSize));
   store_le32(frame + 4, frame_checksum(checksum_seed_, offset_, {frame, size}));
   offset_ += size;
   return Status::ok();

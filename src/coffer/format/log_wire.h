@@ -28,7 +28,7 @@ struct SessionHeader {
   uint64_t logical_offset = 0;
 };
 
-// REQUIRES: bytes has kLogSessionHeaderSize bytes and begins with the magic.
+// REQUIRES: bytes has kLogSessionHeaderSize bytes, or more, and begins with the magic.
 inline SessionHeader parse_session_header(ByteView bytes) {
   return {load_le32(&bytes[4]), load_le64(&bytes[8]), load_le64(&bytes[16]), load_le64(&bytes[24])};
 }
@@ -51,11 +51,11 @@ inline bool is_frame_word(uint32_t word) {
   return word - 1 < kLogFramePlaintextMax;
 }
 
-// Nothing if the word is none of a frame. REQUIRES: bytes has kLogFrameHeaderSize bytes.
+// Nothing if the word is none of a frame. REQUIRES: bytes has kLogFrameHeaderSize bytes, or more.
 inline std::optional<FrameHeader> parse_frame_header(const uint8_t* bytes) {
-  uint32_t word = load_le32(bytes);
+  uint32_t word = load_le32(&bytes[0]);
   if (!is_frame_word(word)) return std::nullopt;
-  return FrameHeader{word & kSizeMask, (word & kEndBit) != 0, load_le32(bytes + 4), load_le64(bytes + 8)};
+  return FrameHeader{word & kSizeMask, (word & kEndBit) != 0, load_le32(&bytes[4]), load_le64(&bytes[8])};
 }
 
 // What a frame's checksum covers before the bytes from its offset 8 on.
@@ -70,13 +70,17 @@ inline uint32_t frame_checksum(uint32_t seed, uint64_t offset, ByteView frame) {
 }
 
 // A frame's associated data: word ‖ durable ‖ session number ‖ offset.
-inline std::array<uint8_t, 28> frame_associated(const uint8_t* frame, uint64_t session, uint64_t offset) {
-  std::array<uint8_t, 28> out;
-  std::memcpy(out.data(), frame, 4);
-  std::memcpy(&out[4], frame + 8, 8);
-  store_le64(&out[12], session);
-  store_le64(&out[20], offset);
-  return out;
-}
+class FrameAssociated {
+ public:
+  FrameAssociated(const uint8_t* frame, uint64_t session, uint64_t offset) {
+    const uint64_t durable_upto = load_le64(frame + 8);
+    store_le64_pair(bytes_, load_le32(frame) | durable_upto << 32, durable_upto >> 32 | session << 32);
+    store_le64_pair(bytes_ + 16, session >> 32 | offset << 32, offset >> 32);
+  }
+  operator ByteView() const { return {bytes_, 28}; }
+
+ private:
+  alignas(16) uint8_t bytes_[32];
+};
 
 }  // namespace coffer::log_wire
