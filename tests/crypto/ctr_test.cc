@@ -66,5 +66,17 @@ TEST(Gmac, AKeyOfAnotherSizeIsRefused) {
   }
 }
 
+TEST(CryptoDeathTest, ContractsAreChecked) {
+  CtrStream stream = CtrStream::create(Suite::kAes256Ctr, random_key<CtrRole>(44).value()).value();
+  Bytes data(2);
+  EXPECT_DEATH(stream.apply((uint64_t{1} << 40) - 1, data, data.data()),
+               "required: a key stream has at most 2.40 bytes");
+  Gmac gmac = Gmac::create(random_key<Gmac::Role>(Gmac::kKeySize).value()).value();
+  (void)gmac.finish();
+  EXPECT_DEATH(gmac.update(data), "required: a MAC takes nothing more once it is finished");
+  EXPECT_DEATH((void)gmac.finish(), "required: a MAC is finished once");
+  EXPECT_DEATH((void)suite_info(static_cast<Suite>(99)), "required: a suite is one of the enumerators");
+}
+
 }  // namespace
 }  // namespace coffer

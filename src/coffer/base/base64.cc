@@ -1,5 +1,7 @@
 #include "coffer/base/base64.h"
 
+#include "coffer/base/check.h"
+
 namespace coffer {
 namespace {
 
@@ -61,10 +63,14 @@ Result<SecretBytes> decode_base64(ByteView text, Base64Alphabet alphabet) {
 }
 
 void encode_base64(ByteView bytes, MutableBytes out) {
+  COFFER_REQUIRE(out.size() == base64_size(bytes.size()), "base64 text has exactly the size of its bytes");
   const size_t written = encode(bytes, out, kStandardDigits);
   for (size_t at = written; at < out.size(); ++at) out[at] = '=';
 }
 
-void encode_base64url(ByteView bytes, MutableBytes out) { encode(bytes, out, kUrlDigits); }
+void encode_base64url(ByteView bytes, MutableBytes out) {
+  COFFER_REQUIRE(out.size() == base64url_size(bytes.size()), "base64url text has exactly the size of its bytes");
+  encode(bytes, out, kUrlDigits);
+}
 
 }  // namespace coffer

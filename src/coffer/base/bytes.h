@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coffer/base/check.h"
 #include "coffer/base/status.h"
 
 namespace coffer {
@@ -72,9 +73,13 @@ class Buffer {
   }
   void reserve(size_t capacity);
   // REQUIRES: size <= this->size()
-  void truncate(size_t size) { size_ = size; }
+  void truncate(size_t size) {
+    COFFER_REQUIRE(size <= size_, "a buffer is truncated to no more bytes than it has");
+    size_ = size;
+  }
   // Drops the first `count` bytes. REQUIRES: count <= size()
   void drop_front(size_t count) {
+    COFFER_REQUIRE(count <= size_, "a buffer drops no more bytes than it has");
     size_ -= count;
     if (size_ > 0) std::memmove(data_.get(), data_.get() + count, size_);
   }

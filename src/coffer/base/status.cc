@@ -1,5 +1,9 @@
 #include "coffer/base/status.h"
 
+#include <algorithm>
+
+#include "coffer/base/check.h"
+
 namespace coffer {
 
 std::string_view code_name(Code code) {
@@ -47,6 +51,16 @@ std::string Status::to_string() const {
 Status Status::with_context(std::string_view context) const {
   if (is_ok()) return {};
   return {rep_->code, std::string(context) + ": " + rep_->message};
+}
+
+void value_of_failure(const Status& status) noexcept {
+  char sentence[512] = "a Result is asked for its value only if it has one; this one failed with ";
+  size_t size = std::string_view(sentence).size();
+  for (std::string_view part : {code_name(status.code()), std::string_view(": "), status.message()}) {
+    size += part.copy(sentence + size, sizeof sentence - size);
+  }
+  COFFER_REQUIRE(false, std::string_view(sentence, size));
+  __builtin_unreachable();
 }
 
 }  // namespace coffer

@@ -69,6 +69,9 @@ class [[nodiscard]] Status {
   std::unique_ptr<Rep> rep_;
 };
 
+// The end of the process that asks a failed Result for its value: see base/check.h. Says the Status.
+[[noreturn, gnu::cold]] void value_of_failure(const Status& status) noexcept;
+
 // Either a value or a Status that is not ok.
 template <class T>
 class [[nodiscard]] Result {
@@ -85,16 +88,21 @@ class [[nodiscard]] Result {
   Code code() const { return status_.code(); }
 
   // REQUIRES: is_ok()
-  T& value() & { return *value_; }
-  const T& value() const& { return *value_; }
-  T&& value() && { return std::move(*value_); }
-  T* operator->() { return &*value_; }
-  const T* operator->() const { return &*value_; }
-  T& operator*() & { return *value_; }
-  const T& operator*() const& { return *value_; }
-  T&& operator*() && { return std::move(*value_); }
+  T& value() & { return checked(), *value_; }
+  const T& value() const& { return checked(), *value_; }
+  T&& value() && { return checked(), std::move(*value_); }
+  T* operator->() { return &value(); }
+  const T* operator->() const { return &value(); }
+  T& operator*() & { return value(); }
+  const T& operator*() const& { return value(); }
+  T&& operator*() && { return std::move(*this).value(); }
 
  private:
+  void checked() const {
+    if (!value_.has_value()) [[unlikely]]
+      value_of_failure(status_);
+  }
+
   std::optional<T> value_;
   Status status_;
 };

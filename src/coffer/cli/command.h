@@ -32,8 +32,8 @@ struct Flag {
 class Arguments {
  public:
   // REQUIRES: the command declares the operand; it is there (any_number: ask list()).
-  const std::string& operand(std::string_view name) const { return operands_.at(std::string(name)).front(); }
-  const std::vector<std::string>& list(std::string_view name) const { return operands_.at(std::string(name)); }
+  const std::string& operand(std::string_view name) const;
+  const std::vector<std::string>& list(std::string_view name) const;
   bool has(std::string_view flag) const { return flags_.contains(std::string(flag)); }
   // Null when the flag was not given.
   const std::string* find(std::string_view flag) const;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "coffer/base/check.h"
+
 namespace coffer::cli {
 namespace {
 
@@ -72,6 +74,18 @@ const Command* find_command(std::string_view name) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& Arguments::list(std::string_view name) const {
+  const auto found = operands_.find(std::string(name));
+  COFFER_REQUIRE(found != operands_.end(), "an operand is asked for by the name that the command declares");
+  return found->second;
+}
+
+const std::string& Arguments::operand(std::string_view name) const {
+  const std::vector<std::string>& given = list(name);
+  COFFER_REQUIRE(!given.empty(), "an operand that may be missing is asked for as a list");
+  return given.front();
+}
 
 const std::string* Arguments::find(std::string_view flag) const {
   auto found = flags_.find(std::string(flag));

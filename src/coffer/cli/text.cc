@@ -8,6 +8,8 @@
 #include <cmath>
 #include <ctime>
 
+#include "coffer/base/check.h"
+
 namespace coffer::cli {
 namespace {
 
@@ -61,6 +63,11 @@ std::string percent_text(uint64_t part, uint64_t whole) {
 }
 
 uint64_t seconds_since(uint64_t from, uint64_t now) { return now > from ? now - from : 0; }
+
+void Table::add(std::vector<std::string> cells) {
+  COFFER_REQUIRE(cells.size() == columns_.size(), "a row of a table has as many cells as the table has columns");
+  rows_.push_back(std::move(cells));
+}
 
 std::string Table::text() const {
   std::vector<size_t> widths(columns_.size(), 0);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 
 namespace coffer {
@@ -33,6 +34,7 @@ void CounterMode::advance(Counter& counter, uint64_t blocks) {
 }
 
 void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {
+  COFFER_REQUIRE(offset <= kOffsetMax && in.size() <= kOffsetMax - offset, "a key stream has at most 2^40 bytes");
   if (in.empty()) return;
   Counter counter = counter_;
   advance(counter, offset / kBlockSize);

@@ -24,7 +24,7 @@ class CtrStream {
   CtrStream& operator=(CtrStream&&) noexcept;
   ~CtrStream();
 
-  // XORs the key stream from byte `offset` on. `out` may equal in.data(). `offset` + in.size() is at most 1 TiB.
+  // XORs the key stream from byte `offset` on. `out` may equal in.data(). REQUIRES: offset + in.size() <= 2^40
   void apply(uint64_t offset, ByteView in, uint8_t* out) const;
 
  private:
@@ -43,7 +43,7 @@ class Gmac {
   ~Gmac();
 
   void update(ByteView data);
-  // Call once, last.
+  // REQUIRES, as update(): it was not called yet.
   std::array<uint8_t, kTagSize> finish();
 
  private:

@@ -1,5 +1,6 @@
 #include "coffer/crypto/gmac.h"
 
+#include "coffer/base/check.h"
 #include "coffer/crypto/ctr.h"
 
 namespace coffer {
@@ -27,11 +28,13 @@ Gmac& Gmac::operator=(Gmac&&) noexcept = default;
 Gmac::~Gmac() = default;
 
 void Gmac::update(ByteView data) {
+  COFFER_REQUIRE(computation_ != nullptr, "a MAC takes nothing more once it is finished");
   if (!data.empty()) computation_->update(data);
 }
 
 std::array<uint8_t, kTagSize> Gmac::finish() {
-  return computation_->finish();
+  COFFER_REQUIRE(computation_ != nullptr, "a MAC is finished once");
+  return std::exchange(computation_, nullptr)->finish();
 }
 
 }  // namespace coffer

@@ -1,5 +1,7 @@
 #include "coffer/crypto/suite.h"
 
+#include "coffer/base/check.h"
+
 namespace coffer {
 namespace {
 
@@ -29,6 +31,10 @@ const SuiteInfo* find_suite(std::string_view name) {
   return nullptr;
 }
 
-const SuiteInfo& suite_info(Suite suite) { return *find_suite(static_cast<uint8_t>(suite)); }
+const SuiteInfo& suite_info(Suite suite) {
+  const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
+  COFFER_REQUIRE(info != nullptr, "a suite is one of the enumerators");
+  return *info;
+}
 
 }  // namespace coffer

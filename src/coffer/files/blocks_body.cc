@@ -1,5 +1,7 @@
 #include "coffer/files/blocks_body.h"
 
+#include <algorithm>
+
 #include "coffer/files/complete_writer.h"
 #include "coffer/files/read_exactly.h"
 
@@ -14,7 +16,9 @@ class BlocksWriter final : public FileWriter {
       : FileWriter(file.fields.file_id, file.envelope), sealer_(std::move(sealer)), layout_(layout) {}
 
   uint64_t logical_size() const override { return sealer_.logical_size(); }
-  uint64_t physical_offset(uint64_t offset) const override { return layout_.physical_size(offset); }
+  uint64_t physical_offset(uint64_t offset) const override {
+    return layout_.physical_size(std::min(offset, kBlocksSizeMax));
+  }
 
  protected:
   Status append_data(ByteView data, AppendFile& file) override {
@@ -56,7 +60,8 @@ class BlocksBody final : public Body {
     COFFER_ASSIGN(uint64_t size, measure(opened.fields, std::move(file), physical_size));
     return reopen_complete(opened.fields, size, role, [](const EnvelopeFields& fields, uint64_t logical_size) {
       auto layout = BlocksLayout::create(fields.chunk_log2);
-      return layout.is_ok() ? layout->physical_size(logical_size) : kEnvelopeSize + logical_size;
+      return layout.is_ok() ? layout->physical_size(std::min(logical_size, kBlocksSizeMax))
+                            : kEnvelopeSize + logical_size;
     });
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,

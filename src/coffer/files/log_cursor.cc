@@ -74,6 +74,12 @@ Status LogCursor::search_tail() {
 }
 
 Result<ByteView> LogCursor::next() {
+  Result<ByteView> frame = look_for_next();
+  at_end_ = frame.is_ok() && frame->empty();
+  return frame;
+}
+
+Result<ByteView> LogCursor::look_for_next() {
   fresh_ = false;
   Status damage;
   uint64_t damaged_at = 0;

@@ -21,10 +21,13 @@ class LogCursor {
 
   // Where it stands, and what it has seen.
   const LogOpener& opener() const { return opener_; }
-  // Bytes behind the end that are no part of the log. Meaningful when next() has returned the empty piece.
+  // The last call of next() returned the empty piece.
+  bool at_end() const { return at_end_; }
+  // Bytes behind the end that are no part of the log. Meaningful when at_end().
   uint64_t torn_bytes() const { return torn_bytes_; }
 
  private:
+  Result<ByteView> look_for_next();
   MutableBytes window() { return buffer_.mutable_view().subspan(consumed_); }
   Status fill(size_t size);
   Status refill();
@@ -39,6 +42,7 @@ class LogCursor {
   size_t consumed_ = 0;       // of the buffer
   bool reaches_end_ = false;  // the file ended where the buffer does, when it was read
   bool fresh_ = false;        // the window was read in this call to next()
+  bool at_end_ = false;
   uint64_t torn_bytes_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
+
 namespace coffer {
 namespace {
 
@@ -71,6 +73,11 @@ Result<uint64_t> LogReader::skip(uint64_t count) {
 LogEnd LogReader::end_of(const LogCursor& cursor) {
   const LogOpener& opener = cursor.opener();
   return {opener.closed(), cursor.torn_bytes(), opener.logical_size(), opener.append_position()};
+}
+
+LogEnd LogReader::end() const {
+  COFFER_REQUIRE(cursor_.at_end() && pending_.empty(), "a log's end is known once it was read up to there");
+  return end_of(cursor_);
 }
 
 Result<LogEnd> LogReader::measure() const {

@@ -43,7 +43,7 @@ class LogReader {
   uint64_t position() const { return cursor_.opener().logical_size() - pending_.size(); }
 
   // What next() met when it returned the empty piece. REQUIRES: it did, last.
-  LogEnd end() const { return end_of(cursor_); }
+  LogEnd end() const;
   // Reads all of the log, without moving position().
   Result<LogEnd> measure() const;
   Result<uint64_t> logical_size() const;
@@ -51,7 +51,7 @@ class LogReader {
   // Reads all of the log (or what it has grown by since the last call) and remembers places in it.
   Status build_index();
   uint64_t indexed_size() const { return indexed_size_; }  // logical
-  // Fewer bytes only at indexed_size(). REQUIRES: build_index(). Thread-safe, as long as no other call runs.
+  // Fewer bytes only at indexed_size(), which is 0 before build_index(). Thread-safe, as long as no other call runs.
   Result<size_t> read_at(uint64_t logical_offset, MutableBytes out) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "coffer/base/check.h"
 #include "coffer/crypto/random.h"
 #include "coffer/format/envelope.h"
 #include "coffer/format/key_schedule.h"
@@ -41,6 +42,7 @@ Result<BlocksLayout> BlocksLayout::create(int chunk_log2) {
 uint64_t BlocksLayout::chunk_offset(uint64_t index) const { return kBodyOffset + index * (chunk_size() + kTagSize); }
 
 uint64_t BlocksLayout::physical_size(uint64_t logical_size) const {
+  COFFER_REQUIRE(logical_size <= kBlocksSizeMax, "a blocks file holds at most 2^40 bytes");
   return chunk_offset(logical_size >> chunk_log2_) + (logical_size & (chunk_size() - 1)) + kTagSize;
 }
 
@@ -151,6 +153,7 @@ uint64_t BlocksOpener::chunk_end(uint64_t index) const {
 }
 
 BlocksOpener::Range BlocksOpener::range(uint64_t offset, uint64_t size) const {
+  COFFER_REQUIRE(offset <= logical_size_ && size <= logical_size_ - offset, "a range lies inside of the file");
   uint64_t chunk_size = layout_.chunk_size();
   uint64_t begin = layout_.chunk_offset(offset / chunk_size);
   if (size == 0) return {begin, 0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
 #include "coffer/format/key_schedule.h"
@@ -191,9 +192,8 @@ Result<EnvelopeScan> scan_envelope(ByteView envelope) {
 }
 
 Result<FileKey> open_envelope(const EnvelopeScan& scan, const DomainKey& domain_key) {
-  if (scan.current < 0 || scan.record.size() != kSlotRecordSize) {
-    return {Code::kInternal, "an envelope without a readable slot was to be opened"};
-  }
+  COFFER_REQUIRE(scan.current >= 0 && scan.record.size() == kSlotRecordSize,
+                 "an envelope is opened by a readable slot");
   const EnvelopeFields& fields = scan.fields;
   size_t size = wrapped_size(suite_info(fields.suite).key_size);
   COFFER_ASSIGN(FileKey file_key, unwrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind,
@@ -221,7 +221,7 @@ Status seal_envelope(const EnvelopeFields& fields, const DomainKey& domain_key, 
 
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key) {
-  if (scan.current < 0) return {Code::kInternal, "an envelope without a readable slot was to be updated"};
+  COFFER_REQUIRE(scan.current >= 0, "an envelope is updated beside a readable slot");
   COFFER_TRY(check_fields(fields, file_key));
   const EnvelopeFields& old = scan.fields;
   if (fields.suite != old.suite || fields.kind != old.kind || fields.chunk_log2 != old.chunk_log2 ||

@@ -70,7 +70,7 @@ struct SlotUpdate {
   std::array<uint8_t, kSlotSize> bytes{};
 };
 // `fields` says what the slot is to hold (its sequence is ignored). kInvalidArgument if it changes what binds the body:
-// suite, kind, chunk size, file id or store id.
+// suite, kind, chunk size, file id or store id. REQUIRES: scan.current >= 0.
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key);
 

@@ -90,7 +90,7 @@ Status LogOpener::open_session(uint64_t number, ByteView header) {
 }
 
 Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_end) {
-  std::optional<FrameHeader> header = parse_frame_header(window.data());
+  std::optional<FrameHeader> header = parse_frame_header(window);
   if (!header) return LogStep{LogStep::Found::kBadPlace, 0, {}};
   size_t size = header->frame_size();
   if (window.size() < size) return need(size, window_reaches_end);

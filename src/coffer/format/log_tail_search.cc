@@ -2,6 +2,7 @@
 #include <limits>
 #include <string>
 
+#include "coffer/base/check.h"
 #include "coffer/format/log_wire.h"
 
 namespace coffer {
@@ -54,7 +55,7 @@ LogTailSearch::Candidate LogTailSearch::look_at_session(ByteView rest, uint64_t 
 }
 
 LogTailSearch::Candidate LogTailSearch::look_at(ByteView rest, uint64_t offset, bool window_reaches_end) {
-  std::optional<FrameHeader> header = parse_frame_header(rest.data());
+  std::optional<FrameHeader> header = parse_frame_header(rest);
   if (!header) {
     if (load_le32(rest.data()) != kSessionMagic) return Candidate::kNone;
     return look_at_session(rest, offset, window_reaches_end);
@@ -94,6 +95,7 @@ LogTailSearch::Verdict LogTailSearch::step(ByteView window, bool window_reaches_
 }
 
 Status LogTailSearch::damage() const {
+  COFFER_REQUIRE(evidence_ != 0, "damage is described after it was found");
   std::string where = "the log is damaged at offset " + std::to_string(bad_place_) + ": ";
   std::string what = exhausted_ ? "too much behind it looks like its frames to tell more"
                                 : "offset " + std::to_string(evidence_) + " proves that it was durable once";

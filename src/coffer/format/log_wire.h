@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
 #include "coffer/format/key_schedule.h"
@@ -30,6 +31,8 @@ struct SessionHeader {
 
 // REQUIRES: bytes has kLogSessionHeaderSize bytes, or more, and begins with the magic.
 inline SessionHeader parse_session_header(ByteView bytes) {
+  COFFER_REQUIRE(bytes.size() >= kLogSessionHeaderSize && load_le32(&bytes[0]) == kSessionMagic,
+                 "a session header is whole and begins with its magic");
   return {load_le32(&bytes[4]), load_le64(&bytes[8]), load_le64(&bytes[16]), load_le64(&bytes[24])};
 }
 inline uint32_t session_checksum(uint32_t seed, ByteView header) {
@@ -52,7 +55,8 @@ inline bool is_frame_word(uint32_t word) {
 }
 
 // Nothing if the word is none of a frame. REQUIRES: bytes has kLogFrameHeaderSize bytes, or more.
-inline std::optional<FrameHeader> parse_frame_header(const uint8_t* bytes) {
+inline std::optional<FrameHeader> parse_frame_header(ByteView bytes) {
+  COFFER_REQUIRE(bytes.size() >= kLogFrameHeaderSize, "a frame's header is whole");
   uint32_t word = load_le32(&bytes[0]);
   if (!is_frame_word(word)) return std::nullopt;
   return FrameHeader{word & kSizeMask, (word & kEndBit) != 0, load_le32(&bytes[4]), load_le64(&bytes[8])};

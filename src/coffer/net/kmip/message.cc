@@ -1,5 +1,7 @@
 #include "coffer/net/kmip/message.h"
 
+#include "coffer/base/check.h"
+
 namespace coffer::kmip {
 namespace {
 
@@ -79,6 +81,7 @@ Code code_of(ResultReason reason) {
 }  // namespace
 
 SecretBuffer encode_request(ProtocolVersion version, std::span<const OperationRequest> operations) {
+  COFFER_REQUIRE(!operations.empty() && operations.size() <= kBatchItemsMax, "a request has 1 to 64 operations");
   SecretBuffer out;
   TtlvWriter writer(out);
   {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 #include "coffer/config/key_file.h"
 #include "coffer/config/uri.h"
@@ -124,6 +125,7 @@ class KeyFileProvider final : public RootKeyProvider {
 }  // namespace
 
 std::unique_ptr<RootKeyProvider> make_key_file_provider(Disk& disk, const std::string& path) {
+  COFFER_REQUIRE(path.starts_with('/'), "a key file is named by its absolute path");
   return std::make_unique<KeyFileProvider>(disk, path);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 
+#include "coffer/base/check.h"
 #include "coffer/providers/per_process.h"
 
 namespace coffer::pkcs11 {
@@ -134,7 +135,8 @@ Status Module::initialize() {
   return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start: " + rv_name(rv)};
 }
 
-Status Module::look_anew() {
+Status Module::look_anew(const std::unique_lock<std::timed_mutex>& lock) {
+  COFFER_REQUIRE(lock.owns_lock() && lock.mutex() == &mutex_, "a module is started anew by whoever holds its mutex");
   if (!ours_) return Status::ok();
   const CK_RV rv = functions_->C_Finalize(nullptr);
   if (rv == CKR_OK || rv == CKR_CRYPTOKI_NOT_INITIALIZED) return initialize();

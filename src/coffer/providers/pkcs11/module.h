@@ -26,8 +26,9 @@ class Module {
   // Again, after somebody finalised it.
   Status initialize();
   // Has the module look for tokens anew: some do that only when they are initialised. Does nothing if the program had
-  // initialised it before us: then its sessions would break off. REQUIRES: mutex() is held, and no session of ours open
-  Status look_anew();
+  // initialised it before us: then its sessions would break off. REQUIRES: `lock` holds mutex(), and no session of ours
+  // is open.
+  Status look_anew(const std::unique_lock<std::timed_mutex>& lock);
 
  private:
   Module(std::string name, const CK_FUNCTION_LIST* functions) : name_(std::move(name)), functions_(functions) {}

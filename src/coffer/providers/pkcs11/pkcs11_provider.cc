@@ -133,7 +133,7 @@ Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
     state.pin_wanted = session.pin_wanted();
     auto result = opened.is_ok() ? work(session, state.settings) : Result<T>(opened);
     if (result.is_ok() || !again || !(session.lost() || session.sees_no_token())) return result;
-    COFFER_TRY(session.lost() ? module->initialize() : module->look_anew());
+    COFFER_TRY(session.lost() ? module->initialize() : module->look_anew(lock));
   }
   return {Code::kInternal, "a PKCS#11 call ended without a result"};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 
 namespace coffer::tpm {
@@ -35,14 +36,19 @@ Result<NvIndex> NvIndex::open(const Device& device, uint32_t index, const Secret
 }
 
 Status NvIndex::find() {
-  const TSS2_RC rc =
-      Esys_TR_FromTPMPublic(device_.esys(), index_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle_);
+  const TSS2_RC rc = Esys_TR_FromTPMPublic(device_.esys(), index_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle_);
   if (rc == TSS2_RC_SUCCESS) return set_auth(device_, handle_, auth_);
   handle_ = ESYS_TR_NONE;
   return bare_code(rc) == TPM2_RC_HANDLE ? Status::ok() : device_.failed("looking for an NV index", rc);
 }
 
+ESYS_TR NvIndex::handle() const {
+  COFFER_REQUIRE(exists(), "an NV index is used once it is there");
+  return handle_;
+}
+
 Status NvIndex::define(NvKind kind, uint16_t size, const SecretBytes& owner_password) {
+  COFFER_REQUIRE(!exists(), "an NV index is made where there is none");
   COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
   TPM2B_NV_PUBLIC like{};
   like.nvPublic.nvIndex = index_;
@@ -62,7 +68,7 @@ Status NvIndex::define(NvKind kind, uint16_t size, const SecretBytes& owner_pass
 Status NvIndex::remove(const SecretBytes& owner_password) {
   COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
   COFFER_TRY(in_session("removing (owner_auth_file, owner_auth_env)", [&](ESYS_TR session) {
-    return Esys_NV_UndefineSpace(device_.esys(), ESYS_TR_RH_OWNER, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+    return Esys_NV_UndefineSpace(device_.esys(), ESYS_TR_RH_OWNER, handle(), session, ESYS_TR_NONE, ESYS_TR_NONE);
   }));
   handle_ = ESYS_TR_NONE;
   return Status::ok();
@@ -70,7 +76,7 @@ Status NvIndex::remove(const SecretBytes& owner_password) {
 
 Status NvIndex::increment() {
   return in_session("incrementing", [&](ESYS_TR session) {
-    return Esys_NV_Increment(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+    return Esys_NV_Increment(device_.esys(), handle(), handle(), session, ESYS_TR_NONE, ESYS_TR_NONE);
   });
 }
 
@@ -80,20 +86,20 @@ Status NvIndex::write(ByteView bytes) {
   data.size = static_cast<UINT16>(bytes.size());
   std::copy(bytes.begin(), bytes.end(), data.buffer);
   return in_session("writing", [&](ESYS_TR session) {
-    return Esys_NV_Write(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0);
+    return Esys_NV_Write(device_.esys(), handle(), handle(), session, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0);
   });
 }
 
 Status NvIndex::lock() {
   return in_session("locking", [&](ESYS_TR session) {
-    return Esys_NV_WriteLock(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE);
+    return Esys_NV_WriteLock(device_.esys(), handle(), handle(), session, ESYS_TR_NONE, ESYS_TR_NONE);
   });
 }
 
 Result<Bytes> NvIndex::read(uint16_t size) {
   TPM2B_MAX_NV_BUFFER* raw = nullptr;
   const Status status = in_session("reading", [&](ESYS_TR session) {
-    return Esys_NV_Read(device_.esys(), handle_, handle_, session, ESYS_TR_NONE, ESYS_TR_NONE, size, 0, &raw);
+    return Esys_NV_Read(device_.esys(), handle(), handle(), session, ESYS_TR_NONE, ESYS_TR_NONE, size, 0, &raw);
   });
   const EsysMemory<TPM2B_MAX_NV_BUFFER> data(raw);
   COFFER_TRY(status);

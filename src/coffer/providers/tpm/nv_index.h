@@ -32,6 +32,7 @@ class NvIndex {
   NvIndex(const Device& device, uint32_t index, SecretBytes auth)
       : device_(device), index_(index), auth_(std::move(auth)) {}
   Status find();
+  ESYS_TR handle() const;
   // Runs `command` in a session of its own, whose answers the TPM authenticates.
   template <class Command>
   Status in_session(std::string_view what, Command command);
