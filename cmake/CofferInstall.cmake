@@ -11,13 +11,18 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_I
   REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
   REGEX "/(pkcs11/(module|session|wrapping)|tpm/(device|sealing|session|nv_index))\\.h$" EXCLUDE
   REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
-  REGEX "/(cli|engines)$" EXCLUDE)
+  REGEX "/(pkcs11|tpm|cli|engines)$" EXCLUDE)
 set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
 install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
 install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/engines/rocksdb/file_system.h
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/engines/rocksdb)
 
 install(TARGETS coffer EXPORT coffer_targets)
+install(TARGETS coffer_providers EXPORT coffer_providers_targets)
+get_property(modules GLOBAL PROPERTY COFFER_PROVIDER_MODULES)
+if(modules)
+  install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${COFFER_PROVIDER_FOLDER})
+endif()
 install(TARGETS coffer_rocksdb EXPORT coffer_rocksdb_targets)
 install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
@@ -27,11 +32,13 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
 install(FILES ${COFFER_GENERATED}/cofferConfig.cmake ${COFFER_GENERATED}/cofferConfigVersion.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
 install(EXPORT coffer_targets NAMESPACE coffer:: FILE cofferTargets.cmake DESTINATION ${COFFER_INSTALL_CMAKE})
+install(EXPORT coffer_providers_targets NAMESPACE coffer:: FILE cofferProvidersTargets.cmake
+  DESTINATION ${COFFER_INSTALL_CMAKE})
 install(EXPORT coffer_rocksdb_targets NAMESPACE coffer:: FILE cofferRocksdbTargets.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
 
 # What coffer links is private to a shared library, and everybody's business with a static one.
-set(COFFER_PC_MODULES "libssl libcrypto libisal yaml-cpp libcurl tss2-esys tss2-tctildr tss2-mu tss2-rc")
+set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp")
 if(BUILD_SHARED_LIBS)
   set(COFFER_PC_REQUIRES "Requires.private: ${COFFER_PC_MODULES}")
 else()

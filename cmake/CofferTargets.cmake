@@ -1,15 +1,12 @@
 # Dependencies, and the flags of our own targets. Warnings are errors in our presets only, never for those who embed us.
-find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
+find_package(OpenSSL 3.0 REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 find_package(yaml-cpp REQUIRED)
-find_package(CURL 7.87 REQUIRED)
 
 find_library(IPSEC_MB_LIBRARY IPSec_MB)
 find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
-pkg_check_modules(P11KIT REQUIRED p11-kit-1)  # one header
-pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-tctildr tss2-mu tss2-rc)
 
 add_library(coffer_flags INTERFACE)
 target_compile_options(coffer_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor)

@@ -13,7 +13,8 @@ if(COFFER_TOOLS)
     verify.cc
     kmip.cc kmip_end.cc kmip_group.cc)
   target_link_libraries(coffer_cli PRIVATE
-    coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+    coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+  add_dependencies(coffer_cli coffer_provider_modules)
   file(RELATIVE_PATH module_directory ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
   target_compile_definitions(coffer_cli PRIVATE COFFER_MODULE_DIRECTORY="${module_directory}")
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})

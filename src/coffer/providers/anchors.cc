@@ -1,6 +1,6 @@
 #include "coffer/providers/anchors.h"
 
-#include "coffer/providers/tpm/nv_anchor.h"
+#include "coffer/providers/module.h"
 
 namespace coffer {
 
@@ -8,7 +8,8 @@ Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const std::string
                                                    const std::string& directory) {
   if (!place.starts_with("tpm:")) return open_anchor_at_path(disk, place, coffer_id, directory);
   COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place));
-  return open_nv_anchor(disk, uri, coffer_id, directory);
+  COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
+  return part.open_anchor(disk, uri, coffer_id, directory);
 }
 
 }  // namespace coffer

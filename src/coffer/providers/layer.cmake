@@ -1,6 +1,7 @@
 coffer_layer(coffer providers
-  anchors.cc check.cc local_wrap.cc named.cc registry.cc service_wrap.cc
+  anchors.cc check.cc local_wrap.cc module.cc named.cc registry.cc service_wrap.cc
   key_file/key_file_provider.cc
   exec/command_path.cc exec/process.cc exec/message.cc exec/exec_provider.cc)
 coffer_layer(coffer providers
   keystore/keystore.cc keystore/keystore_provider.cc)
+target_link_libraries(coffer PRIVATE ${CMAKE_DL_LIBS})  # providers are loaded, docs/architecture.md, "Libraries"

@@ -2,17 +2,11 @@
 
 #include "coffer/config/uri.h"
 #include "coffer/net/kmip/settings.h"
-#include "coffer/providers/aws_kms/aws_kms_provider.h"
-#include "coffer/providers/azure_kv/azure_kv_provider.h"
 #include "coffer/providers/exec/exec_provider.h"
-#include "coffer/providers/gcp_kms/gcp_kms_provider.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer/providers/keystore/keystore_provider.h"
-#include "coffer/providers/kmip/provider.h"
+#include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
-#include "coffer/providers/pkcs11/pkcs11_provider.h"
-#include "coffer/providers/tpm/tpm_provider.h"
-#include "coffer/providers/vault/vault_provider.h"
 
 namespace coffer {
 namespace {
@@ -30,20 +24,20 @@ Result<std::unique_ptr<RootKeyProvider>> open_key_file(const ProviderUri& uri, c
 
 struct ProviderKind {
   ProviderScheme scheme;
-  Result<std::unique_ptr<RootKeyProvider>> (*open)(const ProviderUri& uri, const ProviderConfig& config);
+  decltype(ProviderPart::open) open = nullptr;  // null: in a module of its own
 };
 
 constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
     {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
-    {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}, open_vault},
-    {{"gcp-kms", "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"}, open_gcp_kms},
-    {{"azure-kv", "azure-kv://VAULT.vault.azure.net/keys/NAME", "Azure Key Vault or Managed HSM"}, open_azure_kv},
-    {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, open_pkcs11},
-    {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, open_kmip_provider},
-    {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, open_aws_kms},
-    {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}, open_tpm},
+    {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}},
+    {{"gcp-kms", "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"}},
+    {{"azure-kv", "azure-kv://VAULT.vault.azure.net/keys/NAME", "Azure Key Vault or Managed HSM"}},
+    {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}},
+    {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}},
+    {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}},
+    {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
@@ -56,6 +50,13 @@ Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
                                       "provider: (a file's name that has a colon is written ./NAME)"};
 }
 
+Result<std::unique_ptr<RootKeyProvider>> open_kind(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(const ProviderKind* kind, find_kind(uri));
+  if (kind->open != nullptr && is_built(uri.scheme)) return kind->open(uri, config);
+  COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
+  return part.open(uri, config);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config) {
@@ -65,20 +66,18 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, c
   }
   COFFER_TRY(kmip::configured_groups(config).status());
   COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
-  if (parsed.scheme != "provider") {
-    COFFER_ASSIGN(const ProviderKind* kind, find_kind(parsed));
-    return kind->open(parsed, config);
-  }
+  if (parsed.scheme != "provider") return open_kind(parsed, config);
   COFFER_ASSIGN(const ProviderUri whole, expand_named(parsed, config));
-  COFFER_ASSIGN(const ProviderKind* kind, find_kind(whole));
-  auto provider = kind->open(whole, config);
+  auto provider = open_kind(whole, config);
   if (!provider.is_ok()) return provider.status().with_context(uri);
   return under_name(std::move(*provider), parsed);
 }
 
 std::vector<ProviderScheme> provider_schemes() {
   std::vector<ProviderScheme> out;
-  for (const ProviderKind& kind : kProviderKinds) out.push_back(kind.scheme);
+  for (const ProviderKind& kind : kProviderKinds) {
+    if (is_built(kind.scheme.scheme)) out.push_back(kind.scheme);
+  }
   return out;
 }
 

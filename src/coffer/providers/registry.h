@@ -9,7 +9,8 @@ namespace coffer {
 
 // "SCHEME:…", for each scheme of provider_schemes(), or a bare path, which is a key file's; "provider:NAME/KEY" for a
 // provider configured under key_providers. kInvalidArgument for an unknown scheme (the message lists the known ones) or
-// option, a malformed URI, or anything wrong in the configuration's sections key_providers and kmip_hosts, used or not.
+// option, a malformed URI, or anything wrong in the configuration's sections key_providers and kmip_hosts, used or not;
+// kUnsupported for a provider that was left out of this build or whose module is not there.
 // A relative path is one below the current directory of now. The key itself is looked at when it is used.
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
 
@@ -18,6 +19,7 @@ struct ProviderScheme {
   std::string_view form;   // "file:///PATH"
   std::string_view about;  // what stands behind it, for people
 };
+// Those that this build has.
 std::vector<ProviderScheme> provider_schemes();
 
 }  // namespace coffer

@@ -1,3 +1,6 @@
-# HTTPS for key services: Vault, AWS KMS and their like.
-coffer_layer(coffer net/http http.cc transfer.cc settings.cc json_view.cc json_body.cc)
-target_link_libraries(coffer PRIVATE CURL::libcurl)
+# HTTPS for key services: Vault, AWS KMS and their like. What reads and writes JSON needs no libcurl.
+coffer_layer(coffer net/http json_view.cc json_body.cc)
+if(COFFER_WITH_HTTP)
+  coffer_layer(coffer_providers net/http http.cc transfer.cc settings.cc)
+  target_link_libraries(coffer_providers PRIVATE CURL::libcurl)
+endif()

@@ -1,1 +1,3 @@
-coffer_layer(coffer net/oauth token.cc jwt.cc trusted_service.cc)
+if(COFFER_WITH_HTTP)
+  coffer_layer(coffer_providers net/oauth token.cc jwt.cc trusted_service.cc)
+endif()

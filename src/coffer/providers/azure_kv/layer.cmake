@@ -1,1 +1,2 @@
-coffer_layer(coffer providers/azure_kv credentials.cc challenge.cc service.cc azure_kv_provider.cc)
+coffer_provider(azure-kv providers/azure_kv azure_kv_provider.h open_azure_kv
+  SOURCES credentials.cc challenge.cc service.cc azure_kv_provider.cc)

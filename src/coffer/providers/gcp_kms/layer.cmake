@@ -1,1 +1,2 @@
-coffer_layer(coffer providers/gcp_kms credentials.cc service.cc gcp_kms_provider.cc)
+coffer_provider(gcp-kms providers/gcp_kms gcp_kms_provider.h open_gcp_kms
+  SOURCES credentials.cc service.cc gcp_kms_provider.cc)

@@ -1,1 +1,2 @@
-coffer_layer(coffer providers/kmip key_handle.cc key_search.cc kept_keys.cc provider.cc service_key.cc)
+coffer_provider(kmip providers/kmip provider.h open_kmip_provider
+  SOURCES key_handle.cc key_search.cc kept_keys.cc provider.cc service_key.cc)

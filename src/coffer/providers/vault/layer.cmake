@@ -1,1 +1,2 @@
-coffer_layer(coffer providers/vault settings.cc session.cc vault_provider.cc)
+coffer_provider(vault providers/vault vault_provider.h open_vault
+  SOURCES settings.cc session.cc vault_provider.cc)
