@@ -1,51 +1,50 @@
-# Installation: libraries, headers, the CMake package `coffer` (coffer::coffer, and coffer::rocksdb where RocksDB is),
-# pkg-config files (coffer, coffer_rocksdb).
-include(GNUInstallDirs)
+# Installation: libraries (shared and static), the public headers, the CMake package `coffer` (coffer::coffer,
+# coffer::rocksdb where RocksDB is, coffer::providers) and pkg-config files (coffer, coffer_rocksdb). docs/embedding.md.
 include(CMakePackageConfigHelpers)
 
 set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
-
-# Headers that are nobody's business outside: the cipher backends, doubles for tests, the command line.
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/src/coffer DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-  FILES_MATCHING PATTERN "*.h"
-  REGEX "/crypto/(openssl|aead.*|counter_mode.*|key_wrap_any|ipsec.*|nonce_audit)\\.h$" EXCLUDE
-  REGEX "/(pkcs11/(module|session|wrapping)|tpm/(device|sealing|session|nv_index))\\.h$" EXCLUDE
-  REGEX "/io/(memory|fault)_disk.*\\.h$" EXCLUDE
-  REGEX "/(pkcs11|tpm|cli|engines)$" EXCLUDE)
 set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
-install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
-install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/engines/rocksdb/file_system.h
-  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/engines/rocksdb)
 
-install(TARGETS coffer EXPORT coffer_targets)
+# All that a program may include. What is not here may change any day.
+set(COFFER_PUBLIC_HEADERS
+  base/status.h embedding/coffer.h engines/rocksdb/attach.h engines/rocksdb/file_system.h providers/linked.h)
+foreach(header IN LISTS COFFER_PUBLIC_HEADERS)
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/${folder})
+endforeach()
+install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
+
+install(TARGETS coffer EXPORT coffer_static_targets)
 install(TARGETS coffer_providers EXPORT coffer_providers_targets)
+install(TARGETS coffer_rocksdb EXPORT coffer_rocksdb_static_targets)
+if(TARGET coffer_shared)
+  install(TARGETS coffer_shared EXPORT coffer_shared_targets)
+  install(TARGETS coffer_rocksdb_shared EXPORT coffer_rocksdb_shared_targets)
+endif()
+install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 get_property(modules GLOBAL PROPERTY COFFER_PROVIDER_MODULES)
 if(modules)
   install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${COFFER_PROVIDER_FOLDER})
 endif()
-install(TARGETS coffer_rocksdb EXPORT coffer_rocksdb_targets)
-install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 write_basic_package_version_file(${COFFER_GENERATED}/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
   ${COFFER_GENERATED}/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
 install(FILES ${COFFER_GENERATED}/cofferConfig.cmake ${COFFER_GENERATED}/cofferConfigVersion.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
-install(EXPORT coffer_targets NAMESPACE coffer:: FILE cofferTargets.cmake DESTINATION ${COFFER_INSTALL_CMAKE})
-install(EXPORT coffer_providers_targets NAMESPACE coffer:: FILE cofferProvidersTargets.cmake
-  DESTINATION ${COFFER_INSTALL_CMAKE})
-install(EXPORT coffer_rocksdb_targets NAMESPACE coffer:: FILE cofferRocksdbTargets.cmake
-  DESTINATION ${COFFER_INSTALL_CMAKE})
+set(exports static providers rocksdb_static)
+if(TARGET coffer_shared)
+  list(APPEND exports shared rocksdb_shared)
+endif()
+foreach(name IN LISTS exports)
+  install(EXPORT coffer_${name}_targets NAMESPACE coffer:: FILE coffer_${name}.cmake
+    DESTINATION ${COFFER_INSTALL_CMAKE})
+endforeach()
 
-# What coffer links is private to a shared library, and everybody's business with a static one.
-set(COFFER_PC_MODULES "libcrypto libisal yaml-cpp")
-if(BUILD_SHARED_LIBS)
-  set(COFFER_PC_REQUIRES "Requires.private: ${COFFER_PC_MODULES}")
-else()
-  set(COFFER_PC_REQUIRES "Requires: ${COFFER_PC_MODULES}")
-  if(IPSEC_MB_LIBRARY)
-    set(COFFER_PC_LIBRARIES "-lIPSec_MB")
-  endif()
+# `pkg-config --static` names what the static libraries need; without it the shared ones bring it along.
+set(COFFER_PC_LIBRARIES "")
+if(IPSEC_MB_LIBRARY)
+  set(COFFER_PC_LIBRARIES "-lIPSec_MB")
 endif()
 file(RELATIVE_PATH COFFER_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 foreach(name coffer coffer_rocksdb)

@@ -1,19 +1,26 @@
 #!/usr/bin/python3
-"""Installs the build to a folder of its own, and builds and runs a stranger's programs against it: once with CMake's
-find_package, once with pkg-config. Every installed header must be usable without the source tree.
+"""Installs the build to a folder of its own, and builds and runs a stranger's programs against it: with CMake's
+find_package and with pkg-config, with the shared libraries and the static ones. Every installed header must be usable
+without the source tree, the shared libraries must show what their lists say and nothing else, and the programs in
+README.md and docs/embedding.md must compile.
 
   install_test.py BUILD_DIRECTORY CXX_COMPILER
 """
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
 CONSUMER = os.path.join(HERE, "consumer")
 CANARY = b"PlaintextCanary"
+VAULT = "vault://127.0.0.1:1/transit/key?token_env=HOME&timeout_millis=100"
+STRICT = ("-std=c++20", "-Wall", "-Wextra", "-Werror")
+HEAVY = ("libcurl", "libssl", "libtss2")  # what a program with a key file must not need
 
 
 def run(*command, **options):
@@ -25,34 +32,69 @@ def said_by(*command, **options):
     return run(*command, stdout=subprocess.PIPE, **options).stdout
 
 
-def check_headers(compiler, prefix, flags):
+def check(condition, message):
+    if not condition:
+        sys.exit(f"install_test: {message}")
+
+
+def flags_of(prefix, module, *options):
+    environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(prefix, "lib", "pkgconfig")}
+    return shlex.split(said_by("pkg-config", "--cflags", "--libs", *options, module, env=environment))
+
+
+def check_headers(compiler, prefix):
     include = os.path.join(prefix, "include")
     headers = sorted(os.path.relpath(os.path.join(folder, name), include)
                      for folder, _, names in os.walk(include) for name in names)
-    for needed in ("coffer/version.h", "coffer/store/coffer.h", "coffer/engines/rocksdb/file_system.h"):
-        if needed not in headers:
-            sys.exit(f"install_test: {needed} is not installed")
-    source = "".join(f'#include "{header}"\n' for header in headers)
-    run(compiler, "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++", "-", *flags, input=source)
+    listed = re.search(r"set\(COFFER_PUBLIC_HEADERS\s([^)]*)\)",
+                       open(os.path.join(ROOT, "cmake", "CofferInstall.cmake"), encoding="utf-8").read())[1].split()
+    check(headers == sorted([f"coffer/{name}" for name in listed] + ["coffer/version.h"]), f"installed: {headers}")
+    flags = [flag for flag in flags_of(prefix, "coffer_rocksdb") if flag.startswith("-I")]
+    for header in headers:
+        run(compiler, *STRICT, "-fsyntax-only", "-x", "c++", "-", *flags, input=f'#include "{header}"\n')
 
 
-def with_cmake(compiler, prefix, scratch):
-    build = os.path.join(scratch, "cmake")
+def check_exports(prefix, name):
+    """What a shared library shows is what its list says; what is private belongs to this very version."""
+    symbols = said_by("nm", "--dynamic", "--defined-only", "--with-symbol-versions",
+                      os.path.join(prefix, "lib", f"lib{name}.so"))
+    shown = {}
+    for line in symbols.splitlines():
+        symbol, version = re.match(r"\S+ \S (\S+?)@+(\S+)", line).groups()
+        if not symbol.startswith("COFFER_"):
+            shown.setdefault(version, []).append(symbol)
+    check(set(shown) <= {"COFFER_0.1", "COFFER_PRIVATE_0.1"}, f"lib{name} has versions {sorted(shown)}")
+    plain = said_by("c++filt", input="\n".join(shown["COFFER_0.1"]) + "\n").splitlines()
+    with open(os.path.join(ROOT, "cmake", f"{name}.exports"), encoding="utf-8") as file:
+        listed = [line for line in file.read().splitlines() if not line.startswith("#")]
+    check(sorted(set(plain)) == sorted(listed), f"lib{name} shows\n" + "\n".join(sorted(set(plain))))
+    check("SONAME" in said_by("readelf", "--dynamic", os.path.join(prefix, "lib", f"lib{name}.so.0.1")),
+          f"lib{name} has no soname")
+
+
+def check_needs(program, *names):
+    needed = said_by("readelf", "--dynamic", program)
+    for name in HEAVY:
+        check((f"[{name}" in needed) == (name in names), f"{program} and {name}:\n{needed}")
+
+
+def with_cmake(compiler, prefix, scratch, name, *options):
+    build = os.path.join(scratch, name)
     run("cmake", "-S", CONSUMER, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={prefix}",
-        f"-DCMAKE_CXX_COMPILER={compiler}", stdout=subprocess.DEVNULL)
+        f"-DCMAKE_CXX_COMPILER={compiler}", *options, stdout=subprocess.DEVNULL)
     run("cmake", "--build", build)
     return build
 
 
-def with_pkg_config(compiler, prefix, scratch):
-    environment = {**os.environ, "PKG_CONFIG_PATH": os.path.join(prefix, "lib", "pkgconfig")}
-    build = os.path.join(scratch, "pkg-config")
+def with_pkg_config(compiler, prefix, scratch, static):
+    build = os.path.join(scratch, "pkg-config-static" if static else "pkg-config")
     os.mkdir(build)
     for program, module in (("keys", "coffer"), ("database", "coffer_rocksdb")):
-        flags = shlex.split(said_by("pkg-config", "--cflags", "--libs", module, env=environment))
-        if module == "coffer_rocksdb":
-            check_headers(compiler, prefix, [flag for flag in flags if flag.startswith("-I")])
-        run(compiler, "-std=c++20", os.path.join(CONSUMER, program + ".cc"), "-o", os.path.join(build, program), *flags)
+        flags = flags_of(prefix, module, *(["--static"] if static else []))
+        if static:
+            flags = [re.sub(r"^-l(coffer\w*)$", r"-l:lib\1.a", flag) for flag in flags]
+        run(compiler, "-std=c++20", os.path.join(CONSUMER, program + ".cc"), "-o", os.path.join(build, program),
+            *flags, f"-Wl,-rpath,{prefix}/lib")
     return build
 
 
@@ -62,15 +104,35 @@ def check_programs(build):
     with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         file.write(os.urandom(64))
     said = said_by(os.path.join(build, "keys"), coffer, key)
-    if not said.startswith("coffer 0.1"):
-        sys.exit(f"install_test: {said!r}")
+    check(re.match(r"coffer 0\.1\.\d+, keyring version \d+\n$", said), repr(said))
+    check_needs(os.path.join(build, "keys"))
+    if not os.path.exists(os.path.join(build, "database")):
+        return
     said = said_by(os.path.join(build, "database"), coffer, database)
-    if said != CANARY.decode() + "\n":
-        sys.exit(f"install_test: {said!r}")
+    check(said == CANARY.decode() + "\n", repr(said))
     for name in os.listdir(database):
         with open(os.path.join(database, name), "rb") as file:
-            if CANARY in file.read():
-                sys.exit(f"install_test: plaintext in {name}")
+            check(CANARY not in file.read(), f"plaintext in {name}")
+
+
+def check_providers(program, scratch):
+    """A provider that is a module elsewhere is found, in the module or in the program: its server does not answer."""
+    done = subprocess.run([program, os.path.join(scratch, "v.coffer"), VAULT], capture_output=True, text=True,
+                          check=False)
+    check("provider_unavailable" in done.stdout and "127.0.0.1:1" in done.stdout, f"{program}: {done}")
+
+
+def check_documents(compiler, prefix, scratch):
+    """Every program in the pages compiles and links as they say."""
+    count = 0
+    for page in ("README.md", "docs/embedding.md"):
+        with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+            for program in re.findall(r"```cpp\n(.*?)```", file.read(), re.DOTALL):
+                check("int main" in program, f"{page}: a program begins with main")
+                run(compiler, *STRICT, "-x", "c++", "-", "-x", "none", "-o", os.path.join(scratch, "program"),
+                    *flags_of(prefix, "coffer_rocksdb"), input=program)
+                count += 1
+    check(count >= 2, "README.md and docs/embedding.md have no programs")
 
 
 def main():
@@ -78,8 +140,19 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         prefix = os.path.join(scratch, "prefix")
         run("cmake", "--install", build, "--prefix", prefix, stdout=subprocess.DEVNULL)
-        check_programs(with_cmake(compiler, prefix, scratch))
-        check_programs(with_pkg_config(compiler, prefix, scratch))
+        check_headers(compiler, prefix)
+        for name in ("coffer", "coffer_rocksdb"):
+            check_exports(prefix, name)
+        check_documents(compiler, prefix, scratch)
+        shared = with_cmake(compiler, prefix, scratch, "cmake")
+        check_programs(shared)
+        check_providers(os.path.join(shared, "keys"), scratch)
+        check_programs(with_cmake(compiler, prefix, scratch, "cmake-static", "-DCOFFER_STATIC=ON"))
+        for static in (False, True):
+            check_programs(with_pkg_config(compiler, prefix, scratch, static))
+        linked = with_cmake(compiler, prefix, scratch, "cmake-providers", "-DWITH_PROVIDERS=ON")
+        check_providers(os.path.join(linked, "keys"), scratch)
+        check_needs(os.path.join(linked, "keys"), *HEAVY)
 
 
 if __name__ == "__main__":

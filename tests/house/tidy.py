@@ -36,6 +36,7 @@ LAYERS = {
     "files": ("base", "crypto", "io", "keys", "format", "config", "store"),
     "engines": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
     "ops": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
+    "embedding": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files", "ops"),
     "cli": ("base", "crypto", "io", "keys", "format", "config", "net", "providers", "store", "files", "ops", "engines"),
 }
 

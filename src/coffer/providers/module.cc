@@ -49,13 +49,14 @@ std::vector<fs::path> module_folders() {
 // Code that is run with this process's rights was written by root or by this process's user.
 Status check_owner(const fs::path& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return Status(Code::kIo, path.string() + " cannot be looked at");
+  if (stat(path.c_str(), &info) != 0) return {Code::kIo, path.string() + " cannot be looked at"};
   const bool owned = info.st_uid == 0 || info.st_uid == geteuid();
-  if (owned && (info.st_mode & S_IWOTH) == 0) return Status::ok();
-  return Status(Code::kPermissionDenied,
-                path.string() +
-                    " is not loaded: it must belong to root or to this process's user, and not be writable "
-                    "by everyone; correct its owner and mode, or install Coffer again");
+  if (!owned || (info.st_mode & S_IWOTH) != 0) {
+    return {Code::kPermissionDenied, path.string() +
+                                         " is not loaded: it must belong to root or to this process's user, and not be "
+                                         "writable by everyone; correct its owner and mode, or install Coffer again"};
+  }
+  return Status::ok();
 }
 
 Result<fs::path> find_module(std::string_view scheme) {

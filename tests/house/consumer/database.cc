@@ -1,10 +1,10 @@
 // An encrypted RocksDB in somebody else's program.
+#include <coffer/engines/rocksdb/file_system.h>
 #include <rocksdb/db.h>
 
 #include <cstdio>
 #include <memory>
 
-#include "coffer/engines/rocksdb/file_system.h"
 
 // database COFFER DB
 int main(int argc, char** argv) {

@@ -1,26 +1,35 @@
-// Makes a coffer and looks into its keyring: the library without any engine.
+// Makes a coffer and turns its keys: the library without any engine.
+#include <coffer/embedding/coffer.h>
+#include <coffer/version.h>
+
 #include <cstdio>
+#ifdef LINK_PROVIDERS
+#include <coffer/providers/linked.h>
+#endif
 
-#include "coffer/providers/registry.h"
-#include "coffer/store/coffer.h"
-#include "coffer/version.h"
+namespace {
 
-// keys DIRECTORY ROOT_KEY_FILE
+coffer::Status run(const char* directory, const char* root_key) {
+  if (auto made = coffer::create_coffer(directory, {.root_uri = root_key, .configuration = ""}); !made) return made;
+  auto opened = coffer::open_coffer(directory);
+  if (!opened) return opened.status();
+  if (auto rotated = coffer::rotate_domain_key(**opened, "system"); !rotated) return rotated;
+  if (auto rotated = coffer::rotate_root_key(**opened); !rotated) return rotated;
+  if (auto fresh = coffer::refresh_keyring(**opened); !fresh) return fresh;
+  std::printf("coffer %s, keyring version %d\n", coffer::kVersion.data(),
+              static_cast<int>(coffer::keyring_version(**opened)));
+  return coffer::last_refresh(**opened);
+}
+
+}  // namespace
+
+// keys DIRECTORY ROOT_KEY
 int main(int argc, char** argv) {
   if (argc != 3) return 2;
-  coffer::Coffer::CreateOptions options;
-  options.root_uri = argv[2];
-  auto status = coffer::Coffer::create(coffer::Disk::posix(), argv[1], options, coffer::open_provider);
-  if (!status) {
-    std::printf("%s\n", status.to_string().c_str());
-    return 1;
-  }
-  auto opened = coffer::Coffer::open(coffer::Disk::posix(), argv[1], {}, coffer::open_provider);
-  if (!opened) {
-    std::printf("%s\n", opened.status().to_string().c_str());
-    return 1;
-  }
-  std::printf("coffer %s, keyring version %d\n", coffer::kVersion.data(),
-              static_cast<int>((*opened)->keyring()->version()));
-  return 0;
+#ifdef LINK_PROVIDERS
+  coffer::link_providers();
+#endif
+  const coffer::Status status = run(argv[1], argv[2]);
+  if (!status) std::printf("%s\n", status.to_string().c_str());
+  return status ? 0 : 1;
 }

@@ -1,0 +1,63 @@
+#include "coffer/embedding/coffer.h"
+
+#include <ctime>
+#include <exception>
+
+#include "coffer/providers/anchors.h"
+#include "coffer/providers/registry.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer {
+namespace {
+
+// `body` without exceptions: memory may run out.
+template <class Body>
+auto no_throw(const Body& body) noexcept -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::exception& e) {
+    return {Code::kInternal, e.what()};
+  }
+}
+
+}  // namespace
+
+Status create_coffer(const std::string& directory, const NewCoffer& what) noexcept {
+  return no_throw([&]() -> Status {
+    Coffer::CreateOptions options;
+    options.root_uri = what.root_uri;
+    options.open_anchor = open_anchor;
+    if (!what.configuration.empty()) {
+      COFFER_ASSIGN(options.config, parse_config(what.configuration, "coffer.yaml"));
+      options.config_text = what.configuration;
+    }
+    return Coffer::create(Disk::posix(), directory, options, open_provider);
+  });
+}
+
+Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const std::string& root_uri) noexcept {
+  return no_throw([&] { return Coffer::open(Disk::posix(), directory, {root_uri, open_anchor}, open_provider); });
+}
+
+uint64_t keyring_version(const Coffer& coffer) noexcept { return coffer.keyring()->version(); }
+
+Status refresh_keyring(Coffer& coffer) noexcept {
+  return no_throw([&] { return coffer.refresh(); });
+}
+
+Status last_refresh(const Coffer& coffer) noexcept {
+  return no_throw([&] { return coffer.last_refresh(); });
+}
+
+Status rotate_root_key(Coffer& coffer, const std::string& root_uri) noexcept {
+  return no_throw([&] { return coffer.rotate_root(root_uri); });
+}
+
+Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept {
+  return no_throw([&] {
+    return coffer.update(
+        [&](Keyring& keyring) { return keyring.rotate_domain(domain, static_cast<uint64_t>(std::time(nullptr))); });
+  });
+}
+
+}  // namespace coffer

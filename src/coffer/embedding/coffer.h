@@ -1,0 +1,46 @@
+// A coffer in a program of one's own: made, opened, and its keys turned. docs/embedding.md.
+//
+// All of it may be called from any thread. No exception leaves a function declared here. What unlocks a keyring asks
+// its key provider, and takes as long as that takes: at most the provider's timeout (docs/providers.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "coffer/base/status.h"
+
+namespace coffer {
+
+class Coffer;  // open; every user of it shares it
+
+struct NewCoffer {
+  std::string root_uri;       // of the key that locks it: "file:///etc/coffer/root.key"; docs/providers.md
+  std::string configuration;  // the text of its coffer.yaml; empty: as `coffer init` without options
+};
+
+// Makes the directory (or takes an empty one) with coffer.yaml and keyring, as `coffer init` does. kAlreadyExists on a
+// coffer, kInvalidArgument on a directory with other things in it and for a URI or text that is wrong; nothing on disk
+// changes then.
+Status create_coffer(const std::string& directory, const NewCoffer& what) noexcept;
+
+// Unlocks its keyring with its root key; `root_uri`, if given, says where that key is instead of where the keyring
+// says. The codes say what to do: kProviderUnavailable (later again), kKeyUnavailable, kWrongKey, kDamaged, kTampered,
+// kRolledBack. There is no way from here to files in clear.
+Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const std::string& root_uri = {}) noexcept;
+
+// Counts the changes of the keyring in use, beginning with 1.
+uint64_t keyring_version(const Coffer& coffer) noexcept;
+// Takes up a newer keyring, if another process has saved one. Cheap when nothing changed. Files that are created look
+// by themselves; a program that only reads may want to call it once a minute.
+Status refresh_keyring(Coffer& coffer) noexcept;
+// Ok, or why the last look at the stored keyring failed while this process went on with the keys it has: for a health
+// check.
+Status last_refresh(const Coffer& coffer) noexcept;
+
+// A fresh key of the keyring, wrapped by the root key of `root_uri` (empty: the present one). No store is touched.
+Status rotate_root_key(Coffer& coffer, const std::string& root_uri = {}) noexcept;
+// A fresh key of a domain ("system", or one of coffer.yaml), for new files; old ones stay readable.
+Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept;
+
+}  // namespace coffer

@@ -1,0 +1,1 @@
+coffer_layer(coffer embedding coffer.cc)
