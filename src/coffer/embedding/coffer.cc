@@ -1,8 +1,8 @@
 #include "coffer/embedding/coffer.h"
 
-#include <ctime>
 #include <exception>
 
+#include "coffer/base/clock.h"
 #include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
@@ -42,21 +42,20 @@ Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const 
 uint64_t keyring_version(const Coffer& coffer) noexcept { return coffer.keyring()->version(); }
 
 Status refresh_keyring(Coffer& coffer) noexcept {
-  return no_throw([&] { return coffer.refresh(); });
+  return no_throw([&] { return coffer.live_keyring().refresh(); });
 }
 
 Status last_refresh(const Coffer& coffer) noexcept {
-  return no_throw([&] { return coffer.last_refresh(); });
+  return no_throw([&] { return coffer.live_keyring().condition().last_refresh; });
 }
 
 Status rotate_root_key(Coffer& coffer, const std::string& root_uri) noexcept {
-  return no_throw([&] { return coffer.rotate_root(root_uri); });
+  return no_throw([&] { return coffer.live_keyring().rotate_root(root_uri); });
 }
 
 Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept {
   return no_throw([&] {
-    return coffer.update(
-        [&](Keyring& keyring) { return keyring.rotate_domain(domain, static_cast<uint64_t>(std::time(nullptr))); });
+    return coffer.live_keyring().update([&](Keyring& keyring) { return keyring.rotate_domain(domain, now_seconds()); });
   });
 }
 

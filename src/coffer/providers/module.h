@@ -4,6 +4,7 @@
 
 #include <span>
 
+#include "coffer/config/provider_config.h"
 #include "coffer/config/uri.h"
 #include "coffer/keys/provider.h"
 #include "coffer/keys/version_anchor.h"
