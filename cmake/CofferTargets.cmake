@@ -13,6 +13,10 @@ target_compile_options(coffer_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtu
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees overlaps in std::string that cannot be (its bug 105651), at -O2 and above.
   target_compile_options(coffer_flags INTERFACE -Wno-restrict)
+  if(COFFER_PRECOMPILE)
+    # And in std::string of a precompiled header, where a path of the build's is short enough to need no memory.
+    target_compile_options(coffer_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow)
+  endif()
 endif()
 if(COFFER_STRICT)
   target_compile_options(coffer_flags INTERFACE -Werror)
