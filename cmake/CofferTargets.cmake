@@ -15,7 +15,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(coffer_flags INTERFACE -Wno-restrict)
   if(COFFER_PRECOMPILE)
     # And in std::string of a precompiled header, where a path of the build's is short enough to need no memory.
-    target_compile_options(coffer_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow)
+    target_compile_options(coffer_flags INTERFACE -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endif()
 if(COFFER_STRICT)

@@ -33,7 +33,7 @@ TEST(Pkcs11Uri, IsTakenApartAttributeByAttribute) {
   EXPECT_EQ(settings->module_path, "/usr/lib/m.so");
   EXPECT_EQ(settings->pin.file, "/etc/pin");
   EXPECT_EQ(settings->mechanism, MechanismChoice::kAesGcm);
-  EXPECT_EQ(settings->timeout_millis, 500u);
+  EXPECT_EQ(settings->timeout_ms, 500u);
   EXPECT_FALSE(settings->create);
 }
 
