@@ -63,7 +63,7 @@ class Text {
 };
 
 void expect_on_page(const Text& text) {
-  std::ifstream in(std::string(COFFER_SOURCE_DIR) + "/docs/format.md");
+  std::ifstream in(std::string(COFFER_SOURCE_DIR "/docs/format.md"));
   std::string page{std::istreambuf_iterator<char>(in), {}};
   std::string expected = "```text\n" + text.str() + "```\n";
   EXPECT_NE(page.find(expected), std::string::npos) << "docs/format.md should have\n" << expected;

@@ -11,7 +11,7 @@
 namespace coffer {
 namespace {
 
-const std::string kFolder = std::string(COFFER_SOURCE_DIR) + "/tests/golden/v1/";
+const std::string kFolder = std::string(COFFER_SOURCE_DIR "/tests/golden/v1/");
 
 Bytes contents(const std::string& name) { return read_file(Disk::posix(), kFolder + name, size_t{1} << 20).value(); }
 

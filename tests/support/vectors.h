@@ -69,7 +69,7 @@ class VectorRecord {
 
 // Calls `use` for every record of tests/vectors/FILE. Fails if there are none.
 inline void for_each_vector(const std::string& file, const std::function<void(VectorRecord&)>& use) {
-  std::ifstream in(std::string(COFFER_SOURCE_DIR) + "/tests/vectors/" + file);
+  std::ifstream in(std::string(COFFER_SOURCE_DIR "/tests/vectors/") + file);
   VectorRecord record(file);
   size_t count = 0;
   auto finish = [&] {

@@ -32,7 +32,7 @@ FakeServer::FakeServer(std::string script, std::vector<std::string> arguments, b
 void FakeServer::start() {
   std::vector<std::string> command = {"/usr/bin/python3",
                                       "-B",
-                                      std::string(COFFER_SOURCE_DIR) + "/tests/providers/cloud/" + script_,
+                                      std::string(COFFER_SOURCE_DIR "/tests/providers/cloud/") + script_,
                                       "--state",
                                       directory_ / "state.json",
                                       "--port",

@@ -136,7 +136,7 @@ void ServerProcess::tell(const std::string& line) {
 
 std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int port) {
   const std::vector<std::string> command = {"/usr/bin/python3",
-                                            std::string(COFFER_SOURCE_DIR) + "/tests/providers/kmip/pykmip_server.py",
+                                            std::string(COFFER_SOURCE_DIR "/tests/providers/kmip/pykmip_server.py"),
                                             directory, certificates(), std::to_string(port)};
   // The port was free when it was chosen; somebody else may have been quicker.
   for (int attempt = 0; port == 0 && attempt < 3; ++attempt) {
@@ -150,7 +150,7 @@ std::unique_ptr<ServerProcess> start_pykmip(const std::string& directory, int po
 
 ServerProcess& fresh_fake(const std::string& options) {
   static ServerProcess process(
-      {"/usr/bin/python3", std::string(COFFER_SOURCE_DIR) + "/tests/providers/kmip/fake_kmip.py", certificates()});
+      {"/usr/bin/python3", std::string(COFFER_SOURCE_DIR "/tests/providers/kmip/fake_kmip.py"), certificates()});
   process.tell(options);
   return process;
 }
