@@ -36,27 +36,26 @@ if(COFFER_WITH_TPM)
   pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-tctildr tss2-mu tss2-rc)
 endif()
 
-# coffer_provider(SCHEME LAYER HEADER OPENER [ANCHOR HEADER OPENER] SOURCES a.cc …), where LAYER is the sources' folder
-# below src/coffer, HEADER the header in it that declares the function OPENER, and likewise for a version anchor.
-function(coffer_provider scheme layer header opener)
-  cmake_parse_arguments(ARG "" "" "ANCHOR;SOURCES" ${ARGN})
+# coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] SOURCES a.cc …), where LAYER is the sources' folder below
+# src/coffer, and OPENER the function in it that opens a URI (an OpenProvider of providers/module.h), or an anchor.
+function(coffer_provider scheme layer opener)
+  cmake_parse_arguments(ARG "" "ANCHOR" "SOURCES" ${ARGN})
   if(NOT scheme IN_LIST COFFER_PROVIDERS)
     return()
   endif()
   coffer_layer(coffer_providers ${layer} ${ARG_SOURCES})
-  set(COFFER_MODULE_INCLUDES "#include \"coffer/${layer}/${header}\"")
+  set(COFFER_MODULE_FUNCTIONS "OpenProvider ${opener};")
   set(COFFER_MODULE_ANCHOR "nullptr")
   if(ARG_ANCHOR)
-    list(GET ARG_ANCHOR 0 anchor_header)
-    list(GET ARG_ANCHOR 1 COFFER_MODULE_ANCHOR)
-    string(APPEND COFFER_MODULE_INCLUDES "\n#include \"coffer/${layer}/${anchor_header}\"")
+    set(COFFER_MODULE_ANCHOR ${ARG_ANCHOR})
+    string(APPEND COFFER_MODULE_FUNCTIONS "\nOpenProviderAnchor ${ARG_ANCHOR};")
   endif()
   set(COFFER_MODULE_SCHEME ${scheme})
   set(COFFER_MODULE_OPENER ${opener})
 
   set(entry ${PROJECT_BINARY_DIR}/generated/providers/${scheme}.cc)
   configure_file(${PROJECT_SOURCE_DIR}/src/coffer/providers/module_entry.cc.in ${entry} @ONLY)
-  set_property(GLOBAL APPEND PROPERTY COFFER_LINKED_INCLUDES "${COFFER_MODULE_INCLUDES}\n")
+  set_property(GLOBAL APPEND_STRING PROPERTY COFFER_LINKED_FUNCTIONS "${COFFER_MODULE_FUNCTIONS}\n")
   set_property(GLOBAL APPEND PROPERTY COFFER_LINKED_PARTS
     "    {\"${scheme}\", ${opener}, ${COFFER_MODULE_ANCHOR}},\n")
   if(COFFER_FUZZ)
@@ -77,9 +76,8 @@ endfunction()
 
 # After the last coffer_provider(): the list of those that are linked, and the one of those that were built.
 function(coffer_providers_end)
-  get_property(includes GLOBAL PROPERTY COFFER_LINKED_INCLUDES)
+  get_property(COFFER_LINKED_FUNCTIONS GLOBAL PROPERTY COFFER_LINKED_FUNCTIONS)
   get_property(parts GLOBAL PROPERTY COFFER_LINKED_PARTS)
-  list(JOIN includes "" COFFER_LINKED_INCLUDES)
   list(JOIN parts "" COFFER_LINKED_PARTS)
   set(generated ${PROJECT_BINARY_DIR}/generated/providers)
   configure_file(${PROJECT_SOURCE_DIR}/src/coffer/providers/linked.cc.in ${generated}/linked.cc @ONLY)

@@ -34,6 +34,9 @@ class ProviderSurroundings {
   // Marks the key as no longer to be used for new wrappings, as an operator would; false where there is no such thing.
   virtual bool deactivate_key() { return false; }
 
+  // From now on the service wraps something else than it was given; false where it is the real one.
+  virtual bool make_service_lie() { return false; }
+
   // A call takes tens of milliseconds: tests that would make thousands of them take samples.
   virtual bool is_slow() const { return false; }
 

@@ -18,9 +18,15 @@ using testing::Not;
 
 std::vector<ProviderUnderTest> every_provider() {
   return {
-      key_file_under_test("Raw128"),  key_file_under_test("Raw192"), key_file_under_test("Raw256"),
-      key_file_under_test("Jwk128"),  key_file_under_test("Jwk192"), key_file_under_test("Jwk256"),
-      key_file_under_test("Bare256"), keystore_under_test("pkcs12"), keystore_under_test("jceks"),
+      key_file_under_test("Raw128"),
+      key_file_under_test("Raw192"),
+      key_file_under_test("Raw256"),
+      key_file_under_test("Jwk128"),
+      key_file_under_test("Jwk192"),
+      key_file_under_test("Jwk256"),
+      key_file_under_test("Bare256"),
+      keystore_under_test("pkcs12"),
+      keystore_under_test("jceks"),
       exec_under_test(),
       vault_under_test(),
       tpm_under_test(),
@@ -30,7 +36,8 @@ std::vector<ProviderUnderTest> every_provider() {
       pkcs11_under_test("AesGcm", "aes-gcm"),
       pkcs11_under_test("AesKeyWrapPad", "aes-key-wrap-pad"),
       pkcs11_under_test("AesKeyWrap", "aes-key-wrap"),
-      kmip_under_test("get"),         kmip_under_test("encrypt"),
+      kmip_under_test("get"),
+      kmip_under_test("encrypt"),
       aws_kms_under_test(),
   };
 }
@@ -167,6 +174,34 @@ TEST_P(ProviderContract, AHandleThatIsNotItsOwnIsRefused) {
     EXPECT_EQ(provider_->unwrap(foreign, context_, wrapped).code(), Code::kWrongKey) << size;
     EXPECT_FALSE(provider_->describe(foreign).empty());
   }
+}
+
+TEST_P(ProviderContract, AHandleOfAnotherProviderIsRefusedWithWords) {
+  const RootKeyHandle own = current();
+  WrappedKeyringKey wrapped = wrap(own);
+  // The same fields under another scheme, and this provider's scheme with fields that it does not write.
+  RootKeyHandle foreign = own;
+  foreign.bytes[1] = 'q';
+  RootKeyHandle others{Bytes{5, 'o', 't', 'h', 'e', 'r', 1, 0, 'x'}};
+  RootKeyHandle emptied{Bytes(own.bytes.begin(), own.bytes.begin() + 1 + own.bytes[0])};
+  for (const RootKeyHandle& handle : {foreign, others, emptied}) {
+    for (const Status& status :
+         {provider_->unwrap(handle, context_, wrapped).status(), provider_->wrap(handle, context_, key_).status()}) {
+      EXPECT_EQ(status.code(), Code::kWrongKey) << status.to_string();
+      EXPECT_THAT(std::string(status.message()),
+                  testing::AllOf(HasSubstr(provider_->describe()), HasSubstr(provider_->describe(handle))));
+    }
+  }
+  EXPECT_EQ(provider_->describe(others), "a key of other:");
+}
+
+TEST_P(ProviderContract, AWrappingThatDoesNotUnwrapToTheSameKeyIsRefusedBeforeItIsUsed) {
+  const RootKeyHandle handle = current();
+  if (!surroundings_->make_service_lie()) return;
+  const auto wrapped = provider_->wrap(handle, context_, key_);
+  EXPECT_EQ(wrapped.code(), Code::kTampered);
+  EXPECT_THAT(std::string(wrapped.status().message()),
+              testing::AllOf(HasSubstr(provider_->describe(handle)), HasSubstr("it is not used")));
 }
 
 TEST_P(ProviderContract, NothingItSaysHoldsASecret) {

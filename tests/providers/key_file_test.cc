@@ -246,34 +246,37 @@ class KeyFileProviderTest : public testing::Test {
   WrappedKeyringKey wrapped_;
 };
 
-TEST_F(KeyFileProviderTest, TheHandleIsTypeFingerprintAndKeyId) {
+TEST_F(KeyFileProviderTest, TheHandleIsSchemeFingerprintAndKeyId) {
   // docs/format.md, section 7, computed here from its own words.
   std::array<uint8_t, 16> fingerprint;
   const Bytes root(32, 0xa1);
   ASSERT_TRUE(hkdf_sha256(root, {}, as_bytes(std::string("coffer/v1 root fingerprint\0", 27)), fingerprint).is_ok());
-  Bytes expected = {1};
+  Bytes expected = {4, 'f', 'i', 'l', 'e', 16, 0};
   expected.insert(expected.end(), fingerprint.begin(), fingerprint.end());
+  const size_t without_id = expected.size();
+  expected.insert(expected.end(), {32, 0});
   expected.insert(expected.end(), 32, 0x91);
   EXPECT_EQ(handle_.bytes, expected);
-  EXPECT_EQ(provider_->describe(handle_), "key id " + to_hex(Bytes(32, 0x91)));
+  EXPECT_EQ(provider_->describe(handle_),
+            "key id " + to_hex(Bytes(32, 0x91)) + " (fingerprint " + to_hex(fingerprint) + ")");
   EXPECT_EQ(provider_->describe(), "key file " + path_);
 
   write(path_, std::string(32, '\xa1'));
-  expected.resize(17);
-  expected[0] = 2;
+  expected.resize(without_id);
   EXPECT_EQ(provider_->current()->bytes, expected);
   EXPECT_EQ(provider_->describe(*provider_->current()), "key fingerprint " + to_hex(fingerprint));
 }
 
 TEST_F(KeyFileProviderTest, TheThreeWaysOfBeingWrongAreToldApart) {
   write(path_, raw('\x92', '\xa2'));
-  EXPECT_EQ(failure(), "the slot wants key id " + to_hex(Bytes(32, 0x91)) + ", key file " + path_ + " holds key id " +
-                           to_hex(Bytes(32, 0x92)));
+  const RootKeyHandle other = provider_->current().value();
+  EXPECT_EQ(failure(), "key file " + path_ + ": the slot wants " + provider_->describe(handle_) + ": there is " +
+                           provider_->describe(other));
   write(path_, raw('\x91', '\xa2'));
-  EXPECT_THAT(failure(), HasSubstr("its key is another one"));
+  EXPECT_THAT(failure(), HasSubstr("another key under the same name"));
   write(path_, raw('\x91', '\xa1'));
   wrapped_.bytes[3] ^= 1;
-  EXPECT_THAT(failure(), HasSubstr("does not unwrap"));
+  EXPECT_THAT(failure(), HasSubstr("does not open the slot's keyring key"));
 }
 
 TEST_F(KeyFileProviderTest, TheSameKeyInAnotherFormOpensTheSlot) {

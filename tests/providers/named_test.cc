@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
 #include "coffer/providers/registry.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 #include "io/temporary_directory.h"
 #include "support/configured.h"
 
@@ -93,6 +95,25 @@ TEST(UriOptionReader, ValuesOutOfBoundsAreRefused) {
   EXPECT_EQ(options.take_number("word", 0, 1, 12).code(), Code::kInvalidArgument);
   EXPECT_EQ(options.take_switch("on", false).code(), Code::kInvalidArgument);
   EXPECT_EQ(options.take_secret("pin").code(), Code::kInvalidArgument);
+}
+
+TEST(UriOptionReader, WhatIsKeptIsWhatWasTakenAndIsNotTheDefault) {
+  const std::string here = std::filesystem::current_path().string();
+  const ProviderUri uri =
+      parse_provider_uri("vault://h/k?at=f&size=7&same=7&word=a&usual=b&on=true&off=true&pin_file=p&create=true")
+          .value();
+  UriOptions options(uri);
+  EXPECT_TRUE(options.take_path("at").is_ok() && options.take_number("size", 0, 1, 12).is_ok() &&
+              options.take_number("same", 7, 1, 12).is_ok());
+  options.take("word", "b");
+  options.take("usual", "b");
+  EXPECT_TRUE(options.take_switch("on", false).is_ok() && options.take_switch("off", true).is_ok());
+  EXPECT_TRUE(options.take_secret("pin").is_ok());
+  EXPECT_TRUE(options.take_once("create").value());
+  options.keep("size", "8");
+  options.keep("more", "x");
+  EXPECT_EQ(format_provider_uri(options.kept()),
+            "vault://h/k?at=" + here + "/f&size=8&word=a&on=true&pin_file=" + here + "/p&more=x");
 }
 
 TEST(SecretSource, TakesTheFirstLineOfAFileThatNobodyElseReads) {

@@ -73,9 +73,19 @@ def fingerprint(root_key):
     return hkdf_sha256(root_key, b"", b"coffer/v1 root fingerprint\0", 16)
 
 
+def read_handle(handle):
+    """(scheme, fields): "Handles"."""
+    fields = Fields(handle, "tampered")
+    scheme = fields.sized(1, 32)
+    values = []
+    while fields.at < len(handle):
+        values.append(fields.sized(2, 512))
+    return scheme, values
+
+
 def keyring_key_of(slots, coffer_id, root_key):
     for slot in slots:
-        if slot["algorithm"] != 1 or slot["handle"][1:17] != fingerprint(root_key):
+        if slot["algorithm"] != 1 or read_handle(slot["handle"])[1][:1] != [fingerprint(root_key)]:
             continue
         wrap_key = hkdf_sha256(root_key, coffer_id, b"coffer/v1 root wrap\0" + slot["id"], 32)
         key = kwp_unwrap(wrap_key, slot["wrapped"])

@@ -70,12 +70,19 @@ class UriOptions {
     }
     return wrong(name, known);
   }
+  // A switch, off by itself, that is for this one call: kept() leaves it out.
+  Result<bool> take_once(std::string_view name);
   // One of NAME_file, NAME_env and NAME_sealed; NAME itself, a secret in clear, is refused.
   Result<SecretSource> take_secret(const std::string& name);
   // kInvalidArgument for an option that was not asked for: lists those that were.
   Status finish() const;
   // kInvalidArgument: the option, by its place in coffer.yaml or as the URI's, and what was expected.
   Status wrong(std::string_view name, const std::string& expected) const;
+
+  // The URI with what was taken and is not the default, by absolute paths: what a slot keeps.
+  ProviderUri kept() const;
+  // Puts into kept() what does not stand in the URI, or not so. An empty value leaves it out.
+  void keep(std::string_view name, std::string value);
 
  private:
   std::string called(const std::string& name) const;
@@ -84,13 +91,15 @@ class UriOptions {
   const ProviderUri& uri_;
   const std::string sealing_key_;
   std::vector<std::string> asked_;
+  std::vector<std::pair<std::string, std::string>> kept_;
 };
-
-// What UriOptions::take_secret(NAME) takes again; nothing for a source that is not given.
-void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source);
 
 // Makes a URI's relative path absolute; not canonical: a link may be there to be pointed elsewhere later.
 Result<std::string> absolute_provider_path(std::string path);
+
+// The absolute path of what is a `what` on this machine. kInvalidArgument for another host, or without a path; both say
+// to write `form`.
+Result<std::string> local_path(const ProviderUri& uri, std::string_view what, std::string_view form);
 
 // The text that parse_provider_uri() takes apart again.
 std::string format_provider_uri(const ProviderUri& uri);

@@ -11,13 +11,17 @@ namespace coffer {
 std::optional<std::string> UriOptions::take(std::string_view name) {
   asked_.emplace_back(name);
   for (const auto& [known, value] : uri_.options) {
-    if (known == name) return value;
+    if (known != name) continue;
+    keep(name, value);
+    return value;
   }
   return std::nullopt;
 }
 
 std::string UriOptions::take(std::string_view name, std::string_view otherwise) {
-  return take(name).value_or(std::string(otherwise));
+  std::string out = take(name).value_or(std::string(otherwise));
+  if (out == otherwise) keep(name, "");
+  return out;
 }
 
 Result<std::string> UriOptions::take_path(std::string_view name) {
@@ -25,7 +29,9 @@ Result<std::string> UriOptions::take_path(std::string_view name) {
   if (!path.has_value()) return std::string();
   if (path->empty()) return wrong(name, "a path");
   if (!path->starts_with('/') && uri_.option_places.contains(std::string(name))) return wrong(name, "an absolute path");
-  return absolute_provider_path(std::move(*path));
+  COFFER_ASSIGN(std::string absolute, absolute_provider_path(std::move(*path)));
+  keep(name, absolute);
+  return absolute;
 }
 
 Result<uint64_t> UriOptions::take_number(std::string_view name, uint64_t otherwise, uint64_t smallest,
@@ -35,20 +41,32 @@ Result<uint64_t> UriOptions::take_number(std::string_view name, uint64_t otherwi
   uint64_t value = 0;
   const char* const text_end = text->data() + text->size();
   const auto [end, failed] = std::from_chars(text->data(), text_end, value);
-  if (failed == std::errc() && end == text_end && value >= smallest && value <= largest) return value;
+  if (failed == std::errc() && end == text_end && value >= smallest && value <= largest) {
+    if (value == otherwise) keep(name, "");
+    return value;
+  }
   return wrong(name, "a number from " + std::to_string(smallest) + " to " + std::to_string(largest));
 }
 
 Result<bool> UriOptions::take_switch(std::string_view name, bool otherwise) {
   const std::optional<std::string> text = take(name);
   if (!text.has_value()) return otherwise;
-  if (*text == "true" || *text == "false") return *text == "true";
+  if (*text == "true" || *text == "false") {
+    if ((*text == "true") == otherwise) keep(name, "");
+    return *text == "true";
+  }
   return wrong(name, "true or false");
 }
 
 bool UriOptions::equal_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
   return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+Result<bool> UriOptions::take_once(std::string_view name) {
+  auto out = take_switch(name, false);
+  keep(name, "");
+  return out;
 }
 
 Result<SecretSource> UriOptions::take_secret(const std::string& name) {
@@ -93,10 +111,21 @@ std::string UriOptions::called(const std::string& name) const {
   return place != uri_.option_places.end() ? place->second : "root key URI option " + name;
 }
 
-void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {
-  if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
-  if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
-  if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
+ProviderUri UriOptions::kept() const {
+  ProviderUri out = uri_;
+  out.options = kept_;
+  return out;
+}
+
+void UriOptions::keep(std::string_view name, std::string value) {
+  const auto found = std::find_if(kept_.begin(), kept_.end(), [&](const auto& option) { return option.first == name; });
+  if (value.empty()) {
+    if (found != kept_.end()) kept_.erase(found);
+  } else if (found != kept_.end()) {
+    found->second = std::move(value);
+  } else {
+    kept_.emplace_back(name, std::move(value));
+  }
 }
 
 std::vector<std::string_view> split_list(std::string_view text) {
@@ -110,5 +139,14 @@ std::vector<std::string_view> split_list(std::string_view text) {
 }
 
 Result<std::string> absolute_provider_path(std::string path) { return absolute_path(path); }
+
+Result<std::string> local_path(const ProviderUri& uri, std::string_view what, std::string_view form) {
+  if (uri.authority.has_value() && !uri.authority->empty() && *uri.authority != "localhost") {
+    return {Code::kInvalidArgument, "a " + std::string(what) + " is on this machine, not on \"" + *uri.authority +
+                                        "\"; write " + std::string(form)};
+  }
+  if (!uri.path.empty() && uri.path != "/") return absolute_provider_path(uri.path);
+  return {Code::kInvalidArgument, "the root key URI names no " + std::string(what) + "; write " + std::string(form)};
+}
 
 }  // namespace coffer

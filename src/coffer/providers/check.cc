@@ -2,7 +2,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/local_wrap.h"
+#include "coffer/keys/keyring.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer {
@@ -46,7 +46,7 @@ class Check {
   }
 
   Status wrap() {
-    COFFER_ASSIGN(key_, random_key<KeyringRole>(kKeyringKeyBytes));
+    COFFER_ASSIGN(key_, random_key<KeyringRole>(kKeyringKeySize));
     COFFER_ASSIGN(context_.coffer_id, random_id());
     COFFER_ASSIGN(context_.slot_id, random_id());
     COFFER_ASSIGN(wrapped_, provider_->wrap(handle_, context_, key_));

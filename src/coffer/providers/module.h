@@ -14,13 +14,15 @@ namespace coffer {
 
 struct SecretMemory;
 
-// What a provider adds to Coffer.
+// What a provider adds to Coffer: a function of its folder, and one for a version anchor in the same place, where there
+// is one.
+using OpenProvider = Result<std::unique_ptr<RootKeyProvider>>(const ProviderUri& uri, const ProviderConfig& config);
+using OpenProviderAnchor = Result<std::unique_ptr<VersionAnchor>>(Disk& disk, const ProviderUri& uri,
+                                                                  const Id& coffer_id, const std::string& directory);
 struct ProviderPart {
   std::string_view scheme;
-  Result<std::unique_ptr<RootKeyProvider>> (*open)(const ProviderUri& uri, const ProviderConfig& config) = nullptr;
-  // Of a version anchor in the same place, where there is one.
-  Result<std::unique_ptr<VersionAnchor>> (*open_anchor)(Disk& disk, const ProviderUri& uri, const Id& coffer_id,
-                                                        const std::string& directory) = nullptr;
+  OpenProvider* open = nullptr;
+  OpenProviderAnchor* open_anchor = nullptr;
 };
 
 // Module and program hand each other C++ objects, so that both must come from one build: version and compiler.

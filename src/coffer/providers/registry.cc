@@ -1,32 +1,21 @@
 #include "coffer/providers/registry.h"
 
-#include "coffer/config/uri.h"
 #include "coffer/net/kmip/settings.h"
-#include "coffer/providers/exec/exec_provider.h"
-#include "coffer/providers/key_file/key_file_provider.h"
-#include "coffer/providers/keystore/keystore_provider.h"
 #include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
 
 namespace coffer {
-namespace {
 
-Result<std::unique_ptr<RootKeyProvider>> open_key_file(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_TRY(UriOptions(uri).finish());
-  if (uri.authority.has_value() && !uri.authority->empty() && *uri.authority != "localhost") {
-    return {Code::kInvalidArgument,
-            "a key file is on this machine, not on \"" + *uri.authority + "\"; write file:///PATH (three slashes)"};
-  }
-  if (uri.path.empty() || uri.path == "/") return {Code::kInvalidArgument, "the root key URI names no key file"};
-  COFFER_ASSIGN(std::string path, absolute_provider_path(uri.path));
-  return make_key_file_provider(Disk::posix(), path);
-}
+OpenProvider open_key_file, open_exec, open_keystore;
+
+namespace {
 
 struct ProviderKind {
   ProviderScheme scheme;
-  decltype(ProviderPart::open) open = nullptr;  // null: in a module of its own
+  OpenProvider* open = nullptr;  // null: in a module of its own
 };
 
+// In the order in which people are shown them.
 constexpr ProviderKind kProviderKinds[] = {
     {{"file", "file:///PATH", "a key file"}, open_key_file},
     {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},

@@ -39,6 +39,11 @@ class AwsKmsSurroundings final : public ProviderSurroundings {
     return uri_with(server_.file("wrong_credentials", profile_with("guessed")));
   }
 
+  bool make_service_lie() override {
+    server_.operate(R"({"action":"lie"})");
+    return true;
+  }
+
   bool has_server() const override { return true; }
   void stop_server() override { server_.stop(); }
   void start_server() override { server_.start(); }

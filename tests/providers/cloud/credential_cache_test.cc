@@ -15,7 +15,7 @@ using std::chrono::system_clock;
 class Credentials : public testing::Test {
  protected:
   int get(Cache& cache, std::optional<seconds> life) {
-    auto pointer = cache.get(Clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
+    auto pointer = cache.get(std::chrono::steady_clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
       std::optional<Cache::Time> expires;
       if (life.has_value()) expires = system_clock::now() + *life;
       return Cache::Fetched{++fetched_, expires};
@@ -53,18 +53,18 @@ TEST_F(Credentials, ThatLiveShorterThanTheMarginAreUsedForHalfOfIt) {
 TEST_F(Credentials, ThatWereRefusedAreFetchedAnewUnlessSomebodyDid) {
   Cache cache;
   const auto fetch = [&]() -> Result<Cache::Fetched> { return Cache::Fetched{++fetched_, std::nullopt}; };
-  const Cache::Pointer first = cache.get(Clock::now(), fetch).value();
+  const Cache::Pointer first = cache.get(std::chrono::steady_clock::now(), fetch).value();
   cache.drop(first);
-  const Cache::Pointer second = cache.get(Clock::now(), fetch).value();
+  const Cache::Pointer second = cache.get(std::chrono::steady_clock::now(), fetch).value();
   EXPECT_EQ(*second, 2);
   cache.drop(first);
-  EXPECT_EQ(cache.get(Clock::now(), fetch).value(), second) << "only the refused one is dropped";
+  EXPECT_EQ(cache.get(std::chrono::steady_clock::now(), fetch).value(), second) << "only the refused one is dropped";
 }
 
 TEST_F(Credentials, AFailureIsNotKept) {
   Cache cache;
   const auto fails = []() -> Result<Cache::Fetched> { return {Code::kPermissionDenied, "no"}; };
-  EXPECT_EQ(cache.get(Clock::now(), fails).code(), Code::kPermissionDenied);
+  EXPECT_EQ(cache.get(std::chrono::steady_clock::now(), fails).code(), Code::kPermissionDenied);
   EXPECT_EQ(get(cache, seconds(3600)), 1);
 }
 
@@ -74,7 +74,7 @@ TEST_F(Credentials, AreFetchedByOneThreadForAllThatWait) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      auto got = cache.get(Clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
+      auto got = cache.get(std::chrono::steady_clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         return Cache::Fetched{++fetches, std::nullopt};
       });
@@ -89,7 +89,7 @@ TEST_F(Credentials, AreNotWaitedForBeyondTheDeadline) {
   Cache cache;
   std::atomic<bool> fetching{false}, done{false};
   std::thread slow([&] {
-    auto got = cache.get(Clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
+    auto got = cache.get(std::chrono::steady_clock::now() + seconds(10), [&]() -> Result<Cache::Fetched> {
       fetching = true;
       while (!done) std::this_thread::yield();
       return Cache::Fetched{1, std::nullopt};
@@ -98,7 +98,7 @@ TEST_F(Credentials, AreNotWaitedForBeyondTheDeadline) {
   });
   while (!fetching) std::this_thread::yield();
   const auto never = []() -> Result<Cache::Fetched> { return {Code::kInternal, "called twice at once"}; };
-  EXPECT_EQ(cache.get(Clock::now() + milliseconds(20), never).code(), Code::kProviderUnavailable);
+  EXPECT_EQ(cache.get(std::chrono::steady_clock::now() + milliseconds(20), never).code(), Code::kProviderUnavailable);
   done = true;
   slow.join();
 }

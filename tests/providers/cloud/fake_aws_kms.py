@@ -222,7 +222,8 @@ class AwsKms(FakeService):
             refuse("ValidationException", "Value at 'plaintext' failed to satisfy constraint: length")
         nonce = os.urandom(NONCE_SIZE)
         head = b"\x01\x02\x02\x00" + uuid.UUID(key["id"]).bytes
-        sealed = AESGCM(bytes.fromhex(key["material"])).encrypt(nonce, plaintext, head + self.context(body))
+        sealed = AESGCM(bytes.fromhex(key["material"])).encrypt(nonce, self.to_wrap(plaintext),
+                                                                  head + self.context(body))
         return {"CiphertextBlob": base64.b64encode(head + nonce + sealed).decode(), "KeyId": self.arn(key["id"]),
                 "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}
 

@@ -325,6 +325,8 @@ class AzureKeyVault(FakeService):
         if set(body) - {"alg", "value", "iv", "tag", "aad"}:
             refuse(400, "BadParameter", "The request has a member that is not known.")
         value = from_b64url(body.get("value", ""))
+        if permission == "wrapKey":
+            value = self.to_wrap(value)
         try:
             by_kind = self.by_rsa if key["kty"].startswith("RSA") else self.by_aes
             result = by_kind(key, body.get("alg"), value, permission)

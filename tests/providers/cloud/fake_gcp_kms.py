@@ -298,7 +298,7 @@ class GcpKms(FakeService):
             refuse(400, "The plaintext is empty.")
         start = CIPHERTEXT_START + struct.pack(">I", int(version))
         nonce = os.urandom(NONCE_SIZE)
-        ciphertext = bytearray(start + nonce + cipher.encrypt(nonce, plaintext, start + data))
+        ciphertext = bytearray(start + nonce + cipher.encrypt(nonce, self.to_wrap(plaintext), start + data))
         checksum = crc32c(ciphertext)
         if self.altered("answer"):
             ciphertext[-1] ^= 1

@@ -82,6 +82,7 @@ class FakeService(ThreadingHTTPServer):
         self.lock = threading.RLock()
         self.faults = []
         self.requests = []
+        self.lies = False
         self.state_file = state_file
         self.state = self.first_state()
         if state_file and os.path.exists(state_file):
@@ -96,6 +97,13 @@ class FakeService(ThreadingHTTPServer):
 
     def answer(self, request):
         raise NotImplementedError
+
+    def do_lie(self):
+        """From now on what is wrapped is not what was given, and nobody is told."""
+        self.lies = True
+
+    def to_wrap(self, plaintext):
+        return bytes(len(plaintext)) if self.lies else plaintext
 
     def save(self):
         if not self.state_file:

@@ -283,7 +283,8 @@ class Vault(FakeService):
             refuse(400, "missing plaintext to encrypt")
         plaintext = decode(body["plaintext"], "plaintext")
         nonce = os.urandom(NONCE_SIZE)
-        sealed = self.cipher(key, number, body).encrypt(nonce, plaintext, self.associated_data(body))
+        sealed = self.cipher(key, number, body).encrypt(nonce, self.to_wrap(plaintext),
+                                                              self.associated_data(body))
         return {"ciphertext": f"vault:v{number}:" + base64.b64encode(nonce + sealed).decode(), "key_version": number}
 
     def open(self, key, body):

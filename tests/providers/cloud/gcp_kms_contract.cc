@@ -33,6 +33,11 @@ class GcpKmsSurroundings final : public ProviderSurroundings {
   }
   std::optional<std::string> uri_with_wrong_credentials() const override { return uri_with(nobody_); }
 
+  bool make_service_lie() override {
+    server_.operate(R"({"action":"lie"})");
+    return true;
+  }
+
   bool has_server() const override { return true; }
   void stop_server() override { server_.stop(); }
   void start_server() override { server_.start(); }

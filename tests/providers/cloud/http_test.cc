@@ -97,9 +97,9 @@ TEST(Http, TheLastTransientAnswerIsGivenWhenTheTriesAreUsedUp) {
 
 TEST(Http, RetryAfterIsHonouredWithinTheDeadlineAndNotBeyond) {
   RawServer soon({{http_answer(429, "", "Retry-After: 1\r\n")}, {http_answer(200, "yes")}});
-  const auto begin = Clock::now();
+  const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(body_of(get(impatient(), soon.url())), "yes");
-  EXPECT_GE(Clock::now() - begin, milliseconds(1000));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(1000));
   for (const char* late : {"3600", "Fri, 31 Dec 2199 23:59:59 GMT"}) {
     RawServer server({{http_answer(429, "later", "Retry-After: " + std::string(late) + "\r\n")}});
     EXPECT_EQ(body_of(get(impatient(), server.url())), "later") << "said at once, instead of waiting in vain";
@@ -145,14 +145,14 @@ TEST(Http, ASlowServerIsWaitedForUntilTheDeadlineOnly) {
   settings.try_timeout = milliseconds(100);
   settings.total_timeout = milliseconds(400);
   RawServer silent({{"", milliseconds(0), /*hang=*/true}});
-  const auto begin = Clock::now();
+  const auto begin = std::chrono::steady_clock::now();
   auto response = get(settings, silent.url());
   EXPECT_EQ(response.code(), Code::kProviderUnavailable);
   EXPECT_THAT(std::string(response.status().message()), HasSubstr("no answer within"));
-  EXPECT_LT(Clock::now() - begin, milliseconds(3000));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(3000));
   Request too_late;
   too_late.url = silent.url();
-  EXPECT_EQ(send(settings, too_late, Clock::now()).code(), Code::kProviderUnavailable);
+  EXPECT_EQ(send(settings, too_late, std::chrono::steady_clock::now()).code(), Code::kProviderUnavailable);
 }
 
 TEST(Http, NobodyListeningIsSaidWithHostPortAndReason) {
@@ -224,8 +224,8 @@ TEST(HttpSettingsOptions, AreTakenFromAUriAndPutBack) {
   const std::string key = directory / "key.pem", ca = directory / "ca.pem";
   ASSERT_TRUE(create_file(Disk::posix(), key, as_bytes("key"), 0600).is_ok());
   ASSERT_TRUE(create_file(Disk::posix(), ca, as_bytes("ca"), 0644).is_ok());
-  const std::string text = "x://h/p?ca_file=" + ca + "&client_cert_file=" + ca + "&client_key_file=" + key +
-                           "&connect_timeout_millis=7&timeout_millis=50&allow_http=true";
+  const std::string text = "x://h/p?timeout_millis=50&connect_timeout_millis=7&ca_file=" + ca +
+                           "&client_cert_file=" + ca + "&client_key_file=" + key + "&allow_http=true";
   const ProviderUri uri = parse_provider_uri(text).value();
   UriOptions options(uri);
   auto settings = take_http_settings(options);
@@ -234,12 +234,7 @@ TEST(HttpSettingsOptions, AreTakenFromAUriAndPutBack) {
   EXPECT_EQ(settings->connect_timeout, milliseconds(7));
   EXPECT_EQ(settings->total_timeout, milliseconds(50));
   EXPECT_LE(settings->try_timeout, settings->total_timeout);
-  ProviderUri back{"x", "h", "/p", {}};
-  append_http_options(*settings, back);
-  EXPECT_EQ(format_provider_uri(back), text);
-  ProviderUri nothing{"x", "h", "/p", {}};
-  append_http_options(HttpSettings(), nothing);
-  EXPECT_TRUE(nothing.options.empty());
+  EXPECT_EQ(format_provider_uri(options.kept()), text);
 }
 
 TEST(HttpSettingsOptions, ThatCannotWorkAreRefusedAtOnce) {

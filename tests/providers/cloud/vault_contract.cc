@@ -38,6 +38,11 @@ class VaultSurroundings final : public ProviderSurroundings {
     return true;
   }
 
+  bool make_service_lie() override {
+    server_.operate(R"({"action":"lie"})");
+    return true;
+  }
+
   bool has_server() const override { return true; }
   void stop_server() override { server_.stop(); }
   void start_server() override { server_.start(); }

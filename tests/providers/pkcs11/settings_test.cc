@@ -32,8 +32,8 @@ TEST(Pkcs11Uri, IsTakenApartAttributeByAttribute) {
   EXPECT_EQ(settings->id, (Bytes{0, 1, 'z', 0xff}));
   EXPECT_EQ(settings->module_path, "/usr/lib/m.so");
   EXPECT_EQ(settings->pin.file, "/etc/pin");
-  EXPECT_EQ(settings->mechanism, MechanismChoice::kAesGcm);
-  EXPECT_EQ(settings->timeout_ms, 500u);
+  EXPECT_EQ(settings->mechanism, Mechanism::kAesGcm);
+  EXPECT_EQ(settings->timeout_millis, 500u);
   EXPECT_FALSE(settings->create);
 }
 
@@ -45,11 +45,11 @@ TEST(Pkcs11Uri, WhatItIsFormattedToSaysTheSameLessCreation) {
         "pkcs11:token=a;object=b?pin_file=/p&mechanism=aes-key-wrap-pad&create=true&module-path=/m%20n.so"}) {
     auto settings = parse(text);
     ASSERT_TRUE(settings.is_ok()) << text << settings.status().to_string();
-    const std::string formatted = format_settings(*settings);
+    const std::string formatted = settings->uri;
     auto again = parse(formatted);
     ASSERT_TRUE(again.is_ok()) << formatted << again.status().to_string();
     EXPECT_FALSE(again->create);
-    EXPECT_EQ(format_settings(*again), formatted);
+    EXPECT_EQ(again->uri, formatted);
     EXPECT_EQ(again->token, settings->token);
     EXPECT_EQ(again->object, settings->object);
     EXPECT_EQ(again->id, settings->id);

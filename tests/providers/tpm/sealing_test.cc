@@ -1,4 +1,6 @@
 // Root keys sealed to swtpm: what unseals them, and what the errors say when nothing does.
+#include "coffer/providers/tpm/sealing.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -10,9 +12,8 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/local_wrap.h"
+#include "coffer/providers/fetched_root.h"
 #include "coffer/providers/registry.h"
-#include "coffer/providers/tpm/sealing.h"
 #include "providers/tpm/soft_tpm.h"
 #include "support/memory_search.h"
 
@@ -166,7 +167,8 @@ TEST_F(TpmSealing, AnotherSealedKeyUnderTheFilesNameIsTheWrongOne) {
   const RootKey mine = random_key<RootRole>(32).value();
   tpm::SealedFile forged = tpm::seal(**device, mine, {}, {}).value();
   device->reset();
-  std::copy(handle_.bytes.begin() + 1, handle_.bytes.end(), forged.fingerprint.begin());
+  const std::string claimed = decode_handle("tpm", handle_)->front();
+  std::copy(claimed.begin(), claimed.end(), forged.fingerprint.begin());
   ASSERT_TRUE(replace_file(Disk::posix(), tpm_.path("root.tpm"), tpm::encode(forged).value(), 0600).is_ok());
   EXPECT_EQ(unwraps().code(), Code::kWrongKey);
 }
@@ -217,8 +219,7 @@ TEST_F(TpmSealing, TheRootKeyIsNowhereInMemoryAfterUse) {
 
 TEST_F(TpmSealing, NorIsItAfterTheProviderWrappedAndUnwrapped) {
   make("");
-  const tpm::SealedFile file =
-      tpm::decode(read_file(Disk::posix(), tpm_.path("root.tpm"), 4096).value()).value();
+  const tpm::SealedFile file = tpm::decode(read_file(Disk::posix(), tpm_.path("root.tpm"), 4096).value()).value();
   std::optional<Needle> needle;
   {
     auto device = tpm::Device::open(tpm_.tcti());

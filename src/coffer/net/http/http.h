@@ -74,8 +74,6 @@ struct HttpSettings {
 // say. The files must be there and readable.
 enum class PlainHttp : uint8_t { kNever, kIfAllowed };  // whether there is an option allow_http
 Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain = PlainHttp::kIfAllowed);
-// Puts those that differ from the defaults behind uri.options.
-void append_http_options(const HttpSettings& settings, ProviderUri& uri);
 
 inline Deadline deadline_from_now(const HttpSettings& settings) { return deadline_in(settings.total_timeout); }
 

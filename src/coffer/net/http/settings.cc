@@ -49,21 +49,4 @@ Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain) {
   return out;
 }
 
-void append_http_options(const HttpSettings& settings, ProviderUri& uri) {
-  const HttpSettings usual;
-  const auto append = [&](const char* name, const std::string& value) {
-    if (!value.empty()) uri.options.emplace_back(name, value);
-  };
-  append("ca_file", settings.ca_file);
-  append("client_cert_file", settings.client_certificate_file);
-  append("client_key_file", settings.client_key_file);
-  if (settings.connect_timeout != usual.connect_timeout) {
-    append("connect_timeout_millis", std::to_string(settings.connect_timeout.count()));
-  }
-  if (settings.total_timeout != usual.total_timeout) {
-    append("timeout_millis", std::to_string(settings.total_timeout.count()));
-  }
-  if (settings.allow_http) append("allow_http", "true");
-}
-
 }  // namespace coffer::http

@@ -35,6 +35,12 @@ Status take_store(UriOptions& options, const StoreOptions& names, StorePlace& ou
   return Status::ok();
 }
 
+void add_secret_option(ProviderUri& uri, const std::string& name, const SecretSource& source) {
+  if (!source.file.empty()) uri.options.emplace_back(name + "_file", source.file);
+  if (!source.environment.empty()) uri.options.emplace_back(name + "_env", source.environment);
+  if (!source.sealed.empty()) uri.options.emplace_back(name + "_sealed", source.sealed);
+}
+
 void append_store(const StorePlace& store, const StoreOptions& names, ProviderUri& uri) {
   const bool is_pem = store.type == StoreType::kPem;
   uri.options.emplace_back(is_pem ? names.pem : names.prefix + "path", store.path);

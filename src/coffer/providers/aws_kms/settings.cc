@@ -90,20 +90,11 @@ Result<Settings> read_settings(const ProviderUri& uri) {
   COFFER_ASSIGN(out.credentials_file, options.take_path("credentials_file"));
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
   COFFER_TRY(options.finish());
+  ProviderUri kept = options.kept();
+  kept.authority = out.region;
+  kept.path = "/" + out.key;
+  out.uri = format_provider_uri(kept);
   return out;
-}
-
-std::string uri_of(const Settings& settings) {
-  ProviderUri uri{"aws-kms", settings.region, "/" + settings.key, {}};
-  const auto append = [&](const char* name, const std::string& value) {
-    if (!value.empty()) uri.options.emplace_back(name, value);
-  };
-  append("endpoint", settings.endpoint);
-  append("sts_endpoint", settings.sts_endpoint);
-  append("profile", settings.profile);
-  append("credentials_file", settings.credentials_file);
-  http::append_http_options(settings.http, uri);
-  return format_provider_uri(uri);
 }
 
 }  // namespace coffer::aws_kms

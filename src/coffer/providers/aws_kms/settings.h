@@ -14,12 +14,12 @@ struct Settings {
   std::string profile;           // empty: as the environment says
   std::string credentials_file;  // empty: as the environment says
   http::HttpSettings http;
+  std::string uri;
 
   std::string kms_address() const;
   std::string sts_address() const;
 };
 
 Result<Settings> read_settings(const ProviderUri& uri);
-std::string uri_of(const Settings& settings);
 
 }  // namespace coffer::aws_kms

@@ -1,32 +1,25 @@
-#include "coffer/providers/azure_kv/azure_kv_provider.h"
-
+// Root keys in Azure Key Vault or Managed HSM: docs/providers/azure-kv.md; bytes in docs/format.md, section 7.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <optional>
 
+#include "coffer/config/provider_config.h"
 #include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/azure_kv/service.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace {
 
-using azure_kv::Refusal;
-
-constexpr uint8_t kHandleType = 1;
 constexpr size_t kKidSizeMax = 480;
 constexpr std::string_view kHttps = "https://";
 constexpr std::string_view kKeys = "/keys/";
 constexpr std::array<std::string_view, 3> kAuthorities = {"login.microsoftonline.com", "login.microsoftonline.us",
                                                           "login.chinacloudapi.cn"};
 
-struct Algorithm {
-  uint8_t number;  // in the handle
-  std::string_view name;
-};
-constexpr Algorithm kRsa{1, "RSA-OAEP-256"};
-constexpr Algorithm kAes{2, "A256KW"};
+constexpr std::string_view kRsa = "RSA-OAEP-256";
+constexpr std::string_view kAes = "A256KW";
 
 bool is_name(std::string_view text, size_t size_max) {
   return !text.empty() && text.size() <= size_max && std::all_of(text.begin(), text.end(), [](char c) {
@@ -68,132 +61,60 @@ std::optional<KeyName> parse_kid(std::string_view kid) {
   return out;
 }
 
-struct Handle {
-  Algorithm algorithm;
-  std::string kid;
-  KeyName key;
-};
-
-std::optional<Handle> decode_handle(const RootKeyHandle& handle) {
-  if (handle.bytes.size() < 3 || handle.bytes[0] != kHandleType) return std::nullopt;
-  if (handle.bytes[1] != kRsa.number && handle.bytes[1] != kAes.number) return std::nullopt;
-  Handle out{handle.bytes[1] == kRsa.number ? kRsa : kAes, std::string(as_text(ByteView(handle.bytes).subspan(2))), {}};
-  std::optional<KeyName> key = parse_kid(out.kid);
-  if (!key.has_value()) return std::nullopt;
-  out.key = std::move(*key);
-  return out;
-}
-
-enum class Operation { kCurrent, kWrap, kUnwrap };
-
-// The service says by its own codes, and sometimes only in words, that a key is there but must not be used.
-bool is_out_of_use(const Refusal& refusal) {
-  for (const std::string_view code : {"KeyDisabled", "KeyExpired", "KeyNotYetValid"}) {
-    if (refusal.inner_code == code) return true;
-  }
-  const std::string words = lower(refusal.words);
-  return words.find("disabled key") != std::string::npos || words.find("expired key") != std::string::npos ||
-         words.find("not yet valid key") != std::string::npos;
-}
-
-Code code_of(const Refusal& refusal, Operation operation) {
-  switch (refusal.status) {
-    case 400: return operation == Operation::kUnwrap ? Code::kWrongKey : Code::kInvalidArgument;
-    case 401: return Code::kPermissionDenied;
-    case 403: return is_out_of_use(refusal) ? Code::kKeyUnavailable : Code::kPermissionDenied;
-    case 404: return operation == Operation::kCurrent ? Code::kNotFound : Code::kKeyUnavailable;
-    case 409: return Code::kKeyUnavailable;  // deleted, but not yet gone
-    default: return Code::kProviderUnavailable;
-  }
-}
-
-class AzureKvProvider final : public RootKeyProvider {
+// Fields: the algorithm, and the identifier of the key's version. The vault of the URI counts, not the one that the
+// identifier names: a key restored into another vault keeps its name and version.
+class AzureKvRoot final : public ServiceRoot {
  public:
-  AzureKvProvider(azure_kv::ServiceSettings settings, KeyName key, std::string uri)
+  AzureKvRoot(azure_kv::ServiceSettings settings, KeyName key, std::string uri)
       : service_(std::move(settings)), key_(std::move(key)), uri_(std::move(uri)) {}
 
-  Result<RootKeyHandle> current() override {
-    Refusal refusal;
-    auto found = service_.look_at(key_.path(), refusal);
-    if (!found.is_ok()) return failed(found.status(), refusal, Operation::kCurrent, nullptr);
-    const std::optional<KeyName> name = parse_kid(found->kid);
-    if (!name.has_value() || lower(name->name) != lower(key_.name)) return not_its_key(found->kid);
-    if (!found->is_enabled) return {Code::kKeyUnavailable, describe() + " is disabled; enable it"};
-    if (!found->wraps) {
-      return {Code::kInvalidArgument,
-              describe() + ": its permitted operations lack wrapKey; expected wrapKey and unwrapKey"};
+  Result<KeyFields> current() override {
+    COFFER_ASSIGN(const azure_kv::KeyVersion found, service_.look_at(key_.path()));
+    const std::optional<KeyName> name = parse_kid(found.kid);
+    if (!name.has_value() || lower(name->name) != lower(key_.name)) return not_its_key(found.kid);
+    if (!found.is_enabled) return {Code::kKeyUnavailable, "it is disabled; enable it"};
+    if (!found.wraps) {
+      return {Code::kInvalidArgument, "its permitted operations lack wrapKey; expected wrapKey and unwrapKey"};
     }
-    const bool is_rsa = found->type == "RSA" || found->type == "RSA-HSM";
-    if (!is_rsa && found->type != "oct" && found->type != "oct-HSM") {
-      return {Code::kUnsupported, describe() + " is of type " + oauth::words_of(as_bytes(found->type)) +
+    const bool is_rsa = found.type == "RSA" || found.type == "RSA-HSM";
+    if (!is_rsa && found.type != "oct" && found.type != "oct-HSM") {
+      return {Code::kUnsupported, "it is of type " + oauth::words_of(as_bytes(found.type)) +
                                       "; expected RSA (2048 bits or more) or, in a Managed HSM, a 256-bit AES key"};
     }
-    RootKeyHandle handle{{kHandleType, (is_rsa ? kRsa : kAes).number}};
-    handle.bytes.insert(handle.bytes.end(), found->kid.begin(), found->kid.end());
-    return handle;
+    return KeyFields{std::string(is_rsa ? kRsa : kAes), found.kid};
   }
 
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
-    COFFER_ASSIGN(const Handle wanted, wanted_of(handle));
-    COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
-    Refusal refusal;
-    auto wrapped = service_.wrap(wanted.key.path(), wanted.algorithm.name, plaintext.reveal(), refusal);
-    if (!wrapped.is_ok()) return failed(wrapped.status(), refusal, Operation::kWrap, &handle);
-    const std::optional<KeyName> used = parse_kid(wrapped->kid);
-    if (!used.has_value() || lower(used->path()) != lower(wanted.key.path())) return not_its_key(wrapped->kid);
-    return WrappedKeyringKey{kWrapAlgorithmService, std::move(wrapped->bytes)};
+  Result<Bytes> encrypt(const KeyFields& key, const WrapContext&, const SecretBytes& plaintext) override {
+    COFFER_ASSIGN(const KeyName name, own(key));
+    COFFER_ASSIGN(azure_kv::Service::Wrapped wrapped, service_.wrap(name.path(), key[0], plaintext.reveal()));
+    const std::optional<KeyName> used = parse_kid(wrapped.kid);
+    if (!used.has_value() || lower(used->path()) != lower(name.path())) return not_its_key(wrapped.kid);
+    return std::move(wrapped.bytes);
   }
 
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported,
-              describe() + ": the keyring key was wrapped under a root key at hand, not by a service"};
-    }
-    COFFER_ASSIGN(const Handle wanted, wanted_of(handle));
-    if (wrapped.bytes.empty() || wrapped.bytes.size() > azure_kv::kWrappedSizeMax) {
-      return {Code::kTampered, describe() + ": what the slot holds is no wrapped keyring key, by its size"};
-    }
-    Refusal refusal;
-    auto opened = service_.unwrap(wanted.key.path(), wanted.algorithm.name, wrapped.bytes, refusal);
-    if (!opened.is_ok()) return failed(opened.status(), refusal, Operation::kUnwrap, &handle);
-    auto key = keyring_key_of(context, *opened);
-    if (!key.is_ok()) return key.status().with_context(describe());
-    return key;
+  Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext&, ByteView ciphertext) override {
+    COFFER_ASSIGN(const KeyName name, own(key));
+    auto opened = service_.unwrap(name.path(), key[0], ciphertext);
+    return opened.code() == Code::kInvalidArgument ? does_not_open(opened.status().message()) : std::move(opened);
   }
 
   std::string uri() const override { return uri_; }
   std::string describe() const override { return "Azure key " + key_.path() + " at " + service_.host(); }
-  std::string describe(const RootKeyHandle& handle) const override {
-    const std::optional<Handle> wanted = decode_handle(handle);
-    return wanted.has_value() ? "key version " + wanted->kid : "a handle that is no Azure key's";
+  std::optional<std::string> describe(const KeyFields& key) const override {
+    if (key.size() != 2 || (key[0] != kRsa && key[0] != kAes) || !parse_kid(key[1]).has_value()) return std::nullopt;
+    return "key version " + key[1];
   }
 
  private:
-  // The vault of the URI counts, not the one that the handle names: a key restored into another vault keeps its name
-  // and version.
-  Result<Handle> wanted_of(const RootKeyHandle& handle) const {
-    std::optional<Handle> wanted = decode_handle(handle);
-    if (!wanted.has_value() || lower(wanted->key.name) != lower(key_.name)) {
-      return {Code::kWrongKey, describe() + " is not the key that the slot wants: " + describe(handle)};
-    }
-    return std::move(*wanted);
+  Result<KeyName> own(const KeyFields& key) const {
+    std::optional<KeyName> name = parse_kid(key[1]);
+    if (name.has_value() && lower(name->name) == lower(key_.name)) return std::move(*name);
+    return {Code::kWrongKey, "it is a version of another key than the URI's"};
   }
 
   Status not_its_key(const std::string& kid) const {
     return {Code::kTampered, service_.host() + " answers for " + oauth::words_of(as_bytes(kid)) +
-                                 ", which is not what " + describe() + " was asked for"};
-  }
-
-  Status failed(const Status& status, const Refusal& refusal, Operation operation, const RootKeyHandle* handle) const {
-    const std::string about = handle == nullptr ? describe() : describe() + ": the slot wants " + describe(*handle);
-    if (refusal.code.empty()) return status.with_context(about);
-    const std::string inner = refusal.inner_code.empty() ? "" : " (" + refusal.inner_code + ")";
-    const Code code = code_of(refusal, operation);
-    std::string text = about + ": " + refusal.code + inner + ": " + refusal.words;
-    if (code == Code::kWrongKey) text += " (the slot was altered or is another coffer's)";
-    return {code, text};
+                                 ", which is not what it was asked for"};
   }
 
   azure_kv::Service service_;
@@ -243,13 +164,9 @@ Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, c
   }
   settings.vault = std::string(kHttps) + host;
   COFFER_TRY(check_addresses(uri, settings, config));
-  ProviderUri whole = uri;
-  whole.options.clear();
-  azure_kv::append_credential_options(settings.credentials, whole);
-  http::append_http_options(settings.http, whole);
   if (settings.credentials.authority.empty()) settings.credentials.authority = authority_for(host);
-  return std::unique_ptr<RootKeyProvider>(
-      std::make_unique<AzureKvProvider>(std::move(settings), std::move(*key), format_provider_uri(whole)));
+  return make_provider("azure-kv", std::make_unique<AzureKvRoot>(std::move(settings), std::move(*key),
+                                                                 format_provider_uri(options.kept())));
 }
 
 }  // namespace coffer

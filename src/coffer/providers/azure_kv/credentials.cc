@@ -170,19 +170,6 @@ Result<CredentialSettings> take_credential_settings(UriOptions& options) {
   return out;
 }
 
-void append_credential_options(const CredentialSettings& settings, ProviderUri& uri) {
-  const auto append = [&](const char* name, const std::string& value) {
-    if (!value.empty()) uri.options.emplace_back(name, value);
-  };
-  append("auth", settings.kind);
-  append("tenant", settings.tenant);
-  append("client", settings.client);
-  add_secret_option(uri, "secret", settings.secret);
-  append("certificate_file", settings.certificate_file);
-  append("token_file", settings.token_file);
-  append("authority", settings.authority);
-}
-
 Result<TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings, const std::string& resource,
                                               const std::string& tenant, const http::HttpSettings& http_settings,
                                               http::Deadline deadline) {

@@ -19,7 +19,6 @@ struct CredentialSettings {
 };
 
 Result<CredentialSettings> take_credential_settings(UriOptions& options);
-void append_credential_options(const CredentialSettings& settings, ProviderUri& uri);
 
 // `resource`: for what the token is, "https://vault.azure.net"; `tenant`: what the vault says, used when neither URI
 // nor environment names one.

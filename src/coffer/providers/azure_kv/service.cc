@@ -1,5 +1,8 @@
 #include "coffer/providers/azure_kv/service.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "coffer/base/base64.h"
 #include "coffer/net/http/json_view.h"
 
@@ -24,6 +27,29 @@ Result<SecretBytes> value_of(const JsonView& answer) {
 std::string words_of_member(const JsonView& member) {
   const auto text = member.secret(kErrorTextMax);
   return text.has_value() ? oauth::words_of(text->reveal()) : std::string();
+}
+
+// The service says by its own codes, and sometimes only in words, that a key is there but must not be used.
+bool is_out_of_use(const std::string& inner_code, const std::string& words) {
+  for (const std::string_view code : {"KeyDisabled", "KeyExpired", "KeyNotYetValid"}) {
+    if (inner_code == code) return true;
+  }
+  for (const std::string_view said : {"disabled key", "expired key", "not yet valid key"}) {
+    const auto same = [](char a, char b) { return std::tolower(a) == b; };
+    if (std::search(words.begin(), words.end(), said.begin(), said.end(), same) != words.end()) return true;
+  }
+  return false;
+}
+
+Code code_of(int status, const std::string& inner_code, const std::string& words) {
+  switch (status) {
+    case 400: return Code::kInvalidArgument;
+    case 401: return Code::kPermissionDenied;
+    case 403: return is_out_of_use(inner_code, words) ? Code::kKeyUnavailable : Code::kPermissionDenied;
+    case 404: return Code::kNotFound;
+    case 409: return Code::kKeyUnavailable;  // deleted, but not yet gone
+    default: return Code::kProviderUnavailable;
+  }
 }
 
 }  // namespace
@@ -60,7 +86,7 @@ void Service::forget_challenge() {
   challenge_.reset();
 }
 
-Result<Response> Service::call(http::Request request, Refusal& refusal) {
+Result<Response> Service::call(http::Request request) {
   const http::Deadline deadline = http::deadline_from_now(settings_.http);
   const auto fetch = [&](http::Deadline until) -> Result<oauth::TokenCache::Fetched> {
     COFFER_ASSIGN(const Challenge found, challenge(request.url, until));
@@ -73,23 +99,22 @@ Result<Response> Service::call(http::Request request, Refusal& refusal) {
   const JsonView error = answer.is_ok() ? (*answer)["error"] : JsonView();
   const std::string words = words_of_member(error["message"]);
   if (error["code"].is_string() && !http::is_transient_status(response)) {
-    refusal.status = response.status;
-    refusal.code = words_of_member(error["code"]);
-    refusal.words = words;
-    for (const char* inner : {"innererror", "innerError"}) {
-      if (error[inner].is_object()) refusal.inner_code = words_of_member(error[inner]["code"]);
+    std::string inner;
+    for (const char* name : {"innererror", "innerError"}) {
+      if (error[name].is_object()) inner = words_of_member(error[name]["code"]);
     }
-    return {Code::kInternal, host_ + ": " + refusal.code + ": " + words};
+    return {code_of(response.status, inner, words),
+            words_of_member(error["code"]) + (inner.empty() ? "" : " (" + inner + ")") + ": " + words};
   }
   return {Code::kProviderUnavailable,
           host_ + " answers with status " + std::to_string(response.status) + (words.empty() ? "" : ": " + words)};
 }
 
-Result<KeyVersion> Service::look_at(const std::string& key, Refusal& refusal) {
+Result<KeyVersion> Service::look_at(const std::string& key) {
   http::Request request;
   request.url = settings_.vault + "/keys/" + key + std::string(kVersionOfService);
   request.headers = {{"Accept", "application/json"}};
-  COFFER_ASSIGN(const Response response, call(std::move(request), refusal));
+  COFFER_ASSIGN(const Response response, call(std::move(request)));
   const auto answer = JsonView::parse(response.body.reveal());
   if (!answer.is_ok()) return answer.status().with_context(host_);
   const JsonView described = (*answer)["key"];
@@ -112,18 +137,17 @@ Result<KeyVersion> Service::look_at(const std::string& key, Refusal& refusal) {
 }
 
 Result<Response> Service::operate(const std::string& key, std::string_view operation, std::string_view algorithm,
-                                  ByteView value, Refusal& refusal) {
+                                  ByteView value) {
   http::Request request;
   request.method = "POST";
   request.url = settings_.vault + "/keys/" + key + "/" + std::string(operation) + std::string(kVersionOfService);
   request.headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}};
   request.body = http::JsonBody().text("alg", algorithm).base64url("value", value).take();
-  return call(std::move(request), refusal);
+  return call(std::move(request));
 }
 
-Result<Service::Wrapped> Service::wrap(const std::string& key, std::string_view algorithm, ByteView plaintext,
-                                       Refusal& refusal) {
-  COFFER_ASSIGN(const Response response, operate(key, "wrapkey", algorithm, plaintext, refusal));
+Result<Service::Wrapped> Service::wrap(const std::string& key, std::string_view algorithm, ByteView plaintext) {
+  COFFER_ASSIGN(const Response response, operate(key, "wrapkey", algorithm, plaintext));
   const auto answer = JsonView::parse(response.body.reveal());
   if (!answer.is_ok()) return answer.status().with_context(host_);
   auto value = value_of(*answer);
@@ -133,9 +157,8 @@ Result<Service::Wrapped> Service::wrap(const std::string& key, std::string_view 
   return Wrapped{std::move(*kid), Bytes(value->reveal().begin(), value->reveal().end())};
 }
 
-Result<SecretBytes> Service::unwrap(const std::string& key, std::string_view algorithm, ByteView wrapped,
-                                    Refusal& refusal) {
-  COFFER_ASSIGN(const Response response, operate(key, "unwrapkey", algorithm, wrapped, refusal));
+Result<SecretBytes> Service::unwrap(const std::string& key, std::string_view algorithm, ByteView wrapped) {
+  COFFER_ASSIGN(const Response response, operate(key, "unwrapkey", algorithm, wrapped));
   const auto answer = JsonView::parse(response.body.reveal());
   if (!answer.is_ok()) return answer.status().with_context(host_);
   auto value = value_of(*answer);

@@ -25,35 +25,28 @@ struct KeyVersion {
   bool wraps = true;  // by its list of permitted operations
 };
 
-// What the service refused, in its words. Without a code: there was no such answer.
-struct Refusal {
-  int status = 0;
-  std::string code;
-  std::string inner_code;
-  std::string words;
-};
-
-// Thread-safe. In all calls `key` is KEY or KEY/VERSION. kProviderUnavailable, kTampered, kPermissionDenied (no token);
-// `refusal` is filled when the service refused, and the code is then kInternal.
+// Thread-safe. In all calls `key` is KEY or KEY/VERSION. Besides the codes of transport (kProviderUnavailable,
+// kTampered, kPermissionDenied) what the service refuses: kNotFound, kKeyUnavailable, kPermissionDenied and, for what
+// it cannot open, kInvalidArgument.
 class Service {
  public:
   explicit Service(ServiceSettings settings);
 
-  Result<KeyVersion> look_at(const std::string& key, Refusal& refusal);
+  Result<KeyVersion> look_at(const std::string& key);
   // Returns the kid the service used along with the bytes.
   struct Wrapped {
     std::string kid;
     Bytes bytes;
   };
-  Result<Wrapped> wrap(const std::string& key, std::string_view algorithm, ByteView plaintext, Refusal& refusal);
-  Result<SecretBytes> unwrap(const std::string& key, std::string_view algorithm, ByteView wrapped, Refusal& refusal);
+  Result<Wrapped> wrap(const std::string& key, std::string_view algorithm, ByteView plaintext);
+  Result<SecretBytes> unwrap(const std::string& key, std::string_view algorithm, ByteView wrapped);
 
   const std::string& host() const { return host_; }
 
  private:
-  Result<http::Response> call(http::Request request, Refusal& refusal);
+  Result<http::Response> call(http::Request request);
   Result<http::Response> operate(const std::string& key, std::string_view operation, std::string_view algorithm,
-                                 ByteView value, Refusal& refusal);
+                                 ByteView value);
   Result<Challenge> challenge(const std::string& url, http::Deadline deadline);
   void forget_challenge();
 

@@ -1,13 +1,13 @@
-#include "coffer/providers/exec/exec_provider.h"
-
+// Root keys behind a command of the operator's own, which wraps and unwraps: contract in docs/providers/exec.md.
 #include <algorithm>
 #include <cstdlib>
 
 #include "coffer/base/text.h"
+#include "coffer/config/provider_config.h"
 #include "coffer/providers/exec/command_path.h"
 #include "coffer/providers/exec/message.h"
 #include "coffer/providers/exec/process.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace {
@@ -16,8 +16,7 @@ using exec::CommandAnswer;
 using exec::CommandRequest;
 using exec::ProcessResult;
 
-constexpr uint8_t kHandleType = 1;
-constexpr size_t kWrappedSizeMax = 1024;
+constexpr std::string_view kForm = "exec:/PATH/coffer-exec-NAME/KEY";
 constexpr int kArgumentsMax = 8;
 constexpr size_t kVariablesMax = 16;
 constexpr uint64_t kTimeoutDefaultMillis = 10'000;
@@ -32,16 +31,8 @@ struct ExecSettings {
   std::string uri;
 };
 
-std::optional<std::string> decode_handle(const RootKeyHandle& handle) {
-  if (handle.bytes.empty() || handle.bytes.front() != kHandleType) return std::nullopt;
-  std::string text(as_text(ByteView(handle.bytes).subspan(1)));
-  if (!exec::is_handle_text(text)) return std::nullopt;
-  return text;
-}
-
-// The code of an error that the command reports for an operation on one key, or (current) on what the URI names.
-Code code_of(std::string_view command_code, bool is_current) {
-  if (command_code == "not_found") return is_current ? Code::kNotFound : Code::kKeyUnavailable;
+Code code_of(std::string_view command_code) {
+  if (command_code == "not_found") return Code::kNotFound;
   if (command_code == "key_unavailable") return Code::kKeyUnavailable;
   if (command_code == "permission_denied") return Code::kPermissionDenied;
   if (command_code == "wrong_key") return Code::kWrongKey;
@@ -50,82 +41,48 @@ Code code_of(std::string_view command_code, bool is_current) {
   return Code::kProviderUnavailable;
 }
 
-class ExecProvider final : public RootKeyProvider {
+// Fields: the command's own name of the key.
+class ExecRoot final : public ServiceRoot {
  public:
-  explicit ExecProvider(ExecSettings settings) : settings_(std::move(settings)) {}
+  explicit ExecRoot(ExecSettings settings) : settings_(std::move(settings)) {}
 
-  Result<RootKeyHandle> current() override {
-    COFFER_ASSIGN(const CommandAnswer answer, ask(request("current"), nullptr));
-    RootKeyHandle handle;
-    handle.bytes.push_back(kHandleType);
-    handle.bytes.insert(handle.bytes.end(), answer.handle.begin(), answer.handle.end());
-    return handle;
+  Result<KeyFields> current() override {
+    COFFER_ASSIGN(CommandAnswer answer, ask({.operation = "current", .key = settings_.path.key}));
+    return KeyFields{std::move(answer.handle)};
   }
 
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
-    COFFER_ASSIGN(CommandRequest wanted, request("wrap", handle, context));
-    COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
-    wanted.plaintext = plaintext.reveal();
-    COFFER_ASSIGN(const CommandAnswer answer, ask(wanted, &handle));
-    if (answer.ciphertext.size() > kWrappedSizeMax) {
-      return {Code::kLimitExceeded, describe() + ": it wraps 64 bytes into more than 1024"};
-    }
+  Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
+    COFFER_ASSIGN(const CommandAnswer answer, ask({.operation = "wrap",
+                                                   .key = settings_.path.key,
+                                                   .handle = key[0],
+                                                   .context = context,
+                                                   .plaintext = plaintext.reveal()}));
     const ByteView bytes = answer.ciphertext.reveal();
-    return WrappedKeyringKey{kWrapAlgorithmService, Bytes(bytes.begin(), bytes.end())};
+    return Bytes(bytes.begin(), bytes.end());
   }
 
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported,
-              describe() + ": the keyring key was wrapped under a root key at hand, not by a command"};
-    }
-    COFFER_ASSIGN(CommandRequest wanted, request("unwrap", handle, context));
-    if (wrapped.bytes.empty() || wrapped.bytes.size() > kWrappedSizeMax) {
-      return {Code::kTampered, describe() + ": what the slot holds is no wrapped keyring key, by its size"};
-    }
-    wanted.ciphertext = wrapped.bytes;
-    COFFER_ASSIGN(const CommandAnswer answer, ask(wanted, &handle));
-    auto key = keyring_key_of(context, answer.plaintext);
-    if (!key.is_ok()) return key.status().with_context(describe());
-    return key;
+  Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
+    COFFER_ASSIGN(CommandAnswer answer, ask({.operation = "unwrap",
+                                             .key = settings_.path.key,
+                                             .handle = key[0],
+                                             .context = context,
+                                             .ciphertext = ciphertext}));
+    return std::move(answer.plaintext);
   }
 
   std::string uri() const override { return settings_.uri; }
-
   std::string describe() const override {
     const std::string& key = settings_.path.key;
     return "command " + settings_.path.command + (key.empty() ? "" : " (key " + key + ")");
   }
-
-  std::string describe(const RootKeyHandle& handle) const override {
-    const std::optional<std::string> text = decode_handle(handle);
-    return text.has_value() ? "key " + *text : "a handle that is no command's";
+  std::optional<std::string> describe(const KeyFields& key) const override {
+    if (key.size() != 1 || !exec::is_handle_text(key[0])) return std::nullopt;
+    return "key " + key[0];
   }
 
  private:
-  CommandRequest request(std::string_view operation) const {
-    CommandRequest out;
-    out.operation = operation;
-    out.key = settings_.path.key;
-    return out;
-  }
-
-  Result<CommandRequest> request(std::string_view operation, const RootKeyHandle& handle,
-                                 const WrapContext& context) const {
-    const std::optional<std::string> text = decode_handle(handle);
-    if (!text.has_value()) {
-      return {Code::kWrongKey, describe() + " cannot have the key that the slot wants: " + describe(handle)};
-    }
-    CommandRequest out = request(operation);
-    out.handle = *text;
-    out.context = context;
-    return out;
-  }
-
-  // A good answer, or what went wrong. `handle` is the key it was about, if about one.
-  Result<CommandAnswer> ask(const CommandRequest& request, const RootKeyHandle* handle) const {
+  // A good answer, or what went wrong.
+  Result<CommandAnswer> ask(const CommandRequest& request) const {
     COFFER_TRY(exec::check_command(settings_.path.command));
     exec::ProcessRequest process;
     process.command = settings_.path.command;
@@ -133,28 +90,22 @@ class ExecProvider final : public RootKeyProvider {
     process.environment = environment();
     process.input = exec::encode_request(request);
     process.time_max = std::chrono::milliseconds(settings_.timeout_millis);
-    auto result = exec::run_process(process);
-    if (!result.is_ok()) return result.status().with_context(describe());
-    auto answer = exec::decode_answer(result->output.reveal(), request.operation);
-    if (answer.is_ok() && answer->error.has_value()) return refusal(*answer->error, handle);
-    const bool succeeded = result->signal == 0 && result->exit_code.value_or(0) == 0;
-    if (!succeeded) return ended_badly(*result);
-    if (!answer.is_ok()) return answer.status().with_context(describe());
-    return answer;
+    COFFER_ASSIGN(const ProcessResult result, exec::run_process(process));
+    auto answer = exec::decode_answer(result.output.reveal(), request.operation);
+    if (answer.is_ok() && answer->error.has_value()) {
+      const exec::CommandError& error = *answer->error;
+      return {code_of(error.code), error.code + (error.message.empty() ? "" : ": " + error.message)};
+    }
+    const bool succeeded = result.signal == 0 && result.exit_code.value_or(0) == 0;
+    return succeeded ? std::move(answer) : ended_badly(result);
   }
 
-  Status refusal(const exec::CommandError& error, const RootKeyHandle* handle) const {
-    const std::string about = handle == nullptr ? "" : ": the slot wants " + describe(*handle);
-    return {code_of(error.code, handle == nullptr),
-            describe() + about + ": " + error.code + (error.message.empty() ? "" : ": " + error.message)};
-  }
-
-  Status ended_badly(const ProcessResult& result) const {
+  static Status ended_badly(const ProcessResult& result) {
     const std::string how = result.signal != 0 ? "was ended by signal " + std::to_string(result.signal)
                                                : "exited with status " + std::to_string(*result.exit_code);
     const std::string said = exec::last_line_for_log(result.error_tail.reveal(), exec::kErrorTailSize);
     return {Code::kProviderUnavailable,
-            describe() + " " + how + (said.empty() ? " and said nothing" : "; the last it said: " + said)};
+            "it " + how + (said.empty() ? " and said nothing" : "; the last it said: " + said)};
   }
 
   std::vector<std::string> environment() const {
@@ -207,12 +158,9 @@ Result<std::vector<std::string>> take_arguments(UriOptions& options) {
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_exec(const ProviderUri& uri, const ProviderConfig&) {
-  if (uri.authority.has_value() && !uri.authority->empty() && *uri.authority != "localhost") {
-    return {Code::kInvalidArgument,
-            "a command is on this machine, not on \"" + *uri.authority + "\"; write exec:/PATH/coffer-exec-NAME/KEY"};
-  }
   UriOptions options(uri);
   ExecSettings settings;
+  COFFER_TRY(local_path(uri, "command", kForm).status());
   COFFER_ASSIGN(settings.arguments, take_arguments(options));
   COFFER_ASSIGN(settings.variables, split_variables(options.take("env", "")));
   COFFER_ASSIGN(settings.timeout_millis, options.take_number("timeout_millis", kTimeoutDefaultMillis,
@@ -222,11 +170,11 @@ Result<std::unique_ptr<RootKeyProvider>> open_exec(const ProviderUri& uri, const
   if (settings.path.key.size() > exec::kKeyNameSizeMax || has_control(settings.path.key)) {
     return {Code::kInvalidArgument, "an exec: URI's key name has at most 256 bytes and no control characters"};
   }
-  ProviderUri whole = uri;
-  whole.authority.reset();
-  whole.path = settings.path.command + (settings.path.key.empty() ? "" : "/" + settings.path.key);
-  settings.uri = format_provider_uri(whole);
-  return std::unique_ptr<RootKeyProvider>(std::make_unique<ExecProvider>(std::move(settings)));
+  ProviderUri kept = options.kept();
+  kept.authority.reset();
+  kept.path = settings.path.command + (settings.path.key.empty() ? "" : "/" + settings.path.key);
+  settings.uri = format_provider_uri(kept);
+  return make_provider("exec", std::make_unique<ExecRoot>(std::move(settings)));
 }
 
 }  // namespace coffer

@@ -15,10 +15,10 @@ inline constexpr size_t kKeyNameSizeMax = 256;
 struct CommandRequest {
   std::string_view operation;  // "current", "wrap", "unwrap"
   std::string key;
-  std::string handle;
-  std::optional<WrapContext> context;
-  ByteView plaintext;
-  ByteView ciphertext;
+  std::string handle = {};
+  std::optional<WrapContext> context = {};
+  ByteView plaintext = {};
+  ByteView ciphertext = {};
 };
 SecretBytes encode_request(const CommandRequest& request);
 

@@ -1,19 +1,16 @@
-#include "coffer/providers/gcp_kms/gcp_kms_provider.h"
-
+// Root keys in Google Cloud KMS: docs/providers/gcp-kms.md; bytes in docs/format.md, section 7.
 #include <algorithm>
 #include <array>
 #include <optional>
 
+#include "coffer/config/provider_config.h"
 #include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/gcp_kms/service.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace {
 
-using gcp_kms::Refusal;
-
-constexpr uint8_t kHandleType = 1;
 constexpr size_t kResourceSizeMax = 480;
 constexpr std::string_view kEndpoint = "https://cloudkms.googleapis.com";
 constexpr std::array<std::string_view, 1> kDomains = {".googleapis.com"};
@@ -51,18 +48,10 @@ std::optional<std::string> key_of_version(std::string_view version) {
   return std::string(version.substr(0, at));
 }
 
-std::optional<std::string> decode_handle(const RootKeyHandle& handle) {
-  if (handle.bytes.empty() || handle.bytes.front() != kHandleType) return std::nullopt;
-  std::string version(as_text(ByteView(handle.bytes).subspan(1)));
-  if (!key_of_version(version).has_value()) return std::nullopt;
-  return version;
-}
-
 // coffer id ‖ slot id ‖ the version's name: a ciphertext says by itself which version opens it, so the version is bound
 // here.
 Bytes associated_data_of(const WrapContext& context, const std::string& version) {
-  Bytes out(context.coffer_id.view().begin(), context.coffer_id.view().end());
-  out.insert(out.end(), context.slot_id.view().begin(), context.slot_id.view().end());
+  Bytes out = bytes_of(context);
   out.insert(out.end(), version.begin(), version.end());
   return out;
 }
@@ -76,99 +65,54 @@ bool names_another_version(std::string_view words, std::string_view version) {
   return number != version.substr(version.rfind('/') + 1);
 }
 
-enum class Operation { kCurrent, kWrap, kUnwrap };
-
-Code code_of(const std::string& reason, Operation operation) {
-  if (reason == "NOT_FOUND") return operation == Operation::kCurrent ? Code::kNotFound : Code::kKeyUnavailable;
-  if (reason == "FAILED_PRECONDITION") return Code::kKeyUnavailable;  // disabled, destroyed
-  if (reason == "PERMISSION_DENIED" || reason == "UNAUTHENTICATED") return Code::kPermissionDenied;
-  if (reason == "INVALID_ARGUMENT") {
-    return operation == Operation::kUnwrap ? Code::kWrongKey : Code::kInvalidArgument;
-  }
-  return Code::kProviderUnavailable;
-}
-
-class GcpKmsProvider final : public RootKeyProvider {
+// Fields: the resource name of the key's version.
+class GcpKmsRoot final : public ServiceRoot {
  public:
-  GcpKmsProvider(gcp_kms::ServiceSettings settings, std::string key, std::string uri)
+  GcpKmsRoot(gcp_kms::ServiceSettings settings, std::string key, std::string uri)
       : service_(std::move(settings)), key_(std::move(key)), uri_(std::move(uri)) {}
 
   // Asked by encrypting, which tells the version and needs no other right than wrapping does.
-  Result<RootKeyHandle> current() override {
-    Refusal refusal;
-    auto probe = service_.encrypt(key_, {}, as_bytes("coffer"), refusal);
-    if (!probe.is_ok()) return failed(probe.status(), refusal, Operation::kCurrent, nullptr);
-    if (key_of_version(probe->version) != key_) return not_its_key(probe->version);
-    RootKeyHandle handle;
-    handle.bytes.push_back(kHandleType);
-    handle.bytes.insert(handle.bytes.end(), probe->version.begin(), probe->version.end());
-    return handle;
+  Result<KeyFields> current() override {
+    COFFER_ASSIGN(const gcp_kms::Encrypted probe, service_.encrypt(key_, {}, as_bytes("coffer")));
+    if (key_of_version(probe.version) != key_) return not_its_key(probe.version);
+    return KeyFields{probe.version};
   }
 
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
-    COFFER_ASSIGN(const std::string version, version_of(handle));
-    COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
-    Refusal refusal;
-    auto sealed = service_.encrypt(version, associated_data_of(context, version), plaintext.reveal(), refusal);
-    if (!sealed.is_ok()) return failed(sealed.status(), refusal, Operation::kWrap, &handle);
-    if (sealed->version != version) return not_its_key(sealed->version);
-    return WrappedKeyringKey{kWrapAlgorithmService, std::move(sealed->ciphertext)};
+  Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
+    COFFER_TRY(check_own(key[0]));
+    COFFER_ASSIGN(gcp_kms::Encrypted sealed,
+                  service_.encrypt(key[0], associated_data_of(context, key[0]), plaintext.reveal()));
+    if (sealed.version != key[0]) return not_its_key(sealed.version);
+    return std::move(sealed.ciphertext);
   }
 
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported,
-              describe() + ": the keyring key was wrapped under a root key at hand, not by a service"};
-    }
-    COFFER_ASSIGN(const std::string version, version_of(handle));
-    if (wrapped.bytes.empty() || wrapped.bytes.size() > gcp_kms::kCiphertextSizeMax) {
-      return {Code::kTampered, describe() + ": what the slot holds is no wrapped keyring key, by its size"};
-    }
-    Refusal refusal;
-    auto opened = service_.decrypt(key_, associated_data_of(context, version), wrapped.bytes, refusal);
-    if (!opened.is_ok()) return failed(opened.status(), refusal, Operation::kUnwrap, &handle);
-    auto key = keyring_key_of(context, *opened);
-    if (!key.is_ok()) return key.status().with_context(describe());
-    return key;
+  Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
+    COFFER_TRY(check_own(key[0]));
+    auto opened = service_.decrypt(key_, associated_data_of(context, key[0]), ciphertext);
+    if (opened.is_ok()) return opened;
+    const Status& status = opened.status();
+    // The wrapping says by itself which version opens it.
+    const bool is_others = status.code() == Code::kKeyUnavailable && names_another_version(status.message(), key[0]);
+    if (is_others || status.code() == Code::kInvalidArgument) return does_not_open(status.message());
+    return opened;
   }
 
   std::string uri() const override { return uri_; }
   std::string describe() const override { return "Google Cloud KMS key " + key_; }
-  std::string describe(const RootKeyHandle& handle) const override {
-    const std::optional<std::string> version = decode_handle(handle);
-    return version.has_value() ? "key version " + *version : "a handle that is no Google Cloud KMS key's";
+  std::optional<std::string> describe(const KeyFields& key) const override {
+    if (key.size() != 1 || !key_of_version(key[0]).has_value()) return std::nullopt;
+    return "key version " + key[0];
   }
 
  private:
-  Result<std::string> version_of(const RootKeyHandle& handle) const {
-    const std::optional<std::string> version = decode_handle(handle);
-    if (!version.has_value() || key_of_version(*version) != key_) {
-      return {Code::kWrongKey, describe() + " is not the key that the slot wants: " + describe(handle)};
-    }
-    return *version;
+  Status check_own(const std::string& version) const {
+    if (key_of_version(version) == key_) return Status::ok();
+    return {Code::kWrongKey, "it is a version of another key than the URI's"};
   }
 
   Status not_its_key(const std::string& version) const {
     return {Code::kTampered, service_.host() + " answers for " + oauth::words_of(as_bytes(version)) +
-                                 ", which is not what " + describe() + " was asked for"};
-  }
-
-  Status failed(const Status& status, const Refusal& refusal, Operation operation, const RootKeyHandle* handle) const {
-    const std::string about = handle == nullptr ? describe() : describe() + ": the slot wants " + describe(*handle);
-    if (refusal.reason.empty()) return status.with_context(about);
-    std::string text = about + ": " + service_.host() + ": " + refusal.reason + ": " + refusal.words;
-    Code code = code_of(refusal.reason, operation);
-    if (code == Code::kKeyUnavailable && handle != nullptr &&
-        names_another_version(refusal.words, decode_handle(*handle).value_or(""))) {
-      code = Code::kWrongKey;  // the wrapping says by itself which version opens it
-    }
-    if (code == Code::kKeyUnavailable) {
-      text += "; a version that is disabled, or scheduled for destruction, can be enabled again";
-    }
-    if (code == Code::kWrongKey) text += " (the slot was altered or is another coffer's)";
-    return {code, text};
+                                 ", which is not what it was asked for"};
   }
 
   gcp_kms::Service service_;
@@ -195,13 +139,8 @@ Result<std::unique_ptr<RootKeyProvider>> open_gcp_kms(const ProviderUri& uri, co
                                   std::pair<std::string, std::string>("endpoint", settings.endpoint));
     return configured.scheme == uri.scheme && option != configured.options.end();
   }));
-  ProviderUri whole = uri;
-  whole.options.clear();
-  if (settings.endpoint != kEndpoint) whole.options.emplace_back("endpoint", settings.endpoint);
-  if (!settings.credentials_file.empty()) whole.options.emplace_back("credentials_file", settings.credentials_file);
-  http::append_http_options(settings.http, whole);
-  return std::unique_ptr<RootKeyProvider>(
-      std::make_unique<GcpKmsProvider>(std::move(settings), key, format_provider_uri(whole)));
+  return make_provider("gcp-kms",
+                       std::make_unique<GcpKmsRoot>(std::move(settings), key, format_provider_uri(options.kept())));
 }
 
 }  // namespace coffer

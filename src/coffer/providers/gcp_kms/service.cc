@@ -57,6 +57,14 @@ Status altered_on_the_way(const std::string& host) {
                                "something on the way alters them"};
 }
 
+Code code_of(const std::string& reason) {
+  if (reason == "NOT_FOUND") return Code::kNotFound;
+  if (reason == "FAILED_PRECONDITION") return Code::kKeyUnavailable;  // disabled, destroyed
+  if (reason == "PERMISSION_DENIED" || reason == "UNAUTHENTICATED") return Code::kPermissionDenied;
+  if (reason == "INVALID_ARGUMENT") return Code::kInvalidArgument;
+  return Code::kProviderUnavailable;
+}
+
 }  // namespace
 
 Service::Service(ServiceSettings settings)
@@ -64,8 +72,7 @@ Service::Service(ServiceSettings settings)
       host_(http::host_of_url(settings_.endpoint).is_ok() ? http::host_of_url(settings_.endpoint).value()
                                                           : settings_.endpoint) {}
 
-Result<Response> Service::call(const std::string& path, SecretBytes body, const http::IsTransient& is_transient,
-                               Refusal& refusal) {
+Result<Response> Service::call(const std::string& path, SecretBytes body, const http::IsTransient& is_transient) {
   http::Request request;
   request.method = "POST";
   request.url = settings_.endpoint + "/v1/" + path;
@@ -80,18 +87,20 @@ Result<Response> Service::call(const std::string& path, SecretBytes body, const 
   if (response.is_success()) return response;
   const auto answer = JsonView::parse(response.body.reveal());
   const JsonView error = answer.is_ok() ? (*answer)["error"] : JsonView();
-  if (error["status"].is_string() && !http::is_transient_status(response)) {
-    refusal.reason = error["status"].text(64).value_or("UNKNOWN");
-    if (const auto message = error["message"].secret(kErrorTextMax)) refusal.words = oauth::words_of(message->reveal());
-    return {Code::kInternal, host_ + ": " + refusal.reason + ": " + refusal.words};
+  const auto message = error["message"].secret(kErrorTextMax);
+  const std::string words = message.has_value() ? ": " + oauth::words_of(message->reveal()) : "";
+  if (!error["status"].is_string() || http::is_transient_status(response)) {
+    return {Code::kProviderUnavailable, host_ + " answers with status " + std::to_string(response.status) + words};
   }
-  std::string said = host_ + " answers with status " + std::to_string(response.status);
-  if (const auto message = error["message"].secret(kErrorTextMax)) said += ": " + oauth::words_of(message->reveal());
-  return {Code::kProviderUnavailable, said};
+  const std::string reason = error["status"].text(64).value_or("UNKNOWN");
+  const Code code = code_of(reason);
+  return {code, host_ + ": " + reason + words +
+                    (code == Code::kKeyUnavailable
+                         ? "; a version that is disabled, or scheduled for destruction, can be enabled again"
+                         : "")};
 }
 
-Result<Encrypted> Service::encrypt(const std::string& key, ByteView associated_data, ByteView plaintext,
-                                   Refusal& refusal) {
+Result<Encrypted> Service::encrypt(const std::string& key, ByteView associated_data, ByteView plaintext) {
   http::JsonBody body;
   add_with_crc(body, "plaintext", plaintext);
   if (!associated_data.empty()) add_with_crc(body, "additionalAuthenticatedData", associated_data);
@@ -99,7 +108,7 @@ Result<Encrypted> Service::encrypt(const std::string& key, ByteView associated_d
   const auto is_good = [has_data](const JsonView& answer) {
     return arrived_whole(answer, has_data) && !checked_member(answer, "ciphertext", kCiphertextSizeMax).empty();
   };
-  COFFER_ASSIGN(const Response response, call(key + ":encrypt", body.take(), unless(is_good), refusal));
+  COFFER_ASSIGN(const Response response, call(key + ":encrypt", body.take(), unless(is_good)));
   const auto answer = JsonView::parse(response.body.reveal());
   if (!answer.is_ok() || !is_good(*answer)) return altered_on_the_way(host_);
   const SecretBytes ciphertext = checked_member(*answer, "ciphertext", kCiphertextSizeMax);
@@ -111,15 +120,14 @@ Result<Encrypted> Service::encrypt(const std::string& key, ByteView associated_d
   return out;
 }
 
-Result<SecretBytes> Service::decrypt(const std::string& key, ByteView associated_data, ByteView ciphertext,
-                                     Refusal& refusal) {
+Result<SecretBytes> Service::decrypt(const std::string& key, ByteView associated_data, ByteView ciphertext) {
   http::JsonBody body;
   add_with_crc(body, "ciphertext", ciphertext);
   add_with_crc(body, "additionalAuthenticatedData", associated_data);
   const auto is_good = [](const JsonView& answer) {
     return !checked_member(answer, "plaintext", kPlaintextSizeMax).empty();
   };
-  COFFER_ASSIGN(const Response response, call(key + ":decrypt", body.take(), unless(is_good), refusal));
+  COFFER_ASSIGN(const Response response, call(key + ":decrypt", body.take(), unless(is_good)));
   const auto answer = JsonView::parse(response.body.reveal());
   if (!answer.is_ok() || !is_good(*answer)) return altered_on_the_way(host_);
   return checked_member(*answer, "plaintext", kPlaintextSizeMax);

@@ -19,28 +19,21 @@ struct Encrypted {
   Bytes ciphertext;
 };
 
-// What the service refused, and its own code for that: "NOT_FOUND". Nothing: there was no answer of Google's, and
-// `status` says what there was.
-struct Refusal {
-  std::string reason;
-  std::string words;
-};
-
 // Thread-safe.
 class Service {
  public:
   explicit Service(ServiceSettings settings);
 
-  // `key`: of a key (its primary version is used) or of a version. kProviderUnavailable, kTampered, kPermissionDenied
-  // (no token); `refusal` is filled when the service refused, and the code is then kInternal.
-  Result<Encrypted> encrypt(const std::string& key, ByteView associated_data, ByteView plaintext, Refusal& refusal);
-  Result<SecretBytes> decrypt(const std::string& key, ByteView associated_data, ByteView ciphertext, Refusal& refusal);
+  // `key`: of a key (its primary version is used) or of a version. Besides the codes of transport
+  // (kProviderUnavailable, kTampered, kPermissionDenied) what the service refuses: kNotFound, kKeyUnavailable,
+  // kPermissionDenied and, for what it cannot open, kInvalidArgument.
+  Result<Encrypted> encrypt(const std::string& key, ByteView associated_data, ByteView plaintext);
+  Result<SecretBytes> decrypt(const std::string& key, ByteView associated_data, ByteView ciphertext);
 
   const std::string& host() const { return host_; }
 
  private:
-  Result<http::Response> call(const std::string& path, SecretBytes body, const http::IsTransient& is_transient,
-                              Refusal& refusal);
+  Result<http::Response> call(const std::string& path, SecretBytes body, const http::IsTransient& is_transient);
 
   const ServiceSettings settings_;
   const std::string host_;

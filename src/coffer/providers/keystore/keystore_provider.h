@@ -13,11 +13,9 @@ struct KeystorePlace {
   std::string alias;  // empty: the only secret key
   std::optional<keystore::KeystoreType> type;
   SecretSource store_password, key_password;
+  std::string uri;
 };
 Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key = {});
 Result<keystore::Passwords> read_passwords(const KeystorePlace& place);
-
-// Reads the file and the passwords anew for every call, so that none of them stays in memory.
-Result<std::unique_ptr<RootKeyProvider>> open_keystore(const ProviderUri& uri, const ProviderConfig& config);
 
 }  // namespace coffer

@@ -4,8 +4,8 @@
 
 #include <mutex>
 
+#include "coffer/providers/fetched_root.h"
 #include "coffer/providers/kmip/key_search.h"
-#include "coffer/providers/local_wrap.h"
 
 namespace coffer::kmip {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "coffer/net/kmip/client.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer::kmip {
 

@@ -1,19 +1,17 @@
-#include "coffer/providers/pkcs11/pkcs11_provider.h"
-
+// Root keys in hardware or software tokens, by PKCS#11: docs/providers/pkcs11.md; bytes in docs/format.md, section 7.
+// The key never leaves its token.
 #include <atomic>
 #include <functional>
 
-#include "coffer/base/codec.h"
 #include "coffer/base/deadline.h"
-#include "coffer/crypto/kdf.h"
+#include "coffer/config/provider_config.h"
 #include "coffer/providers/pkcs11/wrapping.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace pkcs11 {
 namespace {
 
-constexpr uint8_t kHandleVersion = 1;
 constexpr size_t kIdSizeMax = 255;
 constexpr size_t kLabelSizeMax = 128;
 constexpr size_t kCheckValueSizeMax = 3;
@@ -27,38 +25,27 @@ struct KeyName {
   std::string text() const { return describe(key) + " by " + std::string(name_of(mechanism)); }
 };
 
-RootKeyHandle encode(const KeyName& name) {
-  RootKeyHandle handle;
-  handle.bytes.resize(5 + name.key.check_value.size() + name.key.id.size() + name.key.label.size());
-  Writer writer(handle.bytes);
-  writer.u8(kHandleVersion);
-  writer.u8(static_cast<uint8_t>(name.mechanism));
-  writer.bytes8(name.key.check_value);
-  writer.bytes8(name.key.id);
-  writer.bytes8(as_bytes(name.key.label));
-  return handle;
+KeyFields fields_of(const KeyName& name) {
+  return {std::string(option_of(name.mechanism)), std::string(as_text(name.key.check_value)),
+          std::string(as_text(name.key.id)), name.key.label};
 }
 
-std::optional<KeyName> decode(const RootKeyHandle& handle) {
-  Reader reader(handle.bytes);
-  const uint8_t version = reader.u8();
-  const std::optional<Mechanism> mechanism = mechanism_of(reader.u8());
-  const ByteView check_value = reader.bytes8(kCheckValueSizeMax);
-  const ByteView id = reader.bytes8(kIdSizeMax);
-  const std::string_view label = as_text(reader.bytes8(kLabelSizeMax));
-  if (version != kHandleVersion || !mechanism.has_value() || !reader.finished()) return std::nullopt;
-  if (id.empty() && label.empty()) return std::nullopt;
-  KeyName out{*mechanism, {}};
-  out.key.check_value.assign(check_value.begin(), check_value.end());
-  out.key.id.assign(id.begin(), id.end());
-  out.key.label = label;
-  return out;
+Bytes to_bytes(const std::string& text) { return Bytes(text.begin(), text.end()); }
+
+std::optional<KeyName> name_in(const KeyFields& fields) {
+  if (fields.size() != 4) return std::nullopt;
+  const std::optional<Mechanism> mechanism = mechanism_of(fields[0]);
+  const bool fits = fields[1].size() <= kCheckValueSizeMax && fields[2].size() <= kIdSizeMax &&
+                    fields[3].size() <= kLabelSizeMax && !(fields[2].empty() && fields[3].empty());
+  if (!mechanism.has_value() || !fits) return std::nullopt;
+  return KeyName{*mechanism, {CK_INVALID_HANDLE, fields[3], to_bytes(fields[2]), to_bytes(fields[1])}};
 }
 
 Bytes bound_of(const WrapContext& context) {
   Bytes out(kBoundLabel.begin(), kBoundLabel.end());
   out.push_back(0);
-  for (const Id* id : {&context.coffer_id, &context.slot_id}) out.insert(out.end(), id->bytes.begin(), id->bytes.end());
+  const Bytes ids = bytes_of(context);
+  out.insert(out.end(), ids.begin(), ids.end());
   return out;
 }
 
@@ -96,15 +83,13 @@ Result<TokenKey> find_named(Session& session, const Settings& settings, const Ke
   const std::string label = name.key.id.empty() ? name.key.label : "";
   COFFER_ASSIGN(const std::vector<TokenKey> found, session.find_keys(label, name.key.id));
   if (found.empty()) {
-    return {Code::kKeyUnavailable, "the slot wants " + name.text() + ", but it is gone from " +
-                                       describe_token(settings) +
-                                       "; restore the token, or use another slot's root key"};
+    return {Code::kNotFound,
+            "it is gone from " + describe_token(settings) + "; restore the token, or use another slot's root key"};
   }
   for (const TokenKey& key : found) {
     if (key.check_value.empty() || name.key.check_value.empty() || key.check_value == name.key.check_value) return key;
   }
-  return {Code::kWrongKey, "the slot wants " + name.text() + ", " + describe_token(settings) + " has " +
-                               KeyName{name.mechanism, found.front()}.text()};
+  return {Code::kWrongKey, "there is " + KeyName{name.mechanism, found.front()}.text() + ", which is another key"};
 }
 
 // What the threads of one call have in common: the one that waits, and the one that waits for the token.
@@ -121,7 +106,7 @@ using Work = std::function<Result<T>(Session&, const Settings&)>;
 // after it was refused.
 template <class T>
 Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
-  const std::chrono::milliseconds patience(state.settings.timeout_ms);
+  const std::chrono::milliseconds patience(state.settings.timeout_millis);
   COFFER_ASSIGN(const std::shared_ptr<Module> module, Module::load(state.settings.module_path, patience));
   std::unique_lock lock(module->mutex(), patience);
   if (!lock.owns_lock()) {
@@ -138,72 +123,49 @@ Result<T> in_session(CallState& state, bool writable, const Work<T>& work) {
   return {Code::kInternal, "a PKCS#11 call ended without a result"};
 }
 
-class Pkcs11Provider final : public RootKeyProvider {
+// Fields: the mechanism, and the key's check value, CKA_ID and CKA_LABEL.
+class Pkcs11Root final : public ServiceRoot {
  public:
-  explicit Pkcs11Provider(Settings settings) : settings_(std::move(settings)) {}
+  explicit Pkcs11Root(Settings settings) : settings_(std::move(settings)) {}
 
-  Result<RootKeyHandle> current() override {
-    const Work<RootKeyHandle> work = [](Session& session, const Settings& settings) -> Result<RootKeyHandle> {
+  Result<KeyFields> current() override {
+    const Work<KeyFields> work = [](Session& session, const Settings& settings) -> Result<KeyFields> {
       COFFER_ASSIGN(const TokenKey key, find_current(session, settings));
       COFFER_ASSIGN(const Mechanism mechanism, probe(session, key, settings.mechanism));
-      return encode({mechanism, key});
+      return fields_of({mechanism, key});
     };
     return call(settings_.create, work);
   }
 
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
-    const std::optional<KeyName> name = decode(handle);
-    if (!name.has_value()) return foreign(handle);
-    COFFER_ASSIGN(SecretBytes secret, service_plaintext(context, key));
-    const auto plaintext = std::make_shared<const SecretBytes>(std::move(secret));
+  Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
+    const auto kept = std::make_shared<const SecretBytes>(plaintext.clone());  // the call may outlive this one
     const Bytes bound = bound_of(context);
-    auto wrapped = call<Bytes>(false, [=](Session& session, const Settings& settings) -> Result<Bytes> {
-      COFFER_ASSIGN(const TokenKey root, find_named(session, settings, *name));
-      COFFER_ASSIGN(Bytes out, wrap_at_token(session, root, name->mechanism, bound, *plaintext));
-      // Before anything depends on it: a key that may wrap but not unwrap, or a token that does it in a way of its own.
-      COFFER_ASSIGN(const SecretBytes back, unwrap_at_token(session, root, name->mechanism, bound, out));
-      if (equal_constant_time(back.reveal(), plaintext->reveal())) return out;
-      return {Code::kKeyUnavailable, pkcs11::describe(root) + " does not give back what it wrapped"};
+    return call<Bytes>(false, [=, name = *name_in(key)](Session& session, const Settings& settings) -> Result<Bytes> {
+      COFFER_ASSIGN(const TokenKey root, find_named(session, settings, name));
+      return wrap_at_token(session, root, name.mechanism, bound, *kept);
     });
-    if (!wrapped.is_ok()) return wrapped.status();
-    return WrappedKeyringKey{kWrapAlgorithmService, std::move(*wrapped)};
   }
 
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
-    const std::optional<KeyName> name = decode(handle);
-    if (!name.has_value()) return foreign(handle);
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported, describe() + ": the keyring key was wrapped locally, not by a token"};
-    }
+  Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
     const Bytes bound = bound_of(context);
-    auto plaintext = call<SecretBytes>(false, [=](Session& session, const Settings& settings) -> Result<SecretBytes> {
-      COFFER_ASSIGN(const TokenKey root, find_named(session, settings, *name));
-      return unwrap_at_token(session, root, name->mechanism, bound, wrapped.bytes);
-    });
-    if (!plaintext.is_ok()) return plaintext.status();
-    auto key = keyring_key_of(context, *plaintext);
-    if (!key.is_ok()) return key.status().with_context(describe());
-    return key;
+    const Bytes wrapped(ciphertext.begin(), ciphertext.end());
+    return call<SecretBytes>(
+        false, [=, name = *name_in(key)](Session& session, const Settings& settings) -> Result<SecretBytes> {
+          COFFER_ASSIGN(const TokenKey root, find_named(session, settings, name));
+          return unwrap_at_token(session, root, name.mechanism, bound, wrapped);
+        });
   }
 
-  std::string uri() const override { return format_settings(settings_); }
-
+  std::string uri() const override { return settings_.uri; }
   std::string describe() const override {
     return "PKCS#11 " + describe_token(settings_) + ", " + describe_key(settings_);
   }
-
-  std::string describe(const RootKeyHandle& handle) const override {
-    const std::optional<KeyName> name = decode(handle);
-    return name.has_value() ? name->text() : "a handle that is no PKCS#11 key's";
+  std::optional<std::string> describe(const KeyFields& key) const override {
+    const std::optional<KeyName> name = name_in(key);
+    return name.has_value() ? std::optional(name->text()) : std::nullopt;
   }
 
  private:
-  Status foreign(const RootKeyHandle& handle) const {
-    return {Code::kWrongKey, describe() + " cannot be the key that the slot wants: " + describe(handle)};
-  }
-
   // On a thread of its own, since nothing else ends the wait for a module that does not come back. A person is asked
   // for the PIN in between, at leisure.
   template <class T>
@@ -214,7 +176,7 @@ class Pkcs11Provider final : public RootKeyProvider {
       state->settings = settings_;
       state->pin = std::move(pin);
       const bool unasked = state->pin.bytes.empty();
-      auto result = within<T>(std::chrono::milliseconds(settings_.timeout_ms), describe(),
+      auto result = within<T>(std::chrono::milliseconds(settings_.timeout_millis), describe(),
                               [=] { return in_session<T>(*state, writable, work); });
       if (result.is_ok() || !unasked || !state->pin_wanted) return result;
       COFFER_ASSIGN(pin, ask_pin(settings_));
@@ -229,7 +191,7 @@ class Pkcs11Provider final : public RootKeyProvider {
 
 Result<std::unique_ptr<RootKeyProvider>> open_pkcs11(const ProviderUri& uri, const ProviderConfig& config) {
   COFFER_ASSIGN(pkcs11::Settings settings, pkcs11::parse_settings(uri, config.sealing_key));
-  return std::unique_ptr<RootKeyProvider>(std::make_unique<pkcs11::Pkcs11Provider>(std::move(settings)));
+  return make_provider("pkcs11", std::make_unique<pkcs11::Pkcs11Root>(std::move(settings)));
 }
 
 }  // namespace coffer

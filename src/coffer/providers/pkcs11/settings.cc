@@ -21,15 +21,6 @@ constexpr TextAttribute kTextAttributes[] = {
     {"object", &Settings::object, 128},
 };
 
-struct MechanismName {
-  std::string_view name;
-  MechanismChoice choice;
-};
-constexpr MechanismName kMechanismNames[] = {{"any", MechanismChoice::kAny},
-                                             {"aes-gcm", MechanismChoice::kAesGcm},
-                                             {"aes-key-wrap-pad", MechanismChoice::kAesKeyWrapPad},
-                                             {"aes-key-wrap", MechanismChoice::kAesKeyWrap}};
-
 Status refused(const std::string& why) { return {Code::kInvalidArgument, "pkcs11: " + why}; }
 
 // Ids are bytes, zero bytes included.
@@ -119,17 +110,15 @@ Status take_pin(UriOptions& options, Settings& out) {
     return refused("pin-source: expected file:/PATH or a path");
   }
   COFFER_ASSIGN(out.pin.file, absolute_provider_path(std::string(path)));
+  options.keep("pin-source", "file:" + out.pin.file);
   return Status::ok();
 }
 
-Result<MechanismChoice> take_mechanism(UriOptions& options) {
-  const std::string name = options.take("mechanism", "any");
-  std::string known;
-  for (const MechanismName& mechanism : kMechanismNames) {
-    if (mechanism.name == name) return mechanism.choice;
-    known += (known.empty() ? "" : ", ") + std::string(mechanism.name);
-  }
-  return refused("mechanism: expected one of " + known);
+Result<std::optional<Mechanism>> take_mechanism(UriOptions& options) {
+  const std::string option = options.take("mechanism", "any");
+  const std::optional<Mechanism> mechanism = mechanism_of(option);
+  if (mechanism.has_value() || option == "any") return mechanism;
+  return refused("mechanism: expected one of any, aes-gcm, aes-key-wrap-pad, aes-key-wrap");
 }
 
 std::string encode_value(std::string_view value) {
@@ -147,6 +136,18 @@ std::string encode_value(std::string_view value) {
   return out;
 }
 
+// What the settings say, in one form: however the key was named.
+std::string format(const Settings& settings, ProviderUri kept) {
+  std::string out = "pkcs11:";
+  for (const TextAttribute& attribute : kTextAttributes) {
+    const std::string& value = settings.*attribute.member;
+    if (!value.empty()) out += std::string(attribute.name) + "=" + encode_value(value) + ";";
+  }
+  if (!settings.id.empty()) out += "id=" + encode_value(as_text(settings.id)) + ";";
+  kept.path.clear();
+  return out + "type=secret-key" + format_provider_uri(kept).substr(std::string_view("pkcs11:").size());
+}
+
 }  // namespace
 
 Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key) {
@@ -160,42 +161,14 @@ Result<Settings> parse_settings(const ProviderUri& uri, const std::string& seali
   }
   COFFER_TRY(take_pin(options, out));
   COFFER_ASSIGN(out.mechanism, take_mechanism(options));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
-  COFFER_ASSIGN(out.create, options.take_switch("create", false));
+  COFFER_ASSIGN(out.timeout_millis, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
+  COFFER_ASSIGN(out.create, options.take_once("create"));
   COFFER_TRY(options.finish());
   if (out.token.empty() && out.serial.empty()) return refused("which token? add token=LABEL or serial=NUMBER");
   if (out.object.empty() && out.id.empty()) return refused("which key? add object=LABEL or id=%01");
   if (out.create && out.object.empty()) return refused("create: a new key needs a label; add object=LABEL");
+  out.uri = format(out, options.kept());
   return out;
-}
-
-std::string format_settings(const Settings& settings) {
-  std::string out = "pkcs11:";
-  for (const TextAttribute& attribute : kTextAttributes) {
-    const std::string& value = settings.*attribute.member;
-    if (!value.empty()) out += std::string(attribute.name) + "=" + encode_value(value) + ";";
-  }
-  if (!settings.id.empty()) {
-    out += "id=";
-    for (const uint8_t byte : settings.id) out += "%" + to_hex(ByteView(&byte, 1));
-    out += ";";
-  }
-  out += "type=secret-key";
-  std::string options;
-  const auto add = [&](std::string_view name, const std::string& value) {
-    options += (options.empty() ? "?" : "&") + std::string(name) + "=" + encode_uri_option(value);
-  };
-  if (!settings.module_path.empty()) add("module-path", settings.module_path);
-  if (!settings.pin.file.empty()) add("pin-source", "file:" + settings.pin.file);
-  if (!settings.pin.environment.empty()) add("pin_env", settings.pin.environment);
-  if (!settings.pin.sealed.empty()) add("pin_sealed", settings.pin.sealed);
-  for (const MechanismName& mechanism : kMechanismNames) {
-    if (settings.mechanism == mechanism.choice && mechanism.choice != MechanismChoice::kAny) {
-      add("mechanism", std::string(mechanism.name));
-    }
-  }
-  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_millis", std::to_string(settings.timeout_ms));
-  return out + options;
 }
 
 std::string describe_token(const Settings& settings) {

@@ -6,7 +6,10 @@
 
 namespace coffer::pkcs11 {
 
-enum class MechanismChoice { kAny, kAesGcm, kAesKeyWrapPad, kAesKeyWrap };
+enum class Mechanism { kAesGcm, kAesKeyWrapPad, kAesKeyWrap };
+// As the option `mechanism` and handles call them: "aes-gcm". In wrapping.cc.
+std::string_view option_of(Mechanism mechanism);
+std::optional<Mechanism> mechanism_of(std::string_view option);
 
 struct Settings {
   std::string module_path;  // empty: every module that is registered with p11-kit
@@ -17,17 +20,16 @@ struct Settings {
   Bytes id;            // CKA_ID
 
   SecretSource pin;
-  MechanismChoice mechanism = MechanismChoice::kAny;
-  uint64_t timeout_ms = 0;
+  std::optional<Mechanism> mechanism;  // nothing: the best that works
+  uint64_t timeout_millis = 0;
   bool create = false;  // a key that is not there is made
+  std::string uri;      // without that
 };
 
 // kInvalidArgument for what RFC 7512 does not have, for a PIN in the URI, and for what tells tokens apart only until
 // the next restart (slot numbers). Behind the attributes, "/NAME" is another way to say object=NAME: that is how a
 // provider of key_providers is given its key.
 Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key = {});
-// Without `create`, which is for the one call that makes the key.
-std::string format_settings(const Settings& settings);
 // "token prod, serial 0123", "key kek1, id 01": for messages.
 std::string describe_token(const Settings& settings);
 std::string describe_key(const Settings& settings);

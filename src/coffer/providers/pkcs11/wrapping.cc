@@ -4,7 +4,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer::pkcs11 {
 namespace {
@@ -14,15 +14,14 @@ constexpr size_t kTagSize = 16;
 
 struct MechanismKind {
   Mechanism mechanism;
-  MechanismChoice choice;
   CK_MECHANISM_TYPE type;
-  std::string_view name;
+  std::string_view name, option;
 };
 // Best first: GCM binds the context at the token as well.
 constexpr MechanismKind kMechanisms[] = {
-    {Mechanism::kAesGcm, MechanismChoice::kAesGcm, CKM_AES_GCM, "AES-GCM"},
-    {Mechanism::kAesKeyWrapPad, MechanismChoice::kAesKeyWrapPad, CKM_AES_KEY_WRAP_PAD, "AES key wrap with padding"},
-    {Mechanism::kAesKeyWrap, MechanismChoice::kAesKeyWrap, CKM_AES_KEY_WRAP, "AES key wrap"},
+    {Mechanism::kAesGcm, CKM_AES_GCM, "AES-GCM", "aes-gcm"},
+    {Mechanism::kAesKeyWrapPad, CKM_AES_KEY_WRAP_PAD, "AES key wrap with padding", "aes-key-wrap-pad"},
+    {Mechanism::kAesKeyWrap, CKM_AES_KEY_WRAP, "AES key wrap", "aes-key-wrap"},
 };
 
 const MechanismKind& kind_of(Mechanism mechanism) {
@@ -64,8 +63,7 @@ bool answers(Session& session, const TokenKey& key) {
 
 Status open_failed(Session& session, const TokenKey& key, Mechanism mechanism, CK_RV rv) {
   if (may_be_the_data(rv) && answers(session, key)) {
-    return {Code::kWrongKey, describe(key) + " does not unwrap the slot's keyring key (" + rv_name(rv) +
-                                 "): the slot was altered or is another coffer's"};
+    return does_not_open(rv_name(rv));
   }
   return session.failed("unwrapping with " + std::string(name_of(mechanism)), rv);
 }
@@ -221,17 +219,19 @@ Status try_out(Session& session, const TokenKey& key, Mechanism mechanism) {
 
 std::string_view name_of(Mechanism mechanism) { return kind_of(mechanism).name; }
 
-std::optional<Mechanism> mechanism_of(uint8_t number) {
+std::string_view option_of(Mechanism mechanism) { return kind_of(mechanism).option; }
+
+std::optional<Mechanism> mechanism_of(std::string_view option) {
   for (const MechanismKind& kind : kMechanisms) {
-    if (static_cast<uint8_t>(kind.mechanism) == number) return kind.mechanism;
+    if (kind.option == option) return kind.mechanism;
   }
   return std::nullopt;
 }
 
-Result<Mechanism> probe(Session& session, const TokenKey& key, MechanismChoice choice) {
+Result<Mechanism> probe(Session& session, const TokenKey& key, std::optional<Mechanism> choice) {
   std::string tried;
   for (const MechanismKind& kind : kMechanisms) {
-    if (choice != MechanismChoice::kAny && choice != kind.choice) continue;
+    if (choice.value_or(kind.mechanism) != kind.mechanism) continue;
     const std::string separator = tried.empty() ? "" : "; ";
     if (session.mechanism_flags(kind.type) == 0) {
       tried += separator + std::string(kind.name) + ": the token does not have it";

@@ -5,17 +5,13 @@
 
 namespace coffer::pkcs11 {
 
-enum class Mechanism : uint8_t { kAesGcm = 1, kAesKeyWrapPad = 2, kAesKeyWrap = 3 };
-
 inline constexpr size_t kWrappedSizeMax = 128;
 
 std::string_view name_of(Mechanism mechanism);
-// Nothing for a number that is none of them.
-std::optional<Mechanism> mechanism_of(uint8_t number);
 
-// The first mechanism of `choice` that wraps and unwraps with this key. kKeyUnavailable when there is none: says what
-// was tried and how the token answered.
-Result<Mechanism> probe(Session& session, const TokenKey& key, MechanismChoice choice);
+// The mechanism of `choice`, or the first of any, that wraps and unwraps with this key. kKeyUnavailable when there is
+// none: says what was tried and how the token answered.
+Result<Mechanism> probe(Session& session, const TokenKey& key, std::optional<Mechanism> choice);
 
 // `bound` is authenticated with it where the mechanism can do that. kKeyUnavailable when the key may not wrap.
 Result<Bytes> wrap_at_token(Session& session, const TokenKey& key, Mechanism mechanism, ByteView bound,

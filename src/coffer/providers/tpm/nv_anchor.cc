@@ -25,7 +25,7 @@ struct NvSettings {
   uint32_t index = 0;
   std::string tcti;
   SecretSource auth, owner_auth;
-  uint64_t timeout_ms = 0;
+  uint64_t timeout_millis = 0;
 };
 
 Result<NvSettings> parse_nv_settings(const ProviderUri& uri) {
@@ -44,7 +44,7 @@ Result<NvSettings> parse_nv_settings(const ProviderUri& uri) {
   COFFER_ASSIGN(out.tcti, take_tcti(options));
   COFFER_ASSIGN(out.auth, options.take_secret("auth"));
   COFFER_ASSIGN(out.owner_auth, options.take_secret("owner_auth"));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
+  COFFER_ASSIGN(out.timeout_millis, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
   COFFER_TRY(options.finish());
   return out;
 }
@@ -196,7 +196,7 @@ class NvAnchor final : public VersionAnchor {
     state->coffer_id = coffer_id_;
     COFFER_ASSIGN(state->password, read_secret(settings_.auth));
     COFFER_ASSIGN(state->owner_password, read_secret(settings_.owner_auth));
-    const std::chrono::milliseconds patience(settings_.timeout_ms);
+    const std::chrono::milliseconds patience(settings_.timeout_millis);
     return within<T>(patience, "version anchor " + settings_.name, [state, work, patience]() -> Result<T> {
       std::unique_lock lock(per_process<Turn>().mutex, patience);
       if (!lock.owns_lock()) return {Code::kProviderUnavailable, "the TPM is still busy with another call"};

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "coffer/io/disk.h"
-#include "coffer/providers/local_wrap.h"
+#include "coffer/providers/fetched_root.h"
 #include "coffer/providers/tpm/pcrs.h"
 
 namespace coffer::tpm {
@@ -17,9 +17,9 @@ struct SealedFile {
   PcrSelection pcrs;
   std::vector<Bytes> pcr_values;  // when it was sealed: to say later which one changed
   RootFingerprint fingerprint{};
-  Bytes primary_name;   // of the TPM's own key that it is sealed under
-  Bytes public_area;    // TPM2B_PUBLIC
-  Bytes private_area;   // TPM2B_PRIVATE
+  Bytes primary_name;  // of the TPM's own key that it is sealed under
+  Bytes public_area;   // TPM2B_PUBLIC
+  Bytes private_area;  // TPM2B_PRIVATE
 };
 
 Result<Bytes> encode(const SealedFile& file);

@@ -41,31 +41,17 @@ Result<Settings> parse_settings(const ProviderUri& uri, const std::string& seali
   COFFER_ASSIGN(out.tcti, take_tcti(options));
   if (const std::optional<std::string> pcrs = options.take("pcrs")) {
     COFFER_ASSIGN(out.pcrs, parse_pcrs(*pcrs));
+    options.keep("pcrs", "");  // the file says it
   }
   COFFER_ASSIGN(out.auth, options.take_secret("auth"));
   COFFER_ASSIGN(out.owner_auth, options.take_secret("owner_auth"));
-  COFFER_ASSIGN(out.timeout_ms, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
-  COFFER_ASSIGN(out.create, options.take_switch("create", false));
+  COFFER_ASSIGN(out.timeout_millis, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, 600'000));
+  COFFER_ASSIGN(out.create, options.take_once("create"));
   COFFER_TRY(options.finish());
-  return out;
-}
-
-std::string format_settings(const Settings& settings) {
-  std::string out = "tpm:" + encode_uri_path(settings.path);
-  char separator = '?';
-  const auto add = [&](std::string_view name, const std::string& value) {
-    if (value.empty()) return;
-    out += separator + std::string(name) + "=" + encode_uri_option(value);
-    separator = '&';
-  };
-  if (settings.tcti != kTctiDefault) add("tcti", settings.tcti);
-  add("auth_file", settings.auth.file);
-  add("auth_env", settings.auth.environment);
-  add("auth_sealed", settings.auth.sealed);
-  add("owner_auth_file", settings.owner_auth.file);
-  add("owner_auth_env", settings.owner_auth.environment);
-  add("owner_auth_sealed", settings.owner_auth.sealed);
-  if (settings.timeout_ms != kTimeoutDefaultMs) add("timeout_millis", std::to_string(settings.timeout_ms));
+  ProviderUri kept = options.kept();
+  kept.authority.reset();
+  kept.path = out.path;
+  out.uri = format_provider_uri(kept);
   return out;
 }
 

@@ -12,14 +12,13 @@ struct Settings {
   std::optional<PcrSelection> pcrs;  // to seal to; or, of a key that is there, what it is expected to be sealed to
   SecretSource auth;                 // the key's own password
   SecretSource owner_auth;           // the TPM owner's
-  uint64_t timeout_ms = 0;
+  uint64_t timeout_millis = 0;
   bool create = false;  // a key that is not there is made
+  std::string uri;      // without what is for making a key only
 };
 
 // The option `tcti`. kInvalidArgument for a kind that could run what it likes.
 Result<std::string> take_tcti(UriOptions& options);
 Result<Settings> parse_settings(const ProviderUri& uri, const std::string& sealing_key = {});
-// Without what is for making a key only.
-std::string format_settings(const Settings& settings);
 
 }  // namespace coffer::tpm

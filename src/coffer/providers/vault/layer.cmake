@@ -1,2 +1,2 @@
-coffer_provider(vault providers/vault vault_provider.h open_vault
+coffer_provider(vault providers/vault open_vault
   SOURCES settings.cc session.cc vault_provider.cc)

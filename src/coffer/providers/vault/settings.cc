@@ -11,17 +11,11 @@ constexpr std::string_view kUsualJwtFile = "/var/run/secrets/kubernetes.io/servi
 constexpr size_t kKeyNameSizeMax = 256;
 
 struct LoginName {
-  Login login;
   std::string_view name;  // and the usual mount
+  Login login;
 };
 constexpr LoginName kLogins[] = {
-    {Login::kToken, "token"}, {Login::kAppRole, "approle"}, {Login::kKubernetes, "kubernetes"}};
-
-std::string_view name_of(Login login) {
-  return std::find_if(std::begin(kLogins), std::end(kLogins),
-                      [&](const LoginName& known) { return known.login == login; })
-      ->name;
-}
+    {"token", Login::kToken}, {"approle", Login::kAppRole}, {"kubernetes", Login::kKubernetes}};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -48,6 +42,7 @@ Result<std::string> address_of(const ProviderUri& uri, UriOptions& options) {
   } else if (!has_port(authority)) {
     out.append(":").append(kUsualPort);
   }
+  options.keep("tls", out.starts_with("https://") ? "" : "false");
   COFFER_TRY(http::host_of_url(out).status());
   if (out.find_first_of("/?#", out.find("//") + 2) != std::string::npos) {
     return {Code::kInvalidArgument, "VAULT_ADDR: expected https://HOST:PORT and no path"};
@@ -120,30 +115,18 @@ Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealin
   COFFER_TRY(take_key(uri, out));
   COFFER_TRY(take_login(options, out));
   out.vault_namespace = without_slashes(options.take("namespace").value_or(environment("VAULT_NAMESPACE")));
+  options.keep("namespace", out.vault_namespace);
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
   COFFER_TRY(options.finish());
   if (out.http.ca_file.empty() && !environment("VAULT_CACERT").empty()) {
     COFFER_ASSIGN(out.http.ca_file, absolute_provider_path(environment("VAULT_CACERT")));
+    options.keep("ca_file", out.http.ca_file);
   }
+  ProviderUri kept = options.kept();
+  kept.authority = out.address.substr(out.address.find("//") + 2);
+  kept.path = "/" + out.key_name();
+  out.uri = format_provider_uri(kept);
   return out;
-}
-
-std::string uri_of(const Settings& settings) {
-  const bool tls = settings.address.starts_with("https://");
-  ProviderUri uri{"vault", settings.address.substr(settings.address.find("//") + 2), "/" + settings.key_name(), {}};
-  const auto append = [&](const char* name, const std::string& value) {
-    if (!value.empty()) uri.options.emplace_back(name, value);
-  };
-  if (!tls) append("tls", "false");
-  append("namespace", settings.vault_namespace);
-  if (settings.login != Login::kToken) append("auth", std::string(name_of(settings.login)));
-  if (settings.login_mount != name_of(settings.login)) append("auth_mount", settings.login_mount);
-  add_secret_option(uri, "token", settings.token);
-  append(settings.login == Login::kAppRole ? "role_id" : "role", settings.role);
-  add_secret_option(uri, "secret_id", settings.secret_id);
-  if (settings.jwt_file != kUsualJwtFile) append("jwt_file", settings.jwt_file);
-  http::append_http_options(settings.http, uri);
-  return format_provider_uri(uri);
 }
 
 }  // namespace coffer::vault

@@ -21,13 +21,12 @@ struct Settings {
   SecretSource secret_id;   // kAppRole
   std::string jwt_file;     // kKubernetes
   http::HttpSettings http;
+  std::string uri;  // that needs none of Vault's variables but VAULT_TOKEN
 
   std::string key_name() const { return mount + "/" + key; }
 };
 
 // What the URI leaves open is taken from VAULT_ADDR, VAULT_NAMESPACE and VAULT_CACERT, as Vault's own tools do.
 Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealing_key = {});
-// The URI that needs none of those variables; VAULT_TOKEN is not put into it.
-std::string uri_of(const Settings& settings);
 
 }  // namespace coffer::vault

@@ -1,15 +1,13 @@
-#include "coffer/providers/vault/vault_provider.h"
-
+// Root keys in the Transit engine of Vault or OpenBao: docs/providers/vault.md; bytes in docs/format.md, section 7.
 #include <algorithm>
 #include <charconv>
 #include <ctime>
 
 #include "coffer/base/base64.h"
-#include "coffer/base/codec.h"
-#include "coffer/crypto/kdf.h"
+#include "coffer/config/provider_config.h"
 #include "coffer/net/http/json_body.h"
 #include "coffer/net/http/json_view.h"
-#include "coffer/providers/service_wrap.h"
+#include "coffer/providers/service_root.h"
 #include "coffer/providers/vault/session.h"
 
 namespace coffer {
@@ -21,8 +19,6 @@ using http::JsonBody;
 using http::JsonView;
 using http::Response;
 
-constexpr uint8_t kPlainKey = 1;
-constexpr uint8_t kDerivedKey = 2;
 // The first byte of a wrapping.
 constexpr uint8_t kContextBound = 1;
 constexpr uint8_t kContextIgnored = 2;  // by a server that knows no associated data
@@ -51,27 +47,23 @@ struct KeyVersion {
   bool operator==(const KeyVersion&) const = default;
 };
 
-RootKeyHandle encode(const KeyVersion& key) {
-  RootKeyHandle handle;
-  handle.bytes.resize(13 + key.name.size());
-  Writer writer(handle.bytes);
-  writer.u8(key.derived ? kDerivedKey : kPlainKey);
-  writer.u32(key.version);
-  writer.u64(key.created);
-  writer.bytes(as_bytes(key.name));
-  return handle;
+KeyFields fields_of(const KeyVersion& key) {
+  return {key.name, key.derived ? "derived" : "plain", std::to_string(key.version), std::to_string(key.created)};
 }
 
-std::optional<KeyVersion> decode(const RootKeyHandle& handle) {
-  Reader reader(handle.bytes);
-  KeyVersion out;
-  const uint8_t type = reader.u8();
-  out.derived = type == kDerivedKey;
-  out.version = reader.u32();
-  out.created = reader.u64();
-  out.name = as_text(reader.bytes(reader.remaining()));
-  const bool right = (type == kPlainKey || type == kDerivedKey) && out.version > 0 && !out.name.empty();
-  if (!reader.finished() || !right || out.name.size() > kNameSizeMax) return std::nullopt;
+template <class Number>
+bool read_number(const std::string& text, Number& out) {
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return failed == std::errc() && end == text.data() + text.size();
+}
+
+std::optional<KeyVersion> version_of(const KeyFields& fields) {
+  if (fields.size() != 4 || fields[0].empty() || fields[0].size() > kNameSizeMax) return std::nullopt;
+  KeyVersion out{fields[0], fields[1] == "derived", 0, 0};
+  if (!out.derived && fields[1] != "plain") return std::nullopt;
+  if (!read_number(fields[2], out.version) || out.version == 0 || !read_number(fields[3], out.created)) {
+    return std::nullopt;
+  }
   return out;
 }
 
@@ -108,81 +100,62 @@ Result<SecretBytes> ciphertext_of(const std::string& text, uint32_t version) {
           "its ciphertext is not " + prefix + "BASE64 of at most " + std::to_string(kCiphertextSizeMax) + " bytes"};
 }
 
-class VaultProvider final : public RootKeyProvider {
+class VaultRoot final : public ServiceRoot {
  public:
-  explicit VaultProvider(Settings settings) : session_(std::move(settings)) {}
+  explicit VaultRoot(Settings settings) : session_(std::move(settings)) {}
 
-  Result<RootKeyHandle> current() override {
-    COFFER_ASSIGN(const KeyVersion latest, latest_version(deadline()));
-    return encode(latest);
+  Result<KeyFields> current() override {
+    COFFER_ASSIGN(const KeyReport report, read_key(deadline()));
+    return fields_of(version_in(report, report.latest()));
   }
 
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
+  Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
     const Deadline end = deadline();
-    COFFER_ASSIGN(const KeyVersion wanted, own(handle));
-    auto report = read_key(end);
-    if (report.code() == Code::kNotFound) return gone(wanted);
-    if (!report.is_ok()) return report.status();
-    COFFER_TRY(check(*report, wanted));
-    if (wanted.version < report->smallest_for_wrapping()) {
-      return {Code::kKeyUnavailable, wanted.text() + " may not wrap any more: its min_encryption_version is " +
-                                         std::to_string(report->smallest_for_wrapping()) + "; rotate the root"};
+    COFFER_ASSIGN(const KeyVersion wanted, own(key));
+    COFFER_ASSIGN(const KeyReport report, read_key(end));
+    COFFER_TRY(check(report, wanted));
+    if (wanted.version < report.smallest_for_wrapping()) {
+      return {Code::kKeyUnavailable, "it may not wrap any more: the key's min_encryption_version is " +
+                                         std::to_string(report.smallest_for_wrapping()) + "; rotate the root"};
     }
-    COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
     JsonBody body = body_with(context, wanted, /*bind=*/true);
     body.base64("plaintext", plaintext.reveal()).number("key_version", wanted.version);
     COFFER_ASSIGN(const Response answer, operate("encrypt", body, end));
     if (!answer.is_success()) return refused(answer, "encrypt");
     COFFER_ASSIGN(const SecretBytes raw, ciphertext_in(answer, wanted.version));
-    COFFER_TRY(opens(context, wanted, raw, plaintext, end));
     COFFER_ASSIGN(const bool bound, is_bound(context, wanted, raw, end));
-    WrappedKeyringKey out{kWrapAlgorithmService, {bound ? kContextBound : kContextIgnored}};
-    out.bytes.insert(out.bytes.end(), raw.reveal().begin(), raw.reveal().end());
+    Bytes out{bound ? kContextBound : kContextIgnored};
+    out.insert(out.end(), raw.reveal().begin(), raw.reveal().end());
     return out;
   }
 
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
+  Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
     const Deadline end = deadline();
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported, describe() + ": the keyring key was wrapped locally, not by a key service"};
-    }
-    COFFER_ASSIGN(const KeyVersion wanted, own(handle));
-    if (wrapped.bytes.size() < 2) {
-      return {Code::kTampered, describe() + ": the wrapped keyring key has no bytes; the slot was altered"};
-    }
-    const uint8_t form = wrapped.bytes[0];
-    if (form != kContextBound && form != kContextIgnored) return does_not_open(wanted);
-    COFFER_ASSIGN(const Response answer,
-                  decrypt(context, wanted, ByteView(wrapped.bytes).subspan(1), form == kContextBound, end));
+    COFFER_ASSIGN(const KeyVersion wanted, own(key));
+    const uint8_t form = ciphertext[0];
+    if (ciphertext.size() < 2 || (form != kContextBound && form != kContextIgnored)) return does_not_open();
+    COFFER_ASSIGN(const Response answer, decrypt(context, wanted, ciphertext.subspan(1), form == kContextBound, end));
     if (!answer.is_success()) return why_not(wanted, answer, end);
-    auto plaintext = plaintext_in(answer);
-    if (!plaintext.is_ok()) return plaintext.status().with_context(describe());
-    auto key = keyring_key_of(context, *plaintext);
-    if (!key.is_ok()) return key.status().with_context(describe());
-    return key;
+    COFFER_ASSIGN(const JsonView view, JsonView::parse(answer.body.reveal()));
+    return http::json_base64(view["data"], "plaintext", kServicePlaintextSize);
   }
 
-  std::string uri() const override { return uri_of(session_.settings()); }
-
+  std::string uri() const override { return session_.settings().uri; }
   std::string describe() const override {
     return "Vault key " + session_.settings().key_name() + " at " + session_.settings().host;
   }
-
-  std::string describe(const RootKeyHandle& handle) const override {
-    const std::optional<KeyVersion> key = decode(handle);
-    return key.has_value() ? http::printable(key->text()) : "a handle that is no Vault key's";
+  std::optional<std::string> describe(const KeyFields& key) const override {
+    const std::optional<KeyVersion> version = version_of(key);
+    return version.has_value() ? std::optional(http::printable(version->text())) : std::nullopt;
   }
 
  private:
   Deadline deadline() const { return http::deadline_from_now(session_.settings().http); }
 
-  // kWrongKey when the handle is another key's.
-  Result<KeyVersion> own(const RootKeyHandle& handle) const {
-    std::optional<KeyVersion> key = decode(handle);
-    if (key.has_value() && key->name == session_.settings().key_name()) return std::move(*key);
-    return {Code::kWrongKey, "the slot wants " + describe(handle) + ", which " + describe() + " is not"};
+  Result<KeyVersion> own(const KeyFields& key) const {
+    std::optional<KeyVersion> version = version_of(key);
+    if (version.has_value() && version->name == session_.settings().key_name()) return std::move(*version);
+    return {Code::kWrongKey, "it is another key than the URI's"};
   }
 
   std::string path(std::string_view operation) const {
@@ -192,38 +165,26 @@ class VaultProvider final : public RootKeyProvider {
 
   Status refused(const Response& answer, std::string_view operation) const {
     const std::string said = errors_of(answer);
-    return {Code::kProviderUnavailable, describe() + ": Vault refuses to " + std::string(operation) + " (HTTP " +
+    return {Code::kProviderUnavailable, "Vault refuses to " + std::string(operation) + " (HTTP " +
                                             std::to_string(answer.status) + ")" + (said.empty() ? "" : ": " + said)};
-  }
-
-  Status gone(const KeyVersion& wanted) const {
-    return {Code::kKeyUnavailable, describe() + " is gone; the slot wants " + wanted.text() +
-                                       "; restore it, or open the keyring by another slot"};
-  }
-
-  Status does_not_open(const KeyVersion& wanted) const {
-    return {Code::kWrongKey, describe() + " has the key that the slot names (" + wanted.text() +
-                                 "), but it does not open the slot's keyring key: the slot was altered or is "
-                                 "another coffer's"};
   }
 
   // kNotFound, besides what Session::ask() says.
   Result<KeyReport> read_key(Deadline end) {
     COFFER_ASSIGN(Response answer, session_.ask("GET", path("keys"), SecretBytes(), end));
     if (answer.status == 404) {
-      return {Code::kNotFound, "there is no " + describe() + "; make it with: vault write -f " +
+      return {Code::kNotFound, "there is no such key; restore it, or make it with: vault write -f " +
                                    session_.settings().mount + "/keys/" + session_.settings().key};
     }
     if (!answer.is_success()) return refused(answer, "show it");
-    auto view = JsonView::parse(answer.body.reveal());
-    if (!view.is_ok()) return view.status().with_context(describe());
-    const JsonView data = (*view)["data"];
+    COFFER_ASSIGN(const JsonView view, JsonView::parse(answer.body.reveal()));
+    const JsonView data = view["data"];
     KeyReport report{std::move(answer), data};
     if (!data.is_object() || report.latest() < 1 || report.latest() > UINT32_MAX) {
-      return {Code::kTampered, describe() + ": the answer has no data with a latest_version from 1 on"};
+      return {Code::kTampered, "the answer has no data with a latest_version from 1 on"};
     }
     if (!is_authenticated_encryption(report.type())) {
-      return {Code::kInvalidArgument, describe() + " is of type " + http::printable(report.type()) +
+      return {Code::kInvalidArgument, "it is of type " + http::printable(report.type()) +
                                           "; expected aes256-gcm96, aes128-gcm96 or chacha20-poly1305"};
     }
     return report;
@@ -234,31 +195,23 @@ class VaultProvider final : public RootKeyProvider {
             report.created(version).value_or(0)};
   }
 
-  Result<KeyVersion> latest_version(Deadline end) {
-    COFFER_ASSIGN(const KeyReport report, read_key(end));
-    return version_in(report, report.latest());
-  }
-
   // Whether the wanted version is there, and the same.
   Status check(const KeyReport& report, const KeyVersion& wanted) const {
-    if (wanted.version > report.latest()) return is_another(wanted, version_in(report, report.latest()));
+    if (wanted.version > report.latest()) return is_another(version_in(report, report.latest()));
     if (!report.created(wanted.version).has_value()) {
-      return {Code::kKeyUnavailable, describe() + " does not have " + wanted.text() +
-                                         " any more: it was trimmed, or min_decryption_version is higher"};
+      return {Code::kKeyUnavailable, "it is not there any more: it was trimmed, or min_decryption_version is higher"};
     }
     const KeyVersion found = version_in(report, wanted.version);
-    return found == wanted ? Status() : is_another(wanted, found);
+    return found == wanted ? Status() : is_another(found);
   }
 
-  Status is_another(const KeyVersion& wanted, const KeyVersion& found) const {
-    return {Code::kWrongKey, "the slot wants " + wanted.text() + "; at " + session_.settings().host + " there is " +
-                                 found.text() + ": the key was deleted and made anew"};
+  static Status is_another(const KeyVersion& found) {
+    return {Code::kWrongKey, "there is " + found.text() + ": the key was deleted and made anew"};
   }
 
   // Coffer id and slot id, where Vault binds them: to any key as associated data, to a derived one as context, too.
   static JsonBody body_with(const WrapContext& context, const KeyVersion& key, bool bind) {
-    Bytes ids(context.coffer_id.bytes.begin(), context.coffer_id.bytes.end());
-    ids.insert(ids.end(), context.slot_id.bytes.begin(), context.slot_id.bytes.end());
+    const Bytes ids = bytes_of(context);
     JsonBody body;
     if (bind) body.base64("associated_data", ids);
     if (key.derived) body.base64("context", ids);
@@ -277,15 +230,6 @@ class VaultProvider final : public RootKeyProvider {
     return operate("decrypt", body, end);
   }
 
-  // Whoever wraps may rely on it alone from now on: it is tried before.
-  Status opens(const WrapContext& context, const KeyVersion& key, const SecretBytes& raw, const SecretBytes& plaintext,
-               Deadline end) {
-    COFFER_ASSIGN(const Response answer, decrypt(context, key, raw.reveal(), /*bind=*/true, end));
-    const Result<SecretBytes> opened = answer.is_success() ? plaintext_in(answer) : refused(answer, "decrypt");
-    if (opened.is_ok() && equal_constant_time(opened.value().reveal(), plaintext.reveal())) return {};
-    return {Code::kTampered, describe() + ": what Vault has wrapped it does not open again"};
-  }
-
   // Servers before Vault 1.13 take associated data without a word and ignore it: what they wrapped opens without it.
   // They would be taken at their word after an upgrade, so the wrapping says whether it was bound.
   Result<bool> is_bound(const WrapContext& context, const KeyVersion& key, const SecretBytes& raw, Deadline end) {
@@ -293,19 +237,11 @@ class VaultProvider final : public RootKeyProvider {
     return !without.is_success();
   }
 
-  Result<SecretBytes> ciphertext_in(const Response& answer, uint32_t version) const {
-    auto view = JsonView::parse(answer.body.reveal());
-    if (!view.is_ok()) return view.status().with_context(describe());
-    auto text = http::json_text((*view)["data"], "ciphertext", base64_size(kCiphertextSizeMax) + 32);
-    if (!text.is_ok()) return text.status().with_context(describe());
-    auto raw = ciphertext_of(*text, version);
-    if (!raw.is_ok()) return raw.status().with_context(describe());
-    return raw;
-  }
-
-  Result<SecretBytes> plaintext_in(const Response& answer) const {
+  static Result<SecretBytes> ciphertext_in(const Response& answer, uint32_t version) {
     COFFER_ASSIGN(const JsonView view, JsonView::parse(answer.body.reveal()));
-    return http::json_base64(view["data"], "plaintext", kServicePlaintextSize);
+    COFFER_ASSIGN(const std::string text,
+                  http::json_text(view["data"], "ciphertext", base64_size(kCiphertextSizeMax) + 32));
+    return ciphertext_of(text, version);
   }
 
   // Why Vault did not decrypt. It says so in words only; the key itself tells more reliably, if we may look at it.
@@ -313,15 +249,14 @@ class VaultProvider final : public RootKeyProvider {
     const auto report = read_key(end);
     if (report.is_ok()) {
       COFFER_TRY(check(*report, wanted));
-      return does_not_open(wanted);
+      return does_not_open();
     }
-    if (report.code() == Code::kNotFound) return gone(wanted);
     if (report.code() != Code::kPermissionDenied) return report.status();
     const std::string said = errors_of(answer);
     const bool unavailable = said.find("key not found") != std::string::npos ||
                              said.find("too old") != std::string::npos || answer.status == 404;
-    if (unavailable) return {Code::kKeyUnavailable, describe() + ": " + wanted.text() + " is not available: " + said};
-    return does_not_open(wanted);
+    if (unavailable) return {Code::kKeyUnavailable, "it is not available: " + said};
+    return does_not_open(said);
   }
 
   Session session_;
@@ -332,7 +267,7 @@ class VaultProvider final : public RootKeyProvider {
 
 Result<std::unique_ptr<RootKeyProvider>> open_vault(const ProviderUri& uri, const ProviderConfig& config) {
   COFFER_ASSIGN(vault::Settings settings, vault::read_settings(uri, config.sealing_key));
-  return std::unique_ptr<RootKeyProvider>(new vault::VaultProvider(std::move(settings)));
+  return make_provider("vault", std::make_unique<vault::VaultRoot>(std::move(settings)));
 }
 
 }  // namespace coffer

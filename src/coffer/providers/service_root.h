@@ -1,0 +1,36 @@
+// A provider whose root key stays where it is and wraps there (PKCS#11, cloud KMS, KMIP Encrypt): by wrap algorithm 2
+// of docs/format.md, section 7. Few services bind a wrapping to its context, and none in the same way; so the adapter
+// binds the context inside what is wrapped, whatever the service does besides.
+#pragma once
+
+#include "coffer/keys/keyring.h"  // limits of a slot
+#include "coffer/providers/root.h"
+
+namespace coffer {
+
+inline constexpr uint8_t kWrapAlgorithmService = 2;
+inline constexpr size_t kServicePlaintextSize = 64;
+
+class ServiceRoot : public Root {
+ public:
+  // The key that the URI stands for now. kNotFound, kPermissionDenied, kInvalidArgument, kProviderUnavailable.
+  virtual Result<KeyFields> current() = 0;
+  // 64 bytes, under that key and no other; bound to `context` too where the service can do that. kNotFound when the
+  // key is gone, kKeyUnavailable when it must not wrap.
+  virtual Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) = 0;
+  // 1 to 1024 bytes. kNotFound when the key is gone, does_not_open() when it does not open them.
+  virtual Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) = 0;
+};
+
+// REQUIRES: `scheme` lives as long as the program.
+std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<ServiceRoot> root);
+
+// Coffer id ‖ slot id, for services that take bytes to bind.
+Bytes bytes_of(const WrapContext& context);
+
+// The keyring key and its MAC over the context: what a service gets to wrap.
+Result<SecretBytes> service_plaintext(const WrapContext& context, const KeyringKey& key);
+// What the service unwrapped. kTampered when it has another size, kWrongKey when it was made for another context.
+Result<KeyringKey> keyring_key_of(const WrapContext& context, const SecretBytes& service_plaintext);
+
+}  // namespace coffer
