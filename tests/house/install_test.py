@@ -60,9 +60,9 @@ def check_exports(prefix, name):
                       os.path.join(prefix, "lib", f"lib{name}.so"))
     shown = {}
     for line in symbols.splitlines():
-        symbol, version = re.match(r"\S+ \S (\S+?)@+(\S+)", line).groups()
-        if not symbol.startswith("COFFER_"):
-            shown.setdefault(version, []).append(symbol)
+        found = re.fullmatch(r"\S+ \S ([^@]+)@+(\S+)", line)
+        if found:  # the names of versions stand there too, without one
+            shown.setdefault(found[2], []).append(found[1])
     check(set(shown) <= {"COFFER_0.1", "COFFER_PRIVATE_0.1"}, f"lib{name} has versions {sorted(shown)}")
     plain = said_by("c++filt", input="\n".join(shown["COFFER_0.1"]) + "\n").splitlines()
     with open(os.path.join(ROOT, "cmake", f"{name}.exports"), encoding="utf-8") as file:
