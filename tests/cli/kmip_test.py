@@ -165,7 +165,7 @@ class Coffers(KmipTest):
         old = self.kmip("list", "--name", name, "--json").json()["keys"][0]["id"]
         self.kmip("revoke", old, "--yes")
         status = self.done("status", coffer).out
-        self.assertIn(f"KMIP key {old}, " + ("kept in the server" if use == "encrypt" else "fingerprint"), status)
+        self.assertIn(f"KMIP key {old}" + (", kept in the server" if use == "encrypt" else " (fingerprint"), status)
         self.done("rotate", "root", coffer)
         self.assertNotIn(f"KMIP key {old},", self.done("status", coffer).out)
         self.kmip("destroy", old, "--yes")

@@ -325,7 +325,7 @@ TEST_F(ExecProviderTest, ACommandThatIsNotThereIsUnavailable) {
 
 TEST_F(ExecProviderTest, ItsUriIsAbsoluteAndKeepsTheOptions) {
   EXPECT_EQ(open("/a%20b/c?arg1=x%26y&timeout_millis=500&env=A,B")->uri(),
-            "exec:" + command_ + "/a%20b/c?arg1=x%26y&timeout_millis=500&env=A,B");
+            "exec:" + command_ + "/a%20b/c?arg1=x%26y&env=A,B&timeout_millis=500");
   EXPECT_EQ(open_provider("exec://" + command_)->get()->uri(), "exec:" + command_);
   const auto before = std::filesystem::current_path();
   std::filesystem::current_path(directory_.path());

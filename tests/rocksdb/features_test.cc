@@ -347,12 +347,12 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   Config config;
   Workplace work(config);
   const std::string directory = work.path("tenant");
+  ASSERT_FINE(work.coffer().live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
   // The configuration names absolute paths, which are known only now.
   config.domains = {{"tenant", directory}};
   ASSERT_FINE(
       replace_file(Disk::posix(), work.coffer_directory() + "/coffer.yaml", as_bytes(format_config(config)), 0644));
   work.reopen();
-  ASSERT_FINE(work.coffer().live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
 
   OpenDb db = work.open();
   ASSERT_TRUE(db);

@@ -253,11 +253,10 @@ TEST(FakeKmip, AServerThatStopsDecryptingIsUnavailableNotAWrongKey) {
   ASSERT_OK(provider);
   const auto handle = (*provider)->current();
   ASSERT_OK(handle);
+  // The fresh wrapping is proved by decrypting it.
   const auto wrapped = (*provider)->wrap(*handle, {}, random_key<KeyringRole>(32).value());
-  ASSERT_OK(wrapped);
-  const auto key = (*provider)->unwrap(*handle, {}, *wrapped);
-  EXPECT_EQ(key.code(), Code::kProviderUnavailable) << key.status().to_string();
-  EXPECT_THAT(std::string(key.status().message()), HasSubstr("something went wrong"));
+  EXPECT_EQ(wrapped.code(), Code::kProviderUnavailable) << wrapped.status().to_string();
+  EXPECT_THAT(std::string(wrapped.status().message()), HasSubstr("something went wrong"));
 }
 
 TEST(FakeKmip, TlsVersionAndHostNameAreAsToldElseRefused) {
