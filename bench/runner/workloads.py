@@ -31,12 +31,17 @@ class Workload:
     changes: bool = False
     compression: str = "none"
     on_disk: bool = False
+    # The page cache holds nothing of the database when it begins.
+    cold: bool = False
+    # The time for an operation is not the mean but this row of db_bench's histogram: "P99".
+    percentile: str = ""
     # How many of each operation, as flags.
     amount: callable = lambda scale: ()
 
     def flags_at(self, scale):
+        histogram = ["--histogram=1"] if self.percentile else []
         return [f"--num={scale.num}", f"--compression_type={self.compression}", f"--use_existing_db={int(self.filled)}",
-                *self.flags, *self.amount(scale)]
+                *histogram, *self.flags, *self.amount(scale)]
 
 
 # A manual compaction ends what leaves compactions behind: how many of them ran before db_bench left would be chance.
@@ -61,6 +66,13 @@ _MORE_READS = (
     Workload("readrandom-direct", "N/20 gets, direct I/O from a disk, 8 MiB block cache", "readrandom", "readrandom",
              flags=("--cache_size=8388608", "--use_direct_reads=1"), on_disk=True,
              amount=lambda scale: (f"--reads={scale.direct_reads}",)),
+    Workload("readrandom-p99", "as readrandom; the time is the 99th percentile", "readrandom", "readrandom",
+             flags=("--cache_size=8388608",), amount=lambda scale: (f"--reads={scale.reads}",), percentile="P99"),
+    Workload("readrandom-cold", "N/20 gets from a disk, nothing in the page cache; the time is the 99th percentile",
+             "readrandom", "readrandom", flags=("--cache_size=8388608",), on_disk=True, cold=True, percentile="P99",
+             amount=lambda scale: (f"--reads={scale.direct_reads}",)),
+    Workload("readseq-cold", "a scan of all N keys from a disk, nothing in the page cache", "readseq", "readseq",
+             flags=("--cache_size=8388608",), on_disk=True, cold=True),
 )
 
 ALL = (*_BASIC, *_MORE_READS,

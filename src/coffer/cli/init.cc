@@ -30,7 +30,7 @@ Config config_from(const Arguments& arguments) {
   if (arguments.value("--data-files", "") == "ctr") config.data_kind = Kind::kCtr;
   if (arguments.value("--log-files", "") == "ctr") config.log_kind = Kind::kCtr;
   if (const std::string* mode = arguments.find("--reads")) {
-    config.read_mode = *mode == "mapping" ? ReadMode::kMapping : ReadMode::kPread;
+    config.read_mode = *mode == "mapping" ? ReadMode::kMapping : *mode == "pread" ? ReadMode::kPread : ReadMode::kAuto;
   }
   if (const std::string* place = arguments.find("--anchor")) {
     config.anchor = place->starts_with("tpm:") ? *place : absolute_path(*place);
@@ -98,7 +98,7 @@ Command init_command() {
                {"1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072", "262144", "524288", "1048576"}},
               {"--data-files", "KIND", "how SST and blob files are written", {"blocks", "ctr"}},
               {"--log-files", "KIND", "how all other files are written", {"log", "ctr"}},
-              {"--reads", "HOW", "how data files are read", {"pread", "mapping"}},
+              {"--reads", "HOW", "how data files are read", {"auto", "pread", "mapping"}},
               {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",

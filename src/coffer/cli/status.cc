@@ -7,6 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/files/mapped_reads.h"
 #include "coffer/ops/inventory.h"
 
 namespace coffer::cli {
@@ -68,9 +69,17 @@ std::string config_text(const Config& config) {
     out = fmt::format("{} in {}", suite_info(config.ctr_suite).name, kind_name(config.data_kind));
   }
   const Suite log_suite = config.log_kind == Kind::kLog ? config.suite : config.ctr_suite;
-  out += fmt::format(", read by {}; logs {} in {}", config.read_mode == ReadMode::kPread ? "pread" : "mapping",
-                     suite_info(log_suite).name, kind_name(config.log_kind));
+  const std::string reads = config.read_mode == ReadMode::kAuto ? "a mapping where that is safe"
+                                                                : std::string(read_mode_name(config.read_mode));
+  out += fmt::format(", read by {}; logs {} in {}", reads, suite_info(log_suite).name, kind_name(config.log_kind));
   return out;
+}
+
+std::string remark_on(const StatusReport& report, const std::string& store_path) {
+  if (is_missing(report, store_path)) return "  (missing)";
+  if (report.config.read_mode != ReadMode::kAuto) return "";
+  const std::string_view why_not = why_not_mapped(store_path);
+  return why_not.empty() ? "" : fmt::format("  (read by pread: {})", why_not);
 }
 
 std::string heading(const StatusReport& report) {
@@ -90,8 +99,7 @@ std::string heading(const StatusReport& report) {
   out += fmt::format("  new files  {}\n", config_text(report.config));
   std::string_view label = "stores";
   for (const StoreEntry& store : report.keyring->stores()) {
-    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path),
-                       is_missing(report, store.path) ? "  (missing)" : "");
+    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path), remark_on(report, store.path));
     label = "";
   }
   if (report.keyring->stores().empty()) out += "  stores     none yet: coffer exec opens one\n";
@@ -189,7 +197,7 @@ Json config_json(const Config& config) {
               {"chunk_size", uint64_t{1} << config.chunk_log2},
               {"data_files", kind_name(config.data_kind)},
               {"log_files", kind_name(config.log_kind)},
-              {"reads", config.read_mode == ReadMode::kPread ? "pread" : "mapping"},
+              {"reads", read_mode_name(config.read_mode)},
               {"anchor", config.anchor.empty() ? Json(nullptr) : Json(config.anchor)}};
   Json domains = Json::array();
   for (const DomainPath& entry : config.domains) domains.push_back({{"name", entry.domain}, {"path", entry.path}});

@@ -94,9 +94,12 @@ class Parser {
 
   Status reads(const YAML::Node& value) {
     const std::string text = scalar(value);
-    if (text != "pread" && text != "mapping") return reader_.error(value, "reads: expected pread or mapping");
-    config_.read_mode = text == "pread" ? ReadMode::kPread : ReadMode::kMapping;
-    return Status::ok();
+    for (ReadMode mode : {ReadMode::kAuto, ReadMode::kPread, ReadMode::kMapping}) {
+      if (text != read_mode_name(mode)) continue;
+      config_.read_mode = mode;
+      return Status::ok();
+    }
+    return reader_.error(value, "reads: expected auto, pread or mapping");
   }
 
   Status anchor(const YAML::Node& value) {
@@ -140,6 +143,15 @@ std::string_view Config::domain_of(std::string_view path) const {
   return best != nullptr ? std::string_view(best->domain) : kSystemDomain;
 }
 
+std::string_view read_mode_name(ReadMode mode) {
+  switch (mode) {
+    case ReadMode::kAuto: return "auto";
+    case ReadMode::kPread: return "pread";
+    case ReadMode::kMapping: return "mapping";
+  }
+  return "auto";
+}
+
 Result<Config> parse_config(std::string_view yaml, const std::string& name_for_errors) {
   const YamlReader reader(name_for_errors);
   COFFER_ASSIGN(const YAML::Node root, reader.load(yaml));
@@ -165,8 +177,7 @@ std::string format_config(const Config& config) {
   out += "data_files: " + std::string(kind_name(config.data_kind)) +
          "         # SST and blob files: blocks, or ctr (no integrity per read)\n";
   out += "log_files: " + std::string(kind_name(config.log_kind)) + "             # everything else: log, or ctr\n";
-  out += std::string("reads: ") + (config.read_mode == ReadMode::kPread ? "pread" : "mapping") +
-         "               # pread or mapping\n";
+  out += "reads: " + std::string(read_mode_name(config.read_mode)) + "                # auto, pread or mapping\n";
   if (!config.anchor.empty()) {
     out += "anchor: " + yaml_quoted(config.anchor) + "  # remembers the newest keyring, to notice a rollback\n";
   }

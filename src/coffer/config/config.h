@@ -18,7 +18,13 @@ struct DomainPath {
   friend bool operator==(const DomainPath& a, const DomainPath& b) { return a.domain == b.domain && a.path == b.path; }
 };
 
-enum class ReadMode : uint8_t { kPread, kMapping };
+// How data files are read; docs/adr/0018.
+enum class ReadMode : uint8_t {
+  kAuto,     // from a mapping where that is safe and the pages are in memory, else by pread
+  kPread,    // never from a mapping
+  kMapping,  // from a mapping wherever there can be one
+};
+std::string_view read_mode_name(ReadMode mode);  // "auto", "pread", "mapping"
 
 struct Config {
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
@@ -26,7 +32,7 @@ struct Config {
   int chunk_log2 = 10;                  // of blocks files; docs/adr/0008
   Kind data_kind = Kind::kBlocks;       // SST and blob files: blocks or ctr
   Kind log_kind = Kind::kLog;           // everything else: log or ctr
-  ReadMode read_mode = ReadMode::kPread;
+  ReadMode read_mode = ReadMode::kAuto;
   std::string anchor;  // absolute path of the version anchor, or "tpm:…"; empty: none
   std::vector<DomainPath> domains;
   ProviderConfig providers;

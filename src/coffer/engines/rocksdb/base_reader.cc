@@ -1,8 +1,9 @@
 #include "coffer/engines/rocksdb/base_reader.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "coffer/files/guarded_copy.h"
+#include "coffer/files/mapped_reads.h"
 
 namespace coffer::rocks {
 
@@ -34,26 +35,43 @@ void BaseReader::prepare(uint64_t offset, size_t size, uint8_t* scratch, FSReadR
 }
 
 IOStatus BaseReader::open_mapped(::rocksdb::FileSystem& base, const std::string& path,
-                                 const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader>* result,
-                                 IODebugContext* dbg) {
+                                 const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader> by_pread,
+                                 bool cold_too, std::shared_ptr<const BaseReader>* result, IODebugContext* dbg) {
   ::rocksdb::FileOptions mapped = options;
   mapped.use_mmap_reads = true;
   std::unique_ptr<::rocksdb::FSRandomAccessFile> file;
   COFFER_IO_TRY(base.NewRandomAccessFile(path, mapped, &file, dbg));
-  *result = std::make_shared<const BaseReader>(std::move(file));
+  if (!take_mapping()) return IOStatus::NotSupported(path, "so many files are mapped already");
+  auto reader = std::make_shared<BaseReader>(std::move(file));
+  reader->by_pread_ = std::move(by_pread);
+  reader->cold_too_ = cold_too;
+  *result = std::move(reader);
   return IOStatus::OK();
+}
+
+BaseReader::~BaseReader() {
+  if (by_pread_ != nullptr) give_mapping_back();
+}
+
+bool BaseReader::is_mapped_now() const { return by_pread_ != nullptr && BusGuard::mapped_reads_are_good(cold_too_); }
+
+bool BaseReader::copy_mapped(uint64_t offset, size_t size, const IOOptions& options, uint8_t* scratch,
+                             MutableBytes* bytes, IODebugContext* dbg) const {
+  if (!is_mapped_now()) return false;
+  Slice result;
+  if (!file_->Read(offset, size, options, &result, reinterpret_cast<char*>(scratch), dbg).ok()) return false;
+  // It is copied before it is authenticated: what is mapped may change meanwhile.
+  const auto* mapped = reinterpret_cast<const uint8_t*>(result.data());
+  if (mapped != scratch && !guarded_copy(scratch, mapped, result.size())) return false;
+  *bytes = {scratch, result.size()};
+  return result.size() == size;
 }
 
 IOStatus BaseReader::finish(uint64_t offset, size_t size, const FSReadRequest& answer, MutableBytes* bytes) const {
   const size_t count = std::min(answer.result.size(), answer.len);
   auto* scratch = reinterpret_cast<uint8_t*>(answer.scratch);
-  if (answer.result.data() != answer.scratch && count > 0) {
-    // The base points into memory of its own. It is copied before it is authenticated: what is mapped may change
-    // meanwhile.
-    if (!guarded_copy(scratch, reinterpret_cast<const uint8_t*>(answer.result.data()), count)) {
-      return IOStatus::IOError("a mapped page cannot be read: the disk failed, or the file became shorter");
-    }
-  }
+  // A base may point into memory of its own.
+  if (answer.result.data() != answer.scratch && count > 0) std::memmove(scratch, answer.result.data(), count);
   const size_t before = std::min<size_t>(offset - answer.offset, count);
   *bytes = {scratch + before, std::min(size, count - before)};
   return IOStatus::OK();
@@ -61,6 +79,10 @@ IOStatus BaseReader::finish(uint64_t offset, size_t size, const FSReadRequest& a
 
 IOStatus BaseReader::read(uint64_t offset, size_t size, const IOOptions& options, uint8_t* scratch, MutableBytes* bytes,
                           IODebugContext* dbg) const {
+  if (by_pread_ != nullptr) {
+    if (copy_mapped(offset, size, options, scratch, bytes, dbg)) return IOStatus::OK();
+    return by_pread_->read(offset, size, options, scratch, bytes, dbg);
+  }
   FSReadRequest request;
   prepare(offset, size, scratch, &request);
   COFFER_IO_TRY(file_->Read(request.offset, request.len, options, &request.result, request.scratch, dbg));

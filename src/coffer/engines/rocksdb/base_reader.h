@@ -16,10 +16,13 @@ class BaseReader {
   static ::rocksdb::FileOptions base_options(const ::rocksdb::FileOptions& options);
 
   explicit BaseReader(std::unique_ptr<::rocksdb::FSRandomAccessFile> file);
-  // The same for a file that the base maps into memory. It must not change any more.
+  // The same for a file that the base maps into memory besides, and that does not change any more. read() copies from
+  // the mapping where that is good at the moment (files/mapped_reads.h; `cold_too` as there). Otherwise, and when the
+  // copy fails, it goes to `by_pread`, which then says what is wrong.
   static IOStatus open_mapped(::rocksdb::FileSystem& base, const std::string& path,
-                              const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader>* result,
-                              IODebugContext* dbg);
+                              const ::rocksdb::FileOptions& options, std::shared_ptr<const BaseReader> by_pread,
+                              bool cold_too, std::shared_ptr<const BaseReader>* result, IODebugContext* dbg);
+  ~BaseReader();
 
   // The memory that read() needs for `size` bytes at `offset`.
   size_t scratch_size(uint64_t offset, size_t size) const;
@@ -31,14 +34,23 @@ class BaseReader {
   // The two halves of read(), for requests that are submitted together or awaited. prepare() says what to ask the base;
   // finish() finds the wanted bytes in its answer.
   void prepare(uint64_t offset, size_t size, uint8_t* scratch, ::rocksdb::FSReadRequest* request) const;
-  // An answer may point into a mapping, and fail only now.
   IOStatus finish(uint64_t offset, size_t size, const ::rocksdb::FSReadRequest& answer, MutableBytes* bytes) const;
 
-  ::rocksdb::FSRandomAccessFile& file() const { return *file_; }
+  // Never the mapped one.
+  ::rocksdb::FSRandomAccessFile& file() const { return by_pread_ != nullptr ? by_pread_->file() : *file_; }
   bool direct() const { return direct_; }
+  // Null for a file that is not mapped.
+  const BaseReader* by_pread() const { return by_pread_.get(); }
+  // One read after the other costs less than a batch.
+  bool is_mapped_now() const;
 
  private:
+  bool copy_mapped(uint64_t offset, size_t size, const IOOptions& options, uint8_t* scratch, MutableBytes* bytes,
+                   IODebugContext* dbg) const;
+
   std::unique_ptr<::rocksdb::FSRandomAccessFile> file_;
+  std::shared_ptr<const BaseReader> by_pread_;
+  bool cold_too_ = false;
   bool direct_;
   uint64_t alignment_;
 };

@@ -193,6 +193,7 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
       return coffer->live_keyring().news_since(seen);
     };
     *result = std::make_shared<InfoLog>(std::move(file), std::move(news));
+    ::rocksdb::Header(result->get(), "Coffer: data files are read %s", how_data_files_are_read(context_, path).c_str());
     return IOStatus::OK();
   });
 }

@@ -5,6 +5,7 @@
 
 #include "coffer/engines/rocksdb/range_file.h"
 #include "coffer/files/body.h"
+#include "coffer/files/mapped_reads.h"
 
 namespace coffer::rocks {
 
@@ -117,18 +118,36 @@ struct AsRandomFile {
   }
 };
 
-// Reads of a data file go to a mapping from here on, if coffer.yaml wants that and the base can: it costs no system
-// call.
+// Reads of a data file go to a mapping from here on, where coffer.yaml wants that and it can be. By itself, only where
+// a mapping is safe, and for bodies that are authenticated: a file that is cut reads as zeros up to the end of the
+// page.
 void map_data_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                    ExistingFile* file, IODebugContext* dbg) {
-  const bool wanted = context.coffer->config().read_mode == ReadMode::kMapping && role_of(path) == EngineRole::kData;
-  if (!wanted || file->reader->direct() || file->physical_size == 0) return;
+  const ReadMode mode = context.coffer->config().read_mode;
+  const bool wherever = mode == ReadMode::kMapping;
+  if (mode == ReadMode::kPread || role_of(path) != EngineRole::kData || file->reader->direct() ||
+      file->physical_size == 0)
+    return;
+  if (!wherever && (file->opened.fields.kind != Kind::kBlocks || !why_not_mapped(path).empty())) return;
+  if (!BusGuard::install(wherever)) return;
   std::shared_ptr<const BaseReader> mapped;
-  // Too many mappings, or a base without them: pread serves as well.
-  if (BaseReader::open_mapped(*context.base, path, options, &mapped, dbg).ok()) file->reader = std::move(mapped);
+  // A base without mappings: pread serves as well.
+  if (BaseReader::open_mapped(*context.base, path, options, file->reader, wherever, &mapped, dbg).ok()) {
+    file->reader = std::move(mapped);
+  }
 }
 
 }  // namespace
+
+std::string how_data_files_are_read(const Context& context, const std::string& path) {
+  const ReadMode mode = context.coffer->config().read_mode;
+  if (mode == ReadMode::kPread) return "by pread, as coffer.yaml says";
+  std::string_view why_not = mode == ReadMode::kAuto ? why_not_mapped(path) : std::string_view();
+  if (why_not.empty() && !BusGuard::install(mode == ReadMode::kMapping)) why_not = BusGuard::why_not();
+  if (!why_not.empty()) return "by pread: " + std::string(why_not);
+  return mode == ReadMode::kAuto ? "from mappings while their pages are in memory"
+                                 : "from mappings, as coffer.yaml says";
+}
 
 IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                           std::unique_ptr<RandomFile>* result, IODebugContext* dbg) {

@@ -66,6 +66,9 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   mutable uint64_t whole_size_ = 0;
 };
 
+// As half a sentence, for the info log; `path` is of the store.
+std::string how_data_files_are_read(const Context& context, const std::string& path);
+
 // Opens a file of any kind, or, if it was never written, an empty one where RocksDB could have left it so.
 IOStatus open_random_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                           std::unique_ptr<RandomFile>* result, IODebugContext* dbg);

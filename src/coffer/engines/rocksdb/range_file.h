@@ -51,6 +51,8 @@ class RangeFile final : public RandomFile {
     *count = 0;
     if (sealed.size() != range.size) {
       if constexpr (!B::kMayBeShort) return truncated();
+      const uint64_t rest = body_.logical_size() - std::min(offset, body_.logical_size());
+      if (body_.size_is_final() && sealed.size() < std::min<uint64_t>(size, rest)) return truncated();
       size = sealed.size();
     }
     Status status = body_.open(offset, size, sealed, out);
@@ -68,6 +70,8 @@ class RangeFile final : public RandomFile {
   size_t scratch_size(const BlocksOpener::Range& range) const {
     return reads_in_place() ? 0 : reader_->scratch_size(range.offset, range.size);
   }
+  IOStatus read_from(const BaseReader& reader, uint64_t offset, size_t size, const IOOptions& options, uint8_t* out,
+                     size_t* count, IODebugContext* dbg) const;
   IOStatus multi_read(FSReadRequest* requests, FSReadRequest* base_requests, size_t count, const IOOptions& options,
                       IODebugContext* dbg);
   void open_answers(FSReadRequest* requests, const FSReadRequest* answer, size_t count) const;
@@ -82,22 +86,32 @@ IOStatus RangeFile<B>::read(uint64_t offset, size_t n, const IOOptions& options,
   *count = 0;
   const size_t size = body_.readable(offset, n);
   if (size == 0) return IOStatus::OK();
+  IOStatus status = read_from(*reader_, offset, size, options, out, count, dbg);
+  if (status.ok() || reader_->by_pread() == nullptr) return status;
+  // A mapped file that was cut reads as zeros up to the end of its page, which looks like tampering.
+  return read_from(*reader_->by_pread(), offset, size, options, out, count, dbg);
+}
+
+template <class B>
+IOStatus RangeFile<B>::read_from(const BaseReader& reader, uint64_t offset, size_t size, const IOOptions& options,
+                                 uint8_t* out, size_t* count, IODebugContext* dbg) const {
   const BlocksOpener::Range range = body_.range(offset, size);
   MutableBytes sealed;
   if (reads_in_place()) {
-    COFFER_IO_TRY(reader_->read(range.offset, range.size, options, out, &sealed, dbg));
+    COFFER_IO_TRY(reader.read(range.offset, range.size, options, out, &sealed, dbg));
     return open_sealed(offset, size, range, sealed, out, count);
   }
-  Scratch scratch(reader_->scratch_size(range.offset, range.size));
-  COFFER_IO_TRY(reader_->read(range.offset, range.size, options, scratch.data(), &sealed, dbg));
+  Scratch scratch(reader.scratch_size(range.offset, range.size));
+  COFFER_IO_TRY(reader.read(range.offset, range.size, options, scratch.data(), &sealed, dbg));
   return open_sealed(offset, size, range, sealed, out, count);
 }
 
 template <class B>
 IOStatus RangeFile<B>::MultiRead(FSReadRequest* requests, size_t count, const IOOptions& options, IODebugContext* dbg) {
-  const bool no_memory =
+  const bool one_by_one =
+      reader_->is_mapped_now() ||
       std::any_of(requests, requests + count, [](const FSReadRequest& request) { return request.scratch == nullptr; });
-  if (no_memory) return FSRandomAccessFile::MultiRead(requests, count, options, dbg);
+  if (one_by_one) return FSRandomAccessFile::MultiRead(requests, count, options, dbg);
   return guarded([&] {
     if (count <= kRequestsOnStack) {
       std::array<FSReadRequest, kRequestsOnStack> base_requests;
