@@ -77,15 +77,19 @@ BANNED_CALLS = {
 }
 # In pieces, so that this file does not break its own rules.
 MARKS = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
-MACHINE_PATHS = re.compile(r"/(?:wo" + r"rk|fa" + r"rm)/[a-z]")
+# Where people's own files are; and folders that every machine has, so that their names say nothing about one.
+HOMES = r"/(?:home/[\w.-]+|root|Users)/"
+SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "media", "mnt", "opt", "proc", "run", "srv", "sys", "tmp", "usr",
+                  "var")
 
 
 class Tree:
-    """The files of the repository: path → text (None if not UTF-8), and sizes."""
+    """The files of the repository: path → text (None if not UTF-8), sizes, and where it stands on this machine."""
 
-    def __init__(self, texts, sizes=None):
+    def __init__(self, texts, sizes=None, root=""):
         self.texts = texts
         self.sizes = sizes or {}
+        self.root = root
         self._stripped = {}
 
     @classmethod
@@ -106,7 +110,7 @@ class Tree:
                     texts[path] = file.read().decode("utf-8")
                 except UnicodeDecodeError:
                     texts[path] = None
-        return cls(texts, sizes)
+        return cls(texts, sizes, os.path.realpath(root))
 
     def files(self, *endings, under=""):
         return [path for path, text in self.texts.items()
@@ -231,11 +235,21 @@ def unfinished_marks(tree):
                 yield path, number, "finish it, or open an issue"
 
 
+def checkout_folder(root):
+    """The folder the checkout stands in, or the checkout itself where that folder is the same on every machine."""
+    parent = os.path.dirname(root)
+    return root if parent == "/" or parent.split("/")[1] in SYSTEM_FOLDERS else parent
+
+
 def machine_paths(tree):
     """No path of the machine it was written on."""
+    here = checkout_folder(tree.root) if tree.root else ""
+    if any(path.startswith(here.strip("/") + "/") for path in tree.texts):
+        here = ""  # "/src" behind the name of a folder is a place in this tree
+    pattern = re.compile(rf"(?<![\w.~$)}}-])(?:{HOMES}" + (rf"|{re.escape(here)}(?![\w.-])" if here else "") + ")")
     for path, text in tree.texts.items():
         for number, line in tree.lines(path) if text is not None else ():
-            if MACHINE_PATHS.search(line):
+            if pattern.search(line):
                 yield path, number, "a path of somebody's machine"
 
 

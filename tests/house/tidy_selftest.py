@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 import tidy  # noqa: E402
 from cpp_source import functions, strip_comments, words_of  # noqa: E402
 
+ROOT = "/data/trees/coffer"  # where the trees below stand
 HEADER = "// A thing.\n#pragma once\n"
 SOUND = {
     "README.md": "# Coffer\nSee [the design](docs/design.md#what-it-is).\n",
@@ -52,7 +53,9 @@ BREAKING = {
     "failure_dialect": [{"src/coffer/base/a.cc": "Status f() { return Status(Code::kIo, \"a\"); }\n"},
                         {"tests/base/a.cc": "auto f = [] { return Status{}; };\n"}],
     "unfinished_marks": [{"src/coffer/base/a.h": HEADER + "// TO" + "DO: later\n"}, {"setup": "# FIX" + "ME\n"}],
-    "machine_paths": [{"docs/a.md": "see /wo" + "rk/main\n"}],
+    "machine_paths": [{"docs/a.md": "see /ho" + "me/ada/notes\n"}, {"tools/a.py": "open('/ro" + "ot/key')\n"},
+                      {"src/coffer/base/a.h": HEADER + "// file:///Us" + "ers/ada/key\n"},
+                      {"docs/a.md": f"see {ROOT}/build\n"}, {"docs/a.md": "see /data/trees/other/build\n"}],
     "function_length": [{"src/coffer/base/a.cc": body_of(61)}, {"tools/a.py": "def f():\n" + "    g()\n" * 60}],
     "file_length": [{"src/coffer/base/a.h": HEADER + "\n" * 499}, {"tests/base/a_test.cc": "\n" * 701}],
     "file_size": [{"tests/golden/big.bin": "x" * ((1 << 20) + 1)}],
@@ -80,6 +83,8 @@ HARMLESS = {
                         "inline auto g = [] { return StatusOf(Status::ok()); };\n"},
     "function_length": {"src/coffer/base/a.h": HEADER + body_of(60) + "namespace x {\n" + "int a;\n" * 70 + "}\n"},
     "line_length": {"src/coffer/base/a.h": HEADER + "//" + "\u2016" * 118 + "\n", "docs/a.md": "x" * 500},
+    "machine_paths": {"docs/a.md": "~/root/a $X/root/b /keys/root/c /etc/coffer/root.key /home/\n"
+                                   "/data/trees2 x/data/trees\n"},
     "sources_built": {"src/coffer/base/sub/a.cc": "",
                       "src/coffer/base/layer.cmake": "coffer_layer(coffer base thing.cc sub/a.cc)\n"},
     "documents": {"README.md": "[d](docs/design.md) `[x](no.md)` [w](https://example.org/)\n```\n[y](no.md)\n```\n"},
@@ -90,7 +95,7 @@ class Rules(unittest.TestCase):
     def findings(self, files):
         texts = {**SOUND, **files}
         sizes = {path: len(text) for path, text in texts.items()}
-        return tidy.check(tidy.Tree(texts, sizes))
+        return tidy.check(tidy.Tree(texts, sizes, ROOT))
 
     def test_a_sound_tree_has_no_findings(self):
         self.assertEqual(self.findings({}), [])
@@ -105,6 +110,15 @@ class Rules(unittest.TestCase):
         for rule, files in HARMLESS.items():
             with self.subTest(rule=rule):
                 self.assertEqual([finding for finding in self.findings(files) if finding[2] == rule], [])
+
+    def test_a_checkout_in_a_folder_of_every_machine_is_known_by_its_own_name(self):
+        for root, folder in (("/data/trees/coffer", "/data/trees"), ("/coffer", "/coffer"),
+                             ("/tmp/coffer", "/tmp/coffer"), ("/var/lib/ci/coffer", "/var/lib/ci/coffer")):
+            self.assertEqual(tidy.checkout_folder(root), folder)
+
+    def test_a_checkout_in_a_folder_that_the_tree_has_too_forbids_no_path_in_the_tree(self):
+        files = {**SOUND, "tests/a.py": "open(ROOT + '/src/coffer')\n"}
+        self.assertEqual(list(tidy.machine_paths(tidy.Tree(files, root="/src/coffer"))), [])
 
     def test_every_rule_has_a_case(self):
         self.assertEqual({rule.__name__ for rule in tidy.RULES}, set(BREAKING))

@@ -68,7 +68,7 @@ Command seal_value_command() {
       .about = "seals a password or token, from standard input, so that it may stand in coffer.yaml",
       .operands = {{"OPTION", "what it is for, such as store_password: it opens under that name only"}},
       .flags = {{"--key", "FILE", "the key file that opens it, which coffer.yaml names as sealing_key (needed)"}},
-      .examples = {"seal-value store_password --key /etc/coffer/sealing.key < /root/password",
+      .examples = {"seal-value store_password --key /etc/coffer/sealing.key < password.txt",
                    "seal-value token --key /etc/coffer/sealing.key"},
       .run = run_seal_value,
   };
