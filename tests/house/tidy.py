@@ -20,6 +20,7 @@ FUNCTION_LINES_MAX = 60
 SOURCE_LINES_MAX = 500
 TEST_LINES_MAX = 700
 COLUMNS_MAX = 120
+PROSE_COLUMNS_MAX = 100
 FILE_SIZE_MAX = 1 << 20
 
 # layer → what it may include besides itself. "format" does no I/O and knows no keys.
@@ -298,6 +299,39 @@ def line_length(tree):
                 yield path, number, "a tab, or blanks at the end"
 
 
+def prose_lines(text):
+    """(number, line) of Markdown's paragraphs and list items: no code, table, heading or target of a link."""
+    fence, inner, running = "", 0, False  # inner: where a list item's text begins; running: a paragraph goes on
+    for number, line in enumerate(text.split("\n"), 1):
+        words, indent = line.strip(), len(line) - len(line.lstrip())
+        mark = re.match(r"`{3,}|~{3,}", words)
+        if fence:
+            if mark and mark[0] == words and words.startswith(fence):
+                fence = ""
+            continue
+        if words and not running:
+            inner = min(inner, indent)
+        if not words or (not running and indent >= inner + 4):
+            running = False
+        elif mark:
+            fence, running = mark[0], False
+        elif re.match(r"\||#{1,6} |\[[^\]]+\]: ", words):
+            running = False
+        else:
+            item = re.match(r"\s*(?:[-+*]|\d+[.)]) +", line)
+            inner, running = item.end() if item else inner, True
+            yield number, line
+
+
+def prose_width(tree):
+    """Pages can be read and compared side by side; a word or link that cannot be broken may stand out."""
+    whole = re.compile(r"\s*(?:(?:[-+*>]|\d+[.)]) +)*(?:!?\[[^\]]*\]\([^)]*\)|\S)+\s*")
+    for path in tree.files(".md"):
+        for number, line in prose_lines(tree.texts[path]):
+            if len(line) > PROSE_COLUMNS_MAX and not whole.fullmatch(line):
+                yield path, number, f"{len(line)} columns, {PROSE_COLUMNS_MAX} are the limit for prose"
+
+
 def header_form(tree):
     """A header says what it is, and may be included twice."""
     for path in tree.files(".h"):
@@ -368,8 +402,8 @@ def documents(tree):
 
 
 RULES = (layer_order, crypto_headers, engine_headers, reveals, banned_words, banned_calls, failure_dialect,
-         unfinished_marks, machine_paths, function_length, file_length, file_size, line_length, header_form,
-         sources_built, documents)
+         unfinished_marks, machine_paths, function_length, file_length, file_size, line_length, prose_width,
+         header_form, sources_built, documents)
 
 
 def check(tree):

@@ -10,6 +10,7 @@ import tidy  # noqa: E402
 from cpp_source import functions, strip_comments, words_of  # noqa: E402
 
 ROOT = "/data/trees/coffer"  # where the trees below stand
+WIDE = "word " * 20 + "x"  # 101 columns of prose
 HEADER = "// A thing.\n#pragma once\n"
 SOUND = {
     "README.md": "# Coffer\nSee [the design](docs/design.md#what-it-is).\n",
@@ -61,6 +62,11 @@ BREAKING = {
     "file_size": [{"tests/golden/big.bin": "x" * ((1 << 20) + 1)}],
     "line_length": [{"src/coffer/base/a.h": HEADER + "//" + "x" * 119 + "\n"}, {"test": "#!/bin/bash\n\techo\n"},
                     {"src/coffer/base/a.h": HEADER + "int a; \n"}],
+    "prose_width": [{"docs/a.md": WIDE + "\n"}, {"README.md": "A\n" + WIDE}, {"docs/adr/a.md": "- " + WIDE},
+                    {"docs/a.md": "- a\n\n    " + WIDE}, {"docs/a.md": "- a\n    " + WIDE}, {"docs/a.md": "> " + WIDE},
+                    {"docs/a.md": "```\na\n```\n" + WIDE}, {"docs/a.md": "~~~\n```\n~~~\n" + WIDE},
+                    {"docs/a.md": "    a\n" + WIDE}, {"docs/a.md": "| a |\n\n" + WIDE},
+                    {"docs/a.md": "See [a](https://example.org/" + "x" * 100 + ")"}],
     "header_form": [{"src/coffer/base/a.h": "#pragma once\n"}, {"src/coffer/base/a.h": "// A thing.\n"}],
     "sources_built": [{"src/coffer/base/lost.cc": ""}, {"src/coffer/base/lost.h": HEADER},
                       {"tests/base/lost_test.cc": "",
@@ -85,6 +91,11 @@ HARMLESS = {
     "line_length": {"src/coffer/base/a.h": HEADER + "//" + "\u2016" * 118 + "\n", "docs/a.md": "x" * 500},
     "machine_paths": {"docs/a.md": "~/root/a $X/root/b /keys/root/c /etc/coffer/root.key /home/\n"
                                    "/data/trees2 x/data/trees\n"},
+    "prose_width": {"docs/a.md": "\n".join([
+        WIDE[:100], "\u2016 " * 50, "", "# " + WIDE, "    " + WIDE, "", "    " + WIDE, "", "- a", "",
+        "      " + WIDE, "",
+        "| " + WIDE + " |", "", "```text", WIDE, "~~~", WIDE, "```", "", "~~~", WIDE, "~~~", "", "[a]: " + WIDE, "",
+        "x" * 101, "https://example.org/" + "x" * 99, "- [two words](" + "x" * 99 + "),"])},
     "sources_built": {"src/coffer/base/sub/a.cc": "",
                       "src/coffer/base/layer.cmake": "coffer_layer(coffer base thing.cc sub/a.cc)\n"},
     "documents": {"README.md": "[d](docs/design.md) `[x](no.md)` [w](https://example.org/)\n```\n[y](no.md)\n```\n"},
