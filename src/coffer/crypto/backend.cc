@@ -1,7 +1,7 @@
 #include "coffer/crypto/backend.h"
 
 #include <cstdlib>
-#include <ranges>
+#include <iterator>
 #include <string>
 
 #include "coffer/crypto/aead.h"
@@ -46,8 +46,9 @@ Result<const CryptoBackend*> wished_backend(std::string_view name) {
 Result<const CryptoBackend*> choose_backend() {
   const char* wish = std::getenv("COFFER_CRYPTO");
   if (wish != nullptr && *wish != 0) return wished_backend(wish);
-  for (const CryptoBackend& backend : std::views::reverse(kBackends)) {
-    if (check(backend).is_ok()) return &backend;
+  // The last that works, since the table begins with the one that always does.
+  for (size_t i = std::size(kBackends); i-- > 0;) {
+    if (check(kBackends[i]).is_ok()) return &kBackends[i];
   }
   return {Code::kInternal, "no cryptographic backend works"};
 }
