@@ -237,7 +237,9 @@ TEST(AKilledProcess, LeavesAllThatItAcknowledged) {
       ::close(ends[1]);
       ::setenv("COFFER_TEST_CHILD_COFFER", work.coffer_directory().c_str(), 1);
       ::setenv("COFFER_TEST_CHILD_DB", work.path("db").c_str(), 1);
-      ::unsetenv("GTEST_TOTAL_SHARDS");  // it runs its one test whichever shard this is
+      // It runs its one test whichever shard this is.
+      ::unsetenv("GTEST_TOTAL_SHARDS");
+      ::unsetenv("GTEST_SHARD_INDEX");
       // GoogleTest's own output would look like acknowledgements.
       ::execl("/proc/self/exe", "child", "--gtest_filter=Child.*", "--gtest_brief=1", nullptr);
       ::_exit(127);
