@@ -7,8 +7,6 @@
 namespace coffer::aws_kms {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r";
-
 // A value ends where a comment begins behind a blank.
 std::string_view without_comment(std::string_view value) {
   for (size_t at = 1; at < value.size(); ++at) {
