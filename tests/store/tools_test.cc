@@ -158,6 +158,20 @@ TEST_F(ToolsTest, RewrapOfOneDomainLeavesTheOthers) {
   EXPECT_EQ(rewrap(*coffer_, {}, {.domain = "none"}, nullptr).code(), Code::kNotFound);
 }
 
+TEST_F(ToolsTest, RewrapGoesOnWhereAnotherProcessRotatesAndRewrapsBesideIt) {
+  auto other = open_coffer();
+  int files = 0;
+  auto report = rewrap(*coffer_, {}, {}, [&](const RewrapReport&) {
+    if (++files > 1) return;
+    ASSERT_OK(
+        other->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+    ASSERT_OK(rewrap(*other, {}, {}, nullptr));
+  });
+  ASSERT_OK(report);
+  EXPECT_TRUE(report->problems.empty()) << report->problems.front().status.to_string();
+  EXPECT_EQ(coffer_->keyring()->version(), other->keyring()->version());
+}
+
 TEST_F(ToolsTest, RewrapReportsWhatItCannotDoAndDoesTheRest) {
   write(db("plain"), std::string(20000, 'p'));
   rotate();

@@ -37,6 +37,12 @@ class Rewrapper {
   Status rewrap_one(const InventoryFile& file) {
     FoundKey found = keyring_->find_key(file.scan.fields.domain_key_id);
     if (found.entry == nullptr) {
+      // Another process has rotated the domain since, and rewrapped this file.
+      COFFER_TRY(coffer_.live_keyring().refresh_unless_just_failed());
+      keyring_ = coffer_.keyring();
+      found = keyring_->find_key(file.scan.fields.domain_key_id);
+    }
+    if (found.entry == nullptr) {
       return {Code::kKeyUnavailable, file.path + ": needs domain key " + file.scan.fields.domain_key_id.short_hex() +
                                          ", which is not in the keyring"};
     }
@@ -63,6 +69,7 @@ class Rewrapper {
     COFFER_TRY(head.refusal);
     if (head.is(FileHead::What::kNothing)) return Status::ok();
     COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path));
+    keyring_ = coffer_.keyring();  // opening may have taken up a newer one
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
     const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;
     if (active == nullptr) {
