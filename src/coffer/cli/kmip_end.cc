@@ -43,7 +43,7 @@ Result<Outcome> run_kmip_expire(const Arguments& arguments, Console& console) {
   if (const std::string* text = arguments.find("--at")) {
     COFFER_ASSIGN(at, parse_time(*text));
   }
-  const Status status = client.put_date(id, *kmip::find_tag("Protect Stop Date"), at);
+  const Status status = client.expire(id, at);
   if (status.code() == Code::kUnsupported || status.code() == Code::kInvalidArgument) {
     return {status.code(),
             std::string(status.message()) +

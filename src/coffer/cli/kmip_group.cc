@@ -33,7 +33,7 @@ std::string spaces_of(const kmip::KeyAttributes& key) {
 
 std::string state_of(const kmip::KeyAttributes& key) {
   if (!key.state) return "n/a";
-  return kmip::describe_enumerator(*kmip::find_tag("State"), static_cast<uint32_t>(*key.state));
+  return kmip::describe(kmip::kStates, *key.state);
 }
 
 std::string known(const std::string& text) { return text.empty() ? "n/a" : printable(text); }

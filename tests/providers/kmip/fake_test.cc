@@ -83,7 +83,7 @@ TEST_P(FakeKmipVersions, AKeyLivesItsLife) {
   EXPECT_EQ(client_.get(*id)->key.size(), 32u);
 
   for (const int64_t date : {4102444800, 4102444801}) {  // to set it, and to change it
-    const Status put = client_.put_date(*id, "Protect Stop Date"_tag, date);
+    const Status put = client_.expire(*id, date);
     EXPECT_TRUE(put) << put.message();
     EXPECT_EQ(client_.attributes(*id)->protect_stop_date, date);
   }
@@ -107,7 +107,7 @@ TEST_P(FakeKmipVersions, AnExpiredKeyUnwrapsButWrapsNothingNew) {
   const auto wrapped = (*provider)->wrap(*old, context_, key_);
   ASSERT_OK(wrapped);
   EXPECT_EQ(decode_handle(*old)->way, GetParam() >= kKmip14 ? KeyWay::kInService : KeyWay::kFetched);
-  ASSERT_TRUE(client_.put_date(decode_handle(*old)->id, "Protect Stop Date"_tag, std::time(nullptr) - 1));
+  ASSERT_TRUE(client_.expire(decode_handle(*old)->id, std::time(nullptr) - 1));
   EXPECT_TRUE((*provider)->unwrap(*old, context_, *wrapped));
   const auto refused = (*provider)->wrap(*old, context_, key_);
   EXPECT_EQ(refused.code(), Code::kKeyUnavailable);

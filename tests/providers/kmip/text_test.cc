@@ -20,26 +20,26 @@ void write_sample(TtlvWriter& w) {
   {
     const auto attribute = w.structure("Attribute"_tag);
     w.text("Attribute Name"_tag, "State");
-    w.integer("Attribute Index"_tag, -1);
+    w.integer("Attribute Index"_spec, -1);
     w.enumeration("Attribute Value"_tag, 2);
   }
   w.enumeration("Operation"_tag, 0x0A);
   w.enumeration("Object Type"_tag, 0x80000123);
   w.enumeration("Attribute Reference"_tag, number("Unique Identifier"_tag));
-  w.long_integer("Usage Limits Count"_tag, INT64_MIN);
-  w.long_integer("Usage Limits Total"_tag, (int64_t{1} << 52) - 1);
-  w.big_integer("Modulus"_tag, Bytes{0xFF, 0, 0, 0, 0, 0, 0, 1});
+  w.number("Usage Limits Count"_spec, ItemType::kLongInteger, uint64_t{1} << 63);
+  w.number("Usage Limits Total"_spec, ItemType::kLongInteger, (uint64_t{1} << 52) - 1);
+  w.bytes("Modulus"_spec, Bytes{0xFF, 0, 0, 0, 0, 0, 0, 1}, ItemType::kBigInteger);
   w.boolean("Batch Order Option"_tag, true);
   w.text("Unique Identifier"_tag, "a<b>&\"c'\t\n\x01 \xC3\xA9\xF0\x9F\x94\x91");
-  w.text("Comment"_tag, "");
+  w.text("Comment"_spec, "");
   w.bytes("IV/Counter/Nonce"_tag, Bytes{0xDE, 0xAD});
-  w.bytes("MAC Data"_tag, {});
-  w.date_time("Time Stamp"_tag, 1205495800);
+  w.bytes("MAC Data"_spec, {});
+  w.date_time("Time Stamp"_spec, 1205495800);
   w.date_time("Initial Date"_tag, -1);
-  w.date_time("Archive Date"_tag, INT64_MAX);
-  w.interval("Lease Time"_tag, 864000);
-  w.date_time_extended("Submission Date"_tag, 1205495800000001);
-  w.integer("Storage Status Mask"_tag, 0);
+  w.date_time("Archive Date"_spec, INT64_MAX);
+  w.number("Lease Time"_spec, ItemType::kInterval, 864000);
+  w.number("Submission Date"_spec, ItemType::kDateTimeExtended, 1205495800000001);
+  w.integer("Storage Status Mask"_spec, 0);
   w.text(Tag{0x54FF01}, "extension");
   const auto empty = w.structure("Attributes"_tag);
 }
@@ -117,7 +117,7 @@ TEST(KmipText, SecretsAreWrittenOnlyWhenRevealed) {
     TtlvWriter w(buffer);
     const auto value = w.structure("Key Value"_tag);
     w.bytes("Key Material"_tag, Bytes{0xC0, 0xFF, 0xEE});
-    w.text("Password"_tag, "swordfish");
+    w.text("Password"_spec, "swordfish");
     w.bytes("Data"_tag, Bytes{0xC0, 0xFF, 0xEE});
   }
   const Item item = Item::parse(buffer.view()).value();
@@ -153,7 +153,7 @@ TEST(KmipText, XmlOfOtherHandsIsRead) {
   int fields = 0;
   for (const Item field : item.children()) {
     fields += field.tag() == "Cryptographic Usage Mask"_tag && *field.integer() == 12;
-    fields += field.tag() == "Time Stamp"_tag && *field.date_time() == 1205495800;
+    fields += field.tag() == "Time Stamp"_spec && *field.date_time() == 1205495800;
   }
   EXPECT_EQ(fields, 5);
 }

@@ -45,11 +45,11 @@ class Tables {
 
   void add(const EnumerationText& text, ByTag& to) {
     Enumeration out;
-    each_member(text, [&](uint32_t value, std::string_view member) {
+    each_member(text.members, [&](uint32_t value, std::string_view member) {
       out.names.emplace(value, member);
       out.by_encoded_name.emplace(encoded_name(member), value);
     });
-    split(text.tags, '|', [&](std::string_view name) { to.emplace(find_tag(name).value(), out); });
+    split(text.tags, '|', [&](std::string_view name) { to.emplace(spec_tag(name).value(), out); });
   }
 
   static const Enumeration* find(const ByTag& in, Tag tag) {
@@ -68,12 +68,12 @@ const Tables& tables() {
 }
 
 // Fields whose enumeration is that of the tags themselves.
-bool names_tags(Tag tag) { return tag == "Tag"_tag || tag == "Attribute Reference"_tag; }
+bool names_tags(Tag tag) { return tag == "Tag"_spec || tag == "Attribute Reference"_tag; }
 
 }  // namespace
 
 std::string_view enumerator_name(Tag tag, uint32_t value) {
-  if (names_tags(tag)) return tag_name(static_cast<Tag>(value));
+  if (names_tags(tag)) return spec_name(static_cast<Tag>(value));
   const Enumeration* enumeration = tables().enumeration(tag);
   if (enumeration == nullptr) return {};
   const auto found = enumeration->names.find(value);
@@ -104,7 +104,7 @@ std::string encoded_name(std::string_view name) {
 }
 
 std::string encoded_tag(Tag tag) {
-  const std::string_view name = tag_name(tag);
+  const std::string_view name = spec_name(tag);
   return name.empty() ? hex_number(number(tag), 6) : encoded_name(name);
 }
 

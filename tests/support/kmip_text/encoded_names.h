@@ -1,7 +1,7 @@
 // The CamelCase names of KMIP's XML and JSON encodings, and all enumerations and masks. Thread-safe.
 #pragma once
 
-#include "coffer/net/kmip/names.h"
+#include "support/kmip_text/tag_names.h"
 
 namespace coffer::kmip {
 

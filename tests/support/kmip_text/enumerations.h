@@ -2,9 +2,19 @@
 // section 11; 1.4 section 9.1.3.2 for what later versions reserve).
 #pragma once
 
-#include "coffer/net/kmip/enumerations.h"
+#include "coffer/net/kmip/names.h"
 
 namespace coffer::kmip {
+
+struct EnumerationText {
+  std::string_view tags;     // whose values it names, separated by |
+  std::string_view members;  // as names.h has its lists
+};
+
+inline constexpr EnumerationText kEnumerations[] = {{"Cryptographic Algorithm", kAlgorithms},
+                                                    {"Operation", kOperations},
+                                                    {"Result Reason", kResultReasons},
+                                                    {"State", kStates}};
 
 inline constexpr EnumerationText kOtherEnumerations[] = {
     {"Adjustment Type", "Increment|Decrement|Negate"},

@@ -16,15 +16,15 @@ Json value_of(const Item& item, Tag meaning) {
       if (is_mask(meaning) && *item.integer() != 0) break;
       return *item.integer();
     case ItemType::kLongInteger: {
-      const int64_t value = *item.long_integer();
+      const int64_t value = static_cast<int64_t>(*item.number(item.type()));
       if (value < kJsonIntegerLimit && value > -kJsonIntegerLimit) return value;
       char text[24];
       std::snprintf(text, sizeof text, "0x%016llX", static_cast<unsigned long long>(value));
       return text;
     }
     case ItemType::kBigInteger: return "0x" + scalar_text(item, meaning, '|');
-    case ItemType::kBoolean: return *item.boolean();
-    case ItemType::kInterval: return *item.interval();
+    case ItemType::kBoolean: return *item.number(item.type()) == 1;
+    case ItemType::kInterval: return *item.number(item.type());
     default: break;
   }
   return scalar_text(item, meaning, '|');
@@ -96,7 +96,7 @@ class JsonReader {
   }
 
   Status fields(Tag tag, const Json& value, int depth) {
-    if (!value.is_array()) return wrong("the value of structure " + describe_tag(tag) + " is not an array");
+    if (!value.is_array()) return wrong("the value of structure " + describe(tag) + " is not an array");
     const auto structure = writer_.structure(tag);
     Meaning meaning;
     for (const Json& field : value) COFFER_TRY(item(field, meaning, depth + 1));
@@ -108,7 +108,7 @@ class JsonReader {
                         type == ItemType::kDateTime || type == ItemType::kDateTimeExtended;
     const bool fits =
         value.is_string() || (type == ItemType::kBoolean ? value.is_boolean() : number && value.is_number_integer());
-    if (!fits) return wrong("the value of " + describe_tag(tag) + " is of the wrong JSON type");
+    if (!fits) return wrong("the value of " + describe(tag) + " is of the wrong JSON type");
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     COFFER_TRY(write_scalar(writer_, tag, type, meaning.of(tag), text, '|'));
     if (type == ItemType::kTextString) meaning.saw_text(tag, text);

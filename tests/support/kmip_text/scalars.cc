@@ -99,7 +99,7 @@ std::optional<int64_t> parse_date_time(std::string_view text) {
 
 Status wrong(Tag tag, ItemType type) {
   return {Code::kInvalidArgument,
-          "kmip text: the value of " + describe_tag(tag) + " is not a " + std::string(type_name(type))};
+          "kmip text: the value of " + describe(tag) + " is not a " + std::string(type_name(type))};
 }
 
 Status write_time(TtlvWriter& writer, Tag tag, ItemType type, std::string_view text) {
@@ -113,11 +113,7 @@ Status write_time(TtlvWriter& writer, Tag tag, ItemType type, std::string_view t
     }
   }
   if (!value) return wrong(tag, type);
-  if (extended) {
-    writer.date_time_extended(tag, *value);
-  } else {
-    writer.date_time(tag, *value);
-  }
+  writer.number(tag, type, static_cast<uint64_t>(*value));
   return Status::ok();
 }
 
@@ -126,11 +122,7 @@ Status write_bytes(TtlvWriter& writer, Tag tag, ItemType type, std::string_view 
   if (number && text.starts_with("0x")) text.remove_prefix(2);
   const auto bytes = from_hex(text);
   if (!bytes || (number && (bytes->empty() || bytes->size() % 8 != 0))) return wrong(tag, type);
-  if (number) {
-    writer.big_integer(tag, *bytes);
-  } else {
-    writer.bytes(tag, *bytes);
-  }
+  writer.bytes(tag, *bytes, type);
   return Status::ok();
 }
 
@@ -140,25 +132,25 @@ bool is_secret(Tag tag) {
   constexpr Tag kSecret[] = {"Key Material"_tag,
                              "Key"_tag,
                              "Data"_tag,
-                             "Password"_tag,
-                             "Hashed Password"_tag,
-                             "Server Hashed Password"_tag,
-                             "One Time Password"_tag,
-                             "Opaque Data Value"_tag,
-                             "Derivation Data"_tag,
-                             "Ticket Value"_tag,
+                             "Password"_spec,
+                             "Hashed Password"_spec,
+                             "Server Hashed Password"_spec,
+                             "One Time Password"_spec,
+                             "Opaque Data Value"_spec,
+                             "Derivation Data"_spec,
+                             "Ticket Value"_spec,
                              "Key Value"_tag,
-                             "PKCS#11 Input Parameters"_tag,
-                             "Log Message"_tag,
-                             "PKCS#11 Output Parameters"_tag,
-                             "D"_tag,
-                             "P"_tag,
-                             "Q"_tag,
-                             "X"_tag,
-                             "Private Exponent"_tag,
-                             "Prime Exponent P"_tag,
-                             "CRT Coefficient"_tag,
-                             "Prime Exponent Q"_tag};
+                             "PKCS#11 Input Parameters"_spec,
+                             "Log Message"_spec,
+                             "PKCS#11 Output Parameters"_spec,
+                             "D"_spec,
+                             "P"_spec,
+                             "Q"_spec,
+                             "X"_spec,
+                             "Private Exponent"_spec,
+                             "Prime Exponent P"_spec,
+                             "CRT Coefficient"_spec,
+                             "Prime Exponent Q"_spec};
   return std::find(std::begin(kSecret), std::end(kSecret), tag) != std::end(kSecret);
 }
 
@@ -190,15 +182,15 @@ std::string scalar_text(const Item& item, Tag meaning, char mask_separator) {
       if (is_mask(meaning) && value != 0) return encoded_mask(meaning, static_cast<uint32_t>(value), mask_separator);
       return std::to_string(value);
     }
-    case ItemType::kLongInteger: return std::to_string(*item.long_integer());
+    case ItemType::kLongInteger: return std::to_string(static_cast<int64_t>(*item.number(item.type())));
     case ItemType::kEnumeration: return encoded_enumerator(meaning, *item.enumeration());
-    case ItemType::kBoolean: return *item.boolean() ? "true" : "false";
+    case ItemType::kBoolean: return *item.number(item.type()) == 1 ? "true" : "false";
     case ItemType::kTextString: return std::string(*item.text());
     case ItemType::kBigInteger:
     case ItemType::kByteString: return upper_hex(item.value());
     case ItemType::kDateTime: return date_time_text(*item.date_time(), false);
-    case ItemType::kInterval: return std::to_string(*item.interval());
-    case ItemType::kDateTimeExtended: return date_time_text(*item.date_time_extended(), true);
+    case ItemType::kInterval: return std::to_string(*item.number(item.type()));
+    case ItemType::kDateTimeExtended: return date_time_text(static_cast<int64_t>(*item.number(item.type())), true);
   }
   return {};
 }
@@ -219,7 +211,7 @@ Status write_scalar(TtlvWriter& writer, Tag tag, ItemType type, Tag meaning, std
     case ItemType::kLongInteger: {
       const auto value = parse_number<int64_t>(text, 16);
       if (!value) return wrong(tag, type);
-      writer.long_integer(tag, *value);
+      writer.number(tag, type, static_cast<uint64_t>(*value));
       return Status::ok();
     }
     case ItemType::kEnumeration: {
@@ -239,7 +231,7 @@ Status write_scalar(TtlvWriter& writer, Tag tag, ItemType type, Tag meaning, std
     case ItemType::kInterval: {
       const auto value = parse_number<uint32_t>(text, 8);
       if (!value) return wrong(tag, type);
-      writer.interval(tag, *value);
+      writer.number(tag, type, *value);
       return Status::ok();
     }
     case ItemType::kBigInteger:

@@ -13,7 +13,7 @@ class Meaning {
   Tag of(Tag tag) const { return tag == "Attribute Value"_tag ? attribute_ : tag; }
   // To be called for every text field.
   void saw_text(Tag tag, std::string_view value) {
-    if (tag == "Attribute Name"_tag) attribute_ = find_tag(value).value_or("Attribute Value"_tag);
+    if (tag == "Attribute Name"_tag) attribute_ = spec_tag(value).value_or("Attribute Value"_tag);
   }
 
  private:

@@ -32,7 +32,7 @@ class XmlWriter {
 
   void item(const Item& item, const Meaning& meaning, size_t indent) {
     out_.append(indent, ' ');
-    const bool named = !tag_name(item.tag()).empty();
+    const bool named = !spec_name(item.tag()).empty();
     const std::string element = named ? encoded_tag(item.tag()) : "TTLV";
     out_ += "<" + element;
     if (!named) out_ += " tag=\"" + encoded_tag(item.tag()) + "\"";

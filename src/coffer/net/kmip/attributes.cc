@@ -9,53 +9,46 @@ constexpr std::string_view kCustomPrefix = "x-";
 constexpr std::string_view kCustomVendor = "x";
 constexpr size_t kValuesMax = 256;  // of one attribute
 
-Status add_text(const Item& item, std::vector<std::string>& out) {
-  COFFER_ASSIGN(const std::string_view text, item.text());
-  if (out.size() == kValuesMax)
-    return {Code::kLimitExceeded, "a key has too many values of " + describe_tag(item.tag())};
-  out.emplace_back(text);
+constexpr Tag kWanted[] = {"Name"_tag,
+                           "Object Type"_tag,
+                           "Cryptographic Algorithm"_tag,
+                           "Cryptographic Length"_tag,
+                           "Cryptographic Usage Mask"_tag,
+                           "State"_tag,
+                           "Object Group"_tag,
+                           "Initial Date"_tag,
+                           "Activation Date"_tag,
+                           "Protect Stop Date"_tag,
+                           "Deactivation Date"_tag,
+                           "Destroy Date"_tag};
+
+Status add(const Result<std::string_view>& text, std::string_view what, std::vector<std::string>& out) {
+  if (!text) return text.status();
+  if (out.size() == kValuesMax) return {Code::kLimitExceeded, "a key has too many values of " + std::string(what)};
+  out.emplace_back(*text);
   return Status::ok();
 }
 
-Status read_date(const Item& item, std::optional<int64_t>& out) {
-  COFFER_ASSIGN(const int64_t value, item.date_time());
-  out = value;
-  return Status::ok();
-}
-
-std::optional<int64_t>* date_of(Tag tag, KeyAttributes& out) {
-  if (tag == "Initial Date"_tag) return &out.initial_date;
-  if (tag == "Activation Date"_tag) return &out.activation_date;
-  if (tag == "Process Start Date"_tag) return &out.process_start_date;
-  if (tag == "Protect Stop Date"_tag) return &out.protect_stop_date;
-  if (tag == "Deactivation Date"_tag) return &out.deactivation_date;
-  if (tag == "Compromise Date"_tag) return &out.compromise_date;
-  if (tag == "Destroy Date"_tag) return &out.destroy_date;
-  return nullptr;
+template <class Value, class T>
+Status set(const Result<Value>& value, std::optional<T>& out) {
+  if (value) out = static_cast<T>(*value);
+  return value.status();
 }
 
 // `value` may bear another tag (Attribute Value) than the attribute it is of.
 Status read_attribute(Tag tag, const Item& value, KeyAttributes& out) {
-  if (auto* date = date_of(tag, out)) return read_date(value, *date);
-  if (tag == "Name"_tag) {
-    COFFER_ASSIGN(const Item name, value.child("Name Value"_tag));
-    return add_text(name, out.names);
-  }
-  if (tag == "Object Group"_tag) return add_text(value, out.groups);
-  if (tag == "Unique Identifier"_tag && value.type() == ItemType::kTextString) {
-    out.id = *value.text();
-  } else if (tag == "Object Type"_tag) {
-    COFFER_ASSIGN(out.object_type, value.enumeration());
-  } else if (tag == "Cryptographic Algorithm"_tag) {
-    COFFER_ASSIGN(out.algorithm, value.enumeration());
-  } else if (tag == "Cryptographic Length"_tag) {
-    COFFER_ASSIGN(out.bits, value.integer());
-  } else if (tag == "Cryptographic Usage Mask"_tag) {
-    COFFER_ASSIGN(out.usage_mask, value.integer());
-  } else if (tag == "State"_tag) {
-    COFFER_ASSIGN(const uint32_t state, value.enumeration());
-    out.state = static_cast<State>(state);
-  }
+  if (tag == "Name"_tag) return add(value.get("Name Value"_tag, &Item::text), "Name Value", out.names);
+  if (tag == "Object Group"_tag) return add(value.text(), describe(value.tag()), out.groups);
+  if (tag == "Object Type"_tag) return set(value.enumeration(), out.object_type);
+  if (tag == "Cryptographic Algorithm"_tag) return set(value.enumeration(), out.algorithm);
+  if (tag == "Cryptographic Length"_tag) return set(value.integer(), out.bits);
+  if (tag == "Cryptographic Usage Mask"_tag) return set(value.integer(), out.usage_mask);
+  if (tag == "State"_tag) return set(value.enumeration(), out.state);
+  if (tag == "Initial Date"_tag) return set(value.date_time(), out.initial_date);
+  if (tag == "Activation Date"_tag) return set(value.date_time(), out.activation_date);
+  if (tag == "Protect Stop Date"_tag) return set(value.date_time(), out.protect_stop_date);
+  if (tag == "Deactivation Date"_tag) return set(value.date_time(), out.deactivation_date);
+  if (tag == "Destroy Date"_tag) return set(value.date_time(), out.destroy_date);
   return Status::ok();
 }
 
@@ -68,8 +61,7 @@ Status read_custom(std::string name, const Item& value, KeyAttributes& out) {
 
 // Attribute { Attribute Name, Attribute Value } of protocol 1.x, and vendor attributes of 2.x.
 Status read_named(const Item& attribute, KeyAttributes& out) {
-  COFFER_ASSIGN(const Item name_item, attribute.child("Attribute Name"_tag));
-  COFFER_ASSIGN(const std::string_view name, name_item.text());
+  COFFER_ASSIGN(const std::string_view name, attribute.get("Attribute Name"_tag, &Item::text));
   const auto value = attribute.find("Attribute Value"_tag);
   if (!value) return Status::ok();
   if (const auto vendor = attribute.find("Vendor Identification"_tag)) {
@@ -78,15 +70,15 @@ Status read_named(const Item& attribute, KeyAttributes& out) {
                                 : Status::ok();
   }
   if (name.starts_with(kCustomPrefix)) return read_custom(std::string(name), *value, out);
-  const auto tag = find_tag(name);
-  return tag ? read_attribute(*tag, *value, out) : Status::ok();
+  const std::optional<uint32_t> tag = number_in(kTags, name);
+  return tag ? read_attribute(Tag{*tag}, *value, out) : Status::ok();
 }
 
 }  // namespace
 
 std::string KeyAttributes::cipher() const {
   if (!algorithm) return "n/a";
-  const std::string name = describe_enumerator("Cryptographic Algorithm"_tag, *algorithm);
+  const std::string name = describe(kAlgorithms, *algorithm);
   return bits ? name + "-" + std::to_string(*bits) : name;
 }
 
@@ -100,25 +92,17 @@ std::string date_text(int64_t seconds) {
 
 Status read_attributes(const Item& payload, KeyAttributes& out) {
   for (const Item item : payload.children()) {
-    if (item.tag() == "Attribute"_tag) {
-      COFFER_TRY(read_named(item, out));
-    } else if (item.tag() == "Attributes"_tag) {
-      for (const Item field : item.children()) {
-        COFFER_TRY(field.tag() == "Attribute"_tag ? read_named(field, out) : read_attribute(field.tag(), field, out));
-      }
-    } else if (item.tag() == "Unique Identifier"_tag) {
-      COFFER_TRY(read_attribute(item.tag(), item, out));
+    if (item.tag() == "Attribute"_tag) COFFER_TRY(read_named(item, out));
+    if (item.tag() != "Attributes"_tag) continue;
+    for (const Item field : item.children()) {
+      COFFER_TRY(field.tag() == "Attribute"_tag ? read_named(field, out) : read_attribute(field.tag(), field, out));
     }
   }
   return Status::ok();
 }
 
-template <class Write>
-void AttributeWriter::one(Tag tag, const Write& write) {
-  if (version_ >= kKmip20) {
-    write(tag);
-    return;
-  }
+void AttributeWriter::one(Tag tag, const std::function<void(Tag)>& write) {
+  if (version_ >= kKmip20) return write(tag);
   const auto attribute = writer_.structure("Attribute"_tag);
   writer_.text("Attribute Name"_tag, tag_name(tag));
   write("Attribute Value"_tag);
@@ -132,22 +116,6 @@ void AttributeWriter::name(std::string_view value) {
   });
 }
 
-void AttributeWriter::text(Tag tag, std::string_view value) {
-  one(tag, [&](Tag value_tag) { writer_.text(value_tag, value); });
-}
-
-void AttributeWriter::integer(Tag tag, int32_t value) {
-  one(tag, [&](Tag value_tag) { writer_.integer(value_tag, value); });
-}
-
-void AttributeWriter::enumeration(Tag tag, uint32_t value) {
-  one(tag, [&](Tag value_tag) { writer_.enumeration(value_tag, value); });
-}
-
-void AttributeWriter::date(Tag tag, int64_t seconds) {
-  one(tag, [&](Tag value_tag) { writer_.date_time(value_tag, seconds); });
-}
-
 void AttributeWriter::custom(std::string_view name, std::string_view value) {
   const auto attribute = writer_.structure("Attribute"_tag);
   if (version_ >= kKmip20) {
@@ -158,17 +126,14 @@ void AttributeWriter::custom(std::string_view name, std::string_view value) {
   writer_.text("Attribute Value"_tag, value);
 }
 
-void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const Tag> tags,
-                                std::span<const std::string> custom) {
-  for (const Tag tag : tags) {
-    if (version >= kKmip20) {
-      writer.enumeration("Attribute Reference"_tag, number(tag));
-    } else {
-      writer.text("Attribute Name"_tag, tag_name(tag));
-    }
+void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const std::string> custom) {
+  const bool by_name = version < kKmip20;
+  for (const Tag tag : kWanted) {
+    if (by_name) writer.text("Attribute Name"_tag, tag_name(tag));
+    if (!by_name) writer.enumeration("Attribute Reference"_tag, tag);
   }
   for (const std::string& name : custom) {
-    if (version < kKmip20) {
+    if (by_name) {
       writer.text("Attribute Name"_tag, name);
       continue;
     }

@@ -14,18 +14,16 @@ struct KeyAttributes {
   std::vector<std::string> names;
   std::vector<std::string> groups;
   std::map<std::string, std::string> custom;  // "x-…" → text
-  std::optional<uint32_t> object_type;
-  std::optional<uint32_t> algorithm;
+  std::optional<ObjectType> object_type;
+  std::optional<CryptographicAlgorithm> algorithm;
   std::optional<int32_t> bits;
   std::optional<int32_t> usage_mask;
   std::optional<State> state;
   // Unix seconds.
   std::optional<int64_t> initial_date;
   std::optional<int64_t> activation_date;
-  std::optional<int64_t> process_start_date;
   std::optional<int64_t> protect_stop_date;
   std::optional<int64_t> deactivation_date;
-  std::optional<int64_t> compromise_date;
   std::optional<int64_t> destroy_date;
 
   std::string cipher() const;  // "AES-256"; "n/a" as far as the server does not say
@@ -35,8 +33,8 @@ struct KeyAttributes {
 // "2024-05-01 12:00:00 UTC".
 std::string date_text(int64_t seconds);
 
-// Takes over what is in the payload of Get Attributes, or of Get with attributes. Unknown attributes are passed over; a
-// known one of the wrong type is kDamaged.
+// Takes over what is in the payload of Get Attributes, or of Get with attributes; not the key's identifier. Unknown
+// attributes are passed over; a known one of the wrong type is kDamaged.
 Status read_attributes(const Item& payload, KeyAttributes& out);
 
 // Writes attributes for one protocol version. For versions from 2.0 on a surrounding structure is the caller's.
@@ -45,23 +43,31 @@ class AttributeWriter {
   AttributeWriter(TtlvWriter& writer, ProtocolVersion version) : writer_(writer), version_(version) {}
 
   void name(std::string_view value);
-  void text(Tag tag, std::string_view value);
-  void integer(Tag tag, int32_t value);
-  void enumeration(Tag tag, uint32_t value);
-  void date(Tag tag, int64_t seconds);
+  void text(Tag tag, std::string_view value) {
+    one(tag, [&](Tag to) { writer_.text(to, value); });
+  }
+  void integer(Tag tag, int32_t value) {
+    one(tag, [&](Tag to) { writer_.integer(to, value); });
+  }
+  template <class Enumeration>
+  void enumeration(Tag tag, Enumeration value) {
+    one(tag, [&](Tag to) { writer_.enumeration(to, value); });
+  }
+  void date(Tag tag, int64_t seconds) {
+    one(tag, [&](Tag to) { writer_.date_time(to, seconds); });
+  }
   // A custom attribute: "x-…" before 2.0, of vendor "x" from then on.
   void custom(std::string_view name, std::string_view value);
 
  private:
-  template <class Write>
-  void one(Tag tag, const Write& write);
+  // `write` gets the tag that the value bears.
+  void one(Tag tag, const std::function<void(Tag)>& write);
 
   TtlvWriter& writer_;
   ProtocolVersion version_;
 };
 
-// Names the attributes that are wanted.
-void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const Tag> tags,
-                                std::span<const std::string> custom);
+// Asks for what read_attributes() looks at, and for those custom ones.
+void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const std::string> custom);
 
 }  // namespace coffer::kmip

@@ -16,14 +16,12 @@ inline constexpr size_t kLocatedMax = 4096;
 
 struct ServerAbilities {
   ProtocolVersion version;
-  std::string vendor;
   std::set<Operation> operations;
 
   bool can(Operation operation) const { return operations.contains(operation); }
 };
 
 struct NewKey {
-  CryptographicAlgorithm algorithm = CryptographicAlgorithm::kAes;
   int32_t bits = 256;
   int32_t usage_mask = kUsageEncrypt | kUsageDecrypt | kUsageWrapKey | kUsageUnwrapKey;
   std::string name;
@@ -38,15 +36,8 @@ struct KeyFilter {
 };
 
 struct FetchedKey {
-  uint32_t algorithm = 0;
-  int32_t bits = 0;
   RootKey key;
   KeyAttributes attributes;
-};
-
-struct SealedData {
-  Bytes ciphertext;
-  Bytes tag;
 };
 
 // kKeyUnavailable, naming the date.
@@ -72,28 +63,26 @@ class Client {
   Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids,
                                                 std::span<const std::string> custom = {}) const;
 
-  // By Add, Modify or Set Attribute, as the version and the key call for.
-  Status put_date(const std::string& id, Tag tag, int64_t seconds) const;
+  // Sets the Protect Stop Date, by Add, Modify or Set Attribute, as the version and the key call for.
+  Status expire(const std::string& id, int64_t at) const;
 
   Status activate(const std::string& id) const;
   Status revoke(const std::string& id, RevocationReason reason, std::string_view message, int64_t now) const;
   Status destroy(const std::string& id) const;
 
-  // AES-GCM with a 12-byte nonce and a 16-byte tag. From 1.4 on; kUnsupported before. Many servers refuse these two for
-  // reasons that say nothing: that is kUnsupported or kWrongKey here, and kProviderUnavailable means that none answers.
-  Result<SealedData> encrypt(const std::string& id, ByteView nonce, ByteView associated,
-                             const SecretBytes& plain) const;
-  Result<SecretBytes> decrypt(const std::string& id, ByteView nonce, ByteView associated,
-                              const SealedData& sealed) const;
+  // AES-GCM: nonce (12, random) ‖ ciphertext ‖ tag (16), from 1.4 on; kUnsupported before. Many servers refuse these
+  // two for reasons that say nothing: that is kUnsupported or kWrongKey here, and kProviderUnavailable means that none
+  // answers.
+  Result<Bytes> encrypt(const std::string& id, ByteView associated, const SecretBytes& plain) const;
+  // REQUIRES: sealed.size() >= 28
+  Result<SecretBytes> decrypt(const std::string& id, ByteView associated, ByteView sealed) const;
 
  private:
   // One operation. What fails is described by `what`.
   Result<Answer> call(const OperationRequest& request, std::string_view what, Repeat repeat = Repeat::kAlways) const;
   // The same, for operations whose unspecific refusal means `otherwise`.
-  Result<Answer> call_or(Code otherwise, const OperationRequest& request, std::string_view what) const;
-  Status change(const OperationRequest& request, std::string_view what) const;
-  static Status status_in(const Answer& answer, size_t index, std::string_view what);
-  static Result<Item> payload_in(const Answer& answer, size_t index = 0);
+  Result<Answer> call_or(Code otherwise, const OperationRequest& request, const std::string& id) const;
+  Status change(const OperationRequest& request, const std::string& id) const;
 
   std::shared_ptr<HostGroup> group_;
 };

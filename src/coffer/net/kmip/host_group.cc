@@ -28,16 +28,15 @@ bool refused_whole(const Response& response) {
 bool refused_version(const Response& response, ProtocolVersion version) {
   if (!refused_whole(response)) return response.version() != version;
   const ResultReason reason = response.results()[0].reason;
-  if (reason == ResultReason::kAuthenticationNotSuccessful) return false;
-  return response.version() != version || reason == ResultReason::kInvalidMessage ||
-         reason == ResultReason::kUnsupportedProtocolVersion;
+  if (reason == "Authentication Not Successful"_reason) return false;
+  return response.version() != version || reason == "Invalid Message"_reason ||
+         reason == "Unsupported Protocol Version"_reason;
 }
 
 Status check_version(ProtocolVersion version, std::span<const OperationRequest> operations) {
   for (const OperationRequest& operation : operations) {
     if (version >= operation.least) continue;
-    return {Code::kUnsupported, "it speaks KMIP " + version.text() + "; " +
-                                    describe_enumerator("Operation"_tag, static_cast<uint32_t>(operation.operation)) +
+    return {Code::kUnsupported, "it speaks KMIP " + version.text() + "; " + describe(operation.operation) +
                                     " as it is needed here begins with " + operation.least.text()};
   }
   return Status::ok();
@@ -179,7 +178,7 @@ Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest
     }
     keep(std::move(session));
     const auto& results = response->results();
-    const bool denied = refused_whole(*response) && results[0].reason == ResultReason::kAuthenticationNotSuccessful;
+    const bool denied = refused_whole(*response) && results[0].reason == "Authentication Not Successful"_reason;
     if (denied || (refused_whole(*response) && operations.size() > 1)) return status_of(results[0], "not authorised");
     if (results.size() != operations.size()) {
       return {Code::kProviderUnavailable, "it answered " + std::to_string(results.size()) + " of " +
@@ -228,7 +227,7 @@ Result<ProtocolVersion> HostGroup::negotiate(Session& session) {
     if (response.results().empty()) return {Code::kProviderUnavailable, "it did not answer which versions it speaks"};
     const OperationResult& result = response.results()[0];
     if (result.status != ResultStatus::kSuccess) {
-      if (result.reason == ResultReason::kOperationNotSupported) continue;
+      if (result.reason == "Operation Not Supported"_reason) continue;
       return status_of(result, "not authorised");
     }
     std::vector<ProtocolVersion> offered;

@@ -1,8 +1,8 @@
 # KMIP: the encodings, and the client that speaks to servers. What coffer.yaml says of servers is read without them.
-coffer_layer(coffer net/kmip names.cc options.cc settings.cc uri.cc)
+coffer_layer(coffer net/kmip options.cc settings.cc uri.cc)
 if(COFFER_WITH_KMIP)
   coffer_layer(coffer_providers net/kmip
-    attributes.cc client.cc client_read.cc connection.cc host_group.cc jks.cc message.cc socket.cc stores.cc
+    attributes.cc client.cc connection.cc host_group.cc jks.cc message.cc names.cc socket.cc stores.cc
     tls_context.cc ttlv.cc)
   target_link_libraries(coffer_providers PRIVATE OpenSSL::SSL)
 endif()

@@ -16,26 +16,23 @@ void write_header(TtlvWriter& writer, ProtocolVersion version, size_t operations
   write_version(writer, version);
   writer.integer("Maximum Response Size"_tag, static_cast<int32_t>(kMessageSizeMax));
   if (operations > 1) {
-    writer.enumeration("Batch Error Continuation Option"_tag, static_cast<uint32_t>(BatchErrorContinuation::kContinue));
+    writer.enumeration("Batch Error Continuation Option"_tag, BatchErrorContinuation::kContinue);
     writer.boolean("Batch Order Option"_tag, true);
   }
   writer.integer("Batch Count"_tag, static_cast<int32_t>(operations));
 }
 
 Result<ProtocolVersion> read_version(const Item& version) {
-  COFFER_ASSIGN(const Item major, version.child("Protocol Version Major"_tag));
-  COFFER_ASSIGN(const Item minor, version.child("Protocol Version Minor"_tag));
   ProtocolVersion out;
-  COFFER_ASSIGN(out.major, major.integer());
-  COFFER_ASSIGN(out.minor, minor.integer());
+  COFFER_ASSIGN(out.major, version.get("Protocol Version Major"_tag, &Item::integer));
+  COFFER_ASSIGN(out.minor, version.get("Protocol Version Minor"_tag, &Item::integer));
   return out;
 }
 
 Result<OperationResult> read_result(const Item& item) {
   OperationResult out;
-  COFFER_ASSIGN(const Item status, item.child("Result Status"_tag));
-  COFFER_ASSIGN(const uint32_t status_value, status.enumeration());
-  out.status = static_cast<ResultStatus>(status_value);
+  COFFER_ASSIGN(const uint32_t status, item.get("Result Status"_tag, &Item::enumeration));
+  out.status = static_cast<ResultStatus>(status);
   if (const auto reason = item.find("Result Reason"_tag)) {
     COFFER_ASSIGN(const uint32_t value, reason->enumeration());
     out.reason = static_cast<ResultReason>(value);
@@ -50,30 +47,30 @@ Result<OperationResult> read_result(const Item& item) {
 
 Code code_of(ResultReason reason) {
   switch (reason) {
-    case ResultReason::kItemNotFound:
-    case ResultReason::kObjectNotFound: return Code::kNotFound;
-    case ResultReason::kAuthenticationNotSuccessful:
-    case ResultReason::kPermissionDenied:
-    case ResultReason::kAttestationRequired:
-    case ResultReason::kAttestationFailed:
-    case ResultReason::kSensitive:
-    case ResultReason::kNotExtractable:
-    case ResultReason::kInvalidTicket:
-    case ResultReason::kBadPassword:
-    case ResultReason::kNotAuthorised: return Code::kPermissionDenied;
-    case ResultReason::kObjectArchived:
-    case ResultReason::kObjectDestroyed:
-    case ResultReason::kWrongKeyLifecycleState: return Code::kKeyUnavailable;
-    case ResultReason::kOperationNotSupported:
-    case ResultReason::kFeatureNotSupported:
-    case ResultReason::kUnsupportedAttribute:
-    case ResultReason::kUnsupportedCryptographicParameters:
-    case ResultReason::kUnsupportedProtocolVersion: return Code::kUnsupported;
-    case ResultReason::kObjectAlreadyExists:
-    case ResultReason::kNonUniqueNameAttribute: return Code::kAlreadyExists;
-    case ResultReason::kInvalidField:
-    case ResultReason::kIllegalOperation: return Code::kInvalidArgument;
-    case ResultReason::kCryptographicFailure: return Code::kWrongKey;
+    case "Item Not Found"_reason:
+    case "Object Not Found"_reason: return Code::kNotFound;
+    case "Authentication Not Successful"_reason:
+    case "Permission Denied"_reason:
+    case "Attestation Required"_reason:
+    case "Attestation Failed"_reason:
+    case "Sensitive"_reason:
+    case "Not Extractable"_reason:
+    case "Invalid Ticket"_reason:
+    case "Bad Password"_reason:
+    case "Not Authorised"_reason: return Code::kPermissionDenied;
+    case "Object Archived"_reason:
+    case "Object Destroyed"_reason:
+    case "Wrong Key Lifecycle State"_reason: return Code::kKeyUnavailable;
+    case "Operation Not Supported"_reason:
+    case "Feature Not Supported"_reason:
+    case "Unsupported Attribute"_reason:
+    case "Unsupported Cryptographic Parameters"_reason:
+    case "Unsupported Protocol Version"_reason: return Code::kUnsupported;
+    case "Object Already Exists"_reason:
+    case "Non Unique Name Attribute"_reason: return Code::kAlreadyExists;
+    case "Invalid Field"_reason:
+    case "Illegal Operation"_reason: return Code::kInvalidArgument;
+    case "Cryptographic Failure"_reason: return Code::kWrongKey;
     default: return Code::kProviderUnavailable;
   }
 }
@@ -89,7 +86,7 @@ SecretBuffer encode_request(ProtocolVersion version, std::span<const OperationRe
     write_header(writer, version, operations.size());
     for (size_t i = 0; i < operations.size(); ++i) {
       const auto item = writer.structure("Batch Item"_tag);
-      writer.enumeration("Operation"_tag, static_cast<uint32_t>(operations[i].operation));
+      writer.enumeration("Operation"_tag, operations[i].operation);
       if (operations.size() > 1) {
         const uint8_t id = static_cast<uint8_t>(i + 1);
         writer.bytes("Unique Batch Item ID"_tag, ByteView(&id, 1));
@@ -102,7 +99,7 @@ SecretBuffer encode_request(ProtocolVersion version, std::span<const OperationRe
 }
 
 OperationRequest discover_versions_request() {
-  return {Operation::kDiscoverVersions, [](TtlvWriter& writer, ProtocolVersion) {
+  return {"Discover Versions"_operation, [](TtlvWriter& writer, ProtocolVersion) {
             for (const ProtocolVersion version : kVersionsByPreference) write_version(writer, version);
           }};
 }
@@ -122,13 +119,12 @@ Result<Response> Response::parse(SecretBuffer bytes) {
   out.bytes_ = std::move(bytes);
   COFFER_ASSIGN(const Item message, Item::parse(out.bytes_.view(), {.size_max = kMessageSizeMax}));
   if (!message.is("Response Message"_tag, ItemType::kStructure)) {
-    return {Code::kDamaged, "kmip message: a " + describe_tag(message.tag()) + " where a Response Message should be"};
+    return {Code::kDamaged, "kmip message: a " + describe(message.tag()) + " where a Response Message should be"};
   }
   COFFER_ASSIGN(const Item header, message.child("Response Header"_tag));
   COFFER_ASSIGN(const Item version, header.child("Protocol Version"_tag));
   COFFER_ASSIGN(out.version_, read_version(version));
-  COFFER_ASSIGN(const Item count_item, header.child("Batch Count"_tag));
-  COFFER_ASSIGN(const int32_t count, count_item.integer());
+  COFFER_ASSIGN(const int32_t count, header.get("Batch Count"_tag, &Item::integer));
   for (const Item item : message.children()) {
     if (item.tag() != "Batch Item"_tag) continue;
     if (out.results_.size() == kBatchItemsMax) return {Code::kLimitExceeded, "kmip message: too many batch items"};
@@ -148,7 +144,7 @@ Status status_of(const OperationResult& result, std::string_view what) {
     return {Code::kUnsupported,
             message + ": the server wants to answer later; asynchronous operation is not supported"};
   }
-  message += ": refused: " + describe_enumerator("Result Reason"_tag, static_cast<uint32_t>(result.reason));
+  message += ": refused: " + describe(kResultReasons, result.reason);
   if (!result.message.empty()) message += " (" + result.message + ")";
   return {code_of(result.reason), message};
 }

@@ -29,7 +29,7 @@ SecretBuffer encode_request(ProtocolVersion version, std::span<const OperationRe
 
 struct OperationResult {
   ResultStatus status = ResultStatus::kFailed;
-  ResultReason reason = ResultReason::kNone;
+  ResultReason reason{};
   std::string message;          // printable, cut to a sentence's length
   std::optional<Item> payload;  // a view into the response
 };

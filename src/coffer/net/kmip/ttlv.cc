@@ -3,37 +3,40 @@
 namespace coffer::kmip {
 namespace {
 
-uint32_t load_be32(const uint8_t* p) {
-  return uint32_t{p[0]} << 24 | uint32_t{p[1]} << 16 | uint32_t{p[2]} << 8 | uint32_t{p[3]};
-}
-uint64_t load_be64(const uint8_t* p) { return uint64_t{load_be32(p)} << 32 | load_be32(p + 4); }
-void store_be32(uint8_t* p, uint32_t v) {
-  for (int i = 0; i < 4; ++i) p[i] = static_cast<uint8_t>(v >> (24 - 8 * i));
-}
-void store_be64(uint8_t* p, uint64_t v) {
-  store_be32(p, static_cast<uint32_t>(v >> 32));
-  store_be32(p + 4, static_cast<uint32_t>(v));
+uint64_t load_be(ByteView bytes) {
+  uint64_t out = 0;
+  for (const uint8_t byte : bytes) out = out << 8 | byte;
+  return out;
 }
 
-bool length_fits(ItemType type, size_t length) {
+void store_be(MutableBytes out, uint64_t value) {
+  for (size_t i = out.size(); i > 0; value >>= 8) out[--i] = static_cast<uint8_t>(value);
+}
+
+// 0 for types whose values are no numbers of one size.
+size_t number_size(ItemType type) {
   switch (type) {
     case ItemType::kInteger:
     case ItemType::kEnumeration:
-    case ItemType::kInterval: return length == 4;
+    case ItemType::kInterval: return 4;
     case ItemType::kLongInteger:
     case ItemType::kBoolean:
     case ItemType::kDateTime:
-    case ItemType::kDateTimeExtended: return length == 8;
-    case ItemType::kBigInteger: return length > 0 && length % 8 == 0;
-    case ItemType::kStructure: return length % 8 == 0;
-    case ItemType::kTextString:
-    case ItemType::kByteString: return true;
+    case ItemType::kDateTimeExtended: return 8;
+    default: return 0;
   }
-  return false;
 }
 
+bool length_fits(ItemType type, size_t length) {
+  if (const size_t size = number_size(type); size > 0) return length == size;
+  if (type == ItemType::kBigInteger) return length > 0 && length % 8 == 0;
+  return type != ItemType::kStructure || length % 8 == 0;
+}
+
+constexpr size_t padded(size_t length) { return (length + 7) / 8 * 8; }
+
 Status damaged(Tag tag, std::string_view what) {
-  return {Code::kDamaged, "kmip message: " + describe_tag(tag) + " " + std::string(what)};
+  return {Code::kDamaged, "kmip message: " + describe(tag) + " " + std::string(what)};
 }
 
 class Validator {
@@ -45,25 +48,25 @@ class Validator {
     if (bytes.size() < kItemHeaderSize) return {Code::kDamaged, "kmip message: cut inside the header of a field"};
     if (depth > limits_.depth_max) return {Code::kLimitExceeded, "kmip message: structures are nested too deep"};
     if (++items_ > limits_.items_max) return {Code::kLimitExceeded, "kmip message: too many fields"};
-    const Tag tag = static_cast<Tag>(load_be32(bytes.data()) >> 8);
+    const Tag tag = static_cast<Tag>(load_be(bytes.first(3)));
     const ItemType type = static_cast<ItemType>(bytes[3]);
-    const size_t length = load_be32(bytes.data() + 4);
+    const size_t length = load_be(bytes.subspan(4, 4));
     if (!is_known_range(tag)) return damaged(tag, "is not a tag of KMIP or of an extension");
     if (type_name(type).empty()) return damaged(tag, "is of an unknown type");
     if (!length_fits(type, length)) return damaged(tag, "has a length that its type cannot have");
-    const size_t padded = (length + 7) / 8 * 8;
-    if (bytes.size() - kItemHeaderSize < padded) return damaged(tag, "is cut short");
+    const size_t end = kItemHeaderSize + padded(length);
+    if (bytes.size() < end) return damaged(tag, "is cut short");
     const ByteView value = bytes.subspan(kItemHeaderSize, length);
-    for (uint8_t byte : bytes.subspan(kItemHeaderSize + length, padded - length)) {
+    for (const uint8_t byte : bytes.first(end).subspan(kItemHeaderSize + length)) {
       if (byte != 0) return damaged(tag, "has padding that is not zero");
     }
     COFFER_TRY(contents(tag, type, value, depth));
-    return kItemHeaderSize + padded;
+    return end;
   }
 
  private:
   Status contents(Tag tag, ItemType type, ByteView value, int depth) {
-    if (type == ItemType::kBoolean && load_be64(value.data()) > 1) return damaged(tag, "is a boolean but not 0 or 1");
+    if (type == ItemType::kBoolean && load_be(value) > 1) return damaged(tag, "is a boolean but not 0 or 1");
     if (type == ItemType::kTextString && !is_utf8(as_text(value))) return damaged(tag, "is not UTF-8");
     if (type != ItemType::kStructure) return Status::ok();
     while (!value.empty()) {
@@ -80,7 +83,7 @@ class Validator {
 }  // namespace
 
 uint64_t encoded_item_size(std::span<const uint8_t, kItemHeaderSize> header) {
-  return kItemHeaderSize + (uint64_t{load_be32(header.data() + 4)} + 7) / 8 * 8;
+  return kItemHeaderSize + padded(load_be(header.last(4)));
 }
 
 Result<Item> Item::parse(ByteView bytes, const TtlvLimits& limits) {
@@ -90,36 +93,18 @@ Result<Item> Item::parse(ByteView bytes, const TtlvLimits& limits) {
   return Item(bytes.data());
 }
 
-uint32_t Item::length() const { return load_be32(at_ + 4); }
+uint32_t Item::length() const { return static_cast<uint32_t>(load_be({at_ + 4, 4})); }
+
+ByteView Item::encoded() const { return {at_, kItemHeaderSize + padded(length())}; }
 
 Status Item::expect(ItemType type) const {
   if (this->type() == type) return Status::ok();
   return damaged(tag(), "is of type " + std::string(type_name(this->type())) + ", not " + std::string(type_name(type)));
 }
 
-Result<int32_t> Item::integer() const {
-  COFFER_TRY(expect(ItemType::kInteger));
-  return static_cast<int32_t>(load_be32(value().data()));
-}
-
-Result<int64_t> Item::long_integer() const {
-  COFFER_TRY(expect(ItemType::kLongInteger));
-  return static_cast<int64_t>(load_be64(value().data()));
-}
-
-Result<ByteView> Item::big_integer() const {
-  COFFER_TRY(expect(ItemType::kBigInteger));
-  return value();
-}
-
-Result<uint32_t> Item::enumeration() const {
-  COFFER_TRY(expect(ItemType::kEnumeration));
-  return load_be32(value().data());
-}
-
-Result<bool> Item::boolean() const {
-  COFFER_TRY(expect(ItemType::kBoolean));
-  return load_be64(value().data()) == 1;
+Result<uint64_t> Item::number(ItemType type) const {
+  COFFER_TRY(expect(type));
+  return load_be(value());
 }
 
 Result<std::string_view> Item::text() const {
@@ -130,21 +115,6 @@ Result<std::string_view> Item::text() const {
 Result<ByteView> Item::bytes() const {
   COFFER_TRY(expect(ItemType::kByteString));
   return value();
-}
-
-Result<int64_t> Item::date_time() const {
-  COFFER_TRY(expect(ItemType::kDateTime));
-  return static_cast<int64_t>(load_be64(value().data()));
-}
-
-Result<uint32_t> Item::interval() const {
-  COFFER_TRY(expect(ItemType::kInterval));
-  return load_be32(value().data());
-}
-
-Result<int64_t> Item::date_time_extended() const {
-  COFFER_TRY(expect(ItemType::kDateTimeExtended));
-  return static_cast<int64_t>(load_be64(value().data()));
 }
 
 Item::Children Item::children() const { return {type() == ItemType::kStructure ? value() : value().first(0)}; }
@@ -158,65 +128,31 @@ std::optional<Item> Item::find(Tag tag) const {
 
 Result<Item> Item::child(Tag tag) const {
   if (const auto found = find(tag)) return *found;
-  return damaged(this->tag(), "has no " + describe_tag(tag));
+  return damaged(this->tag(), "has no " + describe(tag));
+}
+
+TtlvWriter::Structure::Structure(TtlvWriter& writer, Tag tag) : out_(writer.out_), start_(out_.size()) {
+  writer.item(tag, ItemType::kStructure, 0);
 }
 
 TtlvWriter::Structure::~Structure() {
-  store_be32(out_.mutable_view().data() + start_ + 4, static_cast<uint32_t>(out_.size() - start_ - kItemHeaderSize));
-}
-
-TtlvWriter::Structure TtlvWriter::structure(Tag tag) {
-  const size_t start = out_.size();
-  item(tag, ItemType::kStructure, 0);
-  return Structure(out_, start);
+  store_be(out_.mutable_view().subspan(start_ + 4, 4), out_.size() - start_ - kItemHeaderSize);
 }
 
 MutableBytes TtlvWriter::item(Tag tag, ItemType type, size_t length) {
-  const size_t padded = (length + 7) / 8 * 8;
-  const MutableBytes at = out_.extend(kItemHeaderSize + padded);
+  const MutableBytes at = out_.extend(kItemHeaderSize + padded(length));
   std::fill(at.begin(), at.end(), uint8_t{0});
-  store_be32(at.data(), number(tag) << 8 | static_cast<uint32_t>(type));
-  store_be32(at.data() + 4, static_cast<uint32_t>(length));
+  store_be(at.first(3), kmip::number(tag));
+  at[3] = static_cast<uint8_t>(type);
+  store_be(at.subspan(4, 4), length);
   return at.subspan(kItemHeaderSize, length);
 }
 
-void TtlvWriter::integer(Tag tag, int32_t value) {
-  store_be32(item(tag, ItemType::kInteger, 4).data(), static_cast<uint32_t>(value));
-}
-
-void TtlvWriter::long_integer(Tag tag, int64_t value) {
-  store_be64(item(tag, ItemType::kLongInteger, 8).data(), static_cast<uint64_t>(value));
-}
-
-void TtlvWriter::big_integer(Tag tag, ByteView value) {
-  const MutableBytes at = item(tag, ItemType::kBigInteger, value.size());
+void TtlvWriter::bytes(Tag tag, ByteView value, ItemType type) {
+  const MutableBytes at = item(tag, type, value.size());
   std::copy(value.begin(), value.end(), at.begin());
 }
 
-void TtlvWriter::enumeration(Tag tag, uint32_t value) {
-  store_be32(item(tag, ItemType::kEnumeration, 4).data(), value);
-}
-
-void TtlvWriter::boolean(Tag tag, bool value) { store_be64(item(tag, ItemType::kBoolean, 8).data(), value ? 1 : 0); }
-
-void TtlvWriter::text(Tag tag, std::string_view value) {
-  const MutableBytes at = item(tag, ItemType::kTextString, value.size());
-  std::copy(value.begin(), value.end(), at.begin());
-}
-
-void TtlvWriter::bytes(Tag tag, ByteView value) {
-  const MutableBytes at = item(tag, ItemType::kByteString, value.size());
-  std::copy(value.begin(), value.end(), at.begin());
-}
-
-void TtlvWriter::date_time(Tag tag, int64_t seconds) {
-  store_be64(item(tag, ItemType::kDateTime, 8).data(), static_cast<uint64_t>(seconds));
-}
-
-void TtlvWriter::interval(Tag tag, uint32_t seconds) { store_be32(item(tag, ItemType::kInterval, 4).data(), seconds); }
-
-void TtlvWriter::date_time_extended(Tag tag, int64_t microseconds) {
-  store_be64(item(tag, ItemType::kDateTimeExtended, 8).data(), static_cast<uint64_t>(microseconds));
-}
+void TtlvWriter::number(Tag tag, ItemType type, uint64_t bits) { store_be(item(tag, type, number_size(type)), bits); }
 
 }  // namespace coffer::kmip

@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "coffer/base/secret_buffer.h"
-#include "coffer/base/text.h"
 #include "coffer/net/kmip/names.h"
 
 namespace coffer::kmip {
@@ -32,19 +31,16 @@ class Item {
   bool is(Tag tag, ItemType type) const { return this->tag() == tag && this->type() == type; }
   // Without header and padding.
   ByteView value() const { return {at_ + kItemHeaderSize, length()}; }
-  ByteView encoded() const { return {at_, kItemHeaderSize + padded_length()}; }
+  ByteView encoded() const;
 
   // kDamaged, naming field and types, when the item is of another type.
-  Result<int32_t> integer() const;
-  Result<int64_t> long_integer() const;
-  Result<ByteView> big_integer() const;  // two's complement, big-endian
-  Result<uint32_t> enumeration() const;
-  Result<bool> boolean() const;
+  Result<int32_t> integer() const { return number_as<int32_t>(ItemType::kInteger); }
+  Result<uint32_t> enumeration() const { return number_as<uint32_t>(ItemType::kEnumeration); }
+  Result<int64_t> date_time() const { return number_as<int64_t>(ItemType::kDateTime); }  // Unix seconds
   Result<std::string_view> text() const;
   Result<ByteView> bytes() const;
-  Result<int64_t> date_time() const;           // Unix seconds
-  Result<uint32_t> interval() const;           // seconds
-  Result<int64_t> date_time_extended() const;  // Unix microseconds
+  // The bits of a value of 4 or 8 bytes.
+  Result<uint64_t> number(ItemType type) const;
 
   class Iterator;
   struct Children;
@@ -54,12 +50,22 @@ class Item {
   std::optional<Item> find(Tag tag) const;
   // The same, kDamaged when there is none.
   Result<Item> child(Tag tag) const;
+  // Its value: header.get("Batch Count"_tag, &Item::integer).
+  template <class T>
+  Result<T> get(Tag tag, Result<T> (Item::*read)() const) const {
+    COFFER_ASSIGN(const Item item, child(tag));
+    return (item.*read)();
+  }
 
  private:
   explicit Item(const uint8_t* at) : at_(at) {}
   uint32_t length() const;
-  size_t padded_length() const { return (size_t{length()} + 7) / 8 * 8; }
   Status expect(ItemType type) const;
+  template <class T>
+  Result<T> number_as(ItemType type) const {
+    COFFER_ASSIGN(const uint64_t bits, number(type));
+    return static_cast<T>(bits);
+  }
 
   const uint8_t* at_;
 };
@@ -97,28 +103,26 @@ class TtlvWriter {
    public:
     Structure(const Structure&) = delete;
     Structure& operator=(const Structure&) = delete;
+    Structure(TtlvWriter& writer, Tag tag);
     ~Structure();
 
    private:
-    friend class TtlvWriter;
-    Structure(SecretBuffer& out, size_t start) : out_(out), start_(start) {}
     SecretBuffer& out_;
     size_t start_;
   };
-  Structure structure(Tag tag);
+  Structure structure(Tag tag) { return {*this, tag}; }
 
-  void integer(Tag tag, int32_t value);
-  void long_integer(Tag tag, int64_t value);
-  void big_integer(Tag tag, ByteView value);  // two's complement, big-endian, a multiple of 8 bytes
-  void enumeration(Tag tag, uint32_t value);
-  void boolean(Tag tag, bool value);
-  void text(Tag tag, std::string_view value);
-  void bytes(Tag tag, ByteView value);
-  void date_time(Tag tag, int64_t seconds);
-  void interval(Tag tag, uint32_t seconds);
-  void date_time_extended(Tag tag, int64_t microseconds);
-  // An item as it was encoded elsewhere.
-  void copy(const Item& item) { out_.append(item.encoded()); }
+  void integer(Tag tag, int32_t value) { number(tag, ItemType::kInteger, static_cast<uint32_t>(value)); }
+  template <class Enumeration>
+  void enumeration(Tag tag, Enumeration value) {
+    number(tag, ItemType::kEnumeration, static_cast<uint32_t>(value));
+  }
+  void boolean(Tag tag, bool value) { number(tag, ItemType::kBoolean, value ? 1 : 0); }
+  void date_time(Tag tag, int64_t seconds) { number(tag, ItemType::kDateTime, static_cast<uint64_t>(seconds)); }
+  void text(Tag tag, std::string_view value) { bytes(tag, as_bytes(value), ItemType::kTextString); }
+  void bytes(Tag tag, ByteView value, ItemType type = ItemType::kByteString);
+  // The bits of a value of 4 or 8 bytes, as its type has them.
+  void number(Tag tag, ItemType type, uint64_t bits);
 
  private:
   MutableBytes item(Tag tag, ItemType type, size_t length);

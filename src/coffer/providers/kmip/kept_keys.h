@@ -4,24 +4,17 @@
 
 #include <mutex>
 
-#include "coffer/providers/fetched_root.h"
 #include "coffer/providers/kmip/key_search.h"
 
 namespace coffer::kmip {
-
-struct KeptKey {
-  KeyAttributes attributes;
-  RootKey key;  // empty unless it was fetched
-  RootFingerprint fingerprint{};
-};
 
 class KeptKeys {
  public:
   KeptKeys(const Client& client, const KeySettings& settings);
 
-  using Key = std::shared_ptr<const KeptKey>;
+  using Key = std::shared_ptr<const FetchedKey>;  // without its bytes unless it was fetched
   // What KeySearch::find() finds.
-  Result<Key> current();
+  Result<Key> current() { return find(kCurrent, false); }
   // kKeyUnavailable when the server has it no more or it was destroyed, else the client's errors.
   Result<Key> attributes(const std::string& id) { return find(id, false); }
   Result<Key> fetched(const std::string& id) { return find(id, true); }
@@ -34,20 +27,19 @@ class KeptKeys {
     Key key;
     Clock::time_point asked_at;
   };
+  static constexpr const char* kCurrent = "";  // in place of an identifier, which is never empty
 
   Result<Key> find(const std::string& id, bool with_bytes);
   Result<Key> ask(const std::string& id, bool with_bytes) const;
-  Result<KeptKey> ask_for_bytes(const std::string& id) const;
-  bool is_fresh(const Kept& kept) const { return Clock::now() - kept.asked_at < lifetime_; }
+  Result<FetchedKey> ask_server(const std::string& id, bool with_bytes) const;
   // REQUIRES: mutex_ is held.
-  void keep(const Key& key);
+  void keep(const std::string& id, const Key& key);
 
   const Client client_;
   const KeySearch search_;
   const std::chrono::milliseconds lifetime_;
   std::mutex mutex_;
   std::map<std::string, Kept> keys_;
-  std::optional<Kept> current_;
 };
 
 }  // namespace coffer::kmip

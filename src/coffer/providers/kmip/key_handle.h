@@ -1,6 +1,7 @@
 // What a slot keeps of a KMIP key: docs/format.md, section 7, "Handles".
 #pragma once
 
+#include "coffer/net/kmip/client.h"
 #include "coffer/providers/root.h"
 
 namespace coffer::kmip {
@@ -17,8 +18,13 @@ struct KeyName {
   std::string id;  // the server's Unique Identifier
 };
 
+inline bool is_id(std::string_view text) { return !text.empty() && text.size() <= kIdSizeMax && is_utf8(text); }
+
 // Nothing for a handle that is no KMIP key's.
-std::optional<KeyName> decode_handle(const RootKeyHandle& handle);
-bool is_id(std::string_view text);
+inline std::optional<KeyName> decode_handle(const RootKeyHandle& handle) {
+  const std::optional<KeyFields> fields = coffer::decode_handle(kScheme, handle);
+  if (!fields.has_value() || fields->empty() || fields->size() > 2 || !is_id(fields->back())) return std::nullopt;
+  return KeyName{fields->size() == 1 ? KeyWay::kInService : KeyWay::kFetched, fields->back()};
+}
 
 }  // namespace coffer::kmip

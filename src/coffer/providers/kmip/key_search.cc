@@ -26,7 +26,7 @@ bool older(const KeyAttributes& a, const KeyAttributes& b) {
 
 std::string state_text(const KeyAttributes& key) {
   if (!key.state) return "in a state that the server does not tell";
-  std::string out = describe_enumerator("State"_tag, static_cast<uint32_t>(*key.state));
+  std::string out = describe(kStates, *key.state);
   std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
@@ -37,7 +37,8 @@ bool contains(const std::vector<std::string>& list, const std::string& text) {
 
 }  // namespace
 
-std::string why_not_to_wrap(const KeyAttributes& key, int64_t now) {
+std::string why_not_to_wrap(const KeyAttributes& key) {
+  const int64_t now = now_seconds();
   if (key.state != State::kActive) return "it is " + state_text(key);
   // Not every server changes the state in time.
   if (key.protect_stop_date && *key.protect_stop_date <= now) return "it expired " + date_text(*key.protect_stop_date);
@@ -50,7 +51,7 @@ std::string why_not_to_wrap(const KeyAttributes& key, int64_t now) {
 }
 
 bool KeySearch::is_meant(const KeyAttributes& key) const {
-  if (key.object_type && *key.object_type != static_cast<uint32_t>(ObjectType::kSymmetricKey)) return false;
+  if (key.object_type && key.object_type != ObjectType::kSymmetricKey) return false;
   if (!contains(key.names, settings_.key_name)) return false;
   if (settings_.key_namespace.empty()) return true;
   if (settings_.namespace_attribute.empty()) return contains(key.groups, settings_.key_namespace);
@@ -59,7 +60,7 @@ bool KeySearch::is_meant(const KeyAttributes& key) const {
 }
 
 bool KeySearch::fits(const KeyAttributes& key) const {
-  return key.algorithm == static_cast<uint32_t>(CryptographicAlgorithm::kAes) && key.bits == settings_.bits;
+  return key.algorithm == CryptographicAlgorithm::kAes && key.bits == settings_.bits;
 }
 
 std::string KeySearch::what_is_wanted() const {
@@ -84,10 +85,9 @@ Result<KeySearch::Keys> KeySearch::candidates() const {
 }
 
 Result<KeyAttributes> KeySearch::newest_active(const Keys& keys) const {
-  const int64_t now = now_seconds();
   const KeyAttributes* unfit = nullptr;
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
-    if (!why_not_to_wrap(*key, now).empty()) continue;
+    if (!why_not_to_wrap(*key).empty()) continue;
     if (fits(*key)) return *key;
     if (unfit == nullptr) unfit = &*key;
   }
@@ -99,7 +99,7 @@ Result<KeyAttributes> KeySearch::newest_active(const Keys& keys) const {
   }
   std::string list;
   for (const KeyAttributes& key : std::span(keys).last(std::min(keys.size(), kListedMax))) {
-    list += ", " + excerpt(key.id) + ": " + why_not_to_wrap(key, now);
+    list += ", " + excerpt(key.id) + ": " + why_not_to_wrap(key);
   }
   return {Code::kNotFound, where + ": there is none that is active" + list +
                                "; make one with coffer kmip create, or add create=true to the URI"};
@@ -167,7 +167,7 @@ Result<KeyAttributes> KeySearch::activated(const std::string& id) const {
   if (key.state == State::kActive) return key;  // by whomever
   if (!status) return status;
   return {Code::kProviderUnavailable, client_.group().settings().describe() + ": key " + excerpt(id) +
-                                          " was activated, yet " + why_not_to_wrap(key, now_seconds())};
+                                          " was activated, yet " + why_not_to_wrap(key)};
 }
 
 }  // namespace coffer::kmip

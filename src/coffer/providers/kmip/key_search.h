@@ -6,8 +6,8 @@
 
 namespace coffer::kmip {
 
-// Why a key must not wrap anything new at `now` (Unix seconds); empty when it may: "it is deactivated".
-std::string why_not_to_wrap(const KeyAttributes& key, int64_t now);
+// Why a key must not wrap anything new now; empty when it may: "it is deactivated".
+std::string why_not_to_wrap(const KeyAttributes& key);
 
 class KeySearch {
  public:

@@ -1,2 +1,2 @@
 coffer_provider(kmip providers/kmip open_kmip_provider
-  SOURCES key_handle.cc key_search.cc kept_keys.cc provider.cc service_key.cc)
+  SOURCES key_search.cc kept_keys.cc provider.cc)

@@ -1,19 +1,41 @@
 // Root keys in KMIP servers: "kmip://HOST[:PORT][,HOST…]/KEY?OPTIONS" and "kmip:GROUP/KEY?OPTIONS".
 // docs/providers/kmip.md.
-#include <ctime>
+#include <algorithm>
 
 #include "coffer/config/provider_config.h"
+#include "coffer/crypto/aead.h"
 #include "coffer/crypto/kdf.h"
+#include "coffer/crypto/random.h"
+#include "coffer/providers/fetched_root.h"
 #include "coffer/providers/kmip/kept_keys.h"
 #include "coffer/providers/kmip/key_handle.h"
-#include "coffer/providers/kmip/service_key.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace kmip {
 namespace {
 
-std::string why_not_now(const KeyAttributes& key) {
-  return why_not_to_wrap(key, static_cast<int64_t>(std::time(nullptr)));
+// What the server wrapped, opened with the key at hand. kWrongKey when it does not open.
+Result<SecretBytes> open_with_key(const RootKey& key, const WrapContext& context, ByteView wrapped) {
+  const Suite suite = key.size() == 16 ? Suite::kAes128Gcm : key.size() == 24 ? Suite::kAes192Gcm : Suite::kAes256Gcm;
+  COFFER_ASSIGN(const auto cipher, AeadKey::create(suite, key.reveal()));
+  std::array<uint8_t, kNonceSize> nonce;
+  std::ranges::copy(wrapped.first(kNonceSize), nonce.begin());
+  SecretBytes out(kServicePlaintextSize);
+  const bool fits =
+      cipher->open(Nonce(nonce, 0), bytes_of(context), wrapped.subspan(kNonceSize), out.reveal_mutable().data());
+  if (!fits) return {Code::kWrongKey, "the key does not open what the slot holds"};
+  return out;
+}
+
+// Whether the server opens with that key what it has just sealed; the reason if not.
+Status check_service(const Client& client, const std::string& id) {
+  const Bytes nothing = bytes_of(WrapContext{});
+  COFFER_ASSIGN(const SecretBytes plaintext, random_secret(kServicePlaintextSize));
+  COFFER_ASSIGN(const Bytes sealed, client.encrypt(id, nothing, plaintext));
+  COFFER_ASSIGN(const SecretBytes opened, client.decrypt(id, nothing, sealed));
+  if (equal_constant_time(opened.reveal(), plaintext.reveal())) return Status::ok();
+  return {Code::kUnsupported, "the server decrypts something else than it encrypted"};
 }
 
 // One open provider: what both ways to its keys have in common.
@@ -66,7 +88,7 @@ Result<Opened::WayTaken> Opened::choose_way(const KeyAttributes& key) const {
   }
   COFFER_ASSIGN(const ServerAbilities abilities, client.query());
   if (abilities.version < kKmip14) return fetch("the server speaks KMIP " + abilities.version.text());
-  if (!abilities.can(Operation::kEncrypt) || !abilities.can(Operation::kDecrypt)) {
+  if (!abilities.can("Encrypt"_operation) || !abilities.can("Decrypt"_operation)) {
     return fetch("the server offers no Encrypt and Decrypt");
   }
   const Status tried = check_service(client, key.id);
@@ -97,7 +119,7 @@ class KmipFetched final : public FetchedRoot {
   }
   Result<Found> find(const KeyFields& wanted) override {
     COFFER_ASSIGN(const KeptKeys::Key key, opened_->keys.fetched(wanted[0]));
-    return Found{wanted, RootKey::copy_of(key->key.reveal()), why_not_now(key->attributes)};
+    return Found{wanted, RootKey::copy_of(key->key.reveal()), why_not_to_wrap(key->attributes)};
   }
 
   std::string uri() const override { return opened_->uri(); }
@@ -123,7 +145,7 @@ class KmipInService final : public ServiceRoot {
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
     COFFER_ASSIGN(const KeptKeys::Key kept, opened_->keys.attributes(key[0]));
     COFFER_TRY(check_may_wrap(*kept));
-    auto sealed = seal_by_service(opened_->client, key[0], context, plaintext);
+    auto sealed = opened_->client.encrypt(key[0], bytes_of(context), plaintext);
     if (sealed || sealed.code() == Code::kProviderUnavailable) return sealed;
     // What was kept may be older than a change of the key's state.
     COFFER_ASSIGN(const KeptKeys::Key fresh, opened_->keys.attributes_now(key[0]));
@@ -132,8 +154,11 @@ class KmipInService final : public ServiceRoot {
   }
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
-    auto opened = open_by_service(opened_->client, key[0], context, ciphertext);
-    if (opened || opened.code() == Code::kProviderUnavailable || opened.code() == Code::kTampered) return opened;
+    if (ciphertext.size() != kNonceSize + kServicePlaintextSize + kTagSize) {
+      return {Code::kTampered, "what the slot holds was not wrapped by a KMIP server, by its size"};
+    }
+    auto opened = opened_->client.decrypt(key[0], bytes_of(context), ciphertext);
+    if (opened || opened.code() == Code::kProviderUnavailable) return opened;
     return refused(key[0], context, ciphertext, opened.status());
   }
 
@@ -145,8 +170,8 @@ class KmipInService final : public ServiceRoot {
   }
 
  private:
-  static Status check_may_wrap(const KeptKey& key) {
-    const std::string why_not = why_not_now(key.attributes);
+  static Status check_may_wrap(const FetchedKey& key) {
+    const std::string why_not = why_not_to_wrap(key.attributes);
     if (why_not.empty()) return Status::ok();
     return {Code::kKeyUnavailable, why_not + ", so it wraps nothing new; use one that is active: coffer rotate root"};
   }

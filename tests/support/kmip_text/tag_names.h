@@ -1,11 +1,11 @@
 // The tags of KMIP 1.0 to 2.1 in the words of the specification (2.1 section 11.59; 1.4 section 9.1.3.1 for those that
-// later versions reserve), by number from kTagFirst on; "" where no version names one. An attribute's tag bears the
-// attribute's name, which is what protocol 1.x sends.
+// later versions reserve), by number from kTagFirst on; "" where no version names one. The client's own names.h has
+// those that it uses.
 #pragma once
 
 #include <array>
-#include <cstdint>
-#include <string_view>
+
+#include "coffer/net/kmip/names.h"
 
 namespace coffer::kmip {
 
@@ -120,5 +120,22 @@ inline constexpr std::array<std::string_view, 374> kTagNames = {
     // 420170
     "Rotate Name Value", "Rotate Name Type", "Rotate Latest", "Asynchronous Request", "Submission Date",
     "Processing Stage", "Asynchronous Correlation Values"};
+
+constexpr std::string_view spec_name(Tag tag) {
+  const uint32_t index = number(tag) - kTagFirst;
+  return number(tag) >= kTagFirst && index < kTagNames.size() ? kTagNames[index] : std::string_view();
+}
+
+constexpr std::optional<Tag> spec_tag(std::string_view name) {
+  for (size_t i = 0; i < kTagNames.size() && !name.empty(); ++i) {
+    if (kTagNames[i] == name) return static_cast<Tag>(kTagFirst + i);
+  }
+  return std::nullopt;
+}
+
+// "Lease Time"_spec
+COFFER_KMIP_CONSTEVAL Tag operator""_spec(const char* name, size_t size) {
+  return spec_tag(std::string_view(name, size)).value();
+}
 
 }  // namespace coffer::kmip
