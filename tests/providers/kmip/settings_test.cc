@@ -47,10 +47,10 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   EXPECT_THAT(settings->group.tls.cipher_suites, ElementsAre("TLS_AES_256_GCM_SHA384"));
   EXPECT_FALSE(settings->group.tls.verify_host);
   EXPECT_EQ(settings->group.version, kKmip21);
-  const auto again = parse(format_kmip_uri(*settings), {});
+  const auto again = parse(settings->uri, {});
   ASSERT_TRUE(again) << again.status().message();
   EXPECT_EQ(*again, *settings);
-  EXPECT_EQ(format_kmip_uri(*again), format_kmip_uri(*settings));
+  EXPECT_EQ(again->uri, settings->uri);
 }
 
 TEST(KmipSettings, AUriThatSaysLittleMeansTheDefaults) {
@@ -65,7 +65,7 @@ TEST(KmipSettings, AUriThatSaysLittleMeansTheDefaults) {
   EXPECT_EQ(settings->key.bits, 256);
   EXPECT_FALSE(settings->key.create);
   EXPECT_EQ(settings->key.use, KeyUse::kAuto);
-  EXPECT_EQ(format_kmip_uri(*settings), "kmip://hsm1:5696/prod?" + std::string(kPem));
+  EXPECT_EQ(settings->uri, "kmip://hsm1:5696/prod?" + std::string(kPem));
 }
 
 TEST(KmipSettings, RelativePathsAreBelowTheCurrentDirectory) {
@@ -75,7 +75,7 @@ TEST(KmipSettings, RelativePathsAreBelowTheCurrentDirectory) {
   const std::string here = std::filesystem::current_path().string();
   EXPECT_EQ(settings->group.tls.identity.path, here + "/a.p12");
   EXPECT_EQ(settings->group.tls.identity.password.file, here + "/pw");
-  EXPECT_EQ(parse(format_kmip_uri(*settings), {}).value(), *settings);
+  EXPECT_EQ(parse(settings->uri, {}).value(), *settings);
 }
 
 TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
@@ -157,7 +157,7 @@ TEST(KmipSettings, GroupsAreReadFromYaml) {
   ASSERT_TRUE(settings) << settings.status().message();
   EXPECT_EQ(settings->group, prod);
   EXPECT_EQ(settings->key.key_name, "orders");
-  EXPECT_EQ(format_kmip_uri(*settings), "kmip:prod/orders?namespace=shop&create=true");
+  EXPECT_EQ(settings->uri, "kmip:prod/orders?namespace=shop&create=true");
   const auto wrong = parse("kmip:prod/orders?timeout_millis=5", config);
   EXPECT_THAT(std::string(wrong.status().message()), HasSubstr("belong into the configuration"));
 }

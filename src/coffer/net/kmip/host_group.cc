@@ -64,7 +64,6 @@ struct HostGroup::Session {
 };
 
 Result<std::shared_ptr<HostGroup>> HostGroup::create(const GroupSettings& settings) {
-  COFFER_TRY(check_settings(settings));
   auto context = TlsContext::create(settings.tls);
   if (!context) return context.status().with_context(settings.describe());
   return std::shared_ptr<HostGroup>(new HostGroup(settings, std::move(*context)));

@@ -1,5 +1,5 @@
 # KMIP: the encodings, and the client that speaks to servers. What coffer.yaml says of servers is read without them.
-coffer_layer(coffer net/kmip options.cc settings.cc uri.cc)
+coffer_layer(coffer net/kmip settings.cc)
 if(COFFER_WITH_KMIP)
   coffer_layer(coffer_providers net/kmip
     attributes.cc client.cc connection.cc host_group.cc jks.cc message.cc names.cc socket.cc stores.cc

@@ -85,16 +85,10 @@ struct KeySettings {
 struct KmipSettings {
   GroupSettings group;
   KeySettings key;
+  std::string uri;  // that stands for them; paths in it are absolute
 
   bool operator==(const KmipSettings&) const = default;
 };
-
-// "hsm1, hsm2:5697, [2001:db8::1]:5696", each once.
-Result<std::vector<HostAddress>> parse_hosts(std::string_view text);
-
-// Whether the pieces fit together and nothing is missing.
-Status check_settings(const GroupSettings& group);
-Status check_settings(const KeySettings& key);
 
 using Groups = std::map<std::string, GroupSettings>;
 
@@ -107,7 +101,5 @@ Result<Groups> configured_groups(const ProviderConfig& config);
 Result<KmipSettings> parse_kmip_uri(const ProviderUri& uri, const ProviderConfig& config);
 // The group alone: by its configured name, or as "kmip://HOST[:PORT][,HOST…]?OPTIONS". A key's URI will do as well.
 Result<GroupSettings> parse_kmip_group(const std::string& text, const ProviderConfig& config);
-// The URI that stands for these settings; paths in it are absolute.
-std::string format_kmip_uri(const KmipSettings& settings);
 
 }  // namespace coffer::kmip

@@ -46,7 +46,7 @@ class Opened {
 
   // The way to the current key.
   Result<KeyWay> way();
-  std::string uri() const { return format_kmip_uri(settings_); }
+  std::string uri() const { return settings_.uri; }
   std::string describe() const;
 
   const Client client;
