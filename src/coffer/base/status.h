@@ -86,6 +86,11 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return is_ok(); }
   const Status& status() const { return status_; }
   Code code() const { return status_.code(); }
+  // The same value, or its Status with `context` in front.
+  Result with_context(std::string_view context) && {
+    if (!is_ok()) status_ = status_.with_context(context);
+    return std::move(*this);
+  }
 
   // REQUIRES: is_ok()
   T& value() & { return checked(), *value_; }

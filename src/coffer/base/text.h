@@ -20,6 +20,12 @@ std::string excerpt(std::string_view text, size_t size_max = 256);
 // Without what is in `blanks` at both ends.
 std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n");
 
+// Of ASCII only: what names of hosts, headers and keys are made of.
+constexpr bool is_alphanumeric(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+std::string lower_case(std::string_view text);
+
 // -1 for what is none.
 constexpr int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';

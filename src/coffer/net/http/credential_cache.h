@@ -10,9 +10,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "coffer/crypto/kdf.h"
 #include "coffer/net/http/http.h"
 
 namespace coffer::http {
+
+inline bool are_same(const SecretBytes& a, const SecretBytes& b) { return equal_constant_time(a.reveal(), b.reveal()); }
 
 template <class Credential>
 class CredentialCache {
@@ -43,13 +46,31 @@ class CredentialCache {
     const Pointer previous = std::exchange(current_, nullptr);
     fetching_ = true;
     lock.unlock();
-    Result<Fetched> fetched = call(fetch, previous);
+    Result<Fetched> fetched = [&] {
+      if constexpr (std::is_invocable_v<Fetch&, const Pointer&>) {
+        return fetch(previous);
+      } else {
+        return fetch();
+      }
+    }();
     lock.lock();
     fetching_ = false;
     fetched_.notify_all();
     if (!fetched.is_ok()) return fetched.status();
     keep(std::move(*fetched));
     return current_;
+  }
+
+  // Asks a service by `send`, called as Result<Answer>(const Credential&). When it refuses the credential
+  // (refuses(answer) says so), it is asked once more with a fresh one, unless that is the same.
+  template <class Fetch, class Send, class Refuses>
+  auto ask(Deadline deadline, Fetch fetch, Send send, Refuses refuses) -> decltype(send(std::declval<Credential&>())) {
+    COFFER_ASSIGN(const Pointer used, get(deadline, fetch));
+    auto answer = send(*used);
+    if (!answer.is_ok() || !refuses(*answer)) return answer;
+    drop(used);
+    COFFER_ASSIGN(const Pointer fresh, get(deadline, fetch));
+    return are_same(*fresh, *used) ? std::move(answer) : send(*fresh);
   }
 
   // The service refused this one: the next get() fetches. Nothing happens if it was replaced meanwhile.
@@ -59,15 +80,6 @@ class CredentialCache {
   }
 
  private:
-  template <class Fetch>
-  static Result<Fetched> call(Fetch& fetch, const Pointer& previous) {
-    if constexpr (std::is_invocable_v<Fetch&, const Pointer&>) {
-      return fetch(previous);
-    } else {
-      return fetch();
-    }
-  }
-
   void keep(Fetched fetched) {
     use_until_.reset();
     if (fetched.expires.has_value()) {

@@ -50,12 +50,6 @@ Result<UrlParts> parts_of(const std::string& url) {
   return out;
 }
 
-bool is_loopback(const std::string& host) {
-  in_addr address{};
-  if (inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
-  return host == "localhost" || host == "[::1]";
-}
-
 // What Retry-After asks for: seconds, or a date.
 milliseconds wanted_pause(const Response& response) {
   const std::string text(response.header("retry-after"));
@@ -84,6 +78,11 @@ milliseconds pause_before_try(const HttpSettings& settings, int tries_done) {
 
 }  // namespace
 
+JsonView Response::json() const {
+  const auto parsed = JsonView::parse(body.reveal());
+  return parsed.is_ok() ? *parsed : JsonView();
+}
+
 std::string_view Response::header(std::string_view lower_case_name) const {
   const auto found = std::find_if(headers.begin(), headers.end(),
                                   [&](const Header& header) { return header.name == lower_case_name; });
@@ -100,19 +99,26 @@ Result<std::string> host_of_url(const std::string& url) {
   return parts.host + ":" + parts.port;
 }
 
-std::string encode_url(std::string_view text) {
+bool is_this_machine(const std::string& host) {
+  in_addr address{};
+  if (inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+  return host == "localhost" || host == "[::1]";
+}
+
+void append_encoded(ByteView text, SecretBuffer& out) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (letter || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      const auto byte = static_cast<uint8_t>(c);
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
+  for (const uint8_t byte : text) {
+    const char c = static_cast<char>(byte);
+    const bool is_unreserved = is_alphanumeric(c) || c == '-' || c == '.' || c == '_' || c == '~';
+    const char escaped[] = {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    out.append(is_unreserved ? std::string_view(&c, 1) : std::string_view(escaped, sizeof escaped));
   }
-  return out;
+}
+
+std::string encode_url(std::string_view text) {
+  SecretBuffer out;
+  append_encoded(as_bytes(text), out);
+  return std::string(as_text(out.view()));
 }
 
 std::string encode_url_path(std::string_view path) {
@@ -129,12 +135,12 @@ std::string encode_url_path(std::string_view path) {
 Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {
   COFFER_ASSIGN(const UrlParts parts, parts_of(request.url));
   const std::string host = parts.host + ":" + parts.port;
-  if (parts.scheme == "http" && !settings.allow_http && !is_loopback(parts.host)) {
+  if (parts.scheme == "http" && !settings.allow_http && !is_this_machine(parts.host)) {
     return {Code::kInvalidArgument,
             host + ": http:// would send credentials in the clear; use https://, or allow_http=true if you mean it"};
   }
   HttpSettings of_try = settings;
-  of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_loopback(parts.host);
+  of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_this_machine(parts.host);
   for (int tries = 1;; ++tries) {
     const milliseconds left = left_until(deadline);
     if (left <= milliseconds(0)) return {Code::kProviderUnavailable, host + ": no time left to ask it"};

@@ -11,9 +11,10 @@
 #include <vector>
 
 #include "coffer/base/deadline.h"
-#include "coffer/base/secret.h"
+#include "coffer/base/secret_buffer.h"
 #include "coffer/base/text.h"
 #include "coffer/config/uri.h"
+#include "coffer/net/http/json_view.h"
 
 namespace coffer::http {
 
@@ -36,6 +37,8 @@ struct Response {
   SecretBytes body;
 
   bool is_success() const { return status >= 200 && status < 300; }
+  // Looks into the body; nothing when that is not JSON.
+  JsonView json() const;
   // Empty when it is not there; the first when it is there more than once.
   std::string_view header(std::string_view lower_case_name) const;
 };
@@ -45,12 +48,22 @@ using IsTransient = std::function<bool(const Response& response)>;
 // 429, 500, 502, 503, 504.
 bool is_transient_status(const Response& response);
 
+// AWS Signature Version 4, by libcurl, for each try anew: who asks, bound to when, and to all of the request that
+// counts.
+struct AwsSignature {
+  std::string region;
+  std::string service;
+  std::string access_key_id;
+  SecretBytes secret_access_key;
+};
+
 struct Request {
   std::string method = "GET";
   std::string url;
   std::vector<Header> headers;
   std::vector<SecretHeader> secret_headers;
   SecretBytes body;
+  std::optional<AwsSignature> aws_signature = {};
   IsTransient is_transient = is_transient_status;
 };
 
@@ -75,6 +88,9 @@ struct HttpSettings {
 enum class PlainHttp : uint8_t { kNever, kIfAllowed };  // whether there is an option allow_http
 Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain = PlainHttp::kIfAllowed);
 
+// For the services of the machine itself, which speak plain HTTP within it: no proxy, and no client certificate.
+HttpSettings machine_settings(HttpSettings settings);
+
 inline Deadline deadline_from_now(const HttpSettings& settings) { return deadline_in(settings.total_timeout); }
 
 // Sends, and sends again after 429, 5xx (or what the request calls transient) and failures to connect or to get a whole
@@ -89,11 +105,20 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
 // "host:port" of a URL, for messages; kInvalidArgument when it is not an http(s) URL with a host and nothing like a
 // password in it.
 Result<std::string> host_of_url(const std::string& url);
+// Whether a host, without its port, is this machine by its name or address.
+bool is_this_machine(const std::string& host);
 // %XX for everything that is not unreserved (RFC 3986), as one segment of a path or a value of a query.
 std::string encode_url(std::string_view text);
+void append_encoded(ByteView text, SecretBuffer& out);
 // The same for every segment of a path; slashes stay.
 std::string encode_url_path(std::string_view path);
 // What a service said, for an error: no control characters, and not more than a line or two.
 inline std::string printable(std::string_view said) { return excerpt(said); }
+
+// A variable of the environment; empty when it is not set.
+std::string environment(const char* name);
+// A token that somebody else (a container's surroundings, say) writes anew before it expires, readable for all there:
+// without white space at its end.
+Result<SecretBytes> read_token_file(const std::string& path);
 
 }  // namespace coffer::http

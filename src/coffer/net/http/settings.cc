@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "coffer/io/disk.h"
 #include "coffer/net/http/http.h"
 
@@ -47,6 +49,27 @@ Result<HttpSettings> take_http_settings(UriOptions& options, PlainHttp plain) {
     COFFER_TRY(check_private(out.client_certificate_file, "client_cert_file, which has the key in it"));
   }
   return out;
+}
+
+HttpSettings machine_settings(HttpSettings settings) {
+  settings.allow_http = true;
+  settings.use_proxy = false;
+  settings.client_certificate_file.clear();
+  return settings;
+}
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Result<SecretBytes> read_token_file(const std::string& path) {
+  constexpr size_t kTokenFileSizeMax = size_t{64} << 10;
+  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
+  SecretBytes out(kTokenFileSizeMax);
+  COFFER_ASSIGN(const size_t size, file->read_at(0, out.reveal_mutable()));
+  const std::string_view text = as_text(out.reveal().first(size));
+  return SecretBytes::copy_of(as_bytes(text.substr(0, text.find_last_not_of(" \t\r\n") + 1)));
 }
 
 }  // namespace coffer::http

@@ -12,7 +12,6 @@
 #include <system_error>
 
 #include "coffer/base/text.h"
-#include "coffer/net/http/json_body.h"
 
 namespace coffer::http {
 namespace {
@@ -60,47 +59,32 @@ struct EasyFree {
 };
 using Easy = std::unique_ptr<CURL, EasyFree>;
 
-class HeaderList {
- public:
-  HeaderList() = default;
-  ~HeaderList() { curl_slist_free_all(list_); }
-  HeaderList(const HeaderList&) = delete;
-  HeaderList& operator=(const HeaderList&) = delete;
-
-  Status add(std::string_view name, ByteView value) {
-    SecretText line;
-    line.append(name).append(value.empty() ? ";" : ": ").append(value);
-    const bool clean = std::none_of(line.view().begin(), line.view().end(), [](uint8_t c) { return c < 0x20; });
-    if (!clean) {
-      return {Code::kInvalidArgument, "the value of the header " + std::string(name) + " has a control character"};
-    }
-    return append(line);
-  }
-  Status leave_out(std::string_view name) {
-    SecretText line;
-    line.append(name).append(":");
-    return append(line);
-  }
-  curl_slist* get() const { return list_; }
-
- private:
-  Status append(SecretText& line) {
-    line.append(std::string_view("\0", 1));
-    curl_slist* longer = curl_slist_append(list_, reinterpret_cast<const char*>(line.view().data()));
-    if (longer == nullptr) return {Code::kInternal, "no memory for a request"};
-    list_ = longer;
-    return {};
-  }
-
-  curl_slist* list_ = nullptr;
+struct HeadersFree {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
+using HeaderList = std::unique_ptr<curl_slist, HeadersFree>;
+
+Status append(SecretBuffer line, HeaderList& list) {
+  const bool clean = std::none_of(line.view().begin(), line.view().end(), [](uint8_t c) { return c < 0x20; });
+  if (!clean) {
+    const std::string_view text = as_text(line.view());
+    return {Code::kInvalidArgument,
+            "the value of the header " + std::string(text.substr(0, text.find(':'))) + " has a control character"};
+  }
+  line.append(std::string_view("\0", 1));
+  curl_slist* longer = curl_slist_append(list.get(), reinterpret_cast<const char*>(line.view().data()));
+  if (longer == nullptr) return {Code::kInternal, "no memory for a request"};
+  (void)list.release();  // `longer` begins with it
+  list.reset(longer);
+  return {};
+}
 
 struct Answer {
   size_t body_size_max = 0;
   size_t headers_size = 0;
   bool too_large = false;
   std::vector<Header> headers;
-  SecretText body;
+  SecretBuffer body;
 };
 
 size_t take_body(char* data, size_t, size_t size, void* user) noexcept {
@@ -129,9 +113,7 @@ size_t take_header(char* data, size_t, size_t size, void* user) noexcept {
     if (line.starts_with("HTTP/")) answer.headers.clear();  // 100 Continue came before
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) return size;
-    std::string name(line.substr(0, colon));
-    std::transform(name.begin(), name.end(), name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-    answer.headers.push_back({std::move(name), std::string(trimmed(line.substr(colon + 1)))});
+    answer.headers.push_back({lower_case(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1)))});
   } catch (const std::bad_alloc&) {
     return 0;
   }
@@ -171,15 +153,36 @@ void set_bounds(CURL* easy, const HttpSettings& settings) {
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
+bool has_body(const Request& request) { return !request.body.empty() || request.method != "GET"; }
+
+// No "Expect: 100-continue" is to be left out: libcurl asks for that from 1 MiB on.
 Status set_headers(const Request& request, HeaderList& list) {
   bool has_type = false;
+  const auto add = [&list](std::string_view name, ByteView value) {
+    SecretBuffer line;
+    line.append(name).append(value.empty() ? ";" : ": ").append(value);
+    return append(std::move(line), list);
+  };
   for (const Header& header : request.headers) {
-    has_type = has_type || header.name == "Content-Type" || header.name == "content-type";
-    COFFER_TRY(list.add(header.name, as_bytes(header.value)));
+    has_type = has_type || lower_case(header.name) == "content-type";
+    COFFER_TRY(add(header.name, as_bytes(header.value)));
   }
-  for (const SecretHeader& header : request.secret_headers) COFFER_TRY(list.add(header.name, header.value.reveal()));
-  if (!has_type) COFFER_TRY(list.leave_out("Content-Type"));
-  return list.leave_out("Expect");
+  for (const SecretHeader& header : request.secret_headers) COFFER_TRY(add(header.name, header.value.reveal()));
+  // libcurl signs headers that are left out, too.
+  if (has_type || !has_body(request) || request.aws_signature.has_value()) return Status::ok();
+  return append(std::move(SecretBuffer().append("Content-Type:")), list);
+}
+
+Status set_signature(CURL* easy, const AwsSignature& signature) {
+  const std::string scope = "aws:amz:" + signature.region + ":" + signature.service;
+  SecretBuffer key;
+  key.append(signature.secret_access_key.reveal()).append(std::string_view("\0", 1));
+  if (curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, scope.c_str()) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_USERNAME, signature.access_key_id.c_str()) == CURLE_OK &&
+      curl_easy_setopt(easy, CURLOPT_PASSWORD, key.view().data()) == CURLE_OK) {
+    return Status::ok();
+  }
+  return {Code::kUnsupported, "this libcurl cannot sign requests to AWS"};
 }
 
 void set_request(CURL* easy, const HttpSettings& settings, const Request& request) {
@@ -187,7 +190,7 @@ void set_request(CURL* easy, const HttpSettings& settings, const Request& reques
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, "coffer");
   if (!settings.use_proxy) curl_easy_setopt(easy, CURLOPT_PROXY, "");
-  if (!request.body.empty() || request.method != "GET") {
+  if (has_body(request)) {
     const auto* body = request.body.empty() ? "" : reinterpret_cast<const char*>(request.body.reveal().data());
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
@@ -267,6 +270,9 @@ Try transfer(const HttpSettings& settings, const Request& request, const std::st
   set_bounds(easy.get(), settings);
   set_tls(easy.get(), settings);
   set_request(easy.get(), settings, request);
+  if (request.aws_signature.has_value()) {
+    if (Status status = set_signature(easy.get(), *request.aws_signature); !status.is_ok()) return {status};
+  }
   curl_easy_setopt(easy.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
   curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, take_body);

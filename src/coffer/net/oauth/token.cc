@@ -16,16 +16,6 @@ constexpr size_t kServiceTextMax = 4096;
 constexpr int64_t kLifetimeUnknownSeconds = 300;
 constexpr int64_t kLifetimeMaxSeconds = 86400;
 
-bool is_unreserved(uint8_t c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
-bool is_bearer(std::string type) {
-  std::transform(type.begin(), type.end(), type.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  return type == "bearer";
-}
-
 // A number, which some services write as text.
 int64_t lifetime_of(const JsonView& answer) {
   const JsonView member = answer["expires_in"];
@@ -52,17 +42,8 @@ Status refusal(const std::string& host, const http::Response& response) {
 }  // namespace
 
 Form& Form::add(std::string_view name, ByteView value) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  if (out_.size() > 0) out_.append("&");
-  out_.append(name).append("=");
-  for (const uint8_t c : value) {
-    if (is_unreserved(c)) {
-      out_.append(ByteView(&c, 1));
-    } else {
-      const char escaped[] = {'%', kDigits[c >> 4], kDigits[c & 15]};
-      out_.append(std::string_view(escaped, sizeof escaped));
-    }
-  }
+  out_.append(out_.empty() ? "" : "&").append(name).append("=");
+  http::append_encoded(value, out_);
   return *this;
 }
 
@@ -84,7 +65,7 @@ Result<TokenCache::Fetched> fetch_token(const http::HttpSettings& settings, cons
   if (!answer.is_ok()) return answer.status().with_context(host + ": its answer to a request for a token");
   auto token = http::json_secret(*answer, "access_token", kTokenSizeMax);
   if (!token.is_ok()) return token.status().with_context(host);
-  if (token->empty() || !is_bearer((*answer)["token_type"].text(64).value_or("Bearer"))) {
+  if (token->empty() || lower_case((*answer)["token_type"].text(64).value_or("Bearer")) != "bearer") {
     return {Code::kTampered, host + ": its answer to a request for a token is no bearer token"};
   }
   TokenCache::Fetched out;

@@ -5,27 +5,12 @@
 #include "coffer/net/http/http.h"
 
 namespace coffer::oauth {
-namespace {
-
-std::string without_port(const std::string& host_and_port) {
-  std::string host = host_and_port.substr(0, host_and_port.rfind(':'));
-  std::transform(host.begin(), host.end(), host.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  return host;
-}
-
-}  // namespace
-
-bool is_this_machine(const std::string& host_and_port) {
-  const std::string host = without_port(host_and_port);
-  const bool is_address = host.find_first_not_of("0123456789.") == std::string::npos;
-  return host == "localhost" || host == "[::1]" || (is_address && host.starts_with("127."));
-}
 
 Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
                      const std::function<bool(const ProviderUri& configured)>& is_meant) {
   COFFER_ASSIGN(const std::string host_and_port, http::host_of_url(url));
-  if (is_this_machine(host_and_port)) return Status::ok();
-  const std::string host = without_port(host_and_port);
+  const std::string host = lower_case(host_and_port.substr(0, host_and_port.rfind(':')));
+  if (http::is_this_machine(host)) return Status::ok();
   const bool is_vendors = std::any_of(domains.begin(), domains.end(), [&](std::string_view domain) {
     return domain.starts_with('.') ? host.ends_with(domain) : host == domain;
   });

@@ -18,7 +18,4 @@ namespace coffer::oauth {
 Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
                      const std::function<bool(const ProviderUri& configured)>& is_meant);
 
-// Whether it is this machine's loopback, by its name or address.
-bool is_this_machine(const std::string& host_and_port);
-
 }  // namespace coffer::oauth

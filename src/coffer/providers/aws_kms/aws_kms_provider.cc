@@ -1,7 +1,9 @@
-// Root keys in AWS KMS: docs/providers/aws-kms.md; bytes in docs/format.md, section 7.
+// Root keys in AWS KMS (its JSON protocol): docs/providers/aws-kms.md; bytes in docs/format.md, section 7.
+#include <algorithm>
+
 #include "coffer/config/provider_config.h"
 #include "coffer/net/http/json_body.h"
-#include "coffer/providers/aws_kms/kms.h"
+#include "coffer/providers/aws_kms/credentials.h"
 #include "coffer/providers/service_root.h"
 
 namespace coffer {
@@ -10,18 +12,76 @@ namespace {
 
 using http::JsonBody;
 using http::JsonView;
+using http::Response;
 
 constexpr size_t kArnSizeMax = 400;
+
+struct KmsAnswer {
+  Response response;
+  std::string error;  // "NotFoundException"; empty: success
+  std::string said;   // in KMS's words
+
+  std::string text() const { return error + (said.empty() ? "" : ": " + said); }
+};
+
+template <size_t kCount>
+bool is_one_of(const std::string& text, const std::string_view (&list)[kCount]) {
+  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
+
+// "NotFoundException" of "com.amazonaws.kms#NotFoundException" or "NotFoundException:http://…".
+std::string error_of(const Response& response) {
+  std::string type = response.json()["__type"].text(256).value_or(std::string(response.header("x-amzn-errortype")));
+  type = type.substr(type.find('#') == std::string::npos ? 0 : type.find('#') + 1);
+  type = http::printable(type.substr(0, type.find(':')));
+  return type.empty() ? "HTTP " + std::to_string(response.status) : type;
+}
+
+bool is_throttling(const std::string& error) {
+  constexpr std::string_view kErrors[] = {"ThrottlingException", "Throttling", "TooManyRequestsException",
+                                          "RequestLimitExceeded"};
+  return is_one_of(error, kErrors);
+}
+
+// KMS throttles with HTTP 400.
+bool is_transient(const Response& response) {
+  return http::is_transient_status(response) || (response.status == 400 && is_throttling(error_of(response)));
+}
+
+bool are_credentials_refused(const std::string& error) {
+  constexpr std::string_view kErrors[] = {"UnrecognizedClientException",
+                                          "InvalidClientTokenId",
+                                          "InvalidSignatureException",
+                                          "SignatureDoesNotMatch",
+                                          "IncompleteSignature",
+                                          "IncompleteSignatureException",
+                                          "MissingAuthenticationToken",
+                                          "MissingAuthenticationTokenException",
+                                          "ExpiredTokenException",
+                                          "ExpiredToken",
+                                          "RequestExpired",
+                                          "OptInRequired"};
+  return is_one_of(error, kErrors);
+}
+
+// No's that tell something of the key; what they mean depends on what was asked.
+bool concerns_the_key(const std::string& error) {
+  constexpr std::string_view kErrors[] = {
+      "NotFoundException",     "DisabledException",          "KMSInvalidStateException",
+      "IncorrectKeyException", "InvalidCiphertextException", "InvalidKeyUsageException",
+      "InvalidArnException",   "ValidationException",        "UnsupportedOperationException"};
+  return is_one_of(error, kErrors);
+}
 
 // Fields: the key's ARN.
 class AwsKmsRoot final : public ServiceRoot {
  public:
-  explicit AwsKmsRoot(Settings settings) : kms_(std::move(settings)) {}
+  explicit AwsKmsRoot(Settings settings) : settings_(std::move(settings)) {}
 
   Result<KeyFields> current() override {
-    COFFER_ASSIGN(const KmsAnswer answer, ask("DescribeKey", JsonBody().text("KeyId", kms_.settings().key)));
+    COFFER_ASSIGN(const KmsAnswer answer, ask("DescribeKey", JsonBody().text("KeyId", settings_.key)));
     COFFER_TRY(refusal(answer, "describe it"));
-    const JsonView key = answer.json["KeyMetadata"];
+    const JsonView key = answer.response.json()["KeyMetadata"];
     COFFER_ASSIGN(const std::string arn, member(key, "Arn"));
     COFFER_ASSIGN(const std::string state, member(key, "KeyState"));
     COFFER_ASSIGN(const std::string usage, member(key, "KeyUsage"));
@@ -42,7 +102,8 @@ class AwsKmsRoot final : public ServiceRoot {
     COFFER_ASSIGN(const KmsAnswer answer, ask("Encrypt", body));
     COFFER_TRY(refusal(answer, "wrap"));
     COFFER_TRY(check_key_id(answer, key[0]));
-    COFFER_ASSIGN(const SecretBytes blob, http::json_base64(answer.json, "CiphertextBlob", kWrappedKeyringKeySizeMax));
+    COFFER_ASSIGN(const SecretBytes blob,
+                  http::json_base64(answer.response.json(), "CiphertextBlob", kWrappedKeyringKeySizeMax));
     return Bytes(blob.reveal().begin(), blob.reveal().end());
   }
 
@@ -52,22 +113,76 @@ class AwsKmsRoot final : public ServiceRoot {
     COFFER_ASSIGN(const KmsAnswer answer, ask("Decrypt", body));
     COFFER_TRY(refusal(answer, "unwrap"));
     COFFER_TRY(check_key_id(answer, key[0]));
-    return http::json_base64(answer.json, "Plaintext", kServicePlaintextSize);
+    return http::json_base64(answer.response.json(), "Plaintext", kServicePlaintextSize);
   }
 
-  std::string uri() const override { return kms_.settings().uri; }
-  std::string describe() const override {
-    return "AWS KMS key " + kms_.settings().key + " in " + kms_.settings().region;
-  }
+  std::string uri() const override { return settings_.uri; }
+  std::string describe() const override { return "AWS KMS key " + settings_.key + " in " + settings_.region; }
   std::optional<std::string> describe(const KeyFields& key) const override {
     if (key.size() != 1 || !key[0].starts_with("arn:") || key[0].size() > kArnSizeMax) return std::nullopt;
     return http::printable(key[0]);
   }
 
  private:
+  // KMS's yes, or a no that has to do with the key. `operation` is KMS's: "Decrypt".
   Result<KmsAnswer> ask(const std::string& operation, JsonBody& body) {
-    return kms_.ask(operation, body.take(), http::deadline_from_now(kms_.settings().http));
+    const http::Deadline deadline = http::deadline_from_now(settings_.http);
+    const SecretBytes contents = body.take();
+    std::string origin;
+    COFFER_ASSIGN(KmsAnswer answer,
+                  credentials_.ask(
+                      deadline, [&] { return find_credentials(settings_, deadline); },
+                      [&](const Credentials& credentials) {
+                        origin = credentials.origin;
+                        return send(operation, contents, credentials, deadline);
+                      },
+                      [](const KmsAnswer& refused) { return are_credentials_refused(refused.error); }));
+    if (answer.error.empty() || concerns_the_key(answer.error)) return answer;
+    return failure(operation, answer, origin);
   }
+
+  Result<KmsAnswer> send(const std::string& operation, const SecretBytes& body, const Credentials& credentials,
+                         http::Deadline deadline) const {
+    http::Request request;
+    request.method = "POST";
+    request.url = settings_.kms_address() + "/";
+    request.headers = {{"Content-Type", "application/x-amz-json-1.1"}, {"X-Amz-Target", "TrentService." + operation}};
+    if (!credentials.session_token.empty()) {
+      request.secret_headers.push_back({"X-Amz-Security-Token", credentials.session_token.clone()});
+    }
+    request.body = body.clone();
+    request.is_transient = is_transient;
+    request.aws_signature = {settings_.region, "kms", credentials.access_key_id, credentials.secret_access_key.clone()};
+    KmsAnswer answer;
+    COFFER_ASSIGN(answer.response, http::send(settings_.http, request, deadline));
+    const JsonView json = answer.response.json();
+    if (answer.response.is_success()) {
+      if (json.is_object()) return answer;
+      return {Code::kTampered, where() + ": the answer is not a JSON object"};
+    }
+    answer.error = error_of(answer.response);
+    const JsonView message = json["message"].exists() ? json["message"] : json["Message"];
+    answer.said = http::printable(message.text(4096).value_or(""));
+    return answer;
+  }
+
+  // A no that has not to do with the key.
+  Status failure(const std::string& operation, const KmsAnswer& answer, const std::string& origin) const {
+    if (are_credentials_refused(answer.error)) {
+      const bool late =
+          answer.said.find("expired") != std::string::npos || answer.said.find("not yet current") != std::string::npos;
+      return {Code::kPermissionDenied,
+              where() + " refuses the credentials from " + origin + " (" + answer.text() + ")" +
+                  (late && answer.error == "InvalidSignatureException" ? "; is this machine's clock right?" : "")};
+    }
+    if (answer.error == "AccessDeniedException" || answer.error == "AccessDenied") {
+      return {Code::kPermissionDenied, where() + " does not allow kms:" + operation + " with the credentials from " +
+                                           origin + " (" + answer.text() + ")"};
+    }
+    return {Code::kProviderUnavailable, where() + " cannot " + operation + " now (" + answer.text() + ")"};
+  }
+
+  std::string where() const { return "AWS KMS at " + http::host_of_url(settings_.kms_address()).value(); }
 
   static Result<std::string> member(const JsonView& object, std::string_view name) {
     return http::json_text(object, name, kArnSizeMax);
@@ -82,13 +197,13 @@ class AwsKmsRoot final : public ServiceRoot {
   }
 
   static Status check_key_id(const KmsAnswer& answer, const std::string& arn) {
-    COFFER_ASSIGN(const std::string used, member(answer.json, "KeyId"));
+    COFFER_ASSIGN(const std::string used, member(answer.response.json(), "KeyId"));
     if (used == arn) return {};
     return {Code::kTampered, "KMS used " + http::printable(used) + " instead of " + http::printable(arn)};
   }
 
   static Status refusal(const KmsAnswer& answer, std::string_view what) {
-    if (answer.is_success()) return Status::ok();
+    if (answer.error.empty()) return Status::ok();
     const std::string said = answer.error + ": " + answer.said;
     if (answer.error == "NotFoundException" || answer.error == "InvalidArnException") {
       return {Code::kNotFound, "there is no such key (" + said +
@@ -108,7 +223,8 @@ class AwsKmsRoot final : public ServiceRoot {
     return {Code::kInvalidArgument, "KMS refuses to " + std::string(what) + " (" + said + ")"};
   }
 
-  Kms kms_;
+  const Settings settings_;
+  CredentialStore credentials_{std::chrono::seconds(300)};
 };
 
 }  // namespace

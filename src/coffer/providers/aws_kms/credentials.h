@@ -1,12 +1,19 @@
 // Where AWS's credentials come from, in the order that users of AWS's own tools expect: environment, web identity,
-// shared files, container, instance.
+// shared files, container, instance. Those of web identities, containers and instances are lent for a while.
 #pragma once
 
 #include "coffer/net/http/credential_cache.h"
 #include "coffer/providers/aws_kms/settings.h"
-#include "coffer/providers/aws_kms/sigv4.h"
 
 namespace coffer::aws_kms {
+
+struct Credentials {
+  std::string access_key_id;
+  SecretBytes secret_access_key;
+  SecretBytes session_token;  // empty: none
+  std::string origin;         // where they come from, for messages
+};
+bool are_same(const Credentials& a, const Credentials& b);
 
 using CredentialStore = http::CredentialCache<Credentials>;
 

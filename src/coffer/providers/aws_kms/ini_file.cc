@@ -16,10 +16,11 @@ std::string_view without_comment(std::string_view value) {
   return value;
 }
 
-// Calls visit(name, value) for every setting of the section, and says whether it is there.
-template <class Visit>
-bool each_setting(std::string_view text, std::string_view section, Visit visit) {
-  bool inside = false, found = false;
+}  // namespace
+
+std::optional<std::string_view> ini_value(std::string_view text, std::string_view section, std::string_view name) {
+  std::optional<std::string_view> out;
+  bool inside = false;
   for (size_t start = 0; start < text.size();) {
     const size_t end = std::min(text.find('\n', start), text.size());
     const std::string_view line = text.substr(start, end - start);
@@ -27,30 +28,14 @@ bool each_setting(std::string_view text, std::string_view section, Visit visit) 
     const std::string_view setting = trimmed(line);
     if (setting.empty() || setting[0] == '#' || setting[0] == ';') continue;
     if (line[0] == '[') {
-      const size_t close = std::min(line.find(']'), line.size());
-      inside = trimmed(line.substr(1, close - 1)) == section;
-      found = found || inside;
+      inside = trimmed(line.substr(1, std::min(line.find(']'), line.size()) - 1)) == section;
       continue;
     }
     const size_t equals = setting.find('=');
     if (!inside || line[0] == ' ' || line[0] == '\t' || equals == std::string_view::npos) continue;
-    visit(trimmed(setting.substr(0, equals)), trimmed(without_comment(setting.substr(equals + 1))));
+    if (trimmed(setting.substr(0, equals)) == name) out = trimmed(without_comment(setting.substr(equals + 1)));
   }
-  return found;
-}
-
-}  // namespace
-
-std::optional<std::string_view> ini_value(std::string_view text, std::string_view section, std::string_view name) {
-  std::optional<std::string_view> out;
-  each_setting(text, section, [&](std::string_view found, std::string_view value) {
-    if (found == name) out = value;
-  });
   return out;
-}
-
-bool has_ini_section(std::string_view text, std::string_view section) {
-  return each_setting(text, section, [](std::string_view, std::string_view) {});
 }
 
 }  // namespace coffer::aws_kms

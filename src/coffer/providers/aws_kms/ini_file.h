@@ -10,6 +10,5 @@ namespace coffer::aws_kms {
 // A view into the text: the value of `name` in [section], without blanks around it. Lines that are indented belong to
 // the setting above them and are passed over; # and ; begin comments. Of several the last counts.
 std::optional<std::string_view> ini_value(std::string_view text, std::string_view section, std::string_view name);
-bool has_ini_section(std::string_view text, std::string_view section);
 
 }  // namespace coffer::aws_kms
