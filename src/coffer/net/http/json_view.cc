@@ -69,6 +69,14 @@ bool unescapes_to(std::string_view raw, std::string_view name) {
   return as_text(out.reveal().first(unescape(raw, out.reveal_mutable().data()))) == name;
 }
 
+std::optional<int64_t> integer_of(std::string_view text) {
+  int64_t out = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, out);
+  if (text.empty() || error != std::errc() || rest != end) return std::nullopt;
+  return out;
+}
+
 // Goes through JSON text; each function that returns false has found something that is not JSON.
 class Scanner {
  public:
@@ -234,12 +242,10 @@ std::optional<std::string> JsonView::text(size_t size_max) const {
   return std::string(as_text(out->reveal()));
 }
 
-std::optional<int64_t> JsonView::number() const {
-  int64_t out = 0;
-  const char* end = value_.data() + value_.size();
-  const auto [rest, error] = std::from_chars(value_.data(), end, out);
-  if (value_.empty() || error != std::errc() || rest != end) return std::nullopt;
-  return out;
+std::optional<int64_t> JsonView::number() const { return integer_of(value_); }
+
+std::optional<int64_t> JsonView::number_or_text() const {
+  return is_string() ? integer_of(value_.substr(1, value_.size() - 2)) : number();
 }
 
 std::optional<bool> JsonView::boolean() const {

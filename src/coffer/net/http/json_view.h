@@ -34,7 +34,8 @@ class JsonView {
   // For what is not secret. Nothing when this is not a string or longer than size_max.
   std::optional<std::string> text(size_t size_max) const;
   std::optional<SecretBytes> secret(size_t size_max) const;
-  std::optional<int64_t> number() const;  // integers only
+  std::optional<int64_t> number() const;          // integers only
+  std::optional<int64_t> number_or_text() const;  // the same, where a service may write it as text
   std::optional<bool> boolean() const;
 
  private:

@@ -1,7 +1,6 @@
 #include "coffer/net/oauth/token.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "coffer/net/http/json_view.h"
 
@@ -16,24 +15,13 @@ constexpr size_t kServiceTextMax = 4096;
 constexpr int64_t kLifetimeUnknownSeconds = 300;
 constexpr int64_t kLifetimeMaxSeconds = 86400;
 
-// A number, which some services write as text.
-int64_t lifetime_of(const JsonView& answer) {
-  const JsonView member = answer["expires_in"];
-  int64_t seconds = member.number().value_or(kLifetimeUnknownSeconds);
-  if (const auto text = member.text(20)) {
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-    if (error != std::errc() || end != text->data() + text->size()) seconds = kLifetimeUnknownSeconds;
-  }
-  return std::clamp<int64_t>(seconds, 0, kLifetimeMaxSeconds);
-}
-
-Status refusal(const std::string& host, const http::Response& response) {
+Status no_token(const std::string& host, const http::Response& response) {
   std::string said = "it answers with status " + std::to_string(response.status);
-  const auto answer = JsonView::parse(response.body.reveal());
   const bool refuses = response.status == 400 || response.status == 401 || response.status == 403;
-  if (answer.is_ok() && (*answer)["error"].is_string()) {
+  const JsonView answer = response.json();
+  if (answer["error"].is_string()) {
     for (const char* name : {"error", "error_description"}) {
-      if (const auto text = (*answer)[name].secret(kServiceTextMax)) said += ": " + words_of(text->reveal());
+      if (answer[name].is_string()) said += ": " + words_of(answer[name]);
     }
   }
   return {refuses ? Code::kPermissionDenied : Code::kProviderUnavailable, host + " gives no token: " + said};
@@ -60,32 +48,38 @@ Result<TokenCache::Fetched> fetch_token(const http::HttpSettings& settings, cons
                                         http::Deadline deadline) {
   COFFER_ASSIGN(const std::string host, http::host_of_url(request.url));
   COFFER_ASSIGN(const http::Response response, http::send(settings, request, deadline));
-  if (!response.is_success()) return refusal(host, response);
-  const auto answer = JsonView::parse(response.body.reveal());
-  if (!answer.is_ok()) return answer.status().with_context(host + ": its answer to a request for a token");
-  auto token = http::json_secret(*answer, "access_token", kTokenSizeMax);
-  if (!token.is_ok()) return token.status().with_context(host);
-  if (token->empty() || lower_case((*answer)["token_type"].text(64).value_or("Bearer")) != "bearer") {
-    return {Code::kTampered, host + ": its answer to a request for a token is no bearer token"};
+  if (!response.is_success()) return no_token(host, response);
+  const std::string what = host + ": its answer to a request for a token";
+  COFFER_ASSIGN(const JsonView answer, JsonView::parse(response.body.reveal()).with_context(what));
+  COFFER_ASSIGN(SecretBytes token, http::json_secret(answer, "access_token", kTokenSizeMax).with_context(host));
+  if (token.empty() || lower_case(answer["token_type"].text(64).value_or("Bearer")) != "bearer") {
+    return {Code::kTampered, what + " is no bearer token"};
   }
-  TokenCache::Fetched out;
-  out.credential = std::move(*token);
-  out.expires = std::chrono::system_clock::now() + std::chrono::seconds(lifetime_of(*answer));
-  return out;
+  const int64_t seconds = answer["expires_in"].number_or_text().value_or(kLifetimeUnknownSeconds);
+  return TokenCache::Fetched{
+      std::move(token),
+      std::chrono::system_clock::now() + std::chrono::seconds(std::clamp<int64_t>(seconds, 0, kLifetimeMaxSeconds))};
 }
 
-Result<http::Response> send_with_token(const http::HttpSettings& settings, http::Request& request,
-                                       http::Deadline deadline, TokenCache& tokens, const FetchToken& fetch) {
-  for (bool again = true;; again = false) {
-    COFFER_ASSIGN(const TokenCache::Pointer token, tokens.get(deadline, [&] { return fetch(deadline); }));
+Result<http::Response> send_with_token(const http::HttpSettings& settings, http::Request request,
+                                       http::Deadline deadline, TokenCache& tokens, const FetchToken& fetch,
+                                       const char* code, const Refusal& refusal) {
+  COFFER_ASSIGN(const std::string host, http::host_of_url(request.url));
+  const auto send = [&](const SecretBytes& token) {
     request.secret_headers.clear();
     request.secret_headers.push_back(
-        {"Authorization", http::SecretText().append("Bearer ").append(token->reveal()).take()});
-    auto response = http::send(settings, request, deadline);
-    if (!response.is_ok() || response->status != 401) return response;
-    tokens.drop(token);
-    if (!again) return response;
-  }
+        {"Authorization", http::SecretText().append("Bearer ").append(token.reveal()).take()});
+    return http::send(settings, request, deadline);
+  };
+  COFFER_ASSIGN(http::Response response, tokens.ask(
+                                             deadline, [&] { return fetch(deadline); }, send,
+                                             [](const http::Response& answer) { return answer.status == 401; }));
+  if (response.is_success()) return response;
+  const JsonView error = response.json()["error"];
+  const std::string words = words_of(error["message"]);
+  if (error[code].is_string() && !http::is_transient_status(response)) return refusal(response, error, words);
+  return {Code::kProviderUnavailable,
+          host + " answers with status " + std::to_string(response.status) + (words.empty() ? "" : ": " + words)};
 }
 
 std::string words_of(ByteView text) {
@@ -95,6 +89,11 @@ std::string words_of(ByteView text) {
     out += c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '?';
   }
   return out;
+}
+
+std::string words_of(const JsonView& text) {
+  const auto said = text.secret(kServiceTextMax);
+  return said.has_value() ? words_of(said->reveal()) : std::string();
 }
 
 }  // namespace coffer::oauth

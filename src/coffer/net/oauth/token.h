@@ -32,11 +32,18 @@ http::Request token_request(const std::string& url, SecretBytes form);
 Result<TokenCache::Fetched> fetch_token(const http::HttpSettings& settings, const http::Request& request,
                                         http::Deadline deadline);
 
-// Sends with "Authorization: Bearer …". A token that is refused (401) is fetched anew, once.
-Result<http::Response> send_with_token(const http::HttpSettings& settings, http::Request& request,
-                                       http::Deadline deadline, TokenCache& tokens, const FetchToken& fetch);
+// What a service's "error" member means: its code there, and what it says.
+using Refusal = std::function<Status(const http::Response& response, const http::JsonView& error, std::string words)>;
 
-// What a service says, made fit for an error: its first line, at most 600 printable characters.
+// Sends with "Authorization: Bearer …"; a token that is refused (401) is fetched anew, once. Gives a success; for
+// {"error": {CODE: "…", "message": "…"}} what `refusal` says; else kProviderUnavailable.
+Result<http::Response> send_with_token(const http::HttpSettings& settings, http::Request request,
+                                       http::Deadline deadline, TokenCache& tokens, const FetchToken& fetch,
+                                       const char* code, const Refusal& refusal);
+
+// What a service says, made fit for an error: its first line, at most 600 printable characters. Of JSON: empty for what
+// is no text.
 std::string words_of(ByteView text);
+std::string words_of(const http::JsonView& text);
 
 }  // namespace coffer::oauth

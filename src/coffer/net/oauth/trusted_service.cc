@@ -23,4 +23,9 @@ Status check_trusted(const std::string& url, std::span<const std::string_view> d
                                        config.name + " if it is right"};
 }
 
+bool has_option(const ProviderUri& uri, std::string_view name, std::string_view value) {
+  return std::ranges::any_of(uri.options,
+                             [&](const auto& option) { return option.first == name && option.second == value; });
+}
+
 }  // namespace coffer::oauth

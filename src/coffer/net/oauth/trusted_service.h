@@ -17,5 +17,6 @@ namespace coffer::oauth {
 // `is_meant` by one of the configured providers. kPermissionDenied otherwise: says where to configure it.
 Status check_trusted(const std::string& url, std::span<const std::string_view> domains, const ProviderConfig& config,
                      const std::function<bool(const ProviderUri& configured)>& is_meant);
+bool has_option(const ProviderUri& uri, std::string_view name, std::string_view value);
 
 }  // namespace coffer::oauth

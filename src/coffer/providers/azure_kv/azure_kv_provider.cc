@@ -1,16 +1,22 @@
-// Root keys in Azure Key Vault or Managed HSM: docs/providers/azure-kv.md; bytes in docs/format.md, section 7.
+// Root keys in Azure Key Vault or Managed HSM (REST, 7.4): docs/providers/azure-kv.md; bytes in docs/format.md,
+// section 7.
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <optional>
 
+#include "coffer/base/base64.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/net/oauth/trusted_service.h"
-#include "coffer/providers/azure_kv/service.h"
+#include "coffer/providers/azure_kv/challenge.h"
+#include "coffer/providers/azure_kv/credentials.h"
 #include "coffer/providers/service_root.h"
 
 namespace coffer {
+namespace azure_kv {
 namespace {
+
+using http::JsonView;
+using http::Response;
 
 constexpr size_t kKidSizeMax = 480;
 constexpr std::string_view kHttps = "https://";
@@ -21,16 +27,14 @@ constexpr std::array<std::string_view, 3> kAuthorities = {"login.microsoftonline
 constexpr std::string_view kRsa = "RSA-OAEP-256";
 constexpr std::string_view kAes = "A256KW";
 
-bool is_name(std::string_view text, size_t size_max) {
-  return !text.empty() && text.size() <= size_max && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
+constexpr std::string_view kVersionOfService = "?api-version=7.4";
+constexpr size_t kWrappedSizeMax = 1024;
+constexpr size_t kKidAnswerSizeMax = 1024;
+constexpr size_t kOperationsMax = 32;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-  return out;
+bool is_name(std::string_view text, size_t size_max) {
+  return !text.empty() && text.size() <= size_max &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
 // KEY or KEY/VERSION.
@@ -61,45 +65,104 @@ std::optional<KeyName> parse_kid(std::string_view kid) {
   return out;
 }
 
+struct Settings {
+  http::HttpSettings http;
+  std::string vault;  // "https://NAME.vault.azure.net"
+  std::string host;   // "NAME.vault.azure.net:443"
+  KeyName key;
+  CredentialSettings credentials;
+  std::string uri;
+};
+
+// By the list of permitted operations, where there is one.
+bool may_wrap(const JsonView& operations) {
+  for (size_t i = 0; i < std::min(operations.element_count(), kOperationsMax); ++i) {
+    if (operations.at(i).text(64) == "wrapKey") return true;
+  }
+  return !operations.is_array();
+}
+
+// The service says by its own codes, and sometimes only in words, that a key is there but must not be used.
+bool is_out_of_use(const std::string& inner_code, const std::string& words) {
+  for (const std::string_view code : {"KeyDisabled", "KeyExpired", "KeyNotYetValid"}) {
+    if (inner_code == code) return true;
+  }
+  for (const std::string_view said : {"disabled key", "expired key", "not yet valid key"}) {
+    if (lower_case(words).find(said) != std::string::npos) return true;
+  }
+  return false;
+}
+
+Code code_of(int status, const std::string& inner_code, const std::string& words) {
+  switch (status) {
+    case 400: return Code::kInvalidArgument;
+    case 401: return Code::kPermissionDenied;
+    case 403: return is_out_of_use(inner_code, words) ? Code::kKeyUnavailable : Code::kPermissionDenied;
+    case 404: return Code::kNotFound;
+    case 409: return Code::kKeyUnavailable;  // deleted, but not yet gone
+    default: return Code::kProviderUnavailable;
+  }
+}
+
+Status refusal(const Response& response, const JsonView& error, const std::string& words) {
+  std::string inner;
+  for (const char* name : {"innererror", "innerError"}) {
+    if (error[name].is_object()) inner = oauth::words_of(error[name]["code"]);
+  }
+  return {code_of(response.status, inner, words),
+          oauth::words_of(error["code"]) + (inner.empty() ? "" : " (" + inner + ")") + ": " + words};
+}
+
 // Fields: the algorithm, and the identifier of the key's version. The vault of the URI counts, not the one that the
 // identifier names: a key restored into another vault keeps its name and version.
 class AzureKvRoot final : public ServiceRoot {
  public:
-  AzureKvRoot(azure_kv::ServiceSettings settings, KeyName key, std::string uri)
-      : service_(std::move(settings)), key_(std::move(key)), uri_(std::move(uri)) {}
+  explicit AzureKvRoot(Settings settings) : settings_(std::move(settings)) {}
 
   Result<KeyFields> current() override {
-    COFFER_ASSIGN(const azure_kv::KeyVersion found, service_.look_at(key_.path()));
-    const std::optional<KeyName> name = parse_kid(found.kid);
-    if (!name.has_value() || lower(name->name) != lower(key_.name)) return not_its_key(found.kid);
-    if (!found.is_enabled) return {Code::kKeyUnavailable, "it is disabled; enable it"};
-    if (!found.wraps) {
+    COFFER_ASSIGN(const Response response, ask(request_for(settings_.key, "")));
+    COFFER_ASSIGN(const JsonView answer, json_in(response));
+    const JsonView found = answer["key"];
+    COFFER_ASSIGN(const std::string kid, member(found, "kid"));
+    COFFER_ASSIGN(const std::string type, member(found, "kty"));
+    const std::optional<KeyName> name = parse_kid(kid);
+    if (!name.has_value() || lower_case(name->name) != lower_case(settings_.key.name)) return not_its_key(kid);
+    if (!answer["attributes"]["enabled"].boolean().value_or(true)) {
+      return {Code::kKeyUnavailable, "it is disabled; enable it"};
+    }
+    if (!may_wrap(found["key_ops"])) {
       return {Code::kInvalidArgument, "its permitted operations lack wrapKey; expected wrapKey and unwrapKey"};
     }
-    const bool is_rsa = found.type == "RSA" || found.type == "RSA-HSM";
-    if (!is_rsa && found.type != "oct" && found.type != "oct-HSM") {
-      return {Code::kUnsupported, "it is of type " + oauth::words_of(as_bytes(found.type)) +
+    const bool is_rsa = type == "RSA" || type == "RSA-HSM";
+    if (!is_rsa && type != "oct" && type != "oct-HSM") {
+      return {Code::kUnsupported, "it is of type " + oauth::words_of(as_bytes(type)) +
                                       "; expected RSA (2048 bits or more) or, in a Managed HSM, a 256-bit AES key"};
     }
-    return KeyFields{std::string(is_rsa ? kRsa : kAes), found.kid};
+    return KeyFields{std::string(is_rsa ? kRsa : kAes), kid};
   }
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext&, const SecretBytes& plaintext) override {
     COFFER_ASSIGN(const KeyName name, own(key));
-    COFFER_ASSIGN(azure_kv::Service::Wrapped wrapped, service_.wrap(name.path(), key[0], plaintext.reveal()));
-    const std::optional<KeyName> used = parse_kid(wrapped.kid);
-    if (!used.has_value() || lower(used->path()) != lower(name.path())) return not_its_key(wrapped.kid);
-    return std::move(wrapped.bytes);
+    COFFER_ASSIGN(const Response response, operate(name, "/wrapkey", key[0], plaintext.reveal()));
+    COFFER_ASSIGN(const JsonView answer, json_in(response));
+    COFFER_ASSIGN(const SecretBytes wrapped, value_of(answer));
+    COFFER_ASSIGN(const std::string kid, member(answer, "kid"));
+    const std::optional<KeyName> used = parse_kid(kid);
+    if (!used.has_value() || lower_case(used->path()) != lower_case(name.path())) return not_its_key(kid);
+    return Bytes(wrapped.reveal().begin(), wrapped.reveal().end());
   }
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext&, ByteView ciphertext) override {
     COFFER_ASSIGN(const KeyName name, own(key));
-    auto opened = service_.unwrap(name.path(), key[0], ciphertext);
-    return opened.code() == Code::kInvalidArgument ? does_not_open(opened.status().message()) : std::move(opened);
+    auto response = operate(name, "/unwrapkey", key[0], ciphertext);
+    if (response.code() == Code::kInvalidArgument) return does_not_open(response.status().message());
+    COFFER_TRY(response.status());
+    COFFER_ASSIGN(const JsonView answer, json_in(*response));
+    return value_of(answer);
   }
 
-  std::string uri() const override { return uri_; }
-  std::string describe() const override { return "Azure key " + key_.path() + " at " + service_.host(); }
+  std::string uri() const override { return settings_.uri; }
+  std::string describe() const override { return "Azure key " + settings_.key.path() + " at " + settings_.host; }
   std::optional<std::string> describe(const KeyFields& key) const override {
     if (key.size() != 2 || (key[0] != kRsa && key[0] != kAes) || !parse_kid(key[1]).has_value()) return std::nullopt;
     return "key version " + key[1];
@@ -108,53 +171,103 @@ class AzureKvRoot final : public ServiceRoot {
  private:
   Result<KeyName> own(const KeyFields& key) const {
     std::optional<KeyName> name = parse_kid(key[1]);
-    if (name.has_value() && lower(name->name) == lower(key_.name)) return std::move(*name);
+    if (name.has_value() && lower_case(name->name) == lower_case(settings_.key.name)) return std::move(*name);
     return {Code::kWrongKey, "it is a version of another key than the URI's"};
   }
 
   Status not_its_key(const std::string& kid) const {
-    return {Code::kTampered, service_.host() + " answers for " + oauth::words_of(as_bytes(kid)) +
-                                 ", which is not what it was asked for"};
+    return {Code::kTampered,
+            settings_.host + " answers for " + oauth::words_of(as_bytes(kid)) + ", which is not what it was asked for"};
   }
 
-  azure_kv::Service service_;
-  const KeyName key_;
-  const std::string uri_;
+  http::Request request_for(const KeyName& key, const std::string& operation) const {
+    http::Request request;
+    request.url = settings_.vault + std::string(kKeys) + key.path() + operation + std::string(kVersionOfService);
+    request.headers = {{"Accept", "application/json"}};
+    return request;
+  }
+
+  Result<Response> operate(const KeyName& key, const std::string& operation, std::string_view algorithm,
+                           ByteView value) {
+    http::Request request = request_for(key, operation);
+    request.method = "POST";
+    request.headers.push_back({"Content-Type", "application/json"});
+    request.body = http::JsonBody().text("alg", algorithm).base64url("value", value).take();
+    return ask(std::move(request));
+  }
+
+  // A success.
+  Result<Response> ask(http::Request request) {
+    const std::string url = request.url;
+    const auto fetch = [&](http::Deadline until) -> Result<oauth::TokenCache::Fetched> {
+      COFFER_ASSIGN(const Challenge found, challenge(url, until));
+      return fetch_entra_token(settings_.credentials, found.resource, found.tenant, settings_.http, until);
+    };
+    return oauth::send_with_token(settings_.http, std::move(request), http::deadline_from_now(settings_.http), tokens_,
+                                  fetch, "code", refusal);
+  }
+
+  Result<JsonView> json_in(const Response& response) const {
+    return JsonView::parse(response.body.reveal()).with_context(settings_.host);
+  }
+  Result<std::string> member(const JsonView& object, std::string_view name) const {
+    return http::json_text(object, name, kKidAnswerSizeMax).with_context(settings_.host);
+  }
+  Result<SecretBytes> value_of(const JsonView& answer) const {
+    COFFER_ASSIGN(const SecretBytes text,
+                  http::json_secret(answer, "value", base64url_size(kWrappedSizeMax)).with_context(settings_.host));
+    auto value = decode_base64(text.reveal(), Base64Alphabet::kUrl);
+    if (value.is_ok() && !value->empty()) return value;
+    return {Code::kTampered, settings_.host + ": the answer's \"value\" is not base64url"};
+  }
+
+  // Asked without a token and without contents, for each token anew: the vault may have moved to another tenant. The
+  // answer is the same for every key of the vault.
+  Result<Challenge> challenge(const std::string& url, http::Deadline deadline) const {
+    http::Request request;
+    request.url = url;
+    COFFER_ASSIGN(const Response response, http::send(settings_.http, request, deadline));
+    if (response.status == 401) return parse_challenge(response.header("www-authenticate"), settings_.host);
+    const std::string status = std::to_string(response.status);
+    if (http::is_transient_status(response)) {
+      return {Code::kProviderUnavailable, settings_.host + " answers with status " + status};
+    }
+    return {Code::kTampered, settings_.host + ": to a request without a token it answers with status " + status +
+                                 " instead of 401; is it a key vault?"};
+  }
+
+  const Settings settings_;
+  oauth::TokenCache tokens_;
 };
 
 // For the cloud that the vault is in; AZURE_AUTHORITY_HOST is what Microsoft's own libraries look at, too.
 std::string authority_for(const std::string& vault_host) {
-  if (const char* given = std::getenv("AZURE_AUTHORITY_HOST"); given != nullptr && *given != 0) return given;
-  const std::string_view domain = azure_kv::vault_domain_of(vault_host);
+  if (std::string given = http::environment("AZURE_AUTHORITY_HOST"); !given.empty()) return given;
+  const std::string_view domain = vault_domain_of(vault_host);
   if (domain.ends_with(".cn")) return "https://login.chinacloudapi.cn";
   if (domain.ends_with(".usgovcloudapi.net")) return "https://login.microsoftonline.us";
   return "https://login.microsoftonline.com";
 }
 
 // Tokens and secrets go to the vault and to who gives the tokens.
-Status check_addresses(const ProviderUri& uri, const azure_kv::ServiceSettings& settings,
-                       const ProviderConfig& config) {
-  COFFER_TRY(oauth::check_trusted(settings.vault, azure_kv::kVaultDomains, config, [&](const ProviderUri& configured) {
+Status check_addresses(const ProviderUri& uri, const Settings& settings, const ProviderConfig& config) {
+  COFFER_TRY(oauth::check_trusted(settings.vault, kVaultDomains, config, [&](const ProviderUri& configured) {
     return configured.scheme == uri.scheme && configured.authority == uri.authority;
   }));
   const std::string& authority = settings.credentials.authority;
   if (authority.empty()) return Status::ok();
   return oauth::check_trusted(authority, kAuthorities, config, [&](const ProviderUri& configured) {
-    const std::pair<std::string, std::string> option("authority", authority);
-    return configured.scheme == uri.scheme &&
-           std::find(configured.options.begin(), configured.options.end(), option) != configured.options.end();
+    return configured.scheme == uri.scheme && oauth::has_option(configured, "authority", authority);
   });
 }
 
-}  // namespace
-
-Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, const ProviderConfig& config) {
+Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& config) {
   UriOptions options(uri, config.sealing_key);
-  azure_kv::ServiceSettings settings;
-  COFFER_ASSIGN(settings.http, http::take_http_settings(options, http::PlainHttp::kNever));
-  COFFER_ASSIGN(settings.credentials, azure_kv::take_credential_settings(options));
+  Settings out;
+  COFFER_ASSIGN(out.http, http::take_http_settings(options, http::PlainHttp::kNever));
+  COFFER_ASSIGN(out.credentials, take_credential_settings(options));
   COFFER_TRY(options.finish());
-  const std::string host = lower(uri.authority.value_or(""));
+  const std::string host = lower_case(uri.authority.value_or(""));
   std::optional<KeyName> key;
   if (uri.path.starts_with(kKeys)) key = parse_key_name(std::string_view(uri.path).substr(kKeys.size()));
   if (host.empty() || !key.has_value()) {
@@ -162,11 +275,21 @@ Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, c
             "an Azure key is written azure-kv://VAULT.vault.azure.net/keys/NAME, and /VERSION "
             "behind it for one that is not to change"};
   }
-  settings.vault = std::string(kHttps) + host;
-  COFFER_TRY(check_addresses(uri, settings, config));
-  if (settings.credentials.authority.empty()) settings.credentials.authority = authority_for(host);
-  return make_provider("azure-kv", std::make_unique<AzureKvRoot>(std::move(settings), std::move(*key),
-                                                                 format_provider_uri(options.kept())));
+  out.key = std::move(*key);
+  out.vault = std::string(kHttps) + host;
+  COFFER_TRY(check_addresses(uri, out, config));
+  COFFER_ASSIGN(out.host, http::host_of_url(out.vault));
+  if (out.credentials.authority.empty()) out.credentials.authority = authority_for(host);
+  out.uri = format_provider_uri(options.kept());
+  return out;
+}
+
+}  // namespace
+}  // namespace azure_kv
+
+Result<std::unique_ptr<RootKeyProvider>> open_azure_kv(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(azure_kv::Settings settings, azure_kv::read_settings(uri, config));
+  return make_provider("azure-kv", std::make_unique<azure_kv::AzureKvRoot>(std::move(settings)));
 }
 
 }  // namespace coffer

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
+#include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
-#include "coffer/io/disk.h"
 #include "coffer/net/oauth/jwt.h"
 
 namespace coffer::azure_kv {
@@ -19,18 +18,13 @@ constexpr std::string_view kAssertionType = "urn:ietf:params:oauth:client-assert
 constexpr std::array<std::string_view, 4> kKinds = {"client_secret", "client_certificate", "workload_identity",
                                                     "managed_identity"};
 
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 std::string first_given(const std::string& option, const char* name) {
-  return option.empty() ? variable(name) : option;
+  return option.empty() ? http::environment(name) : option;
 }
 
 std::string kind_of(const CredentialSettings& settings) {
   if (!settings.kind.empty()) return settings.kind;
-  if (settings.secret.given() || !variable("AZURE_CLIENT_SECRET").empty()) return "client_secret";
+  if (settings.secret.given() || !http::environment("AZURE_CLIENT_SECRET").empty()) return "client_secret";
   if (!first_given(settings.certificate_file, "AZURE_CLIENT_CERTIFICATE_PATH").empty()) return "client_certificate";
   if (!first_given(settings.token_file, "AZURE_FEDERATED_TOKEN_FILE").empty()) return "workload_identity";
   return "managed_identity";
@@ -71,47 +65,37 @@ Status add_secret(const CredentialSettings& settings, oauth::Form& form) {
 Status add_certificate(const CredentialSettings& settings, const Application& application, oauth::Form& form) {
   const std::string path = first_given(settings.certificate_file, "AZURE_CLIENT_CERTIFICATE_PATH");
   COFFER_ASSIGN(const SecretBytes pem, read_private_file(path, kFileSizeMax));
-  auto thumbprint = oauth::certificate_thumbprint(pem);
-  if (!thumbprint.is_ok()) return thumbprint.status().with_context(path);
+  COFFER_ASSIGN(const std::string thumbprint, oauth::certificate_thumbprint(pem).with_context(path));
   COFFER_ASSIGN(const Id id, random_id());
-  const auto now = static_cast<uint64_t>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+  const uint64_t now = now_seconds();
   http::JsonBody header, claims;
-  header.text("alg", "RS256").text("typ", "JWT").text("x5t", *thumbprint);
+  header.text("alg", "RS256").text("typ", "JWT").text("x5t", thumbprint);
   claims.text("aud", application.token_url).text("iss", application.client).text("sub", application.client);
   claims.text("jti", id.hex()).number("nbf", now).number("exp", now + kAssertionSeconds);
-  auto assertion = oauth::sign_jwt(header.take().reveal(), claims.take().reveal(), pem);
-  if (!assertion.is_ok()) return assertion.status().with_context(path);
-  form.add("client_assertion_type", kAssertionType).add("client_assertion", *assertion);
+  COFFER_ASSIGN(const SecretBytes assertion,
+                oauth::sign_jwt(header.take().reveal(), claims.take().reveal(), pem).with_context(path));
+  form.add("client_assertion_type", kAssertionType).add("client_assertion", assertion);
   return Status::ok();
-}
-
-// Who runs the workload (Kubernetes, say) writes the file, readable for all, anew before its token expires.
-Result<SecretBytes> read_workload_token(const std::string& path) {
-  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
-  SecretBytes whole(kFileSizeMax);
-  COFFER_ASSIGN(const size_t size, file->read_at(0, whole.reveal_mutable()));
-  const std::string_view text = as_text(whole.reveal().first(size));
-  return SecretBytes::copy_of(as_bytes(text.substr(0, text.find_last_not_of(" \r\n") + 1)));
 }
 
 Status add_workload_token(const CredentialSettings& settings, oauth::Form& form) {
   const std::string path = first_given(settings.token_file, "AZURE_FEDERATED_TOKEN_FILE");
   if (path.empty())
     return {Code::kInvalidArgument, "no file is given: option token_file, or AZURE_FEDERATED_TOKEN_FILE"};
-  COFFER_ASSIGN(const SecretBytes token, read_workload_token(path));
+  COFFER_ASSIGN(const SecretBytes token, http::read_token_file(path));
   form.add("client_assertion_type", kAssertionType).add("client_assertion", token);
   return Status::ok();
 }
 
 http::Request managed_identity_request(const CredentialSettings& settings, const std::string& resource) {
-  const std::string of_service = variable("IDENTITY_ENDPOINT");
-  const std::string of_service_header = variable("IDENTITY_HEADER");
+  const std::string of_service = http::environment("IDENTITY_ENDPOINT");
+  const std::string of_service_header = http::environment("IDENTITY_HEADER");
   http::Request request;
   if (!of_service.empty() && !of_service_header.empty()) {
     request.url = of_service + "?api-version=2019-08-01";
     request.secret_headers.push_back({"X-IDENTITY-HEADER", SecretBytes::copy_of(as_bytes(of_service_header))});
   } else {
-    const std::string host = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
+    const std::string host = http::environment("AZURE_POD_IDENTITY_AUTHORITY_HOST");
     request.url =
         (host.empty() ? "http://169.254.169.254" : host) + "/metadata/identity/oauth2/token?api-version=2018-02-01";
     request.headers = {{"Metadata", "true"}};
@@ -124,14 +108,6 @@ http::Request managed_identity_request(const CredentialSettings& settings, const
     return http::is_transient_status(response) || response.status == 404 || response.status == 410;
   };
   return request;
-}
-
-Result<TokenCache::Fetched> fetch_by_machine(const CredentialSettings& settings, const std::string& resource,
-                                             http::HttpSettings http_settings, http::Deadline deadline) {
-  http_settings.allow_http = true;  // the service is the machine's own
-  http_settings.use_proxy = false;
-  http_settings.client_certificate_file.clear();
-  return oauth::fetch_token(http_settings, managed_identity_request(settings, resource), deadline);
 }
 
 Result<TokenCache::Fetched> fetch_by_application(const std::string& kind, const CredentialSettings& settings,
@@ -157,9 +133,7 @@ Result<CredentialSettings> take_credential_settings(UriOptions& options) {
   CredentialSettings out;
   out.kind = options.take("auth", "");
   if (!out.kind.empty() && std::find(kKinds.begin(), kKinds.end(), out.kind) == kKinds.end()) {
-    return {Code::kInvalidArgument,
-            "root key URI option auth: expected client_secret, client_certificate, "
-            "workload_identity or managed_identity"};
+    return options.wrong("auth", "client_secret, client_certificate, workload_identity or managed_identity");
   }
   out.tenant = options.take("tenant", "");
   out.client = options.take("client", "");
@@ -175,10 +149,10 @@ Result<TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings
                                               http::Deadline deadline) {
   const std::string kind = kind_of(settings);
   auto token = kind == "managed_identity"
-                   ? fetch_by_machine(settings, resource, http_settings, deadline)
+                   ? oauth::fetch_token(http::machine_settings(http_settings),
+                                        managed_identity_request(settings, resource), deadline)
                    : fetch_by_application(kind, settings, resource, tenant, http_settings, deadline);
-  if (!token.is_ok()) return token.status().with_context("credentials (" + kind + ")");
-  return token;
+  return std::move(token).with_context("credentials (" + kind + ")");
 }
 
 }  // namespace coffer::azure_kv

@@ -8,8 +8,7 @@ namespace coffer::azure_kv {
 
 // What the URI says; the rest is looked up in the environment, anew for every token, as Microsoft's libraries do it.
 struct CredentialSettings {
-  std::string
-      kind;  // "client_secret", "client_certificate", "workload_identity", "managed_identity"; empty: by what is there
+  std::string kind;  // "client_secret", say, of the option auth; empty: by what is there
   std::string tenant;
   std::string client;
   SecretSource secret;

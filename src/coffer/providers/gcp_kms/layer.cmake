@@ -1,2 +1,2 @@
 coffer_provider(gcp-kms providers/gcp_kms open_gcp_kms
-  SOURCES credentials.cc service.cc gcp_kms_provider.cc)
+  SOURCES credentials.cc gcp_kms_provider.cc)
