@@ -2,7 +2,6 @@
 // more work than is allowed.
 #include "coffer/net/stores/pkcs12.h"
 
-#include "coffer/net/stores/pkcs12_handle.h"
 #include "fuzz/input.h"
 
 namespace {
@@ -26,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   WorkBudget budget(kRoundsMax);
   auto checked = read_pkcs12_secrets(contents, password, budget);
   auto secrets = parse_pkcs12_secrets(contents, password, budget);
+  auto identity = read_pkcs12_identity(contents, password, budget);
+  fuzz_check(identity.is_ok() || !identity.status().message().empty(), "an error says what is wrong");
   fuzz_check(!checked.is_ok() || secrets.is_ok() || secrets.code() == Code::kLimitExceeded,
              "what has the right MAC can be read");
   if (!secrets.is_ok()) {

@@ -4,11 +4,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/pkcs12.h>
 #include <sys/stat.h>
 
 #include <fstream>
 
-#include "coffer/net/stores/pkcs12_handle.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "io/temporary_directory.h"
 #include "providers/keystore/keytool.h"
 
@@ -217,7 +218,9 @@ TEST(Keystore, AnUnsignedStoreIsRefusedSinceAnybodyCouldHaveChangedIt) {
 
 TEST(Keystore, AStoreThatAsksForTooMuchWorkIsRefusedBeforeAnyIsDone) {
   const Bytes contents = read_file(Disk::posix(), stores() / "one.p12", kKeystoreSizeMax).value();
-  const Pkcs12Handle store = decode_pkcs12(contents);
+  const uint8_t* at = contents.data();
+  const std::unique_ptr<PKCS12, OpenSslFree<PKCS12_free>> store(
+      d2i_PKCS12(nullptr, &at, static_cast<long>(contents.size())));
   ASSERT_NE(store, nullptr);
   const ASN1_INTEGER* rounds = nullptr;
   PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, store.get());

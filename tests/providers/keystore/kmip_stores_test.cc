@@ -1,4 +1,4 @@
-// JKS keystores where KMIP hosts want certificates: providers/kmip/stores.h.
+// Keystores where KMIP hosts want certificates: net/kmip/stores.h.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -120,6 +120,53 @@ TEST(KmipStores, SeveralPrivateKeysLeaveAQuestion) {
   auto identity = read_identity(two);
   EXPECT_EQ(identity.code(), Code::kInvalidArgument);
   EXPECT_THAT(std::string(identity.status().message()), testing::AllOf(HasSubstr("one"), HasSubstr("two")));
+}
+
+// However OpenSSL and Java of any age write them.
+TEST(KmipStores, CertificatesAreReadFromPkcs12) {
+  const std::string from = "openssl pkcs12 -export -inkey c.key -in c.pem -certfile ca.pem ";
+  const std::string trust = "openssl pkcs12 -export -nokeys -in ca.pem ";
+  const std::string password = "-passout pass:swordfish ";
+  const std::string kWays[] = {password, password + "-legacy ", password + "-keypbe NONE -certpbe NONE ",
+                               password + "-nomac ",
+                               password + "-keypbe PBE-SHA1-RC4-128 -certpbe PBE-SHA1-3DES -legacy "};
+  for (const std::string& way : kWays) {
+    const std::string command = "cd " + stores().path() + " && exec 2>/dev/null && " + from + way + "-out any.p12 && " +
+                                trust + way + "-out trust.p12 && chmod 600 any.p12";
+    ASSERT_EQ(std::system(command.c_str()), 0) << way;
+    auto identity = read_identity(place("any.p12", StoreType::kPkcs12));
+    ASSERT_TRUE(identity.is_ok()) << way << identity.status().to_string();
+    EXPECT_EQ(name_in(identity->certificate.get()), "client");
+    ASSERT_EQ(sk_X509_num(identity->chain.get()), 1);
+    EXPECT_EQ(name_in(sk_X509_value(identity->chain.get(), 0)), "ca");
+    auto trusted = read_trust(place("trust.p12", StoreType::kPkcs12));
+    ASSERT_TRUE(trusted.is_ok()) << way << trusted.status().to_string();
+    EXPECT_EQ(name_in(sk_X509_value(trusted->get(), 0)), "ca");
+  }
+}
+
+TEST(KmipStores, NoPasswordOpensAPkcs12StoreThatHasNone) {
+  const std::string command = "cd " + stores().path() +
+                              " && exec 2>/dev/null && openssl pkcs12 -export -inkey c.key "
+                              "-in c.pem -passout pass: -out open.p12 && chmod 600 open.p12";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  StorePlace open = place("open.p12", StoreType::kPkcs12);
+  open.password = {};
+  auto identity = read_identity(open);
+  EXPECT_TRUE(identity.is_ok()) << identity.status().to_string();
+}
+
+TEST(KmipStores, WhatIsWrongWithAPkcs12StoreIsSaid) {
+  EXPECT_EQ(read_identity(place("id.p12", StoreType::kPkcs12, "wrong")).code(), Code::kWrongKey);
+  std::ofstream(stores() / "damaged.p12") << "0 this is no keystore";
+  EXPECT_EQ(read_trust(place("damaged.p12", StoreType::kPkcs12)).code(), Code::kInvalidArgument);
+  const std::string command = "cd " + stores().path() +
+                              " && exec 2>/dev/null && openssl pkcs12 -export -nokeys -in "
+                              "c.pem -passout pass:swordfish -out cert.p12 && chmod 600 cert.p12";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  auto identity = read_identity(place("cert.p12", StoreType::kPkcs12));
+  EXPECT_EQ(identity.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(identity.status().message()), HasSubstr("no private key"));
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 coffer_layer(coffer net/kmip settings.cc)
 if(COFFER_WITH_KMIP)
   coffer_layer(coffer_providers net/kmip
-    attributes.cc client.cc connection.cc host_group.cc jks.cc message.cc names.cc socket.cc stores.cc
+    attributes.cc client.cc connection.cc host_group.cc message.cc names.cc socket.cc stores.cc
     tls_context.cc ttlv.cc)
   target_link_libraries(coffer_providers PRIVATE OpenSSL::SSL)
 endif()

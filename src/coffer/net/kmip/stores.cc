@@ -1,16 +1,18 @@
 #include "coffer/net/kmip/stores.h"
 
 #include <openssl/pem.h>
-#include <openssl/provider.h>
 
 #include <cstring>
 
 #include "coffer/io/disk.h"
-#include "coffer/net/kmip/jks.h"
-#include "coffer/net/stores/pkcs12_handle.h"
+#include "coffer/net/stores/java_keystore.h"
+#include "coffer/net/stores/pkcs12.h"
 
 namespace coffer::kmip {
 namespace {
+
+using keystore::JavaEntry;
+using keystore::KeyAndCertificates;
 
 constexpr size_t kStoreSizeMax = size_t{4} << 20;
 constexpr int kCertificatesMax = 10000;
@@ -21,10 +23,6 @@ Result<SecretBytes> read_store_file(const std::string& path, Privacy privacy) {
   if (privacy == Privacy::kSecret) return read_private_file(path, kStoreSizeMax);
   COFFER_ASSIGN(const Bytes contents, read_file(Disk::posix(), path, kStoreSizeMax));
   return SecretBytes::copy_of(contents);
-}
-
-const char* password_text(const SecretBytes& password) {
-  return reinterpret_cast<const char*>(password.reveal().data());
 }
 
 BioHandle bio_of(const SecretBytes& contents) {
@@ -68,11 +66,6 @@ Result<EvpKeyHandle> read_pem_key(const std::string& path, const SecretBytes& co
                                " (" + openssl_reason() + ")"};
 }
 
-Status check_pair(const Identity& identity, const std::string& path) {
-  if (X509_check_private_key(identity.certificate.get(), identity.key.get()) == 1) return Status::ok();
-  return {Code::kInvalidArgument, path + ": the private key does not belong to the (first) certificate"};
-}
-
 Result<Identity> read_pem_identity(const StorePlace& place) {
   const bool together = place.key_path.empty();
   COFFER_ASSIGN(SecretBytes password, read_secret_text(place.password));
@@ -87,101 +80,99 @@ Result<Identity> read_pem_identity(const StorePlace& place) {
     COFFER_ASSIGN(const SecretBytes key, read_store_file(place.key_path, Privacy::kSecret));
     COFFER_ASSIGN(out.key, read_pem_key(place.key_path, key, password));
   }
-  COFFER_TRY(check_pair(out, together ? place.path : place.key_path));
-  return out;
+  if (X509_check_private_key(out.certificate.get(), out.key.get()) == 1) return out;
+  return {Code::kInvalidArgument,
+          (together ? place.path : place.key_path) + ": the private key does not belong to the (first) certificate"};
 }
 
-// OpenSSL's old ciphers (RC2, 3DES with SHA-1) in a library context of their own, so that the host process's stays as
-// it is. What is read there is copied into the ordinary context by its encoding.
-class LegacyContext {
- public:
-  LegacyContext()
-      : context_(OSSL_LIB_CTX_new()),
-        standard_(OSSL_PROVIDER_load(context_, "default")),
-        legacy_(OSSL_PROVIDER_load(context_, "legacy")) {}
-  ~LegacyContext() {
-    if (legacy_ != nullptr) OSSL_PROVIDER_unload(legacy_);
-    if (standard_ != nullptr) OSSL_PROVIDER_unload(standard_);
-    OSSL_LIB_CTX_free(context_);
-  }
-  LegacyContext(const LegacyContext&) = delete;
-  LegacyContext& operator=(const LegacyContext&) = delete;
-  OSSL_LIB_CTX* get() const { return context_; }
-
- private:
-  OSSL_LIB_CTX* context_;
-  OSSL_PROVIDER* standard_;
-  OSSL_PROVIDER* legacy_;
-};
-
-bool parse_pkcs12(const SecretBytes& contents, const char* password, OSSL_LIB_CTX* context, Identity& out) {
-  const keystore::Pkcs12Handle store = keystore::decode_pkcs12(contents.reveal(), context);
-  if (store == nullptr) return false;
-  EVP_PKEY* key = nullptr;
-  X509* certificate = nullptr;
-  STACK_OF(X509)* chain = nullptr;
-  if (PKCS12_parse(store.get(), password, &key, &certificate, &chain) != 1) return false;
-  out.key.reset(key);
-  out.certificate.reset(certificate);
-  out.chain.reset(chain != nullptr ? chain : sk_X509_new_null());
-  return true;
-}
-
-EvpKeyHandle copy_key(EVP_PKEY* from) {
-  if (from == nullptr) return nullptr;
-  uint8_t* encoded = nullptr;
-  const int size = i2d_PrivateKey(from, &encoded);
-  if (size <= 0) return nullptr;
-  const uint8_t* at = encoded;
-  EvpKeyHandle out(d2i_AutoPrivateKey(nullptr, &at, size));
-  OPENSSL_clear_free(encoded, static_cast<size_t>(size));
-  return out;
-}
-
-X509Handle copy_certificate(X509* from) {
-  if (from == nullptr) return nullptr;
-  uint8_t* encoded = nullptr;
-  const int size = i2d_X509(from, &encoded);
-  if (size <= 0) return nullptr;
-  const uint8_t* at = encoded;
-  X509Handle out(d2i_X509(nullptr, &at, size));
-  OPENSSL_free(encoded);
-  return out;
-}
-
-Status copy_out(const Identity& from, Identity& to) {
-  to.key = copy_key(from.key.get());
-  to.certificate = copy_certificate(from.certificate.get());
-  to.chain.reset(sk_X509_new_null());
-  bool whole =
-      (to.key != nullptr) == (from.key != nullptr) && (to.certificate != nullptr) == (from.certificate != nullptr);
-  for (int i = 0; whole && i < sk_X509_num(from.chain.get()); ++i) {
-    X509Handle certificate = copy_certificate(sk_X509_value(from.chain.get(), i));
-    whole = certificate != nullptr && sk_X509_push(to.chain.get(), certificate.get()) != 0;
-    if (whole) [[maybe_unused]]
-      X509* const owned = certificate.release();
-  }
-  return whole ? Status::ok()
-               : Status(Code::kInvalidArgument, "its contents cannot be taken over: " + openssl_reason());
-}
-
-// Everything that a PKCS#12 keystore holds; a truststore yields a chain alone.
-Result<Identity> read_pkcs12(const StorePlace& place, const SecretBytes& contents) {
-  COFFER_ASSIGN(const SecretBytes password, read_secret_text(place.password));
-  Identity out;
-  if (parse_pkcs12(contents, password_text(password), nullptr, out)) return out;
-  const int reason = ERR_GET_REASON(ERR_peek_last_error());
-  if (reason == PKCS12_R_MAC_VERIFY_FAILURE) return {Code::kWrongKey, place.path + ": the password does not open it"};
-  Identity legacy;
-  {
-    const LegacyContext context;
-    Identity read;
-    if (!parse_pkcs12(contents, password_text(password), context.get(), read)) {
-      return {Code::kInvalidArgument, place.path + ": not a PKCS#12 keystore, or damaged (" + openssl_reason() + ")"};
+Result<X509StackHandle> certificates_of(const std::vector<Bytes>& encoded) {
+  X509StackHandle out(sk_X509_new_null());
+  for (const Bytes& one : encoded) {
+    const uint8_t* at = one.data();
+    X509Handle certificate(d2i_X509(nullptr, &at, static_cast<long>(one.size())));
+    if (certificate == nullptr || at != one.data() + one.size()) {
+      return {Code::kInvalidArgument, "a certificate in it is damaged: " + openssl_reason()};
     }
-    COFFER_TRY(copy_out(read, legacy).with_context(place.path));
+    if (sk_X509_push(out.get(), certificate.get()) == 0) return {Code::kInternal, "OpenSSL has no memory"};
+    [[maybe_unused]] X509* const owned = certificate.release();
   }
-  return legacy;
+  return out;
+}
+
+Result<EvpKeyHandle> key_of(const SecretBytes& key_info) {
+  const uint8_t* at = key_info.reveal().data();
+  const std::unique_ptr<PKCS8_PRIV_KEY_INFO, OpenSslFree<PKCS8_PRIV_KEY_INFO_free>> info(
+      d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(key_info.size())));
+  EvpKeyHandle out(info == nullptr ? nullptr : EVP_PKCS82PKEY(info.get()));
+  if (out == nullptr) return {Code::kInvalidArgument, "its private key is damaged: " + openssl_reason()};
+  return out;
+}
+
+Result<const JavaEntry*> only_private_key(const std::vector<JavaEntry>& entries) {
+  const JavaEntry* found = nullptr;
+  std::string aliases;
+  for (const JavaEntry& entry : entries) {
+    if (entry.kind != JavaEntry::Kind::kPrivateKey) continue;
+    aliases += (found == nullptr ? "" : ", ") + entry.alias;
+    if (found != nullptr) {
+      return {Code::kInvalidArgument, "there are several private keys in it (" + aliases +
+                                          "); keep the one that is meant in a keystore of its own"};
+    }
+    found = &entry;
+  }
+  if (found != nullptr && !found->certificates.empty()) return found;
+  return {Code::kInvalidArgument, "there is no private key with its certificate in it"};
+}
+
+Result<KeyAndCertificates> java_identity(const std::vector<JavaEntry>& entries, const keystore::Password& password,
+                                         keystore::WorkBudget& budget) {
+  COFFER_ASSIGN(const JavaEntry* const entry, only_private_key(entries));
+  auto key_info = open_private_key(*entry, password, budget);
+  if (key_info) return KeyAndCertificates{std::move(*key_info), entry->certificates};
+  if (key_info.code() != Code::kWrongKey) return key_info.status();
+  return {Code::kWrongKey,
+          "the store's password does not open its private key; give both the same: keytool -keypasswd"};
+}
+
+// The entries that say that a certificate is trusted; not the chains of private keys.
+KeyAndCertificates java_trust(const std::vector<JavaEntry>& entries) {
+  KeyAndCertificates out;
+  for (const JavaEntry& entry : entries) {
+    if (entry.kind == JavaEntry::Kind::kCertificate) out.certificates.push_back(entry.certificates.front());
+  }
+  return out;
+}
+
+Result<KeyAndCertificates> read_keystore(const SecretBytes& contents, const keystore::Password& password,
+                                         bool for_identity) {
+  keystore::WorkBudget budget;
+  if (!keystore::is_java_keystore(contents.reveal())) {
+    return keystore::read_pkcs12_identity(contents.reveal(), password, budget);
+  }
+  COFFER_ASSIGN(const std::vector<JavaEntry> entries, keystore::read_java_keystore(contents.reveal(), password));
+  if (for_identity) return java_identity(entries, password, budget);
+  return java_trust(entries);
+}
+
+Result<Identity> identity_in(const SecretBytes& contents, const keystore::Password& password) {
+  COFFER_ASSIGN(const KeyAndCertificates found, read_keystore(contents, password, true));
+  Identity out;
+  COFFER_ASSIGN(out.chain, certificates_of(found.certificates));
+  if (!found.key_info.empty()) {
+    COFFER_ASSIGN(out.key, key_of(found.key_info));
+  }
+  for (int i = 0; out.key != nullptr && i < sk_X509_num(out.chain.get()); ++i) {
+    if (X509_check_private_key(sk_X509_value(out.chain.get(), i), out.key.get()) != 1) continue;
+    out.certificate.reset(sk_X509_delete(out.chain.get(), i));
+    return out;
+  }
+  return {Code::kInvalidArgument, "there is no private key with its certificate in it"};
+}
+
+Result<X509StackHandle> trust_in(const SecretBytes& contents, const keystore::Password& password) {
+  COFFER_ASSIGN(const KeyAndCertificates found, read_keystore(contents, password, false));
+  if (!found.certificates.empty()) return certificates_of(found.certificates);
+  return {Code::kInvalidArgument, "there is no certificate in it"};
 }
 
 }  // namespace
@@ -190,43 +181,18 @@ Result<Identity> read_identity(const StorePlace& place) {
   const ErrorQueueGuard guard;
   if (place.type == StoreType::kPem) return read_pem_identity(place);
   COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kSecret));
-  Identity out;
-  if (is_jks(contents)) {
-    COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
-    COFFER_ASSIGN(out, read_jks_identity(place.path, contents, std::move(password)));
-  } else {
-    COFFER_ASSIGN(out, read_pkcs12(place, contents));
-  }
-  if (out.key == nullptr || out.certificate == nullptr) {
-    return {Code::kInvalidArgument, place.path + ": there is no private key with its certificate in it"};
-  }
-  COFFER_TRY(check_pair(out, place.path));
-  return out;
+  COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
+  auto out = identity_in(contents, keystore::Password(std::move(password)));
+  return out ? std::move(out) : out.status().with_context(place.path);
 }
-
-namespace {
-
-Result<X509StackHandle> read_keystore_trust(const StorePlace& place, const SecretBytes& contents) {
-  if (is_jks(contents)) {
-    COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
-    return read_jks_trust(place.path, contents, std::move(password));
-  }
-  COFFER_ASSIGN(Identity read, read_pkcs12(place, contents));
-  if (read.certificate != nullptr && sk_X509_push(read.chain.get(), read.certificate.get()) != 0) {
-    [[maybe_unused]] X509* const owned = read.certificate.release();
-  }
-  return std::move(read.chain);
-}
-
-}  // namespace
 
 Result<X509StackHandle> read_trust(const StorePlace& place) {
   const ErrorQueueGuard guard;
   COFFER_ASSIGN(const SecretBytes contents, read_store_file(place.path, Privacy::kPublic));
   if (place.type == StoreType::kPem) return read_pem_certificates(place.path, contents);
-  COFFER_ASSIGN(X509StackHandle trusted, read_keystore_trust(place, contents));
-  if (sk_X509_num(trusted.get()) == 0) return {Code::kInvalidArgument, place.path + ": there is no certificate in it"};
-  return trusted;
+  COFFER_ASSIGN(SecretBytes password, read_secret(place.password));
+  auto out = trust_in(contents, keystore::Password(std::move(password)));
+  return out ? std::move(out) : out.status().with_context(place.path);
 }
 
 }  // namespace coffer::kmip

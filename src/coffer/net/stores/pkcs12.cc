@@ -1,10 +1,14 @@
 #include "coffer/net/stores/pkcs12.h"
 
+#include <openssl/pkcs12.h>
+#include <openssl/provider.h>
+
 #include <algorithm>
+#include <functional>
 
 #include "coffer/base/text.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/crypto/random.h"
-#include "coffer/net/stores/pkcs12_handle.h"
 
 namespace coffer::keystore {
 namespace {
@@ -18,6 +22,9 @@ constexpr const char* kAes = "2.16.840.1.101.3.4.1";  // keys of any size
 void free_parts(STACK_OF(PKCS7) * parts) { sk_PKCS7_pop_free(parts, PKCS7_free); }
 void free_bags(STACK_OF(PKCS12_SAFEBAG) * bags) { sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free); }
 void free_text(char* text) { OPENSSL_free(text); }
+using LibraryHandle = std::unique_ptr<OSSL_LIB_CTX, OpenSslFree<OSSL_LIB_CTX_free>>;
+using ProviderHandle = std::unique_ptr<OSSL_PROVIDER, OpenSslFree<OSSL_PROVIDER_unload>>;
+using StoreHandle = std::unique_ptr<PKCS12, OpenSslFree<PKCS12_free>>;
 using PartsHandle = std::unique_ptr<STACK_OF(PKCS7), OpenSslFree<free_parts>>;
 using BagsHandle = std::unique_ptr<STACK_OF(PKCS12_SAFEBAG), OpenSslFree<free_bags>>;
 using TextHandle = std::unique_ptr<char, OpenSslFree<free_text>>;
@@ -28,25 +35,49 @@ using ObjectHandle = std::unique_ptr<ASN1_OBJECT, OpenSslFree<ASN1_OBJECT_free>>
 Status malformed() {
   return {Code::kInvalidArgument, "not a PKCS#12 keystore in DER, or damaged; keytool -importkeystore writes one"};
 }
+Status unsupported() {
+  return {
+      Code::kUnsupported,
+      "it is encrypted in a way that is too weak or not known here; write the keystore anew with a Java from 17 on: "
+      "keytool -importkeystore"};
+}
 Status openssl_refuses() { return {Code::kInternal, "OpenSSL cannot write a PKCS#12 keystore: " + openssl_reason()}; }
 
 struct PasswordView {
-  explicit PasswordView(const Password& password)
-      : text(password.empty() ? "" : reinterpret_cast<const char*>(password.bytes().data())),
-        size(static_cast<int>(password.bytes().size())) {}
   const char* text;
   int size;
 };
+PasswordView view_of(const Password& password) {
+  return {password.empty() ? "" : reinterpret_cast<const char*>(password.bytes().data()),
+          static_cast<int>(password.bytes().size())};
+}
 
-// OpenSSL takes any BER and any version. Here every byte counts: what is not under the MAC must be as it would be
+// Empty when OpenSSL has no memory.
+template <auto Encode, class T>
+SecretBytes der_of(T* object) {
+  const int size = Encode(object, nullptr);
+  SecretBytes out(size > 0 ? static_cast<size_t>(size) : 0);
+  uint8_t* at = out.reveal_mutable().data();
+  if (size > 0) Encode(object, &at);
+  return out;
+}
+
+// Decoded, not checked, its algorithms to be taken from `context` (null: the process's own). Null for what is none.
+StoreHandle decode(ByteView contents, OSSL_LIB_CTX* context = nullptr) {
+  PKCS12* store = PKCS12_init_ex(NID_pkcs7_data, context, nullptr);
+  const uint8_t* at = contents.data();
+  // Once it has begun to decode, d2i frees on failure what it was given, and says so in `store`.
+  const bool good = store != nullptr && d2i_PKCS12(&store, &at, static_cast<long>(contents.size())) != nullptr;
+  StoreHandle out(store);
+  return good ? std::move(out) : nullptr;
+}
+
+// OpenSSL takes any BER and any version. Where every byte counts, what is not under the MAC must be as it would be
 // written.
-Result<Pkcs12Handle> decode_strictly(ByteView contents) {
-  Pkcs12Handle store = decode_pkcs12(contents);
+Result<StoreHandle> decode_strictly(ByteView contents) {
+  StoreHandle store = decode(contents);
   if (store == nullptr || contents.size() < 2) return malformed();
-  uint8_t* written = nullptr;
-  const int size = i2d_PKCS12(store.get(), &written);
-  const bool same = size > 0 && std::ranges::equal(ByteView(written, static_cast<size_t>(size)), contents);
-  OPENSSL_free(written);
+  const bool same = std::ranges::equal(der_of<i2d_PKCS12>(store.get()).reveal(), contents);
   const size_t header = 2 + (contents[1] < 0x80 ? 0 : contents[1] & 0x7f);
   constexpr uint8_t kVersion3[] = {V_ASN1_INTEGER, 1, 3};
   if (!same || !std::ranges::equal(contents.subspan(header, sizeof kVersion3), kVersion3)) return malformed();
@@ -54,13 +85,12 @@ Result<Pkcs12Handle> decode_strictly(ByteView contents) {
   return {Code::kUnsupported, "it has no password (no MAC), so anybody could have changed it; give it one"};
 }
 
-Status check_mac(PKCS12* store, const Password& password, WorkBudget& budget) {
+Status check_mac(PKCS12* store, PasswordView given, WorkBudget& budget) {
   const ASN1_INTEGER* rounds = nullptr;
   PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, store);
   int64_t count = 1;
   if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) return malformed();
   COFFER_TRY(budget.spend(count));
-  const PasswordView given(password);
   ERR_clear_error();
   if (PKCS12_verify_mac(store, given.text, given.size) == 1) return Status::ok();
   if (ERR_peek_last_error() != 0) return {Code::kUnsupported, "its MAC is of a kind that is not known here"};
@@ -86,19 +116,19 @@ Status spend(const ASN1_INTEGER* rounds, int times, WorkBudget& budget) {
   return Status::ok();
 }
 
-// Before OpenSSL does the work that a file asks for. kUnsupported for what is too weak or not known here.
-Status check_encryption(const X509_ALGOR* algorithm, WorkBudget& budget) {
-  const Status unsupported(Code::kUnsupported,
-                           "it is encrypted in a way that is too weak or not known here; write the keystore anew with "
-                           "a Java from 17 on: keytool -importkeystore");
-  if (kind_of(algorithm) == NID_pbe_WithSHA1And3_Key_TripleDES_CBC) {
+// Before OpenSSL does the work that a file asks for. kUnsupported for what is not known here, or too weak unless that
+// is allowed.
+Status check_encryption(const X509_ALGOR* algorithm, WorkBudget& budget, bool weak_too = false) {
+  const int kind = kind_of(algorithm);
+  const bool weak = kind >= NID_pbe_WithSHA1And128BitRC4 && kind <= NID_pbe_WithSHA1And40BitRC2_CBC;  // RC2, RC4
+  if (kind == NID_pbe_WithSHA1And3_Key_TripleDES_CBC || (weak && weak_too)) {
     return with_parameters<PBEPARAM>(algorithm, ASN1_ITEM_rptr(PBEPARAM), [&](const PBEPARAM& given) {
       return spend(given.iter, 2, budget);  // key and IV are derived by as many rounds each
     });
   }
-  if (kind_of(algorithm) != NID_pbes2) return unsupported;
+  if (kind != NID_pbes2) return unsupported();
   return with_parameters<PBE2PARAM>(algorithm, ASN1_ITEM_rptr(PBE2PARAM), [&](const PBE2PARAM& scheme) {
-    if (kind_of(scheme.keyfunc) != NID_id_pbkdf2) return unsupported;
+    if (kind_of(scheme.keyfunc) != NID_id_pbkdf2) return unsupported();
     return with_parameters<PBKDF2PARAM>(scheme.keyfunc, ASN1_ITEM_rptr(PBKDF2PARAM),
                                         [&](const PBKDF2PARAM& given) { return spend(given.iter, 1, budget); });
   });
@@ -122,39 +152,88 @@ Status read_bag(PKCS12_SAFEBAG* bag, Pkcs12Secrets& out) {
   return Status::ok();
 }
 
-Status read_part(PKCS7* part, const Password& password, WorkBudget& budget, Pkcs12Secrets& out) {
-  BagsHandle bags;
-  if (PKCS7_type_is_data(part)) {
-    bags.reset(PKCS12_unpack_p7data(part));
-  } else if (PKCS7_type_is_encrypted(part) && part->d.encrypted != nullptr) {
-    const Status status = check_encryption(part->d.encrypted->enc_data->algorithm, budget);
-    if (status.code() != Code::kUnsupported) {
-      COFFER_TRY(status);
-      const PasswordView given(password);
-      bags.reset(PKCS12_unpack_p7encdata(part, given.text, given.size));
-    } else {
-      ++out.unreadable_parts;
-      return Status::ok();
+// Returns how many parts are encrypted in a way that is too weak or not known here.
+Result<size_t> each_bag(PKCS12* store, PasswordView given, WorkBudget& budget, bool weak_too,
+                        const std::function<Status(PKCS12_SAFEBAG*)>& each) {
+  const PartsHandle parts(PKCS12_unpack_authsafes(store));
+  if (parts == nullptr) return malformed();
+  if (sk_PKCS7_num(parts.get()) > kPartsMax) return {Code::kLimitExceeded, "more than 1000 parts"};
+  size_t unreadable = 0;
+  for (int i = 0; i < sk_PKCS7_num(parts.get()); ++i) {
+    PKCS7* const part = sk_PKCS7_value(parts.get(), i);
+    const bool encrypted = PKCS7_type_is_encrypted(part) && part->d.encrypted != nullptr;
+    Status readable = PKCS7_type_is_data(part) || encrypted ? Status::ok() : unsupported();
+    if (encrypted) readable = check_encryption(part->d.encrypted->enc_data->algorithm, budget, weak_too);
+    if (readable.code() == Code::kUnsupported) {
+      ++unreadable;
+      continue;
     }
-  } else {
-    ++out.unreadable_parts;
-    return Status::ok();
+    COFFER_TRY(readable);
+    const BagsHandle bags(encrypted ? PKCS12_unpack_p7encdata(part, given.text, given.size)
+                                    : PKCS12_unpack_p7data(part));
+    if (bags == nullptr) return malformed();
+    for (int k = 0; k < sk_PKCS12_SAFEBAG_num(bags.get()); ++k) {
+      COFFER_TRY(each(sk_PKCS12_SAFEBAG_value(bags.get(), k)));
+    }
   }
-  if (bags == nullptr) return malformed();
-  for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags.get()); ++i) {
-    COFFER_TRY(read_bag(sk_PKCS12_SAFEBAG_value(bags.get(), i), out));
+  return unreadable;
+}
+
+Result<Pkcs12Secrets> read_secrets(PKCS12* store, const Password& password, WorkBudget& budget) {
+  Pkcs12Secrets out;
+  COFFER_ASSIGN(out.unreadable_parts, each_bag(store, view_of(password), budget, false,
+                                               [&out](PKCS12_SAFEBAG* bag) { return read_bag(bag, out); }));
+  return out;
+}
+
+Result<KeyInfoHandle> open_key_info(const X509_SIG* encrypted, PasswordView given, WorkBudget& budget,
+                                    OSSL_LIB_CTX* weak = nullptr) {
+  const X509_ALGOR* algorithm = nullptr;
+  X509_SIG_get0(encrypted, &algorithm, nullptr);
+  COFFER_TRY(check_encryption(algorithm, budget, weak != nullptr));
+  // With another key, padding that fits by chance opens to noise, which is no PrivateKeyInfo.
+  KeyInfoHandle info(PKCS8_decrypt_ex(encrypted, given.text, given.size, weak, nullptr));
+  if (info == nullptr) return {Code::kWrongKey, "what is encrypted does not open"};
+  return info;
+}
+
+// The first private key and all certificates that one bag after the other holds.
+Status read_identity_bag(PKCS12_SAFEBAG* bag, PasswordView given, WorkBudget& budget, OSSL_LIB_CTX* weak,
+                         KeyAndCertificates& out) {
+  const int kind = PKCS12_SAFEBAG_get_nid(bag);
+  if (kind == NID_certBag && PKCS12_SAFEBAG_get_bag_nid(bag) == NID_x509Certificate) {
+    const X509Handle certificate(PKCS12_SAFEBAG_get1_cert(bag));
+    if (certificate == nullptr) return malformed();
+    if (out.certificates.size() == kEntriesMax) return {Code::kLimitExceeded, "more than 10000 certificates"};
+    const SecretBytes der = der_of<i2d_X509>(certificate.get());
+    out.certificates.emplace_back(der.reveal().begin(), der.reveal().end());
+  } else if (kind == NID_keyBag && out.key_info.empty()) {
+    out.key_info = der_of<i2d_PKCS8_PRIV_KEY_INFO>(PKCS12_SAFEBAG_get0_p8inf(bag));
+  } else if (kind == NID_pkcs8ShroudedKeyBag && out.key_info.empty()) {
+    COFFER_ASSIGN(const KeyInfoHandle info, open_key_info(PKCS12_SAFEBAG_get0_pkcs8(bag), given, budget, weak));
+    out.key_info = der_of<i2d_PKCS8_PRIV_KEY_INFO>(info.get());
   }
   return Status::ok();
 }
 
-Result<Pkcs12Secrets> read_parts(PKCS12* store, const Password& password, WorkBudget& budget) {
-  const PartsHandle parts(PKCS12_unpack_authsafes(store));
-  if (parts == nullptr) return malformed();
-  if (sk_PKCS7_num(parts.get()) > kPartsMax) return {Code::kLimitExceeded, "more than 1000 parts"};
-  Pkcs12Secrets out;
-  for (int i = 0; i < sk_PKCS7_num(parts.get()); ++i) {
-    COFFER_TRY(read_part(sk_PKCS7_value(parts.get(), i), password, budget, out));
+// With `weak`, ciphers are taken from there, the weak ones too; without, those are kUnsupported.
+Result<KeyAndCertificates> read_identity(ByteView contents, const Password& password, WorkBudget& budget,
+                                         OSSL_LIB_CTX* weak) {
+  const StoreHandle store = decode(contents, weak);
+  if (store == nullptr) return malformed();
+  PasswordView given = view_of(password);
+  const bool has_mac = PKCS12_mac_present(store.get()) == 1;
+  // No password and an empty one are not the same to PKCS#12, but to people.
+  const PasswordView none{nullptr, 0};
+  if (password.empty() && (!has_mac || check_mac(store.get(), none, budget))) {
+    given = none;
+  } else if (has_mac) {
+    COFFER_TRY(check_mac(store.get(), given, budget));
   }
+  KeyAndCertificates out;
+  const auto read = [&](PKCS12_SAFEBAG* bag) { return read_identity_bag(bag, given, budget, weak, out); };
+  COFFER_ASSIGN(const size_t unreadable, each_bag(store.get(), given, budget, weak != nullptr, read));
+  if (unreadable > 0) return unsupported();
   return out;
 }
 
@@ -175,17 +254,16 @@ KeyInfoHandle key_info_of(const RootKey& key) {
 // A part with one secret key in it. Null when OpenSSL refuses.
 PKCS7* secret_part(const std::string& alias, const RootKey& key, const Password& password, ByteView salt) {
   const KeyInfoHandle info = key_info_of(key);
-  const PasswordView given(password);
+  const PasswordView given = view_of(password);
   Bytes own_salt(salt.begin(), salt.end());
   const EncryptedHandle encrypted(info == nullptr
                                       ? nullptr
                                       : PKCS8_encrypt(-1, EVP_aes_256_cbc(), given.text, given.size, own_salt.data(),
                                                       static_cast<int>(own_salt.size()), kRoundsWritten, info.get()));
-  uint8_t* der = nullptr;
-  const int size = encrypted == nullptr ? -1 : i2d_X509_SIG(encrypted.get(), &der);
-  PKCS12_SAFEBAG* bag =
-      size <= 0 ? nullptr : PKCS12_SAFEBAG_create_secret(NID_pkcs8ShroudedKeyBag, V_ASN1_OCTET_STRING, der, size);
-  OPENSSL_free(der);
+  if (encrypted == nullptr) return nullptr;
+  SecretBytes der = der_of<i2d_X509_SIG>(encrypted.get());
+  PKCS12_SAFEBAG* bag = PKCS12_SAFEBAG_create_secret(NID_pkcs8ShroudedKeyBag, V_ASN1_OCTET_STRING,
+                                                     der.reveal_mutable().data(), static_cast<int>(der.size()));
   const BagsHandle bags(sk_PKCS12_SAFEBAG_new_null());
   if (bag == nullptr || bags == nullptr || sk_PKCS12_SAFEBAG_push(bags.get(), bag) == 0) {
     PKCS12_SAFEBAG_free(bag);
@@ -197,27 +275,29 @@ PKCS7* secret_part(const std::string& alias, const RootKey& key, const Password&
 
 }  // namespace
 
-Pkcs12Handle decode_pkcs12(ByteView contents, OSSL_LIB_CTX* context) {
-  PKCS12* store = PKCS12_init_ex(NID_pkcs7_data, context, nullptr);
-  const uint8_t* at = contents.data();
-  // Once it has begun to decode, d2i frees on failure what it was given, and says so in `store`.
-  const bool good = store != nullptr && d2i_PKCS12(&store, &at, static_cast<long>(contents.size())) != nullptr;
-  Pkcs12Handle out(store);
-  return good ? std::move(out) : nullptr;
-}
-
 Result<Pkcs12Secrets> read_pkcs12_secrets(ByteView contents, const Password& store_password, WorkBudget& budget) {
   const ErrorQueueGuard guard;
-  COFFER_ASSIGN(const Pkcs12Handle store, decode_strictly(contents));
-  COFFER_TRY(check_mac(store.get(), store_password, budget));
-  return read_parts(store.get(), store_password, budget);
+  COFFER_ASSIGN(const StoreHandle store, decode_strictly(contents));
+  COFFER_TRY(check_mac(store.get(), view_of(store_password), budget));
+  return read_secrets(store.get(), store_password, budget);
 }
 
 Result<Pkcs12Secrets> parse_pkcs12_secrets(ByteView contents, const Password& store_password, WorkBudget& budget) {
   const ErrorQueueGuard guard;
-  const Pkcs12Handle store = decode_pkcs12(contents);
+  const StoreHandle store = decode(contents);
   if (store == nullptr) return malformed();
-  return read_parts(store.get(), store_password, budget);
+  return read_secrets(store.get(), store_password, budget);
+}
+
+Result<KeyAndCertificates> read_pkcs12_identity(ByteView contents, const Password& password, WorkBudget& budget) {
+  const ErrorQueueGuard guard;
+  auto out = read_identity(contents, password, budget, nullptr);
+  if (out.code() != Code::kUnsupported) return out;
+  // OpenSSL's old ciphers, in a library context of their own, so that the host process's stays as it is.
+  const LibraryHandle weak(OSSL_LIB_CTX_new());
+  const ProviderHandle standard(OSSL_PROVIDER_load(weak.get(), "default"));
+  const ProviderHandle legacy(OSSL_PROVIDER_load(weak.get(), "legacy"));
+  return read_identity(contents, password, budget, weak.get());
 }
 
 Result<RootKey> open_secret_key(const ProtectedKey& key, const Password& key_password, WorkBudget& budget) {
@@ -228,13 +308,7 @@ Result<RootKey> open_secret_key(const ProtectedKey& key, const Password& key_pas
   if (encrypted == nullptr || at != from.data() + from.size()) {
     return {Code::kInvalidArgument, "an encrypted key is malformed"};
   }
-  const X509_ALGOR* algorithm = nullptr;
-  X509_SIG_get0(encrypted.get(), &algorithm, nullptr);
-  COFFER_TRY(check_encryption(algorithm, budget));
-  const PasswordView given(key_password);
-  const KeyInfoHandle info(PKCS8_decrypt(encrypted.get(), given.text, given.size));
-  // With another key, padding that fits by chance opens to noise, which is no PrivateKeyInfo.
-  if (info == nullptr) return {Code::kWrongKey, "what is encrypted does not open"};
+  COFFER_ASSIGN(const KeyInfoHandle info, open_key_info(encrypted.get(), view_of(key_password), budget));
   const ASN1_OBJECT* oid = nullptr;
   const uint8_t* bytes = nullptr;
   int size = 0;
@@ -250,7 +324,7 @@ Result<RootKey> open_secret_key(const ProtectedKey& key, const Password& key_pas
 Result<Bytes> with_secret_key(ByteView contents, const std::string& alias, const RootKey& key,
                               const Password& store_password, const Password& key_password) {
   const ErrorQueueGuard guard;
-  Pkcs12Handle store(contents.empty() ? PKCS12_init(NID_pkcs7_data) : nullptr);
+  StoreHandle store(contents.empty() ? PKCS12_init(NID_pkcs7_data) : nullptr);
   if (!contents.empty()) {
     COFFER_ASSIGN(store, decode_strictly(contents));
   }
@@ -264,18 +338,15 @@ Result<Bytes> with_secret_key(ByteView contents, const std::string& alias, const
     PKCS7_free(part);
     return openssl_refuses();
   }
-  const PasswordView given(store_password);
+  const PasswordView given = view_of(store_password);
   if (PKCS12_pack_authsafes(store.get(), parts.get()) != 1 ||
       PKCS12_set_mac(store.get(), given.text, given.size, mac_salt.data(), static_cast<int>(mac_salt.size()),
                      kRoundsWritten, EVP_sha256()) != 1) {
     return openssl_refuses();
   }
-  uint8_t* der = nullptr;
-  const int size = i2d_PKCS12(store.get(), &der);
-  if (size <= 0) return openssl_refuses();
-  Bytes out(der, der + size);
-  OPENSSL_free(der);
-  return out;
+  const SecretBytes der = der_of<i2d_PKCS12>(store.get());
+  if (der.empty()) return openssl_refuses();
+  return Bytes(der.reveal().begin(), der.reveal().end());
 }
 
 }  // namespace coffer::keystore

@@ -1,5 +1,5 @@
-// PKCS#12 keystores (RFC 7292), read and written by OpenSSL: their secret keys, as Java writes them. Certificates and
-// private keys come from the same files by pkcs12_handle.h.
+// PKCS#12 keystores (RFC 7292), read and written by OpenSSL: secret keys, as Java writes them, and what TLS takes from
+// them.
 #pragma once
 
 #include <string>
@@ -28,6 +28,16 @@ struct Pkcs12Secrets {
 Result<Pkcs12Secrets> read_pkcs12_secrets(ByteView contents, const Password& store_password, WorkBudget& budget);
 // The same of any BER, without asking whether the MAC is right. For fuzzing.
 Result<Pkcs12Secrets> parse_pkcs12_secrets(ByteView contents, const Password& store_password, WorkBudget& budget);
+
+// What a keystore of any type has for TLS.
+struct KeyAndCertificates {
+  SecretBytes key_info;  // PrivateKeyInfo (PKCS#8) of the private key that is meant; empty when there is none
+  std::vector<Bytes> certificates;  // DER
+};
+
+// The first private key and all certificates; a store without a MAC, and ciphers that are too weak for secrets that are
+// to be kept, will do. kWrongKey, kInvalidArgument.
+Result<KeyAndCertificates> read_pkcs12_identity(ByteView contents, const Password& password, WorkBudget& budget);
 
 // A secret key's bytes, if it is an AES key. kWrongKey, kUnsupported for another encryption, kInvalidArgument.
 Result<RootKey> open_secret_key(const ProtectedKey& key, const Password& key_password, WorkBudget& budget);
