@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include <new>
 #include <system_error>
 
+#include "coffer/base/pipe_signal.h"
 #include "coffer/base/text.h"
 
 namespace coffer::http {
@@ -198,20 +198,9 @@ void set_request(CURL* easy, const HttpSettings& settings, const Request& reques
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
-// OpenSSL writes to sockets without MSG_NOSIGNAL, and a server that hangs up must not kill somebody else's process: the
-// signal is held back from this thread, and taken away if it came.
 CURLcode perform(CURL* easy) {
-  sigset_t pipe, before, pending;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  sigpending(&pending);
-  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-  pthread_sigmask(SIG_BLOCK, &pipe, &before);
-  const CURLcode code = curl_easy_perform(easy);
-  constexpr timespec kNow{};
-  if (!was_pending) sigtimedwait(&pipe, nullptr, &kNow);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return code;
+  const HeldPipeSignal held;
+  return curl_easy_perform(easy);
 }
 
 // ---------------------------------------------------------------------------------------------------------- failures

@@ -1,11 +1,9 @@
 #include "coffer/net/kmip/connection.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
+#include "coffer/base/pipe_signal.h"
 #include "coffer/net/kmip/socket.h"
 #include "coffer/net/kmip/ttlv.h"
 
@@ -14,46 +12,11 @@ namespace {
 
 constexpr size_t kGrowthBytes = 16384;
 
-int socket_of(BIO* bio) { return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio))); }
-
-int read_socket(BIO* bio, char* out, int size) {
-  BIO_clear_retry_flags(bio);
-  const ssize_t count = recv(socket_of(bio), out, static_cast<size_t>(size), 0);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
-  if (count == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-  return static_cast<int>(count);
-}
-
-int write_socket(BIO* bio, const char* data, int size) {
-  BIO_clear_retry_flags(bio);
-  // A host that hangs up must not raise SIGPIPE in somebody else's process: OpenSSL's own BIO would.
-  const ssize_t count = send(socket_of(bio), data, static_cast<size_t>(size), MSG_NOSIGNAL);
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
-  return static_cast<int>(count);
-}
-
-long control_socket(BIO* bio, int command, long, void*) {
-  if (command == BIO_CTRL_EOF) return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
-  return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP ? 1 : 0;
-}
-
-int create_socket(BIO* bio) {
-  BIO_set_init(bio, 1);
-  return 1;
-}
-
-const BIO_METHOD* socket_method() {
-  static const BIO_METHOD* const method = [] {
-    BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "coffer socket");
-    if (made == nullptr) return made;
-    BIO_meth_set_read(made, read_socket);
-    BIO_meth_set_write(made, write_socket);
-    BIO_meth_set_ctrl(made, control_socket);
-    BIO_meth_set_create(made, create_socket);
-    return made;
-  }();
-  return method;
-}
+// The host process may be in the middle of using OpenSSL's queue, and must not die of a peer that hangs up.
+struct CallGuard {
+  const ErrorQueueGuard queue;
+  const HeldPipeSignal signal;
+};
 
 // What a host says that does not like who we are.
 bool is_about_our_certificate(int reason) {
@@ -74,29 +37,27 @@ bool is_about_our_certificate(int reason) {
 
 Result<std::unique_ptr<Connection>> Connection::open(const TlsContext& context, const HostAddress& host,
                                                      std::chrono::milliseconds timeout) {
-  COFFER_ASSIGN(const int socket, connect_host(host, timeout));
-  std::unique_ptr<Connection> out(new Connection(socket));
-  COFFER_TRY(out->handshake(context, host, deadline_in(timeout)));
+  const CallGuard guard;
+  COFFER_ASSIGN(BioHandle socket, connect_host(host, timeout));
+  std::unique_ptr<Connection> out(new Connection);
+  COFFER_ASSIGN(out->ssl_, context.make_session(host, out->verification_));
+  BIO* const bio = socket.release();
+  SSL_set_bio(out->ssl_.get(), bio, bio);
+  COFFER_TRY(out->handshake(deadline_in(timeout)));
   return out;
 }
 
 Connection::~Connection() {
-  const ErrorQueueGuard guard;
-  // A last word, if it can be said without waiting.
-  if (ssl_ != nullptr && !broken_) SSL_shutdown(ssl_.get());
+  const CallGuard guard;
+  // A last word, if it can be said without waiting; in a child of fork() the connection is the parent's.
+  if (ssl_ != nullptr && !broken_ && opened_by_ == getpid()) SSL_shutdown(ssl_.get());
   ssl_.reset();
-  close(socket_);
 }
 
-Status Connection::handshake(const TlsContext& context, const HostAddress& host, Deadline deadline) {
-  const ErrorQueueGuard guard;
-  COFFER_ASSIGN(ssl_, context.make_session(host, &refusal_));
-  BIO* const bio = BIO_new(socket_method());
-  if (bio == nullptr) return {Code::kInternal, "OpenSSL has no memory"};
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<intptr_t>(socket_)));
-  SSL_set_bio(ssl_.get(), bio, bio);
+Status Connection::handshake(Deadline deadline) {
   while (true) {
     ERR_clear_error();
+    errno = 0;
     const int result = SSL_connect(ssl_.get());
     if (result == 1) return Status::ok();
     COFFER_TRY(wait_for_retry(result, "during the TLS handshake", deadline));
@@ -108,7 +69,7 @@ Status Connection::wait_for_retry(int result, std::string_view doing, Deadline d
   Status status;
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
     const Readiness readiness = error == SSL_ERROR_WANT_READ ? Readiness::kReadable : Readiness::kWritable;
-    status = wait_until(socket_, readiness, deadline);
+    status = wait_until(SSL_get_fd(ssl_.get()), readiness, deadline);
     if (!status) status = Status(status.code(), std::string(status.message()) + " " + std::string(doing));
   } else {
     status = failure(error, doing);
@@ -118,7 +79,7 @@ Status Connection::wait_for_retry(int result, std::string_view doing, Deadline d
 }
 
 Status Connection::failure(int error, std::string_view doing) {
-  if (!refusal_.empty()) return {Code::kProviderUnavailable, refusal_};
+  if (!verification_.refusal.empty()) return {Code::kProviderUnavailable, verification_.refusal};
   const std::string when(doing);
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   if (error == SSL_ERROR_ZERO_RETURN || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
@@ -175,7 +136,7 @@ Status Connection::receive_exactly(MutableBytes out, Deadline deadline) {
 }
 
 Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout) {
-  const ErrorQueueGuard guard;
+  const CallGuard guard;
   const Deadline deadline = deadline_in(timeout);
   sent_ = false;
   COFFER_TRY(send_all(request, deadline));
@@ -196,8 +157,8 @@ Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std
 }
 
 bool Connection::is_idle() {
-  if (broken_) return false;
-  const ErrorQueueGuard guard;
+  if (broken_ || opened_by_ != getpid()) return false;
+  const CallGuard guard;
   ERR_clear_error();
   // Takes in what TLS itself may have sent meanwhile, such as the session tickets of version 1.3.
   uint8_t byte;

@@ -1,6 +1,8 @@
 // One TLS connection to one KMIP host. Not thread-safe: used by one caller at a time.
 #pragma once
 
+#include <unistd.h>
+
 #include "coffer/base/deadline.h"
 #include "coffer/base/secret_buffer.h"
 #include "coffer/net/kmip/tls_context.h"
@@ -23,23 +25,21 @@ class Connection {
   Result<SecretBuffer> exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout);
   // Whether the host may have seen something of a request of the latest exchange().
   bool may_have_sent() const { return sent_; }
-  // Nothing has arrived unasked, and the host has not closed it.
+  // Nothing has arrived unasked, and the host has not closed it. After a fork it is the parent's, and never idle here.
   bool is_idle();
-  // Forgets the connection without a word to the host: after a fork it is the parent's.
-  void abandon() { broken_ = true; }
   const char* tls_version() const;
 
  private:
-  explicit Connection(int socket) : socket_(socket) {}
-  Status handshake(const TlsContext& context, const HostAddress& host, Deadline deadline);
+  Connection() = default;
+  Status handshake(Deadline deadline);
   Status send_all(ByteView bytes, Deadline deadline);
   Status receive_exactly(MutableBytes out, Deadline deadline);
   // After an OpenSSL call returned `result`: ok once it may be tried again.
   Status wait_for_retry(int result, std::string_view doing, Deadline deadline);
   Status failure(int error, std::string_view doing);
 
-  int socket_;
-  std::string refusal_;  // before ssl_, which writes to it
+  const pid_t opened_by_ = getpid();
+  Verification verification_;  // before ssl_, which writes to it
   SslHandle ssl_;
   bool sent_ = false;
   bool broken_ = false;

@@ -1,7 +1,5 @@
 #include "coffer/net/kmip/host_group.h"
 
-#include <unistd.h>
-
 #include <random>
 #include <thread>
 
@@ -75,19 +73,11 @@ HostGroup::HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsCon
     hosts_.push_back({address, std::nullopt, Clock::time_point::min()});
 }
 
-HostGroup::~HostGroup() {
-  if (kept_ != nullptr && kept_by_ != getpid()) kept_->abandon();
-}
-
 Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
   std::unique_ptr<Connection> kept;
   {
     std::lock_guard lock(mutex_);
     if (may_be_kept && kept_host_ == &host) kept = std::move(kept_);
-    if (kept != nullptr && kept_by_ != getpid()) {
-      kept->abandon();
-      kept.reset();
-    }
   }
   if (kept != nullptr && kept->is_idle()) return Session{host, std::move(kept), true};
   COFFER_ASSIGN(auto opened, Connection::open(*context_, host.address, settings_.timeout));
@@ -96,10 +86,8 @@ Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
 
 void HostGroup::keep(Session session) {
   std::lock_guard lock(mutex_);
-  if (kept_ != nullptr && kept_by_ != getpid()) kept_->abandon();
   kept_ = std::move(session.connection);
   kept_host_ = &session.host;
-  kept_by_ = getpid();
 }
 
 void HostGroup::mark(Host& host, bool healthy) {
@@ -196,7 +184,6 @@ Result<Response> HostGroup::exchange(Session& session, ProtocolVersion version,
   if (!bytes) return bytes.status();
   auto response = Response::parse(std::move(*bytes));
   if (response) return response;
-  session.connection->abandon();
   return {Code::kProviderUnavailable, "its answer cannot be understood: " + std::string(response.status().message())};
 }
 

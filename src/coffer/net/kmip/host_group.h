@@ -3,8 +3,6 @@
 // child of fork().
 #pragma once
 
-#include <sys/types.h>
-
 #include <mutex>
 
 #include "coffer/net/kmip/connection.h"
@@ -32,9 +30,6 @@ class HostGroup {
  public:
   // Reads certificates and keys; talks to nobody yet.
   static Result<std::shared_ptr<HostGroup>> create(const GroupSettings& settings);
-  ~HostGroup();
-  HostGroup(const HostGroup&) = delete;
-  HostGroup& operator=(const HostGroup&) = delete;
 
   // Sends the operations to the first host that answers, in as many rounds as the settings allow. A result for each
   // operation, successful or not. kProviderUnavailable, or kPermissionDenied when no host accepts us: every host with
@@ -74,7 +69,6 @@ class HostGroup {
   std::vector<Host> hosts_;  // their addresses never change
   std::unique_ptr<Connection> kept_;
   const Host* kept_host_ = nullptr;
-  pid_t kept_by_ = 0;
 };
 
 }  // namespace coffer::kmip

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <utility>
 
 namespace coffer::kmip {
 namespace {
@@ -53,21 +52,6 @@ Result<Addresses> resolve(const std::string& name, uint16_t port, Deadline deadl
                            [name, port] { return look_up(name, port, AI_ADDRCONFIG); });
 }
 
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  ~Socket() {
-    if (descriptor_ >= 0) close(descriptor_);
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  int get() const { return descriptor_; }
-  int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_;
-};
-
 Status refused(int error) {
   switch (error) {
     case ECONNREFUSED: return {Code::kProviderUnavailable, "connection refused: nothing listens there"};
@@ -76,21 +60,24 @@ Status refused(int error) {
   }
 }
 
-Result<int> connect_socket(const SocketAddress& address, Deadline deadline) {
-  Socket socket(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return refused(errno);
-  const int on = 1;
-  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0) {
-    return socket.release();
+Result<BioHandle> connect_socket(const SocketAddress& address, Deadline deadline) {
+  const int socket = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (socket < 0) return refused(errno);
+  BioHandle out(BIO_new_socket(socket, BIO_CLOSE));
+  if (out == nullptr) {
+    close(socket);
+    return refused(ENOMEM);
   }
+  const int on = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0) return out;
   if (errno != EINPROGRESS) return refused(errno);
-  COFFER_TRY(wait_until(socket.get(), Readiness::kWritable, deadline).with_context("connecting"));
+  COFFER_TRY(wait_until(socket, Readiness::kWritable, deadline).with_context("connecting"));
   int error = 0;
   socklen_t size = sizeof error;
-  if (getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   if (error != 0) return refused(error);
-  return socket.release();
+  return out;
 }
 
 }  // namespace
@@ -106,7 +93,7 @@ Status wait_until(int socket, Readiness readiness, Deadline deadline) {
 }
 
 // Each address gets its share of the time, so that a silent first one leaves some for the others.
-Result<int> connect_host(const HostAddress& host, std::chrono::milliseconds timeout) {
+Result<BioHandle> connect_host(const HostAddress& host, std::chrono::milliseconds timeout) {
   const Deadline deadline = deadline_in(timeout);
   COFFER_ASSIGN(const Addresses addresses, resolve(host.name, host.port, deadline));
   Status latest;

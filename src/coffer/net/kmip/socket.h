@@ -1,7 +1,10 @@
 // Sockets to hosts, and waiting on them: never for ever.
 #pragma once
 
+#include <openssl/bio.h>
+
 #include "coffer/base/deadline.h"
+#include "coffer/crypto/openssl_handles.h"
 #include "coffer/net/kmip/settings.h"
 
 namespace coffer::kmip {
@@ -11,8 +14,8 @@ enum class Readiness { kReadable, kWritable };
 // kProviderUnavailable: "timed out".
 Status wait_until(int socket, Readiness readiness, Deadline deadline);
 
-// A connected socket that does not block, the caller's to close. kProviderUnavailable: its name is not known, nobody
-// listens, or `timeout` is over, for resolving and connecting together.
-Result<int> connect_host(const HostAddress& host, std::chrono::milliseconds timeout);
+// A connected socket that does not block. kProviderUnavailable: its name is not known, nobody listens, or `timeout` is
+// over, for resolving and connecting together.
+Result<BioHandle> connect_host(const HostAddress& host, std::chrono::milliseconds timeout);
 
 }  // namespace coffer::kmip

@@ -16,31 +16,29 @@ bool is_numeric(const std::string& name) {
   return inet_pton(AF_INET, name.c_str(), &address) == 1 || inet_pton(AF_INET6, name.c_str(), &address) == 1;
 }
 
-// Names from a certificate are the peer's words: made printable before they are shown.
-std::string name_text(const X509_NAME* name) {
+// What is printed of a certificate is the peer's words: made printable before it is shown. Empty when nothing is.
+template <class Print>
+std::string printed(const Print& print) {
   const BioHandle bio(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
+  print(bio.get());
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
-  return size > 0 ? excerpt(std::string_view(data, static_cast<size_t>(size))) : "(no name)";
+  return size > 0 ? excerpt(std::string_view(data, static_cast<size_t>(size))) : "";
+}
+
+std::string name_text(const X509_NAME* name) {
+  const std::string text = printed([&](BIO* bio) { X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253); });
+  return text.empty() ? "(no name)" : text;
 }
 
 // "DNS:hsm1, IP:10.0.0.1": for whom a certificate was made.
 std::string subjects_of(X509* certificate) {
-  const BioHandle bio(BIO_new(BIO_s_mem()));
   const int index = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1);
-  if (index >= 0) X509V3_EXT_print(bio.get(), X509_get_ext(certificate, index), 0, 0);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  if (size > 0) return excerpt(std::string_view(data, static_cast<size_t>(size)));
-  return name_text(X509_get_subject_name(certificate));
+  const std::string text = printed([&](BIO* bio) {
+    if (index >= 0) X509V3_EXT_print(bio, X509_get_ext(certificate, index), 0, 0);
+  });
+  return text.empty() ? name_text(X509_get_subject_name(certificate)) : text;
 }
-
-struct Verification {
-  std::string host;
-  std::string trust_path;
-  std::string* refusal;
-};
 
 std::string refusal_of(X509_STORE_CTX* store, const Verification& verification) {
   const int error = X509_STORE_CTX_get_error(store);
@@ -63,23 +61,11 @@ std::string refusal_of(X509_STORE_CTX* store, const Verification& verification) 
   }
 }
 
-void free_verification(void*, void* pointer, CRYPTO_EX_DATA*, int, long, void*) {
-  delete static_cast<Verification*>(pointer);
-}
-
-// Where an SSL keeps its Verification, and frees it when it goes.
-int verification_index() {
-  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, free_verification);
-  return index;
-}
-
 int note_refusal(int ok, X509_STORE_CTX* store) {
   if (ok == 1) return 1;
-  const auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  const auto* verification = static_cast<const Verification*>(SSL_get_ex_data(ssl, verification_index()));
-  if (verification != nullptr && verification->refusal->empty()) {
-    *verification->refusal = refusal_of(store, *verification);
-  }
+  auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto& verification = *static_cast<Verification*>(SSL_get_app_data(ssl));
+  if (verification.refusal.empty()) verification.refusal = refusal_of(store, verification);
   return 0;
 }
 
@@ -173,7 +159,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsSettings& 
   return std::shared_ptr<const TlsContext>(std::move(out));
 }
 
-Result<SslHandle> TlsContext::make_session(const HostAddress& host, std::string* refusal) const {
+Result<SslHandle> TlsContext::make_session(const HostAddress& host, Verification& verification) const {
   SslHandle ssl(SSL_new(context_.get()));
   if (ssl == nullptr) return {Code::kInternal, "OpenSSL has no memory"};
   const bool numeric = is_numeric(host.name);
@@ -184,10 +170,9 @@ Result<SslHandle> TlsContext::make_session(const HostAddress& host, std::string*
     ok = ok && (numeric ? X509_VERIFY_PARAM_set1_ip_asc(param, host.name.c_str())
                         : X509_VERIFY_PARAM_set1_host(param, host.name.c_str(), 0)) == 1;
   }
-  auto verification = std::make_unique<Verification>(Verification{host.name, trust_path_, refusal});
-  ok = ok && SSL_set_ex_data(ssl.get(), verification_index(), verification.get()) == 1;
+  verification = {host.name, trust_path_, ""};
+  ok = ok && SSL_set_app_data(ssl.get(), &verification) == 1;
   if (!ok) return {Code::kInvalidArgument, "OpenSSL does not take the host's name: " + openssl_reason()};
-  [[maybe_unused]] Verification* const owned = verification.release();
   return ssl;
 }
 
