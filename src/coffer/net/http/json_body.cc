@@ -7,18 +7,13 @@
 namespace coffer::http {
 
 void JsonBody::string(ByteView text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   out_.append("\"");
   for (const uint8_t c : text) {
-    if (c == '"' || c == '\\') {
-      const uint8_t escaped[] = {'\\', c};
-      out_.append(escaped);
-    } else if (c < 0x20) {
-      const uint8_t escaped[] = {
-          '\\', 'u', '0', '0', static_cast<uint8_t>('0' + (c >> 4)), static_cast<uint8_t>(kHex[c & 15])};
-      out_.append(escaped);
+    const ByteView byte(&c, 1);
+    if (c < 0x20) {
+      out_.append("\\u00").append(to_hex(byte));
     } else {
-      out_.append(ByteView(&c, 1));
+      out_.append(c == '"' || c == '\\' ? "\\" : "").append(byte);
     }
   }
   out_.append("\"");

@@ -98,8 +98,8 @@ class Scanner {
   bool value(int depth) {
     if (depth > kJsonDepthMax || at_end()) return false;
     switch (text_[at_]) {
-      case '{': return object(depth, [](std::string_view, std::string_view) {});
-      case '[': return array(depth, [](std::string_view) {});
+      case '{':
+      case '[': return children(depth, [](std::string_view, std::string_view) {});
       case '"': {
         std::string_view raw;
         return string(raw);
@@ -121,45 +121,34 @@ class Scanner {
     return skip('"');
   }
 
-  // Calls visit(name, value), both as they are written.
+  // Of an object or array: calls visit(name, value), both as they are written; names of elements are empty.
   template <class Visit>
-  bool object(int depth, Visit visit) {
-    return list('{', '}', [&] {
+  bool children(int depth, Visit visit) {
+    const bool is_object = skip('{');
+    const char close = is_object ? '}' : ']';
+    if (!is_object && !skip('[')) return false;
+    skip_space();
+    if (skip(close)) return true;
+    do {
       std::string_view name;
-      if (!string(name)) return false;
       skip_space();
-      if (!skip(':')) return false;
-      skip_space();
+      if (is_object && !member_name(name)) return false;
       const size_t start = at_;
       if (!value(depth + 1)) return false;
       visit(name, since(start));
-      return true;
-    });
-  }
-
-  template <class Visit>
-  bool array(int depth, Visit visit) {
-    return list('[', ']', [&] {
-      const size_t start = at_;
-      if (!value(depth + 1)) return false;
-      visit(since(start));
-      return true;
-    });
+      skip_space();
+    } while (skip(','));
+    return skip(close);
   }
 
  private:
-  template <class Element>
-  bool list(char open, char close, Element element) {
-    if (!skip(open)) return false;
+  // With its colon and the space behind it.
+  bool member_name(std::string_view& raw) {
+    if (!string(raw)) return false;
     skip_space();
-    if (skip(close)) return true;
-    while (true) {
-      skip_space();
-      if (!element()) return false;
-      skip_space();
-      if (skip(close)) return true;
-      if (!skip(',')) return false;
-    }
+    if (!skip(':')) return false;
+    skip_space();
+    return true;
   }
 
   bool literal(std::string_view word) {
@@ -204,7 +193,7 @@ Result<JsonView> JsonView::parse(ByteView text) {
 JsonView JsonView::operator[](std::string_view name) const {
   JsonView found;
   if (!is_object()) return found;
-  Scanner(value_).object(0, [&](std::string_view raw, std::string_view value) {
+  Scanner(value_).children(0, [&](std::string_view raw, std::string_view value) {
     if (unescapes_to(raw, name)) found.value_ = value;
   });
   return found;
@@ -214,7 +203,7 @@ JsonView JsonView::at(size_t index) const {
   JsonView found;
   size_t count = 0;
   if (!is_array()) return found;
-  Scanner(value_).array(0, [&](std::string_view value) {
+  Scanner(value_).children(0, [&](std::string_view, std::string_view value) {
     if (count++ == index) found.value_ = value;
   });
   return found;
@@ -222,7 +211,7 @@ JsonView JsonView::at(size_t index) const {
 
 size_t JsonView::element_count() const {
   size_t count = 0;
-  if (is_array()) Scanner(value_).array(0, [&](std::string_view) { ++count; });
+  if (is_array()) Scanner(value_).children(0, [&](std::string_view, std::string_view) { ++count; });
   return count;
 }
 

@@ -1,7 +1,6 @@
 #include "coffer/providers/aws_kms/settings.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace coffer::aws_kms {
 namespace {
@@ -18,8 +17,7 @@ bool is_region(std::string_view text) {
 
 bool is_key(std::string_view text) {
   return !text.empty() && text.size() <= kKeySizeMax && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_/:").find(c) != std::string_view::npos;
+    return is_alphanumeric(c) || std::string_view("-_/:").find(c) != std::string_view::npos;
   });
 }
 
@@ -34,21 +32,13 @@ std::string_view region_of_arn(std::string_view arn) {
   return arn.substr(0, arn.find(':'));
 }
 
-std::string environment_region() {
-  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
-    const char* value = std::getenv(name);
-    if (value != nullptr && *value != 0) return value;
-  }
-  return "";
-}
-
 Result<std::string> take_endpoint(UriOptions& options, std::string_view name) {
   std::string out = options.take(name, "");
   while (out.ends_with('/')) out.pop_back();
   if (out.empty()) return out;
   COFFER_TRY(http::host_of_url(out).status().with_context("root key URI option " + std::string(name)));
   if (out.find_first_of("/?#", out.find("//") + 2) != std::string::npos) {
-    return {Code::kInvalidArgument, "root key URI option " + std::string(name) + ": expected https://HOST[:PORT]"};
+    return options.wrong(name, "https://HOST[:PORT]");
   }
   return out;
 }
@@ -73,7 +63,9 @@ Result<Settings> read_settings(const ProviderUri& uri) {
   }
   const std::string arn_region(region_of_arn(out.key));
   out.region = uri.authority.value_or("");
-  if (out.region.empty()) out.region = arn_region.empty() ? environment_region() : arn_region;
+  if (out.region.empty()) out.region = arn_region;
+  if (out.region.empty()) out.region = http::environment("AWS_REGION");
+  if (out.region.empty()) out.region = http::environment("AWS_DEFAULT_REGION");
   if (!is_region(out.region)) {
     return {
         Code::kInvalidArgument,

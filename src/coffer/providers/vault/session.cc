@@ -1,11 +1,6 @@
 #include "coffer/providers/vault/session.h"
 
-#include <cstdlib>
-
-#include "coffer/crypto/kdf.h"
-#include "coffer/io/disk.h"
 #include "coffer/net/http/json_body.h"
-#include "coffer/net/http/json_view.h"
 
 namespace coffer::vault {
 namespace {
@@ -16,11 +11,6 @@ using http::JsonView;
 using http::Response;
 
 constexpr size_t kTokenSizeMax = size_t{16} << 10;
-
-JsonView json_of(const Response& response) {
-  auto view = JsonView::parse(response.body.reveal());
-  return view.is_ok() ? *view : JsonView();
-}
 
 bool is_sealed(const Response& response) {
   return response.status == 503 && errors_of(response).find("sealed") != std::string::npos;
@@ -34,6 +24,8 @@ bool is_transient(const Response& response) {
 }
 
 std::string behind_colon(const std::string& said) { return said.empty() ? "" : ": " + said; }
+
+bool is_refusal(const Response& response) { return response.status == 401 || response.status == 403; }
 
 // Ok when the service served, in whatever sense.
 Status availability_of(const Response& response, const std::string& host) {
@@ -61,15 +53,6 @@ std::optional<std::chrono::system_clock::time_point> end_of_life(std::optional<i
   return std::chrono::system_clock::now() + std::chrono::seconds(std::min(*seconds, kSecondsMax));
 }
 
-// A service account's token: the kubelet makes it readable for all in the container.
-Result<SecretBytes> read_jwt(const std::string& path) {
-  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
-  SecretBytes out(kTokenSizeMax);
-  COFFER_ASSIGN(size_t size, file->read_at(0, out.reveal_mutable()));
-  while (size > 0 && out.reveal()[size - 1] <= ' ') --size;
-  return SecretBytes::copy_of(out.reveal().first(size));
-}
-
 struct TokenPlace {
   SecretSource source;
   std::string name;
@@ -77,9 +60,9 @@ struct TokenPlace {
 
 Result<TokenPlace> token_place(const Settings& settings) {
   SecretSource source = settings.token;
-  const char* home = std::getenv("HOME");
+  const std::string home = http::environment("HOME");
   if (!source.given() && std::getenv("VAULT_TOKEN") != nullptr) source.environment = "VAULT_TOKEN";
-  if (!source.given() && home != nullptr) source.file = std::string(home) + "/.vault-token";
+  if (!source.given() && !home.empty()) source.file = home + "/.vault-token";
   if (!source.given()) {
     return {Code::kPermissionDenied, "there is no token for Vault: give token_file, or set VAULT_TOKEN"};
   }
@@ -92,7 +75,7 @@ Result<TokenPlace> token_place(const Settings& settings) {
 }  // namespace
 
 std::string errors_of(const Response& response) {
-  const JsonView errors = json_of(response)["errors"];
+  const JsonView errors = response.json()["errors"];
   std::string out;
   constexpr size_t kErrorsMax = 3, kErrorSizeMax = 4096;
   for (size_t i = 0; i < std::min(errors.element_count(), kErrorsMax); ++i) {
@@ -119,30 +102,23 @@ Result<Response> Session::send(const std::string& method, const std::string& pat
 
 Result<Response> Session::ask(const std::string& method, const std::string& path, const SecretBytes& body,
                               Deadline deadline) {
-  COFFER_ASSIGN(Tokens::Pointer used, token(deadline));
-  COFFER_ASSIGN(Response response, send(method, path, body, &used->token, deadline));
-  if (response.status != 401 && response.status != 403) return response;
-  // It may have expired or been revoked; its file may hold another one by now.
-  tokens_.drop(used);
-  COFFER_ASSIGN(const Tokens::Pointer fresh, token(deadline));
-  if (!equal_constant_time(fresh->token.reveal(), used->token.reveal())) {
-    COFFER_ASSIGN(response, send(method, path, body, &fresh->token, deadline));
-    if (response.status != 401 && response.status != 403) return response;
-  }
-  return {Code::kPermissionDenied, "Vault at " + settings_.host + " refuses " + fresh->origin + " for " + path +
+  std::string origin;
+  const auto obtain = [&](const Tokens::Pointer& previous) { return this->obtain(previous, deadline); };
+  const auto send = [&](const Token& token) {
+    origin = token.origin;
+    return this->send(method, path, body, &token.token, deadline);
+  };
+  COFFER_ASSIGN(Response response, tokens_.ask(deadline, obtain, send, is_refusal));
+  if (!is_refusal(response)) return response;
+  return {Code::kPermissionDenied, "Vault at " + settings_.host + " refuses " + origin + " for " + path +
                                        behind_colon(errors_of(response)) +
                                        "; it must be valid and its policy allow this path"};
-}
-
-Result<Session::Tokens::Pointer> Session::token(Deadline deadline) {
-  return tokens_.get(deadline, [&](const Tokens::Pointer& previous) { return obtain(previous, deadline); });
 }
 
 Result<Session::Tokens::Fetched> Session::obtain(const Tokens::Pointer& previous, Deadline deadline) const {
   if (settings_.login == Login::kToken) return read_token(previous, deadline);
   std::optional<Tokens::Fetched> renewed = renew(previous, deadline);
-  if (renewed.has_value()) return std::move(*renewed);
-  return log_in(deadline);
+  return renewed.has_value() ? std::move(*renewed) : log_in(deadline);
 }
 
 // Nothing when it cannot be renewed, for whatever reason: then there is another way.
@@ -150,7 +126,7 @@ std::optional<Session::Tokens::Fetched> Session::renew(const Tokens::Pointer& pr
   if (previous == nullptr || !previous->renewable) return std::nullopt;
   auto answer = send("POST", "auth/token/renew-self", JsonBody().take(), &previous->token, deadline);
   if (!answer.is_ok() || !answer->is_success()) return std::nullopt;
-  const JsonView view = json_of(*answer)["auth"];
+  const JsonView view = answer->json()["auth"];
   const auto expires = end_of_life(view["lease_duration"].number());
   constexpr std::chrono::seconds kWorthIt(120);  // near the end of its longest life a token gains next to nothing
   if (!expires.has_value() || *expires < std::chrono::system_clock::now() + kWorthIt) return std::nullopt;
@@ -168,13 +144,13 @@ Result<Session::Tokens::Fetched> Session::read_token(const Tokens::Pointer& prev
     return {Code::kPermissionDenied,
             place.name + " is empty or longer than " + std::to_string(kTokenSizeMax) + " bytes"};
   }
-  if (previous != nullptr && equal_constant_time(previous->token.reveal(), token->reveal())) {
+  if (previous != nullptr && http::are_same(previous->token, *token)) {
     std::optional<Tokens::Fetched> renewed = renew(previous, deadline);
     if (renewed.has_value()) return std::move(*renewed);
   }
   // How long it lives. A token that may not ask that may still be good for what it is wanted for.
   COFFER_ASSIGN(const Response answer, send("GET", "auth/token/lookup-self", SecretBytes(), &*token, deadline));
-  const JsonView data = answer.is_success() ? json_of(answer)["data"] : JsonView();
+  const JsonView data = answer.is_success() ? answer.json()["data"] : JsonView();
   const bool renewable = data["renewable"].boolean().value_or(false);
   return Tokens::Fetched{{std::move(*token), place.name, renewable}, end_of_life(data["ttl"].number())};
 }
@@ -184,7 +160,7 @@ Result<SecretBytes> Session::login_body() const {
     COFFER_ASSIGN(const SecretBytes secret_id, read_secret(settings_.secret_id));
     return JsonBody().text("role_id", settings_.role).secret("secret_id", secret_id.reveal()).take();
   }
-  COFFER_ASSIGN(const SecretBytes jwt, read_jwt(settings_.jwt_file));
+  COFFER_ASSIGN(const SecretBytes jwt, http::read_token_file(settings_.jwt_file));
   return JsonBody().text("role", settings_.role).secret("jwt", jwt.reveal()).take();
 }
 
@@ -202,11 +178,12 @@ Result<Session::Tokens::Fetched> Session::log_in(Deadline deadline) const {
         "Vault at " + settings_.host + " refuses " + what + behind_colon(errors_of(answer)) +
             (settings_.login == Login::kAppRole ? "; check role_id and the secret id" : "; check role and jwt_file")};
   }
-  const JsonView auth = json_of(answer)["auth"];
-  auto token = http::json_secret(auth, "client_token", kTokenSizeMax);
-  if (!token.is_ok()) return token.status().with_context("Vault at " + settings_.host + ": " + what);
+  const JsonView auth = answer.json()["auth"];
+  COFFER_ASSIGN(
+      SecretBytes token,
+      http::json_secret(auth, "client_token", kTokenSizeMax).with_context("Vault at " + settings_.host + ": " + what));
   const bool renewable = auth["renewable"].boolean().value_or(false);
-  return Tokens::Fetched{{std::move(*token), what, renewable}, end_of_life(auth["lease_duration"].number())};
+  return Tokens::Fetched{{std::move(token), what, renewable}, end_of_life(auth["lease_duration"].number())};
 }
 
 }  // namespace coffer::vault

@@ -24,12 +24,13 @@ class Session {
     SecretBytes token;
     std::string origin;  // "the token in /etc/coffer/token"
     bool renewable = false;
+
+    friend bool are_same(const Token& a, const Token& b) { return http::are_same(a.token, b.token); }
   };
   using Tokens = http::CredentialCache<Token>;
 
   Result<http::Response> send(const std::string& method, const std::string& path, const SecretBytes& body,
                               const SecretBytes* token, http::Deadline deadline) const;
-  Result<Tokens::Pointer> token(http::Deadline deadline);
   Result<Tokens::Fetched> obtain(const Tokens::Pointer& previous, http::Deadline deadline) const;
   Result<Tokens::Fetched> read_token(const Tokens::Pointer& previous, http::Deadline deadline) const;
   Result<Tokens::Fetched> log_in(http::Deadline deadline) const;

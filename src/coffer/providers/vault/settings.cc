@@ -1,7 +1,6 @@
 #include "coffer/providers/vault/settings.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace coffer::vault {
 namespace {
@@ -10,36 +9,21 @@ constexpr std::string_view kUsualPort = "8200";
 constexpr std::string_view kUsualJwtFile = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 constexpr size_t kKeyNameSizeMax = 256;
 
-struct LoginName {
-  std::string_view name;  // and the usual mount
-  Login login;
-};
-constexpr LoginName kLogins[] = {
+constexpr Choice<Login> kLogins[] = {
     {"token", Login::kToken}, {"approle", Login::kAppRole}, {"kubernetes", Login::kKubernetes}};
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-// Of HOST, HOST:PORT or [V6]:PORT.
-bool has_port(std::string_view authority) {
-  const size_t bracket = authority.rfind(']');
-  return authority.find(':', bracket == std::string_view::npos ? 0 : bracket) != std::string_view::npos;
-}
 
 Result<std::string> address_of(const ProviderUri& uri, UriOptions& options) {
   COFFER_ASSIGN(const bool tls, options.take_switch("tls", true));
   const std::string authority = uri.authority.value_or("");
   std::string out = (tls ? "https://" : "http://") + authority;
   if (authority.empty()) {
-    out = environment("VAULT_ADDR");
+    out = http::environment("VAULT_ADDR");
     while (out.ends_with('/')) out.pop_back();
     if (out.empty()) {
       return {Code::kInvalidArgument,
               "the root key URI names no Vault, and VAULT_ADDR is not set; expected vault://HOST:PORT/MOUNT/KEY"};
     }
-  } else if (!has_port(authority)) {
+  } else if (authority.find(':', authority.rfind(']') + 1) == std::string::npos) {  // HOST or [V6]
     out.append(":").append(kUsualPort);
   }
   options.keep("tls", out.starts_with("https://") ? "" : "false");
@@ -53,14 +37,9 @@ Result<std::string> address_of(const ProviderUri& uri, UriOptions& options) {
 Status take_key(const ProviderUri& uri, Settings& out) {
   const std::string path = uri.path.starts_with('/') ? uri.path.substr(1) : uri.path;
   const size_t slash = path.rfind('/');
-  bool fits = slash != std::string::npos && path.size() <= kKeyNameSizeMax;
-  for (size_t start = 0; fits && start <= path.size();) {
-    const size_t end = std::min(path.find('/', start), path.size());
-    const std::string segment = path.substr(start, end - start);
-    fits = !segment.empty() && segment != "." && segment != ".." &&
-           std::none_of(segment.begin(), segment.end(), [](char c) { return static_cast<uint8_t>(c) < 0x20; });
-    start = end + 1;
-  }
+  const auto has_no = [around = "/" + path + "/"](const char* part) { return around.find(part) == std::string::npos; };
+  const bool fits = slash != std::string::npos && path.size() <= kKeyNameSizeMax && has_no("//") && has_no("/./") &&
+                    has_no("/../") && !has_control(path);
   if (!fits) {
     return {Code::kInvalidArgument,
             "the root key URI names no key of a Transit engine; expected "
@@ -72,13 +51,9 @@ Status take_key(const ProviderUri& uri, Settings& out) {
 }
 
 Status take_login(UriOptions& options, Settings& out) {
-  const std::string name = options.take("auth", "token");
-  const auto* known =
-      std::find_if(std::begin(kLogins), std::end(kLogins), [&](const LoginName& login) { return login.name == name; });
-  if (known == std::end(kLogins)) {
-    return {Code::kInvalidArgument, "root key URI option auth: expected token, approle or kubernetes"};
-  }
-  out.login = known->login;
+  COFFER_ASSIGN(out.login, options.take_choice("auth", kLogins, Login::kToken));
+  const std::string name(kLogins[static_cast<size_t>(out.login)].name);  // and the usual mount
+  options.keep("auth", out.login == Login::kToken ? "" : name);
   if (out.login == Login::kToken) {
     COFFER_ASSIGN(out.token, options.take_secret("token"));
     return {};
@@ -114,12 +89,12 @@ Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealin
   COFFER_ASSIGN(out.host, http::host_of_url(out.address));
   COFFER_TRY(take_key(uri, out));
   COFFER_TRY(take_login(options, out));
-  out.vault_namespace = without_slashes(options.take("namespace").value_or(environment("VAULT_NAMESPACE")));
+  out.vault_namespace = without_slashes(options.take("namespace").value_or(http::environment("VAULT_NAMESPACE")));
   options.keep("namespace", out.vault_namespace);
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
   COFFER_TRY(options.finish());
-  if (out.http.ca_file.empty() && !environment("VAULT_CACERT").empty()) {
-    COFFER_ASSIGN(out.http.ca_file, absolute_provider_path(environment("VAULT_CACERT")));
+  if (out.http.ca_file.empty() && !http::environment("VAULT_CACERT").empty()) {
+    COFFER_ASSIGN(out.http.ca_file, absolute_provider_path(http::environment("VAULT_CACERT")));
     options.keep("ca_file", out.http.ca_file);
   }
   ProviderUri kept = options.kept();

@@ -6,7 +6,6 @@
 #include "coffer/base/base64.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/net/http/json_body.h"
-#include "coffer/net/http/json_view.h"
 #include "coffer/providers/service_root.h"
 #include "coffer/providers/vault/session.h"
 
