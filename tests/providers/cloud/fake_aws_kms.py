@@ -45,6 +45,9 @@ class AwsKms(FakeService):
     def __init__(self, arguments):
         super().__init__(arguments.port, arguments.state)
         self.region = arguments.region
+
+    def begin(self, state_file):
+        super().begin(state_file)
         self.sessions = set()  # of the metadata service
 
     def first_state(self):

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from fake_rsa import RsaKeys, private_key_of
 from fake_service import Answer, FakeService, Refusal, run
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -73,7 +74,7 @@ class Entra:
         self.service.state["applications"][client] = application
         if not certificate:
             return {}
-        private = rsa.generate_private_key(65537, 2048)
+        private = self.service.rsa_keys.make()
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, client)])
         now = datetime.datetime.utcnow()
         made = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
@@ -160,6 +161,10 @@ class AzureKeyVault(FakeService):
     def __init__(self, arguments):
         super().__init__(arguments.port, arguments.state)
         self.entra = Entra(self)
+
+    def begin(self, state_file):
+        super().begin(state_file)
+        self.rsa_keys = RsaKeys()
 
     def first_state(self):
         return {"keys": {}, "deleted": {}, "applications": {}, "tokens": {}, "lifetime": 3600, "resource": RESOURCE,
@@ -295,7 +300,8 @@ class AzureKeyVault(FakeService):
         key = {"kty": kty, "key_ops": body.get("key_ops") or ["wrapKey", "unwrapKey"],
                "attributes": {"enabled": True, "created": now, "updated": now, **(body.get("attributes") or {})}}
         if kty in ("RSA", "RSA-HSM"):
-            key["secret"] = pem_of(rsa.generate_private_key(65537, body.get("key_size") or 2048))
+            size = body.get("key_size") or 2048
+            key["secret"] = pem_of(self.rsa_keys.make() if size == 2048 else rsa.generate_private_key(65537, size))
         elif kty in ("oct", "oct-HSM"):
             key["secret"] = os.urandom((body.get("key_size") or 256) // 8).hex()
         elif kty in ("EC", "EC-HSM"):
@@ -309,7 +315,7 @@ class AzureKeyVault(FakeService):
         key = versions[version]
         described = {"kid": self.id_of(request, "keys", name, version), "kty": key["kty"], "key_ops": key["key_ops"]}
         if key["kty"].startswith("RSA"):
-            numbers = serialization.load_pem_private_key(key["secret"].encode(), None).public_key().public_numbers()
+            numbers = private_key_of(key["secret"]).public_key().public_numbers()
             described.update({part: b64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
                               for part, value in (("n", numbers.n), ("e", numbers.e))})
         return {"key": described, "attributes": key["attributes"], "tags": {}}
@@ -337,7 +343,7 @@ class AzureKeyVault(FakeService):
     def by_rsa(self, key, algorithm, value, permission):
         if algorithm != "RSA-OAEP-256":
             refuse(400, "BadParameter", f"Key and signing algorithm are incompatible. Algorithm: {algorithm}")
-        private = serialization.load_pem_private_key(key["secret"].encode(), None)
+        private = private_key_of(key["secret"])
         return private.public_key().encrypt(value, OAEP) if permission == "wrapKey" else private.decrypt(value, OAEP)
 
     def by_aes(self, key, algorithm, value, permission):

@@ -18,9 +18,10 @@ import urllib.parse
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from fake_rsa import RsaKeys
 from fake_service import Answer, FakeService, Refusal, run
 
 KEY_NAME = r"projects/[^/]+/locations/[^/]+/keyRings/[\w-]{1,63}/cryptoKeys/[\w-]{1,63}"
@@ -65,6 +66,10 @@ class GcpKms(FakeService):
     def __init__(self, arguments):
         super().__init__(arguments.port, arguments.state)
 
+    def begin(self, state_file):
+        super().begin(state_file)
+        self.rsa_keys = RsaKeys()
+
     def first_state(self):
         return {"keys": {}, "accounts": {}, "users": {}, "tokens": {}, "lifetime": 3600, "altered": {}}
 
@@ -75,7 +80,7 @@ class GcpKms(FakeService):
 
     def do_add_account(self, email, may_use=True):
         """The key file that Google would give to download."""
-        private = rsa.generate_private_key(65537, 2048)
+        private = self.rsa_keys.make()
         self.state["accounts"][email] = {
             "may_use": may_use, "key_id": secrets.token_hex(20),
             "public": private.public_key().public_bytes(serialization.Encoding.PEM,

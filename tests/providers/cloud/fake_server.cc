@@ -1,5 +1,6 @@
 #include "providers/cloud/fake_server.h"
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -17,27 +18,41 @@ std::string body_of(const std::string& what, const Result<http::Response>& answe
   return body;
 }
 
+// Processes that nobody needs for now, by what they were started with.
+std::multimap<std::vector<std::string>, std::unique_ptr<kmip::ServerProcess>>& idle() {
+  static std::multimap<std::vector<std::string>, std::unique_ptr<kmip::ServerProcess>> processes;
+  return processes;
+}
+
 }  // namespace
 
-FakeServer::FakeServer(std::string script, std::vector<std::string> arguments, bool tls)
-    : script_(std::move(script)), arguments_(std::move(arguments)), tls_(tls) {
+FakeServer::FakeServer(const std::string& script, std::vector<std::string> arguments, bool tls)
+    : arguments_(std::move(arguments)), tls_(tls) {
   if (tls_) {
     const std::string& certificates = kmip::certificates();
     arguments_.insert(arguments_.end(),
                       {"--tls-cert", certificates + "/server.pem", "--tls-key", certificates + "/server.key"});
   }
-  start();
+  arguments_.insert(arguments_.begin(), COFFER_SOURCE_DIR "/tests/providers/cloud/" + script);
+  const auto found = idle().find(arguments_);
+  if (found == idle().end()) {
+    start();
+    return;
+  }
+  process_ = std::move(found->second);
+  idle().erase(found);
+  port_ = process_->port();
+  post("/_fake/reset", nlohmann::json{{"state", directory_ / "state.json"}}.dump());
+}
+
+FakeServer::~FakeServer() {
+  if (process_ != nullptr && serves_again_) idle().emplace(arguments_, std::move(process_));
 }
 
 void FakeServer::start() {
-  std::vector<std::string> command = {"/usr/bin/python3",
-                                      "-B",
-                                      std::string(COFFER_SOURCE_DIR "/tests/providers/cloud/") + script_,
-                                      "--state",
-                                      directory_ / "state.json",
-                                      "--port",
-                                      std::to_string(port_)};
+  std::vector<std::string> command = {"/usr/bin/python3", "-B"};
   command.insert(command.end(), arguments_.begin(), arguments_.end());
+  command.insert(command.end(), {"--state", directory_ / "state.json", "--port", std::to_string(port_)});
   process_ = std::make_unique<kmip::ServerProcess>(command);
   port_ = process_->port();
 }

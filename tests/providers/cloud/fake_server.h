@@ -1,5 +1,5 @@
-// A fake key service of this folder as a child process, and what an operator would do to it. Failures are exceptions,
-// so that they fail a test.
+// A fake key service of this folder as a child process, and what an operator would do to it. Each is as new; the
+// process behind it may have served an earlier test. Failures are exceptions, so that they fail a test.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ namespace coffer {
 class FakeServer {
  public:
   // `script` is one of this folder's; it keeps its keys across stop() and start().
-  explicit FakeServer(std::string script, std::vector<std::string> arguments = {}, bool tls = false);
+  explicit FakeServer(const std::string& script, std::vector<std::string> arguments = {}, bool tls = false);
+  ~FakeServer();
 
   std::string host() const { return "127.0.0.1:" + std::to_string(port_); }
   // A file in a directory of this server's own, readable for nobody else.
@@ -23,23 +24,29 @@ class FakeServer {
 
   void stop() { process_.reset(); }
   void start();  // at the same port
-  void suspend() { process_->suspend(); }
+  void suspend() {
+    process_->suspend();
+    serves_again_ = false;
+  }
   void resume() { process_->resume(); }
 
   // {"action": …} and {"kind": …}, as fake_service.py has them. Returns the answer.
   std::string operate(const std::string& json) const { return post("/_fake/do", json); }
-  void fault(const std::string& json) const { post("/_fake/fault", json); }
+  void fault(const std::string& json) {
+    post("/_fake/fault", json);
+    if (json.find("\"slow\"") != std::string::npos) serves_again_ = false;  // an answer may be under way for long
+  }
   // The requests so far, "METHOD PATH" each.
   std::vector<std::string> requests() const;
 
  private:
   std::string post(const std::string& path, const std::string& json) const;
 
-  const std::string script_;
-  std::vector<std::string> arguments_;
+  std::vector<std::string> arguments_;  // the script, and what it gets
   const bool tls_;
   TemporaryDirectory directory_;
   int port_ = 0;
+  bool serves_again_ = true;
   std::unique_ptr<kmip::ServerProcess> process_;
 };
 

@@ -6,6 +6,7 @@ does. Beside the service's own paths it has, without any authentication:
   POST /_fake/fault    {"kind": …, "count": N, …}: the next N requests are answered as Fault says
   POST /_fake/do       {"action": NAME, …}: do_NAME(…) of the fake, what its operator could do
   GET  /_fake/requests the method and path of every request so far, faults included
+  POST /_fake/reset    {"state": FILE}: all as in a new process, for another test
 """
 
 import argparse
@@ -80,6 +81,9 @@ class FakeService(ThreadingHTTPServer):
     def __init__(self, port, state_file):
         super().__init__(("127.0.0.1", port), Handler)
         self.lock = threading.RLock()
+        self.begin(state_file)
+
+    def begin(self, state_file):
         self.faults = []
         self.requests = []
         self.lies = False
@@ -127,6 +131,9 @@ class FakeService(ThreadingHTTPServer):
             return Answer(200, self.requests)
         arguments = request.json()
         with self.lock:
+            if request.path == "/_fake/reset":
+                self.begin(arguments["state"])
+                return Answer(200, {})
             if request.path == "/_fake/fault":
                 self.faults.append(Fault(**arguments))
                 return Answer(200, {})
