@@ -59,6 +59,8 @@ struct HostGroup::Session {
   Host& host;
   std::unique_ptr<Connection> connection;
   bool was_kept = false;
+  bool sent = false;        // whether the host may have seen something of what it was asked
+  ProtocolVersion version;  // in which it was asked
 };
 
 Result<std::shared_ptr<HostGroup>> HostGroup::create(const GroupSettings& settings) {
@@ -69,8 +71,7 @@ Result<std::shared_ptr<HostGroup>> HostGroup::create(const GroupSettings& settin
 
 HostGroup::HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsContext> context)
     : settings_(settings), context_(std::move(context)) {
-  for (const HostAddress& address : settings_.hosts)
-    hosts_.push_back({address, std::nullopt, Clock::time_point::min()});
+  for (const HostAddress& address : settings_.hosts) hosts_.push_back({address, {}, Clock::time_point::min()});
 }
 
 Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
@@ -79,9 +80,9 @@ Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
     std::lock_guard lock(mutex_);
     if (may_be_kept && kept_host_ == &host) kept = std::move(kept_);
   }
-  if (kept != nullptr && kept->is_idle()) return Session{host, std::move(kept), true};
+  if (kept != nullptr && kept->is_idle()) return Session{host, std::move(kept), true, false, {}};
   COFFER_ASSIGN(auto opened, Connection::open(*context_, host.address, settings_.timeout));
-  return Session{host, std::move(opened), false};
+  return Session{host, std::move(opened), false, false, {}};
 }
 
 void HostGroup::keep(Session session) {
@@ -92,17 +93,15 @@ void HostGroup::keep(Session session) {
 
 void HostGroup::mark(Host& host, bool healthy) {
   std::lock_guard lock(mutex_);
-  host.failed_at = healthy ? Clock::time_point::min() : Clock::now();
+  host.rests_until = healthy ? Clock::time_point::min() : Clock::now() + kHoldOff;
 }
 
 std::vector<HostGroup::Host*> HostGroup::hosts_by_health() {
-  std::vector<Host*> out, failed;
+  std::vector<Host*> out;
   std::lock_guard lock(mutex_);
-  for (Host& host : hosts_) {
-    const bool rests = host.failed_at != Clock::time_point::min() && Clock::now() - host.failed_at < kHoldOff;
-    (rests ? failed : out).push_back(&host);
-  }
-  out.insert(out.end(), failed.begin(), failed.end());
+  for (Host& host : hosts_) out.push_back(&host);
+  std::stable_partition(out.begin(), out.end(),
+                        [now = Clock::now()](const Host* host) { return host->rests_until <= now; });
   return out;
 }
 
@@ -146,76 +145,70 @@ Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest
                                     bool& sent) {
   for (bool may_be_kept = true;; may_be_kept = false) {
     COFFER_ASSIGN(Session session, open(host, may_be_kept));
-    bool fresh = false;
-    Result<ProtocolVersion> version = version_for(session, fresh);
-    if (version) COFFER_TRY(check_version(*version, operations));
-    Result<Response> response = version ? exchange(session, *version, operations, sent) : version.status();
-    if (response && !fresh && refused_version(*response, *version)) {
-      // Another server may stand at this address by now.
-      set_version(host, std::nullopt);
-      version = version_for(session, fresh);
-      response = version ? exchange(session, *version, operations, sent) : version.status();
-    }
+    auto response = ask(session, operations);
+    sent = sent || session.sent;
     const bool dead = !response && session.was_kept && response.code() == Code::kProviderUnavailable;
     if (dead && (!sent || repeat == Repeat::kAlways)) continue;
     if (!response) return response.status();
-    if (!refused_whole(*response) && response->version() != *version) {
+    const bool refused = refused_whole(*response);
+    if (!refused && response->version() != session.version) {
       return {Code::kProviderUnavailable,
-              "it answers in KMIP " + response->version().text() + " what it was asked in " + version->text()};
+              "it answers in KMIP " + response->version().text() + " what it was asked in " + session.version.text()};
     }
     keep(std::move(session));
     const auto& results = response->results();
-    const bool denied = refused_whole(*response) && results[0].reason == "Authentication Not Successful"_reason;
-    if (denied || (refused_whole(*response) && operations.size() > 1)) return status_of(results[0], "not authorised");
-    if (results.size() != operations.size()) {
-      return {Code::kProviderUnavailable, "it answered " + std::to_string(results.size()) + " of " +
-                                              std::to_string(operations.size()) + " operations"};
-    }
-    return Answer{std::move(*response), host.address.text()};
+    const bool denied = refused && results[0].reason == "Authentication Not Successful"_reason;
+    if (denied || (refused && operations.size() > 1)) return status_of(results[0], "not authorised");
+    if (results.size() == operations.size()) return Answer{std::move(*response), host.address.text()};
+    return {Code::kProviderUnavailable, "it answered " + std::to_string(results.size()) + " of " +
+                                            std::to_string(operations.size()) + " operations"};
   }
 }
 
-Result<Response> HostGroup::exchange(Session& session, ProtocolVersion version,
-                                     std::span<const OperationRequest> operations, bool& sent) {
-  const SecretBuffer request = encode_request(version, operations);
+// In the version that the host is known to speak; if it refuses that, another server may stand at its address by now.
+Result<Response> HostGroup::ask(Session& session, std::span<const OperationRequest> operations) {
+  for (bool known = take_known_version(session);; known = false) {
+    if (!known) COFFER_TRY(negotiate(session));
+    COFFER_TRY(check_version(session.version, operations));
+    auto response = exchange(session, operations);
+    session.sent = session.sent || session.connection->may_have_sent();
+    if (!response || !known || !refused_version(*response, session.version)) return response;
+  }
+}
+
+Result<Response> HostGroup::exchange(Session& session, std::span<const OperationRequest> operations) {
+  const SecretBuffer request = encode_request(session.version, operations);
   if (request.size() > kMessageSizeMax) return {Code::kLimitExceeded, "the request is larger than a message may be"};
-  auto bytes = session.connection->exchange(request.view(), kMessageSizeMax, settings_.timeout);
-  sent = sent || session.connection->may_have_sent();
-  if (!bytes) return bytes.status();
-  auto response = Response::parse(std::move(*bytes));
+  COFFER_ASSIGN(SecretBuffer bytes, session.connection->exchange(request.view(), kMessageSizeMax, settings_.timeout));
+  auto response = Response::parse(std::move(bytes));
   if (response) return response;
   return {Code::kProviderUnavailable, "its answer cannot be understood: " + std::string(response.status().message())};
 }
 
-void HostGroup::set_version(Host& host, std::optional<ProtocolVersion> version) {
+bool HostGroup::take_known_version(Session& session) {
   std::lock_guard lock(mutex_);
-  host.version = version;
+  session.version = session.host.version.value_or(kKmip10);
+  return session.host.version.has_value();
 }
 
-Result<ProtocolVersion> HostGroup::version_for(Session& session, bool& fresh) {
-  {
-    std::lock_guard lock(mutex_);
-    if (session.host.version) return *session.host.version;
-  }
-  fresh = true;
-  COFFER_ASSIGN(const ProtocolVersion version, settings_.version ? Result(*settings_.version) : negotiate(session));
-  set_version(session.host, version);
-  return version;
+Status HostGroup::negotiate(Session& session) {
+  COFFER_ASSIGN(session.version, settings_.version ? Result(*settings_.version) : discover(session));
+  std::lock_guard lock(mutex_);
+  session.host.version = session.version;
+  return Status::ok();
 }
 
-Result<ProtocolVersion> HostGroup::negotiate(Session& session) {
-  const OperationRequest discover = discover_versions_request();
+Result<ProtocolVersion> HostGroup::discover(Session& session) {
+  const OperationRequest request = discover_versions_request();
   for (const ProtocolVersion version : kVersionsByPreference) {
-    if (version == kKmip10) return version;  // which has no way to ask
-    bool sent = false;
-    COFFER_ASSIGN(const Response response, exchange(session, version, std::span(&discover, 1), sent));
+    if (version == kKmip10) break;  // which has no way to ask
+    session.version = version;
+    COFFER_ASSIGN(const Response response, exchange(session, std::span(&request, 1)));
     if (refused_version(response, version)) continue;
     if (response.results().empty()) return {Code::kProviderUnavailable, "it did not answer which versions it speaks"};
     const OperationResult& result = response.results()[0];
-    if (result.status != ResultStatus::kSuccess) {
-      if (result.reason == "Operation Not Supported"_reason) continue;
-      return status_of(result, "not authorised");
-    }
+    if (result.reason == "Operation Not Supported"_reason) continue;
+    if (result.status != ResultStatus::kSuccess) return status_of(result, "not authorised");
     std::vector<ProtocolVersion> offered;
     if (result.payload) {
       COFFER_ASSIGN(offered, read_versions(*result.payload));
@@ -233,12 +226,10 @@ std::vector<HostReport> HostGroup::ping() {
     const auto start = Clock::now();
     auto session = open(host, false);
     report.status = session.status();
-    bool fresh = false;
     if (session) {
       report.tls_version = session->connection->tls_version();
-      auto version = version_for(*session, fresh);
-      report.status = version.status();
-      if (version) report.version = *version;
+      if (!take_known_version(*session)) report.status = negotiate(*session);
+      report.version = session->version;
     }
     report.taken = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start);
     mark(host, report.status.is_ok());

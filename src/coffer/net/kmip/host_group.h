@@ -45,7 +45,7 @@ class HostGroup {
   struct Host {
     HostAddress address;
     std::optional<ProtocolVersion> version;
-    Clock::time_point failed_at;
+    Clock::time_point rests_until;  // is tried after the others until then, because it failed
   };
   struct Session;
 
@@ -54,13 +54,14 @@ class HostGroup {
   Result<Session> open(Host& host, bool may_be_kept);
   void keep(Session session);
   void mark(Host& host, bool healthy);
-  void set_version(Host& host, std::optional<ProtocolVersion> version);
   std::vector<Host*> hosts_by_health();
   Result<Answer> call_host(Host& host, std::span<const OperationRequest> operations, Repeat repeat, bool& sent);
-  Result<Response> exchange(Session& session, ProtocolVersion version, std::span<const OperationRequest> operations,
-                            bool& sent);
-  Result<ProtocolVersion> version_for(Session& session, bool& fresh);
-  Result<ProtocolVersion> negotiate(Session& session);
+  Result<Response> ask(Session& session, std::span<const OperationRequest> operations);
+  Result<Response> exchange(Session& session, std::span<const OperationRequest> operations);
+  // False while it is not known which version the host speaks.
+  bool take_known_version(Session& session);
+  Status negotiate(Session& session);
+  Result<ProtocolVersion> discover(Session& session);
   Status all_failed(std::span<const std::pair<Host*, Status>> failures) const;
 
   const GroupSettings settings_;
