@@ -11,7 +11,7 @@ using namespace coffer::keystore;
 
 void check_entry(const JavaEntry& entry, const Password& password, WorkBudget& budget) {
   if (entry.kind == JavaEntry::Kind::kPrivateKey) {
-    auto key = open_private_key(entry, password, budget);
+    auto key = open_encrypted_key(entry.encrypted_key_info, password, budget);
     fuzz_check(key.is_ok() || !key.status().message().empty(), "an error says what is wrong");
   } else if (entry.kind == JavaEntry::Kind::kCertificate) {
     fuzz_check(entry.certificates.size() == 1, "a trusted certificate is one");

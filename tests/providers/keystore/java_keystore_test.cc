@@ -67,10 +67,10 @@ TEST_P(JavaKeystore, APrivateKeyOpensWithItsOwnPassword) {
   ASSERT_TRUE(entries.is_ok());
   const JavaEntry& server = *find(*entries, "server");
   WorkBudget budget;
-  auto key_info = open_private_key(server, password(kKeyPassword), budget);
+  auto key_info = open_encrypted_key(server.encrypted_key_info, password(kKeyPassword), budget);
   ASSERT_TRUE(key_info.is_ok()) << key_info.status().to_string();
   EXPECT_EQ(key_info->reveal().front(), 0x30);
-  auto wrong = open_private_key(server, password(kStorePassword), budget);
+  auto wrong = open_encrypted_key(server.encrypted_key_info, password(kStorePassword), budget);
   EXPECT_TRUE(!wrong.is_ok() || !std::ranges::equal(wrong->reveal(), key_info->reveal()));
 }
 

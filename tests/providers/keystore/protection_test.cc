@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "coffer/net/stores/password_based.h"
 #include "providers/keystore/keytool.h"
 
 namespace coffer::keystore {

@@ -127,7 +127,7 @@ Result<const JavaEntry*> only_private_key(const std::vector<JavaEntry>& entries)
 Result<KeyAndCertificates> java_identity(const std::vector<JavaEntry>& entries, const keystore::Password& password,
                                          keystore::WorkBudget& budget) {
   COFFER_ASSIGN(const JavaEntry* const entry, only_private_key(entries));
-  auto key_info = open_private_key(*entry, password, budget);
+  auto key_info = keystore::open_encrypted_key(entry->encrypted_key_info, password, budget);
   if (key_info) return KeyAndCertificates{std::move(*key_info), entry->certificates};
   if (key_info.code() != Code::kWrongKey) return key_info.status();
   return {Code::kWrongKey,

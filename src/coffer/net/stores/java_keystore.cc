@@ -2,7 +2,6 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/net/stores/java_stream.h"
-#include "coffer/net/stores/password_based.h"
 
 namespace coffer::keystore {
 namespace {
@@ -123,10 +122,6 @@ Result<std::vector<JavaEntry>> read_java_keystore(ByteView contents, const Passw
     return {Code::kWrongKey, "the store password is not right, or the file was altered"};
   }
   return parse_java_keystore(contents);
-}
-
-Result<SecretBytes> open_private_key(const JavaEntry& entry, const Password& key_password, WorkBudget& budget) {
-  return open_encrypted_key(entry.encrypted_key_info, key_password, budget);
 }
 
 Result<RootKey> open_secret_key(const JavaEntry& entry, const Password& key_password, WorkBudget& budget) {

@@ -16,7 +16,7 @@ struct JavaEntry {
   enum class Kind : uint8_t { kPrivateKey, kCertificate, kSecretKey };
   Kind kind = Kind::kCertificate;
   std::string alias;
-  Bytes encrypted_key_info;         // of a private key
+  Bytes encrypted_key_info;         // of a private key, for open_encrypted_key()
   std::vector<Bytes> certificates;  // DER; a private key's own first
   SealedKey sealed;                 // of a secret key
 };
@@ -29,8 +29,6 @@ Result<std::vector<JavaEntry>> read_java_keystore(ByteView contents, const Passw
 // The same without asking whether the hash is right. For what reads after it, and for fuzzing.
 Result<std::vector<JavaEntry>> parse_java_keystore(ByteView contents);
 
-// A private key's PrivateKeyInfo (PKCS#8). kWrongKey.
-Result<SecretBytes> open_private_key(const JavaEntry& entry, const Password& key_password, WorkBudget& budget);
 // A secret key's bytes, if it is an AES key. kWrongKey, kInvalidArgument.
 Result<RootKey> open_secret_key(const JavaEntry& entry, const Password& key_password, WorkBudget& budget);
 

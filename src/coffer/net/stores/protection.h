@@ -1,6 +1,8 @@
-// How keystores protect what they hold by a password: limits on the work, and Java's own two schemes. Those of PKCS#12
-// are OpenSSL's: pkcs12.h.
+// How keystores protect what they hold by a password: limits on the work, and Java's own two schemes, with the hashing
+// and decryption that they take. For reading such files only. Those of PKCS#12 are OpenSSL's: pkcs12.h.
 #pragma once
+
+#include <initializer_list>
 
 #include "coffer/base/secret.h"
 
@@ -40,5 +42,18 @@ Result<SecretBytes> open_encrypted_key(ByteView encrypted_key_info, const Passwo
 // Java's PBEWithMD5AndTripleDES; `parameters` is the DER of salt and rounds.
 Result<SecretBytes> decrypt_md5_triple_des(ByteView parameters, ByteView encrypted, const Password& password,
                                            WorkBudget& budget);
+
+enum class KeystoreHash : uint8_t { kMd5, kSha1 };
+
+// The hash of the parts, one behind the other.
+Result<SecretBytes> keystore_hash(KeystoreHash hash, std::initializer_list<ByteView> parts);
+// `rounds` times: the hash of what came of the round before, at first `start`, and `suffix`.
+Result<SecretBytes> keystore_hash_chain(KeystoreHash hash, ByteView start, ByteView suffix, uint32_t rounds);
+
+inline constexpr size_t kTripleDesKeySize = 24;
+// CBC with the padding of RFC 5652. kWrongKey when the padding is not there, which another key gives away in all but
+// one case of 256: what comes out is not authenticated. kDamaged for what is not whole blocks.
+// REQUIRES: key.size() == kTripleDesKeySize, iv.size() == 8
+Result<SecretBytes> triple_des_decrypt(ByteView key, ByteView iv, ByteView ciphertext);
 
 }  // namespace coffer::keystore
