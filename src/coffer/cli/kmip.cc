@@ -13,12 +13,12 @@ namespace {
 
 Result<Outcome> run_kmip_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
-  COFFER_ASSIGN(const KmipNamespace space, kmip_namespace(arguments));
+  COFFER_ASSIGN(const kmip::KeySpace space, kmip_key_space(arguments));
   const std::string name = arguments.value("--name", "");
-  COFFER_ASSIGN(const auto ids, client.locate({name, space.attribute.empty() ? space.name : ""}));
-  COFFER_ASSIGN(auto keys, client.attributes(ids, space.custom()));
+  COFFER_ASSIGN(const auto ids, client.locate({name, space}));
+  COFFER_ASSIGN(auto keys, client.attributes(ids, space));
   std::erase_if(keys, [&](const kmip::KeyAttributes& key) {
-    return !space.holds(key) || (!name.empty() && std::ranges::find(key.names, name) == key.names.end());
+    return !key.is_in(space) || (!name.empty() && std::ranges::find(key.names, name) == key.names.end());
   });
   std::ranges::stable_sort(keys, {}, [](const kmip::KeyAttributes& key) {
     return std::tuple(key.initial_date.value_or(0), key.id.size(), key.id);
@@ -33,21 +33,17 @@ Result<Outcome> run_kmip_list(const Arguments& arguments, Console& console) {
 
 Result<Outcome> run_kmip_create(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
-  COFFER_ASSIGN(const KmipNamespace space, kmip_namespace(arguments));
+  COFFER_ASSIGN(const kmip::KeySpace space, kmip_key_space(arguments));
   const std::string bits = arguments.value("--bits", "256");
   kmip::NewKey wanted;
   wanted.name = arguments.operand("NAME");
   std::from_chars(bits.data(), bits.data() + bits.size(), wanted.bits);
   wanted.operation_policy = arguments.value("--policy", "");
   if (wanted.name.empty()) return {Code::kInvalidArgument, "NAME: expected the name of the new key"};
-  if (space.attribute.empty()) {
-    wanted.group = space.name;
-  } else {
-    wanted.custom[space.attribute] = space.name;
-  }
+  wanted.space = space;
   COFFER_ASSIGN(const std::string id, client.create(wanted));
   COFFER_TRY(client.activate(id).with_context("key " + printable(id) + " was made, but is not active yet"));
-  COFFER_ASSIGN(const kmip::KeyAttributes key, client.attributes(id, space.custom()));
+  COFFER_ASSIGN(const kmip::KeyAttributes key, client.attributes(id, space));
   console.answer(kmip_key_json(key),
                  fmt::format("made {} in {}\n", kmip_key_text(key), printable(client.group().settings().describe())));
   return Outcome::kDone;

@@ -67,19 +67,8 @@ Result<kmip::Client> kmip_client(const Arguments& arguments) {
   return kmip::Client(std::move(group));
 }
 
-std::vector<std::string> KmipNamespace::custom() const {
-  return attribute.empty() ? std::vector<std::string>() : std::vector<std::string>{attribute};
-}
-
-bool KmipNamespace::holds(const kmip::KeyAttributes& key) const {
-  if (name.empty()) return true;
-  if (attribute.empty()) return std::ranges::find(key.groups, name) != key.groups.end();
-  const auto found = key.custom.find(attribute);
-  return found != key.custom.end() && found->second == name;
-}
-
-Result<KmipNamespace> kmip_namespace(const Arguments& arguments) {
-  KmipNamespace out{arguments.value("--namespace", ""), arguments.value("--namespace-attribute", "")};
+Result<kmip::KeySpace> kmip_key_space(const Arguments& arguments) {
+  kmip::KeySpace out{arguments.value("--namespace", ""), arguments.value("--namespace-attribute", "")};
   if (!out.attribute.empty() && !out.attribute.starts_with("x-")) {
     return {Code::kInvalidArgument, "--namespace-attribute: expected the name of a custom attribute, such as x-Tenant"};
   }

@@ -17,14 +17,7 @@ Flag kmip_namespace_attribute_flag();
 Result<kmip::Client> kmip_client(const Arguments& arguments);
 
 // --namespace and --namespace-attribute, checked.
-struct KmipNamespace {
-  std::string name;
-  std::string attribute;  // empty: Object Group
-
-  std::vector<std::string> custom() const;  // attributes to ask for
-  bool holds(const kmip::KeyAttributes& key) const;
-};
-Result<KmipNamespace> kmip_namespace(const Arguments& arguments);
+Result<kmip::KeySpace> kmip_key_space(const Arguments& arguments);
 
 Json kmip_key_json(const kmip::KeyAttributes& key);
 // ID, NAME, CIPHER, STATE, ACTIVATION, CREATION, PROTECT STOP, KEY SPACE.

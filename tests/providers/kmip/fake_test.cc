@@ -67,14 +67,18 @@ INSTANTIATE_TEST_SUITE_P(EveryVersion, FakeKmipVersions,
 TEST_P(FakeKmipVersions, AKeyLivesItsLife) {
   NewKey wanted;
   wanted.name = name_;
-  wanted.group = "coffer tests";
-  wanted.custom["x-Tenant"] = "7";
+  wanted.space = {"7", "x-Tenant"};
   const auto id = client_.create(wanted);
   ASSERT_OK(id);
-  EXPECT_THAT(*client_.locate({name_, "coffer tests"}), ElementsAre(*id));
+  EXPECT_THAT(*client_.locate({name_, wanted.space}), ElementsAre(*id));
+  NewKey grouped;
+  grouped.name = name_;
+  grouped.space.name = "coffer tests";
+  const auto other = client_.create(grouped);
+  ASSERT_OK(other);
+  EXPECT_THAT(*client_.locate({name_, grouped.space}), ElementsAre(*other));
   ASSERT_TRUE(client_.activate(*id));
-  const std::string custom[] = {"x-Tenant"};
-  const auto attributes = client_.attributes(*id, custom);
+  const auto attributes = client_.attributes(*id, wanted.space);
   ASSERT_OK(attributes);
   EXPECT_EQ(attributes->cipher(), "AES-256");
   EXPECT_EQ(attributes->state, State::kActive);
@@ -224,7 +228,7 @@ TEST(FakeKmip, ACreateWhoseAnswerIsLostIsNotRepeated) {
   const auto id = client.create(wanted);
   EXPECT_EQ(id.code(), Code::kProviderUnavailable);
   EXPECT_THAT(std::string(id.status().message()), HasSubstr("whether the request took effect is not known"));
-  EXPECT_EQ(client.locate({"once", ""})->size(), 1u);
+  EXPECT_EQ(client.locate({"once", {}})->size(), 1u);
 }
 
 TEST(FakeKmip, AnAnswerThatIsPromisedForLaterIsNotSupported) {

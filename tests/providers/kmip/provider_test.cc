@@ -50,7 +50,7 @@ class KmipProvider : public testing::Test {
     NewKey wanted;
     wanted.name = name_;
     wanted.bits = bits;
-    wanted.group = group;
+    wanted.space.name = group;
     auto id = operator_.create(wanted);
     EXPECT_TRUE(id) << id.status().to_string();
     EXPECT_TRUE(!id || operator_.activate(*id));
@@ -97,7 +97,7 @@ TEST_F(KmipProvider, CreateMakesTheKeyOnceAndEverybodyFindsIt) {
   const RootKeyHandle made = current(*open(uri("create=true")));
   EXPECT_EQ(current(*open(uri("create=true"))), made);
   EXPECT_EQ(current(*open(uri())), made);
-  EXPECT_THAT(*operator_.locate({name_, ""}), testing::ElementsAre(id_of(made)));
+  EXPECT_THAT(*operator_.locate({name_, {}}), testing::ElementsAre(id_of(made)));
 }
 
 TEST_F(KmipProvider, ManyWhoCreateAtOnceAgreeOnOneKey) {
@@ -109,7 +109,7 @@ TEST_F(KmipProvider, ManyWhoCreateAtOnceAgreeOnOneKey) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_THAT(ids, testing::Each(ids[0]));
-  EXPECT_THAT(*operator_.locate({name_, ""}), testing::ElementsAre(ids[0])) << "those that lost are gone";
+  EXPECT_THAT(*operator_.locate({name_, {}}), testing::ElementsAre(ids[0])) << "those that lost are gone";
 }
 
 TEST_F(KmipProvider, AKeyOfAnotherStrengthIsRefusedAndBothAreNamed) {
@@ -127,7 +127,7 @@ TEST_F(KmipProvider, TheNewestActiveKeyOfTheNamespaceIsTaken) {
   EXPECT_EQ(id_of(current(*open(uri("namespace=tenant-7")))), newest);
   NewKey idle;
   idle.name = name_;
-  idle.group = "tenant-7";
+  idle.space.name = "tenant-7";
   ASSERT_TRUE(operator_.create(idle));
   EXPECT_EQ(id_of(current(*open(uri("namespace=tenant-7")))), newest) << "one that is not activated is none";
   EXPECT_EQ(open(uri("namespace=tenant-9"))->current().code(), Code::kNotFound);

@@ -49,10 +49,10 @@ INSTANTIATE_TEST_SUITE_P(EveryVersion, PyKmip,
 TEST_P(PyKmip, AKeyLivesItsLife) {
   NewKey wanted;
   wanted.name = name_;
-  wanted.group = "coffer tests";
+  wanted.space.name = "coffer tests";
   const auto id = client_.create(wanted);
   ASSERT_OK(id);
-  const auto located = client_.locate({name_, "coffer tests"});
+  const auto located = client_.locate({name_, {"coffer tests"}});
   ASSERT_OK(located);
   EXPECT_THAT(*located, Contains(*id));
 
@@ -110,7 +110,7 @@ TEST_P(PyKmip, ARegisteredKeyComesBackToTheByte) {
   const OperationRequest request = register_request(name_, key.reveal());
   const auto answer = client_.group().call(std::span(&request, 1), Repeat::kAlways);
   ASSERT_OK(answer);
-  const auto ids = client_.locate({name_, ""});
+  const auto ids = client_.locate({name_, {}});
   ASSERT_OK(ids);
   ASSERT_EQ(ids->size(), 1u);
   const auto fetched = client_.get(ids->front());

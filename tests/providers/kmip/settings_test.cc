@@ -34,8 +34,8 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   EXPECT_THAT(settings->group.hosts,
               ElementsAre(HostAddress{"hsm1", 5696}, HostAddress{"hsm2", 5697}, HostAddress{"2001:db8::1", 5698}));
   EXPECT_EQ(settings->key.key_name, "prod key");
-  EXPECT_EQ(settings->key.key_namespace, "a&b");
-  EXPECT_EQ(settings->key.namespace_attribute, "x-ns");
+  EXPECT_EQ(settings->key.space.name, "a&b");
+  EXPECT_EQ(settings->key.space.attribute, "x-ns");
   EXPECT_EQ(settings->key.bits, 128);
   EXPECT_TRUE(settings->key.create);
   EXPECT_EQ(settings->key.use, KeyUse::kGet);

@@ -1,5 +1,6 @@
 #include "coffer/net/kmip/attributes.h"
 
+#include <algorithm>
 #include <ctime>
 
 namespace coffer::kmip {
@@ -74,7 +75,22 @@ Status read_named(const Item& attribute, KeyAttributes& out) {
   return tag ? read_attribute(Tag{*tag}, *value, out) : Status::ok();
 }
 
+void write_custom_name(TtlvWriter& writer, ProtocolVersion version, std::string_view name) {
+  if (version >= kKmip20) {
+    writer.text("Vendor Identification"_tag, kCustomVendor);
+    name.remove_prefix(kCustomPrefix.size());
+  }
+  writer.text("Attribute Name"_tag, name);
+}
+
 }  // namespace
+
+bool KeyAttributes::is_in(const KeySpace& space) const {
+  if (space.name.empty()) return true;
+  if (space.attribute.empty()) return std::ranges::find(groups, space.name) != groups.end();
+  const auto found = custom.find(space.attribute);
+  return found != custom.end() && found->second == space.name;
+}
 
 std::string KeyAttributes::cipher() const {
   if (!algorithm) return "n/a";
@@ -116,31 +132,24 @@ void AttributeWriter::name(std::string_view value) {
   });
 }
 
-void AttributeWriter::custom(std::string_view name, std::string_view value) {
+void AttributeWriter::space(const KeySpace& space) {
+  if (space.name.empty()) return;
+  if (space.attribute.empty()) return text("Object Group"_tag, space.name);
   const auto attribute = writer_.structure("Attribute"_tag);
-  if (version_ >= kKmip20) {
-    writer_.text("Vendor Identification"_tag, kCustomVendor);
-    name.remove_prefix(kCustomPrefix.size());
-  }
-  writer_.text("Attribute Name"_tag, name);
-  writer_.text("Attribute Value"_tag, value);
+  write_custom_name(writer_, version_, space.attribute);
+  writer_.text("Attribute Value"_tag, space.name);
 }
 
-void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const std::string> custom) {
+void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, const KeySpace& space) {
   const bool by_name = version < kKmip20;
   for (const Tag tag : kWanted) {
     if (by_name) writer.text("Attribute Name"_tag, tag_name(tag));
     if (!by_name) writer.enumeration("Attribute Reference"_tag, tag);
   }
-  for (const std::string& name : custom) {
-    if (by_name) {
-      writer.text("Attribute Name"_tag, name);
-      continue;
-    }
-    const auto reference = writer.structure("Attribute Reference"_tag);
-    writer.text("Vendor Identification"_tag, kCustomVendor);
-    writer.text("Attribute Name"_tag, std::string_view(name).substr(kCustomPrefix.size()));
-  }
+  if (space.attribute.empty()) return;
+  std::optional<TtlvWriter::Structure> reference;
+  if (!by_name) reference.emplace(writer, "Attribute Reference"_tag);
+  write_custom_name(writer, version, space.attribute);
 }
 
 }  // namespace coffer::kmip

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coffer/net/kmip/message.h"
+#include "coffer/net/kmip/settings.h"
 
 namespace coffer::kmip {
 
@@ -26,6 +27,7 @@ struct KeyAttributes {
   std::optional<int64_t> deactivation_date;
   std::optional<int64_t> destroy_date;
 
+  bool is_in(const KeySpace& space) const;
   std::string cipher() const;  // "AES-256"; "n/a" as far as the server does not say
   bool is_destroyed() const { return state == State::kDestroyed || state == State::kDestroyedCompromised; }
 };
@@ -56,8 +58,8 @@ class AttributeWriter {
   void date(Tag tag, int64_t seconds) {
     one(tag, [&](Tag to) { writer_.date_time(to, seconds); });
   }
-  // A custom attribute: "x-…" before 2.0, of vendor "x" from then on.
-  void custom(std::string_view name, std::string_view value);
+  // Nothing for none. A custom attribute is "x-…" before 2.0, of vendor "x" from then on.
+  void space(const KeySpace& space);
 
  private:
   // `write` gets the tag that the value bears.
@@ -67,7 +69,7 @@ class AttributeWriter {
   ProtocolVersion version_;
 };
 
-// Asks for what read_attributes() looks at, and for those custom ones.
-void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, std::span<const std::string> custom);
+// Asks for what read_attributes() looks at, and for what tells the space.
+void write_attribute_references(TtlvWriter& writer, ProtocolVersion version, const KeySpace& space);
 
 }  // namespace coffer::kmip

@@ -38,11 +38,10 @@ void write_new_key(TtlvWriter& writer, ProtocolVersion version, const NewKey& ke
   attributes.integer("Cryptographic Length"_tag, key.bits);
   attributes.integer("Cryptographic Usage Mask"_tag, key.usage_mask);
   if (!key.name.empty()) attributes.name(key.name);
-  if (!key.group.empty()) attributes.text("Object Group"_tag, key.group);
+  attributes.space(key.space);
   if (!key.operation_policy.empty() && version < kKmip20) {
     attributes.text("Operation Policy Name"_tag, key.operation_policy);
   }
-  for (const auto& [name, value] : key.custom) attributes.custom(name, value);
 }
 
 OperationRequest locate_request(const KeyFilter& filter, int32_t offset) {
@@ -55,13 +54,13 @@ OperationRequest locate_request(const KeyFilter& filter, int32_t offset) {
             AttributeWriter attributes(writer, version);
             attributes.enumeration("Object Type"_tag, ObjectType::kSymmetricKey);
             if (!filter.name.empty()) attributes.name(filter.name);
-            if (!filter.group.empty()) attributes.text("Object Group"_tag, filter.group);
+            if (filter.space.attribute.empty()) attributes.space(filter.space);
           }};
 }
 
-OperationRequest attributes_request(const std::string& id, std::span<const std::string> custom) {
-  return on_key("Get Attributes"_operation, id, [custom](TtlvWriter& writer, ProtocolVersion version) {
-    write_attribute_references(writer, version, custom);
+OperationRequest attributes_request(const std::string& id, const KeySpace& space) {
+  return on_key("Get Attributes"_operation, id, [space](TtlvWriter& writer, ProtocolVersion version) {
+    write_attribute_references(writer, version, space);
   });
 }
 
@@ -210,19 +209,18 @@ Result<FetchedKey> Client::get(const std::string& id) const {
   return FetchedKey{std::move(*key), std::move(*attributes)};
 }
 
-Result<KeyAttributes> Client::attributes(const std::string& id, std::span<const std::string> custom) const {
-  const OperationRequest request = attributes_request(id, custom);
+Result<KeyAttributes> Client::attributes(const std::string& id, const KeySpace& space) const {
+  const OperationRequest request = attributes_request(id, space);
   COFFER_ASSIGN(const Answer answer, group_->call(std::span(&request, 1), Repeat::kAlways));
   return attributes_in(answer, id);
 }
 
-Result<std::vector<KeyAttributes>> Client::attributes(std::span<const std::string> ids,
-                                                      std::span<const std::string> custom) const {
+Result<std::vector<KeyAttributes>> Client::attributes(std::span<const std::string> ids, const KeySpace& space) const {
   std::vector<KeyAttributes> out;
   while (!ids.empty()) {
     const size_t count = std::min(ids.size(), kAttributesBatch);
     std::vector<OperationRequest> requests;
-    for (const std::string& id : ids.first(count)) requests.push_back(attributes_request(id, custom));
+    for (const std::string& id : ids.first(count)) requests.push_back(attributes_request(id, space));
     COFFER_ASSIGN(const Answer answer, group_->call(requests, Repeat::kAlways));
     for (size_t i = 0; i < count; ++i) {
       auto attributes = attributes_in(answer, ids[i], i);

@@ -25,14 +25,13 @@ struct NewKey {
   int32_t bits = 256;
   int32_t usage_mask = kUsageEncrypt | kUsageDecrypt | kUsageWrapKey | kUsageUnwrapKey;
   std::string name;
-  std::string group;                          // Object Group; empty: none
-  std::map<std::string, std::string> custom;  // "x-…" → text
-  std::string operation_policy;               // before 2.0; empty: the server's default
+  KeySpace space;
+  std::string operation_policy;  // before 2.0; empty: the server's default
 };
 
 struct KeyFilter {
-  std::string name;   // empty: any
-  std::string group;  // empty: any
+  std::string name;  // empty: any
+  KeySpace space;    // servers look only for Object Groups
 };
 
 struct FetchedKey {
@@ -58,10 +57,9 @@ class Client {
   // Raw key bytes with the attributes, in one message. kUnsupported for a key wrapped or in a form that is none of
   // bytes; kKeyUnavailable for one that is destroyed, however the server puts it.
   Result<FetchedKey> get(const std::string& id) const;
-  Result<KeyAttributes> attributes(const std::string& id, std::span<const std::string> custom = {}) const;
+  Result<KeyAttributes> attributes(const std::string& id, const KeySpace& space = {}) const;
   // Keys that went away meanwhile, or are not shown to us, are left out.
-  Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids,
-                                                std::span<const std::string> custom = {}) const;
+  Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids, const KeySpace& space = {}) const;
 
   // Sets the Protect Stop Date, by Add, Modify or Set Attribute, as the version and the key call for.
   Status expire(const std::string& id, int64_t at) const;

@@ -133,8 +133,8 @@ Status take_group_options(UriOptions& options, GroupSettings& out) {
 }
 
 Status take_key_options(UriOptions& options, KeySettings& out) {
-  out.key_namespace = options.take("namespace", "");
-  out.namespace_attribute = options.take("namespace_attribute", "");
+  out.space.name = options.take("namespace", "");
+  out.space.attribute = options.take("namespace_attribute", "");
   out.algorithm = options.take("algorithm", out.algorithm);
   COFFER_ASSIGN(out.bits, options.take_choice("strength", kStrengths, out.bits));
   COFFER_ASSIGN(out.create, options.take_switch("create", false));
@@ -161,16 +161,16 @@ Status check_settings(const GroupSettings& group) {
 }
 
 Status check_settings(const KeySettings& key) {
-  for (const std::string* name : {&key.key_name, &key.key_namespace, &key.namespace_attribute, &key.operation_policy}) {
+  for (const std::string* name : {&key.key_name, &key.space.name, &key.space.attribute, &key.operation_policy}) {
     if (name->size() > kNameSizeMax) {
       return {Code::kInvalidArgument, "names of keys and namespaces are at most 200 bytes"};
     }
   }
   if (key.key_name.empty()) return {Code::kInvalidArgument, "the name of the key is missing"};
-  if (!key.namespace_attribute.empty() && !key.namespace_attribute.starts_with("x-")) {
+  if (!key.space.attribute.empty() && !key.space.attribute.starts_with("x-")) {
     return wrong("namespace_attribute", "the name of a custom attribute, which begins with x-");
   }
-  if (!key.namespace_attribute.empty() && key.key_namespace.empty()) {
+  if (!key.space.attribute.empty() && key.space.name.empty()) {
     return {Code::kInvalidArgument, "namespace_attribute: there is no namespace to keep in it"};
   }
   if (key.algorithm != "AES") {

@@ -67,11 +67,17 @@ enum class KeyUse : uint8_t {
   kEncrypt,  // the root key stays in the server, which wraps
 };
 
+// What keys of one name belong to: an Object Group, or the value of a custom attribute.
+struct KeySpace {
+  std::string name = {};       // empty: none
+  std::string attribute = {};  // "x-…"; empty: it is an Object Group
+
+  bool operator==(const KeySpace&) const = default;
+};
+
 struct KeySettings {
   std::string key_name;
-  std::string key_namespace;  // empty: none
-  // The attribute that holds the namespace: empty for Object Group, or a custom one whose name begins with "x-".
-  std::string namespace_attribute;
+  KeySpace space;
   std::string algorithm = "AES";
   int bits = 256;
   bool create = false;  // make the key when there is none that is active

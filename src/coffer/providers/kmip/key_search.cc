@@ -53,10 +53,7 @@ std::string why_not_to_wrap(const KeyAttributes& key) {
 bool KeySearch::is_meant(const KeyAttributes& key) const {
   if (key.object_type && key.object_type != ObjectType::kSymmetricKey) return false;
   if (!contains(key.names, settings_.key_name)) return false;
-  if (settings_.key_namespace.empty()) return true;
-  if (settings_.namespace_attribute.empty()) return contains(key.groups, settings_.key_namespace);
-  const auto found = key.custom.find(settings_.namespace_attribute);
-  return found != key.custom.end() && found->second == settings_.key_namespace;
+  return key.is_in(settings_.space);
 }
 
 bool KeySearch::fits(const KeyAttributes& key) const {
@@ -64,20 +61,13 @@ bool KeySearch::fits(const KeyAttributes& key) const {
 }
 
 std::string KeySearch::what_is_wanted() const {
-  const std::string space = settings_.key_namespace.empty() ? "" : " in namespace " + settings_.key_namespace;
+  const std::string space = settings_.space.name.empty() ? "" : " in namespace " + settings_.space.name;
   return "key " + settings_.key_name + space;
 }
 
 Result<KeySearch::Keys> KeySearch::candidates() const {
-  KeyFilter filter{settings_.key_name, ""};
-  std::vector<std::string> custom;
-  if (settings_.namespace_attribute.empty()) {
-    filter.group = settings_.key_namespace;
-  } else {
-    custom.push_back(settings_.namespace_attribute);
-  }
-  COFFER_ASSIGN(const std::vector<std::string> ids, client_.locate(filter));
-  COFFER_ASSIGN(Keys keys, client_.attributes(ids, custom));
+  COFFER_ASSIGN(const std::vector<std::string> ids, client_.locate({settings_.key_name, settings_.space}));
+  COFFER_ASSIGN(Keys keys, client_.attributes(ids, settings_.space));
   // Servers ignore parts of a filter that they do not know.
   std::erase_if(keys, [this](const KeyAttributes& key) { return !is_meant(key); });
   std::ranges::sort(keys, older);
@@ -134,12 +124,8 @@ Result<KeyAttributes> KeySearch::make(const Keys& known) const {
   NewKey wanted;
   wanted.bits = settings_.bits;
   wanted.name = settings_.key_name;
+  wanted.space = settings_.space;
   wanted.operation_policy = settings_.operation_policy;
-  if (settings_.namespace_attribute.empty()) {
-    wanted.group = settings_.key_namespace;
-  } else {
-    wanted.custom[settings_.namespace_attribute] = settings_.key_namespace;
-  }
   COFFER_ASSIGN(const std::string own, client_.create(wanted));
 
   COFFER_ASSIGN(Keys keys, candidates());

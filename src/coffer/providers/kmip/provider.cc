@@ -99,7 +99,7 @@ Result<Opened::WayTaken> Opened::choose_way(const KeyAttributes& key) const {
 
 std::string Opened::describe() const {
   std::string out = settings_.group.describe() + ", key " + settings_.key.key_name;
-  if (!settings_.key.key_namespace.empty()) out += " in namespace " + settings_.key.key_namespace;
+  if (!settings_.key.space.name.empty()) out += " in namespace " + settings_.key.space.name;
   constexpr const char* kStays = ", which stays in the server (Encrypt, Decrypt)";
   constexpr const char* kComes = ", which is fetched (Get)";
   if (settings_.key.use != KeyUse::kAuto) return out + (settings_.key.use == KeyUse::kEncrypt ? kStays : kComes);
