@@ -1,5 +1,6 @@
 #include "coffer/net/kmip/host_group.h"
 
+#include <algorithm>
 #include <random>
 #include <thread>
 
