@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "coffer/base/base64.h"
+#include "coffer/base/secret_buffer.h"
 #include "coffer/crypto/random.h"
+#include "coffer/io/disk.h"
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
 #include "support/memory_search.h"
@@ -84,6 +86,23 @@ TEST_P(CloudMemory, WrappingAndUnwrappingLeaveNothing) {
   key = KeyringKey();
   EXPECT_EQ(watched.places().secret, 0u);
   EXPECT_EQ(watched.places().other, 0u);
+}
+
+// libcurl signs with it.
+TEST(CloudMemorySecret, OfAwsSignaturesIsLeftNowhere) {
+  const FakeServer server("fake_aws_kms.py");
+  const TemporaryDirectory directory;
+  SecretBytes secret(base64_size(30));
+  encode_base64(random_secret(30)->reveal(), secret.reveal_mutable());
+  SecretBuffer file;
+  file.append("[default]\naws_access_key_id=AKIDEXAMPLE\naws_secret_access_key=").append(secret.reveal()).append("\n");
+  ASSERT_TRUE(replace_file(Disk::posix(), directory / "credentials", file.take().reveal(), 0600).is_ok());
+  auto provider = open_provider("aws-kms://eu-west-1/alias/db?endpoint=http://" + server.host() +
+                                "&credentials_file=" + directory / "credentials")
+                      .value();
+  EXPECT_EQ(provider->current().code(), Code::kPermissionDenied) << "the secret is not the user's";
+  EXPECT_EQ(server.requests().size(), 1u);
+  EXPECT_EQ(find(Needle(secret.reveal())).other, 0u);
 }
 
 TEST(CloudMemorySearch, FindsWhatIsThere) {
