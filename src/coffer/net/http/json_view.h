@@ -1,5 +1,6 @@
 // JSON that came from a service, read where it stands: a general library would leave copies of what may be key material
-// on the heap. Every size is bounded by the text's; nesting by kJsonDepthMax.
+// on the heap (nlohmann's keeps each token in a vector of its own, whatever allocator its values have). Every size is
+// bounded by the text's; nesting by kJsonDepthMax.
 #pragma once
 
 #include <optional>

@@ -175,16 +175,11 @@ HttpSettings metadata_settings(const Settings& settings) {
 }
 
 Result<Fetched> credentials_in_json(const Response& response, const std::string& what) {
-  auto view = JsonView::parse(response.body.reveal());
-  if (!view.is_ok()) return view.status().with_context(what);
-  auto id = http::json_text(*view, "AccessKeyId", kKeySizeMax);
-  auto secret = http::json_secret(*view, "SecretAccessKey", kKeySizeMax);
-  auto token = http::json_secret(*view, "Token", kTokenSizeMax);
-  for (const Status& status : {id.status(), secret.status(), token.status()}) {
-    if (!status.is_ok()) return status.with_context(what);
-  }
-  return lent({std::move(*id), std::move(*secret), std::move(*token), what},
-              (*view)["Expiration"].text(64).value_or(""));
+  COFFER_ASSIGN(const JsonView view, JsonView::parse(response.body.reveal()).with_context(what));
+  COFFER_ASSIGN(std::string id, http::json_text(view, "AccessKeyId", kKeySizeMax).with_context(what));
+  COFFER_ASSIGN(SecretBytes secret, http::json_secret(view, "SecretAccessKey", kKeySizeMax).with_context(what));
+  COFFER_ASSIGN(SecretBytes token, http::json_secret(view, "Token", kTokenSizeMax).with_context(what));
+  return lent({std::move(id), std::move(secret), std::move(token), what}, view["Expiration"].text(64).value_or(""));
 }
 
 // The hosts that a container's credentials may be asked of without TLS: what AWS's own tools allow.
@@ -199,8 +194,10 @@ bool is_container_host(const std::string& url) {
 }
 
 Result<SecretBytes> container_token() {
-  const std::string file = environment("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  if (!file.empty()) return http::read_token_file(file);
+  constexpr const char* kFile = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+  if (const std::string file = environment(kFile); !file.empty()) {
+    return http::read_token_file(file).with_context(kFile);
+  }
   const char* value = std::getenv("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   return secret_of(value == nullptr ? "" : value);
 }
@@ -222,9 +219,8 @@ Result<Fetched> from_container(const Settings& settings, Deadline deadline) {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI: plain http:// is for this machine and the "
             "container services of AWS only"};
   }
-  auto token = container_token();
-  if (!token.is_ok()) return token.status().with_context("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  if (!token->empty()) request.secret_headers.push_back({"Authorization", std::move(*token)});
+  COFFER_ASSIGN(SecretBytes token, container_token());
+  if (!token.empty()) request.secret_headers.push_back({"Authorization", std::move(token)});
   COFFER_ASSIGN(const Response response, http::send(metadata_settings(settings), request, deadline));
   if (!response.is_success()) return refused(what, response, "");
   return credentials_in_json(response, what);
@@ -234,8 +230,7 @@ Result<Fetched> from_container(const Settings& settings, Deadline deadline) {
 Result<Fetched> from_instance(const Settings& settings, Deadline deadline) {
   constexpr std::string_view kNone =
       "there are no AWS credentials: neither AWS_ACCESS_KEY_ID nor a web identity, a profile in ~/.aws, a container's "
-      "or "
-      "an instance's role";
+      "or an instance's role";
   if (environment("AWS_EC2_METADATA_DISABLED") == "true") return {Code::kPermissionDenied, std::string(kNone)};
   const std::string what = "the instance metadata service";
   std::string base = environment("AWS_EC2_METADATA_SERVICE_ENDPOINT");
