@@ -87,9 +87,8 @@ Status status_in(const Answer& answer, std::string_view what, size_t index = 0) 
   const Status status =
       status_of(answer.response.results()[index], "kmip host " + answer.host + ": " + std::string(what));
   if (status.code() != Code::kPermissionDenied) return status;
-  return {status.code(), std::string(status.message()) +
-                             "; the server's policy must allow it to this client, by its "
-                             "certificate"};
+  return {status.code(),
+          std::string(status.message()) + "; the server's policy must allow it to this client, by its certificate"};
 }
 
 Result<Item> payload_in(const Answer& answer, size_t index = 0) {
