@@ -1,6 +1,6 @@
 #include "bench_coffer.h"
 
-#include "coffer/providers/key_file/key_file.h"
+#include "coffer/config/key_file.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::bench {
