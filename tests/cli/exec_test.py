@@ -1,6 +1,7 @@
 """`coffer exec`: Debian's own RocksDB tools, unmodified, on encrypted files; and what it hands on to any program."""
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,62 @@ class Handing(CliTest):
     def test_a_script_is_run(self):
         self.write("script", b"#!/bin/sh\necho script\n", 0o755)
         self.assertEqual(self.done("exec", "c.coffer", "--", "./script").out, "script\n")
+
+
+class OpeningByThePlugIn(CliTest):
+    """A program that begins with RocksDB in it: `coffer exec` leaves the only opening of the coffer to the plug-in."""
+
+    LDB = ["ldb", "--db=store", "--create_if_missing", "put", "k", "v"]
+
+    def refused_as_by_other_commands(self, coffer, code, *says):
+        run = self.refused(["exec", coffer, "--", *self.LDB], code, *says)
+        self.assertEqual(run.err, self.coffer("status", coffer).err)
+
+    def test_a_coffer_that_does_not_open_ends_the_program_before_it_begins_in_the_words_of_every_command(self):
+        self.make_coffer()
+        os.rename(self.path("root.key"), self.path("away.key"))
+        self.refused_as_by_other_commands("c.coffer", "key_unavailable", "root.key", "--root URI")
+        self.make_key("root.key")
+        self.refused_as_by_other_commands("c.coffer", "wrong_key", "root.key", "--root URI")
+        os.rename(self.path("away.key"), self.path("root.key"))
+        os.chmod(self.path("root.key"), 0o644)
+        self.refused_as_by_other_commands("c.coffer", "permission_denied", "root.key", "hint: ")
+        os.chmod(self.path("root.key"), 0o600)
+        self.set_byte("c.coffer/keyring", 100)
+        self.refused_as_by_other_commands("c.coffer", "damaged", "keyring", "hint: ")
+        self.write("c.coffer/coffer.yaml", b"version: 1\nfrob: 1\n")
+        self.refused_as_by_other_commands("c.coffer", "invalid_argument", "coffer.yaml:2", "frob")
+        os.remove(self.path("c.coffer/coffer.yaml"))
+        self.refused_as_by_other_commands("c.coffer", "not_found", "it has no coffer.yaml")
+        self.refused(["exec", "nowhere.coffer", "--", *self.LDB], "not_found", "nowhere.coffer")
+        os.symlink("c.coffer", self.path("link.coffer"))
+        self.refused_as_by_other_commands("link.coffer", "not_found", "link.coffer")
+
+    def test_where_the_dynamic_linker_goes_on_without_the_plug_in_nothing_can_be_written(self):
+        self.make_coffer()
+        self.write("broken.so", b"no library")
+        run = self.coffer("exec", "c.coffer", "--", *self.LDB, environment={"COFFER_PRELOAD": self.path("broken.so")})
+        self.assertNotEqual(run.status, 0, run)
+        self.assertIn("broken.so", run.err)
+        if os.path.exists(self.path("store")):
+            self.assertEqual([name for name in os.listdir(self.path("store")) if self.read("store", name)], [])
+
+    def test_the_program_may_write_what_it_might_without_coffer(self):
+        self.make_coffer()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, before[1]))
+        try:
+            process = self.start("exec", "c.coffer", "--", "db_bench", "--db=store", "--benchmarks=fillseq",
+                                 "--num=10000000")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        while process.poll() is None and not os.path.exists(self.path("store/CURRENT")):
+            time.sleep(0.01)
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as limits:
+            size = next(line for line in limits if line.startswith("Max file size"))
+        process.kill()
+        process.communicate()
+        self.assertEqual(size.split()[3], str(1 << 30), size)
 
 
 class DebiansTools(CliTest):

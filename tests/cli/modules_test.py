@@ -19,7 +19,8 @@ class Modules(CliTest):
         super().setUp()
         self.program = self.path("bin", "coffer")
         os.mkdir(self.path("bin"))
-        shutil.copy(COFFER, self.program)
+        for name in (COFFER, os.path.join(os.path.dirname(COFFER), "libcoffer_commands.so")):
+            shutil.copy(name, self.path("bin"))
 
     def coffer(self, *words, **options):
         return self.run_program([self.program, *words], **options)
@@ -44,6 +45,16 @@ class Modules(CliTest):
 
     def test_a_module_that_is_missing_is_named_with_the_places_it_was_looked_for(self):
         self.refused(VAULT, "unsupported", "vault.so", self.path("bin", "coffer-providers"), "install")
+
+    def test_commands_that_are_missing_are_named(self):
+        os.unlink(self.path("bin", "libcoffer_commands.so"))
+        run = self.coffer("status", "c.coffer")
+        self.assertEqual((run.status, run.out), (2, ""), run)
+        self.assertIn(f"libcoffer_commands.so is neither in {self.path('bin')}", run.err)
+        self.write("bin/libcoffer_commands.so", b"no library")
+        run = self.coffer("status", "c.coffer")
+        self.assertEqual(run.status, 2, run)
+        self.assertIn("cannot be loaded", run.err)
 
     def test_no_environment_and_no_current_directory_says_where_modules_are(self):
         folder = os.path.dirname(self.install("coffer-providers"))

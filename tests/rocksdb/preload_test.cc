@@ -111,5 +111,24 @@ TEST_F(Preload, ProgramsWithoutRocksDbAreLeftAlone) {
   EXPECT_EQ(run("env LD_PRELOAD=" + module() + " COFFER_FS_URI=coffer:///no/such echo hello").output, "hello\n");
 }
 
+TEST_F(Preload, OnlyTheProcessThatCofferExecNamesOpensTheCofferBeforeItsProgramBegins) {
+  const std::string preload = "LD_PRELOAD=" + module() + " COFFER_FS_URI=coffer://";
+  const std::string asked = "COFFER_EXEC=\"$$ 1073741824\" ";
+  Ended ended = run("sh -c '" + asked + preload + "/no/such exec echo hello'");
+  EXPECT_EQ(ended.exit_code, 2);
+  EXPECT_THAT(ended.output, ::testing::StartsWith("coffer: /no/such is not a coffer"));
+  ended = run("sh -c '" + asked + preload + work_.coffer_directory() + " exec sh -c \"echo [\\$COFFER_EXEC]\"'");
+  EXPECT_EQ(ended.output, "[]\n");
+  for (const std::string other : {"1 0", "", "x", "1"}) {
+    EXPECT_EQ(run("env COFFER_EXEC='" + other + "' " + preload + "/no/such echo hello").output, "hello\n");
+  }
+}
+
+TEST_F(Preload, NothingOfTheModuleIsConstructedAfterItOpensTheCoffer) {
+  Ended listed = run("nm " + module());
+  EXPECT_EQ(listed.exit_code, 0);
+  EXPECT_THAT(listed.output, ::testing::Not(::testing::HasSubstr("_GLOBAL__sub_I"))) << "its init comes after begin()";
+}
+
 }  // namespace
 }  // namespace coffer

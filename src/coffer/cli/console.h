@@ -33,12 +33,4 @@ class Console {
   bool json_;
 };
 
-// The part of a message that says what to do next: what follows its first semicolon, or the standing advice for the
-// code.
-struct Advice {
-  std::string message;
-  std::string hint;  // may be empty
-};
-Advice advice_for(const Status& status);
-
 }  // namespace coffer::cli

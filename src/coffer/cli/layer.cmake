@@ -1,22 +1,38 @@
-# The command line. OUTPUT_NAME and directory: the release preset leaves it at build/release/coffer.
+# The command line: an executable that starts fast, and the module with the commands. The release preset leaves them in
+# build/release.
 if(COFFER_TOOLS)
   find_package(CLI11 REQUIRED)
   find_package(fmt REQUIRED)
   find_package(nlohmann_json REQUIRED)
   include(GNUInstallDirs)
 
-  add_executable(coffer_cli)
-  coffer_layer(coffer_cli cli
-    cat.cc commands.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc keygen.cc
-    keyring.cc main.cc opening.cc parser.cc problem.cc program.cc progress.cc provider.cc
+  file(RELATIVE_PATH module_directory ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+  function(coffer_launching target)
+    coffer_layer(${target} cli launch.cc program.cc ${ARGN})
+    target_compile_definitions(${target} PRIVATE COFFER_MODULE_DIRECTORY="${module_directory}")
+  endfunction()
+
+  add_library(coffer_commands MODULE)
+  coffer_launching(coffer_commands
+    cat.cc commands.cc commands_module.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc
+    keygen.cc keyring.cc opening.cc parser.cc problem.cc progress.cc provider.cc
     rewrap.cc rotate.cc seal_value.cc status.cc text.cc
     verify.cc
     kmip.cc kmip_end.cc kmip_group.cc)
-  target_link_libraries(coffer_cli PRIVATE
+  target_link_libraries(coffer_commands PRIVATE
     coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
-  add_dependencies(coffer_cli coffer_provider_modules)
-  file(RELATIVE_PATH module_directory ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
-  target_compile_definitions(coffer_cli PRIVATE COFFER_MODULE_DIRECTORY="${module_directory}")
+  target_link_options(coffer_commands PRIVATE
+    -Wl,--as-needed,-z,defs,--version-script=${CMAKE_CURRENT_LIST_DIR}/commands_module.map)
+  set_target_properties(coffer_commands PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/commands_module.map)
+
+  add_executable(coffer_cli)
+  coffer_launching(coffer_cli main.cc)
+  # Of Coffer it has what it uses, which needs none of the libraries that others of Coffer's parts do.
+  target_link_libraries(coffer_cli PRIVATE coffer::coffer coffer_flags ${CMAKE_DL_LIBS})
+  target_link_options(coffer_cli PRIVATE -Wl,--as-needed)
+  add_dependencies(coffer_cli coffer_commands coffer_provider_modules)
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS coffer_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS coffer_commands LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

@@ -1,14 +1,13 @@
-// The `coffer` command line.
-#include <fmt/format.h>
+// The `coffer` executable. It launches RocksDB programs by itself, and loads the commands for everything else: so that
+// what they need (OpenSSL, the parser of YAML …) is not loaded twice before a program begins.
+#include <dlfcn.h>
 
+#include <cstdio>
 #include <cstdlib>
-#include <exception>
 
-#include "coffer/cli/console.h"
-#include "coffer/cli/help.h"
-#include "coffer/cli/parser.h"
-#include "coffer/crypto/backend.h"
-#include "coffer/version.h"
+#include "coffer/base/advice.h"
+#include "coffer/cli/commands_module.h"
+#include "coffer/cli/launch.h"
 
 namespace {
 
@@ -17,36 +16,14 @@ using namespace coffer::cli;
 
 constexpr int kExitFailed = 2;
 
-Result<Outcome> print_version(Console& console) {
-  auto backend = crypto_backend();
-  const std::string name = backend.is_ok() ? std::string((*backend)->name) : "unavailable";
-  console.answer(Json{{"version", kVersion}, {"crypto", name}},
-                 fmt::format("coffer {} (cryptography: {})\n", kVersion, name));
-  return Outcome::kDone;
-}
-
-Result<Outcome> print_help(const Invocation& invocation, Console& console) {
-  const std::string text =
-      invocation.command != nullptr ? command_help(*invocation.command) : general_help(invocation.group);
-  console.answer(Json::object({{"help", text}}), text);
-  return Outcome::kDone;
-}
-
-Result<Outcome> run(const std::vector<std::string>& words, Console& console) {
-  COFFER_ASSIGN(Invocation invocation, parse_command_line(words, std::getenv("COFFER")));
-  if (invocation.request == Request::kVersion) return print_version(console);
-  if (invocation.request == Request::kHelp) return print_help(invocation, console);
-  return invocation.command->run(invocation.arguments, console);
-}
-
-Result<Outcome> run_catching(const std::vector<std::string>& words, Console& console) {
-  try {
-    return run(words, console);
-  } catch (const std::bad_alloc&) {
-    return {Code::kLimitExceeded, "out of memory"};
-  } catch (const std::exception& e) {
-    return {Code::kInternal, fmt::format("unexpected exception: {}", e.what())};
-  }
+Result<void*> find_commands() {
+  COFFER_ASSIGN(const std::string path, find_library(kCommandsModule));
+  void* handle = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  void* function = handle != nullptr ? dlsym(handle, "coffer_commands") : nullptr;
+  if (function != nullptr) return function;
+  const char* why = dlerror();
+  return {Code::kUnsupported,
+          path + " cannot be loaded: " + (why != nullptr ? why : "no reason given") + "; install what it needs"};
 }
 
 }  // namespace
@@ -54,16 +31,9 @@ Result<Outcome> run_catching(const std::vector<std::string>& words, Console& con
 int main(int argc, char** argv) {
   ::setenv("TSS2_LOG", "all+none", 0);  // the TPM's libraries would write to standard error by themselves
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-  Console console(wants_json(words));
-  auto outcome = run_catching(words, console);
-  const Status finished = console.finish();
-  if (!outcome.is_ok()) {
-    console.report(outcome.status());
-    return kExitFailed;
-  }
-  if (!finished.is_ok()) {
-    console.report(finished);
-    return kExitFailed;
-  }
-  return static_cast<int>(*outcome);
+  launch(words);
+  auto commands = find_commands();
+  if (commands.is_ok()) return reinterpret_cast<decltype(&coffer_commands)>(*commands)(words);
+  std::fputs(report_text(commands.status()).c_str(), stderr);
+  return kExitFailed;
 }

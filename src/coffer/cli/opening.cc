@@ -1,7 +1,6 @@
 #include "coffer/cli/opening.h"
 
-#include <filesystem>
-
+#include "coffer/base/advice.h"
 #include "coffer/base/path.h"
 #include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
@@ -21,16 +20,8 @@ Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::
     return {Code::kInvalidArgument, "--root: expected a URI, such as file:///etc/coffer/root.key"};
   }
   auto coffer = Coffer::open(Disk::posix(), absolute_path(arguments.operand("COFFER")), options, open_provider);
-  if (coffer.code() != Code::kKeyUnavailable && coffer.code() != Code::kWrongKey) return coffer;
-  return {coffer.code(), std::string(coffer.status().message()) + " (--root URI)"};
-}
-
-Result<std::string> canonical_path(const std::string& path) {
-  std::error_code error;
-  std::filesystem::path out = std::filesystem::canonical(path, error);
-  if (error == std::errc::no_such_file_or_directory) return {Code::kNotFound, path + ": no such file or directory"};
-  if (error) return {Code::kIo, path + ": " + error.message()};
-  return out.string();
+  if (!coffer.is_ok()) return naming_root_flag(coffer.status());
+  return coffer;
 }
 
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {

@@ -10,9 +10,6 @@ namespace coffer::cli {
 // The operand COFFER, unlocked with the root key of --root or of the keyring's slot.
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options = {});
 
-// Absolute, without trailing slash or symbolic links; kNotFound if it does not exist.
-Result<std::string> canonical_path(const std::string& path);
-
 // A coffer.yaml, or the one in a coffer's directory, for opening key providers. Checked as a whole.
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer);
 // The coffer's own; nothing configured if it cannot be read. For descriptions only.

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "coffer/base/advice.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"

@@ -2,13 +2,16 @@
 //
 // Registers coffer:// for --fs_uri. And where the environment variable COFFER_FS_URI names a coffer, takes the place of
 // rocksdb::FileSystem::Default(), so that everything the tool does goes through it. A coffer that cannot be opened ends
-// the process: there is no way from here to files in clear.
+// the process: there is no way from here to files in clear. `coffer exec` leaves the first opening to this module, and
+// asks for it before the program begins.
 #include <dlfcn.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "coffer/base/advice.h"
 #include "coffer/engines/rocksdb/default_base.h"
 #include "coffer/engines/rocksdb/file_system.h"
 
@@ -17,12 +20,17 @@ namespace {
 using SharedFileSystem = std::shared_ptr<rocksdb::FileSystem>;
 
 constexpr const char* kVariable = "COFFER_FS_URI";
+// Set by `coffer exec` to the process that is to open the coffer at once, and the limit of file sizes that the process
+// had. Not for its children.
+constexpr const char* kExecVariable = "COFFER_EXEC";
 constexpr const char* kDefaultSymbol = "_ZN7rocksdb10FileSystem7DefaultEv";
 
-[[noreturn]] void refuse(const std::string& why) {
-  std::fprintf(stderr, "coffer: %s\n", why.c_str());
+[[noreturn]] void end(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
   _exit(2);
 }
+
+[[noreturn]] void refuse(const std::string& why) { end("coffer: " + why + "\n"); }
 
 SharedFileSystem original_default() {
   static const auto original = reinterpret_cast<coffer::rocks::DefaultBase>(dlsym(RTLD_NEXT, kDefaultSymbol));
@@ -30,7 +38,39 @@ SharedFileSystem original_default() {
   return original();
 }
 
+// What `coffer exec` asked for, until it is used. Its keys are not for a process that was forked off meanwhile.
+struct OpenedFirst {
+  pid_t process = 0;
+  SharedFileSystem file_system;
+};
+OpenedFirst* opened_first = nullptr;
+
+// Is it this process that is to open the coffer at once? Then it may write to files from now on.
+bool is_asked() {
+  const char* asked = std::getenv(kExecVariable);
+  if (asked == nullptr) return false;
+  int process = 0;
+  unsigned long long file_size_max = 0;
+  const bool ours = std::sscanf(asked, "%d %llu", &process, &file_size_max) == 2 && process == getpid();
+  unsetenv(kExecVariable);
+  rlimit limit{};
+  if (!ours || getrlimit(RLIMIT_FSIZE, &limit) != 0) return false;
+  limit.rlim_cur = file_size_max;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  return true;
+}
+
+void open_first() {
+  const char* uri = std::getenv(kVariable);
+  if (!is_asked() || uri == nullptr) return;
+  auto file_system = coffer::open_coffer_uri(uri);
+  // In the words of the command line: that is whom the user called.
+  if (!file_system.is_ok()) end(coffer::report_text(coffer::naming_root_flag(file_system.status())));
+  opened_first = new OpenedFirst{getpid(), std::move(*file_system)};
+}
+
 SharedFileSystem open_from_environment() {
+  if (opened_first != nullptr && opened_first->process == getpid()) return std::move(opened_first->file_system);
   const char* uri = std::getenv(kVariable);
   if (uri == nullptr || *uri == '\0') return original_default();
   auto file_system = coffer::open_coffer_uri(uri);
@@ -38,9 +78,11 @@ SharedFileSystem open_from_environment() {
   return *file_system;
 }
 
-__attribute__((constructor)) void register_scheme() {
+// Before objects of other files are constructed, so there must be none (tests/rocksdb/preload_test.cc).
+__attribute__((constructor)) void begin() {
   coffer::rocks::set_default_base(&original_default);
   coffer::register_coffer();
+  open_first();
 }
 
 }  // namespace

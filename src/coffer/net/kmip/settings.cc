@@ -25,8 +25,6 @@ constexpr Choice<int> kStrengths[] = {{"128", 128}, {"192", 192}, {"256", 256}};
 struct StoreOptions {
   std::string prefix, pem;
 };
-const StoreOptions kIdentity{"keystore_", "cert"};
-const StoreOptions kTrust{"truststore_", "ca"};
 
 Status take_store(UriOptions& options, const StoreOptions& names, StorePlace& out) {
   COFFER_ASSIGN(const std::string pem, options.take_path(names.pem));
@@ -117,9 +115,9 @@ Status take_millis(UriOptions& options, std::string_view name, uint64_t smallest
 }
 
 Status take_group_options(UriOptions& options, GroupSettings& out) {
-  COFFER_TRY(take_store(options, kIdentity, out.tls.identity));
+  COFFER_TRY(take_store(options, {"keystore_", "cert"}, out.tls.identity));
   COFFER_ASSIGN(out.tls.identity.key_path, options.take_path("key"));
-  COFFER_TRY(take_store(options, kTrust, out.tls.trust));
+  COFFER_TRY(take_store(options, {"truststore_", "ca"}, out.tls.trust));
   COFFER_TRY(take_millis(options, "timeout_millis", 1, kTimeoutMillisMax, out.timeout));
   COFFER_TRY(take_millis(options, "key_cache_millis", 0, kKeyCacheMillisMax, out.key_cache));
   COFFER_ASSIGN(const uint64_t retries,
