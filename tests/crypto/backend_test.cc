@@ -1,8 +1,12 @@
 #include "coffer/crypto/backend.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coffer/crypto/aead.h"
+#include "coffer/crypto/counter_mode.h"
 #include "coffer/crypto/ctr.h"
+#include "coffer/crypto/gmac.h"
 #include "coffer/crypto/known_answers.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
@@ -14,7 +18,7 @@ namespace {
 // The choice is made once per process, so each wish is tried in a process of its own; what it says goes to stderr.
 [[noreturn]] void say_choice(const char* wish) {
   setenv("COFFER_CRYPTO", wish, 1);
-  const Result<const CryptoBackend*> backend = crypto_backend();
+  const Result<const CryptoBackend*> backend = crypto_backend(Suite::kAes256Gcm);
   if (backend) {
     std::fprintf(stderr, "%s\n", std::string((*backend)->name).c_str());
     std::exit(0);
@@ -54,8 +58,45 @@ TEST_F(BackendDeathTest, AnUnknownBackendIsAnErrorEverywhere) {
   EXPECT_EXIT(say_choice("rot13"), testing::ExitedWithCode(1), "invalid_argument: COFFER_CRYPTO=rot13");
 }
 
+constexpr Suite kSuites[] = {Suite::kAes128Gcm, Suite::kAes192Gcm, Suite::kAes256Gcm, Suite::kChaCha20Poly1305,
+                             Suite::kAes128Ctr, Suite::kAes192Ctr, Suite::kAes256Ctr};
+
 TEST(KnownAnswers, EveryUsableBackendComputesWhatOpenSslDoes) {
-  for (const CryptoBackend* backend : usable_backends()) EXPECT_EQ(check_against_openssl(*backend).to_string(), "ok");
+  for (const CryptoBackend* backend : usable_backends()) {
+    for (Suite suite : kSuites) {
+      EXPECT_EQ(check_suite_against_openssl(suite_info(suite), *backend).to_string(), "ok");
+    }
+    EXPECT_EQ(check_gmac_against_openssl(*backend).to_string(), "ok");
+  }
+}
+
+// As a backend with a fault would: the key is another one.
+Bytes altered(ByteView key) {
+  Bytes out(key.begin(), key.end());
+  out.back() ^= 1;
+  return out;
+}
+
+TEST(KnownAnswers, ABackendThatComputesSomethingElseIsRefusedForEveryAlgorithm) {
+  const CryptoBackend faulty = {
+      "faulty", Status::ok, [](Suite suite, ByteView key) { return openssl_backend().aead_key(suite, altered(key)); },
+      [](Suite suite, ByteView key, ByteView iv) { return openssl_backend().counter_mode(suite, altered(key), iv); },
+      [](ByteView key, ByteView nonce) { return openssl_backend().gmac(altered(key), nonce); }};
+  for (Suite suite : kSuites) {
+    const Status status = check_suite_against_openssl(suite_info(suite), faulty);
+    EXPECT_EQ(status.code(), Code::kUnsupported);
+    EXPECT_THAT(std::string(status.message()), testing::StartsWith(std::string(suite_info(suite).name) + " of "));
+  }
+  EXPECT_EQ(check_gmac_against_openssl(faulty).code(), Code::kUnsupported);
+}
+
+TEST(KnownAnswers, AnAlgorithmIsTestedBeforeItsFirstUseAndTheChoiceStays) {
+  for (Suite suite : kSuites) {
+    auto first = crypto_backend(suite);
+    ASSERT_TRUE(first) << first.status().to_string();
+    EXPECT_EQ(*first, *crypto_backend(suite));
+  }
+  ASSERT_TRUE(gmac_backend());
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ using namespace coffer::cli;
 constexpr int kExitFailed = 2;
 
 Result<Outcome> print_version(Console& console) {
-  auto backend = crypto_backend();
+  auto backend = crypto_backend(Suite::kAes256Gcm);
   const std::string name = backend.is_ok() ? std::string((*backend)->name) : "unavailable";
   console.answer(Json{{"version", kVersion}, {"crypto", name}},
                  fmt::format("coffer {} (cryptography: {})\n", kVersion, name));

@@ -26,7 +26,7 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, cons
 }
 
 Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key) {
-  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend());
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(suite));
   return create(suite, key, *backend);
 }
 

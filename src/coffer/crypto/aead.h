@@ -35,7 +35,7 @@ class AeadKey {
 
   // kInvalidArgument for a suite without authentication or a key that is not of the suite's size.
   static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key, const CryptoBackend& backend);
-  // With the backend in use: crypto_backend().
+  // With the backend in use: crypto_backend(suite).
   static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key);
   virtual ~AeadKey() = default;
 

@@ -1,6 +1,7 @@
-// Which implementation does the bulk of the work, and the table of those that this build has. Chosen once per process,
-// at first use: the last in the table that works here and computes what OpenSSL does. The environment variable
-// COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not usable, or another value, is an error.
+// Which implementation does the bulk of the work, and the table of those that this build has. Chosen for each algorithm
+// once per process, before it is used for the first time: the last in the table that works here and computes what
+// OpenSSL does. The environment variable COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not
+// usable, or another value, is an error.
 #pragma once
 
 #include <memory>
@@ -28,8 +29,10 @@ struct CryptoBackend {
 
 // OpenSSL, which every build has and the others are compared with, comes first.
 std::span<const CryptoBackend> crypto_backends();
-// The backend in use, or why none is: every create() in crypto/ reports the same Status. Never null.
-Result<const CryptoBackend*> crypto_backend();
+// The backend in use for a suite, or for GMAC, or why none is: every create() in crypto/ reports the same Status. Never
+// null.
+Result<const CryptoBackend*> crypto_backend(Suite suite);
+Result<const CryptoBackend*> gmac_backend();
 
 // kUnsupported: the backend does not have `what`.
 Status not_offered(const CryptoBackend& backend, std::string_view what);

@@ -7,7 +7,7 @@ namespace coffer {
 size_t ctr_key_size(Suite suite) { return suite_info(suite).key_size + kNonceSize; }
 
 Result<CtrStream> CtrStream::create(Suite suite, const CtrKey& key) {
-  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend());
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(suite));
   CtrStream out;
   COFFER_ASSIGN(out.mode_, CounterMode::create(suite, key.reveal(), *backend));
   return out;

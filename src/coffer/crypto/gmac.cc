@@ -17,7 +17,7 @@ Result<std::unique_ptr<GmacComputation>> GmacComputation::create(ByteView key, c
 }
 
 Result<Gmac> Gmac::create(const Key<Role>& key) {
-  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend());
+  COFFER_ASSIGN(const CryptoBackend* backend, gmac_backend());
   Gmac out;
   COFFER_ASSIGN(out.computation_, GmacComputation::create(key.reveal(), *backend));
   return out;
