@@ -8,16 +8,17 @@ namespace coffer {
 
 Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& directory, const OpenOptions& options,
                                              ProviderOpener opener) {
-  COFFER_ASSIGN(Config config, read_config_of(disk, directory));
-  KeyringSurroundings surroundings = surroundings_of(disk, directory, config, opener, options.open_anchor);
+  auto file = std::make_shared<ConfigFile>(disk, directory);
+  COFFER_ASSIGN(Config config, file->read());
+  KeyringSurroundings surroundings = surroundings_of(disk, directory, config, file, opener, options.open_anchor);
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
-  return std::shared_ptr<Coffer>(new Coffer(disk, directory, std::move(config), std::move(keyring)));
+  return std::shared_ptr<Coffer>(new Coffer(disk, directory, std::move(config), std::move(file), std::move(keyring)));
 }
 
 Result<ProviderConfig> Coffer::provider_config() const {
-  COFFER_ASSIGN(Config config, read_config_of(disk_, directory_));
+  COFFER_ASSIGN(Config config, config_file_->read());
   return std::move(config.providers);
 }
 

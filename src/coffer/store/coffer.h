@@ -8,6 +8,8 @@
 
 namespace coffer {
 
+class ConfigFile;
+
 // What came of an unlocked file header: enough to open or continue the body.
 struct OpenedFile {
   EnvelopeFields fields;
@@ -89,12 +91,18 @@ class Coffer {
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
 
  private:
-  Coffer(Disk& disk, std::string directory, Config config, std::unique_ptr<LiveKeyring> keyring)
-      : disk_(disk), directory_(std::move(directory)), config_(std::move(config)), keyring_(std::move(keyring)) {}
+  Coffer(Disk& disk, std::string directory, Config config, std::shared_ptr<ConfigFile> config_file,
+         std::unique_ptr<LiveKeyring> keyring)
+      : disk_(disk),
+        directory_(std::move(directory)),
+        config_(std::move(config)),
+        config_file_(std::move(config_file)),
+        keyring_(std::move(keyring)) {}
 
   Disk& disk_;
   const std::string directory_;
   const Config config_;
+  const std::shared_ptr<ConfigFile> config_file_;
   const std::unique_ptr<LiveKeyring> keyring_;
 };
 

@@ -51,7 +51,9 @@ Status Coffer::create(Disk& disk, const std::string& directory, const CreateOpti
   COFFER_ASSIGN(bool made, claim_directory(disk, directory));
   Status status = replace_file(disk, config_path, as_bytes(config_text), 0644);
   if (status.is_ok()) {
-    status = save_first_keyring(surroundings_of(disk, directory, options.config, opener, options.open_anchor), sealed);
+    auto file = std::make_shared<ConfigFile>(disk, directory);
+    status = save_first_keyring(
+        surroundings_of(disk, directory, options.config, std::move(file), opener, options.open_anchor), sealed);
   }
   if (!status.is_ok()) {
     // Best effort: the error that counts is the one above.
