@@ -8,7 +8,6 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {

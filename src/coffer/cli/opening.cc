@@ -2,7 +2,6 @@
 
 #include "coffer/base/advice.h"
 #include "coffer/base/path.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {

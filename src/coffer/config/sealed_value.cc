@@ -11,7 +11,6 @@ namespace coffer {
 namespace {
 
 constexpr size_t kSaltSize = 32;
-constexpr std::string_view kLabel = "coffer/v1 sealed value";
 
 Status malformed() {
   return {Code::kInvalidArgument, "it is no sealed value (\"sealed:v1:…\"); coffer seal-value makes one"};
@@ -19,11 +18,9 @@ Status malformed() {
 
 // A key and nonce of its own for every value, by its salt.
 Result<StreamKey> stream_key_of(const RootKey& sealing_key, std::string_view name, ByteView salt) {
-  Bytes info(kLabel.begin(), kLabel.end());
-  info.push_back(0);
-  info.insert(info.end(), name.begin(), name.end());
   SecretBytes material(stream_key_size(Suite::kAes256Gcm));
-  COFFER_TRY(hkdf_sha256(sealing_key.reveal(), salt, info, material.reveal_mutable()));
+  COFFER_TRY(hkdf_sha256(sealing_key.reveal(), salt, labelled("coffer/v1 sealed value", as_bytes(name)),
+                         material.reveal_mutable()));
   return StreamKey(std::move(material));
 }
 

@@ -130,6 +130,13 @@ Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableByte
   return status;
 }
 
+Bytes labelled(std::string_view label, ByteView context) {
+  Bytes out(label.begin(), label.end());
+  out.push_back(0);
+  out.insert(out.end(), context.begin(), context.end());
+  return out;
+}
+
 Result<SecretBytes> derive(ByteView prk, std::string_view label, ByteView context, size_t size) {
   constexpr size_t kLabelAndContextMax = 256;
   if (label.size() > kLabelAndContextMax || context.size() > kLabelAndContextMax - label.size()) {

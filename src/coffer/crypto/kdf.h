@@ -17,6 +17,9 @@ Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableByte
 // Together label and context are at most 256 bytes. Allocates nothing but the result.
 Result<SecretBytes> derive(ByteView prk, std::string_view label, ByteView context, size_t size);
 
+// label ‖ 0x00 ‖ context, as everything that is derived or authenticated for one purpose only begins.
+Bytes labelled(std::string_view label, ByteView context);
+
 Result<Sha256> hmac_sha256(ByteView key, ByteView data);
 Result<Sha256> sha256(ByteView data);
 // False when the sizes differ.

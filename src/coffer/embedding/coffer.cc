@@ -3,7 +3,6 @@
 #include <exception>
 
 #include "coffer/base/clock.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 

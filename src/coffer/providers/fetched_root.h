@@ -8,10 +8,12 @@
 
 namespace coffer {
 
-// Tells root keys apart without giving anything away of them. The adapter keeps it in every handle, in front of the
-// provider's own fields, and it decides: a name may be given to another key.
+// Tells root keys apart without giving anything away of them. It stands in every handle, in front of the provider's
+// own fields, and it decides: a name may be given to another key.
 using RootFingerprint = std::array<uint8_t, 16>;
 Result<RootFingerprint> fingerprint_of(const RootKey& root);
+
+inline constexpr uint8_t kWrapAlgorithmFetched = 1;
 
 class FetchedRoot : public Root {
  public:
@@ -25,9 +27,15 @@ class FetchedRoot : public Root {
   virtual Result<Found> current() = 0;
   // The key of that name, or whatever stands in its place. kNotFound when there is none; else as current().
   virtual Result<Found> find(const KeyFields& wanted) = 0;
-};
 
-// REQUIRES: `scheme` lives as long as the program.
-std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<FetchedRoot> root);
+  uint8_t wrap_algorithm() const final { return kWrapAlgorithmFetched; }
+  Result<KeyFields> fields_now() final;
+  std::optional<std::string> text_of(const KeyFields& handle_fields) const final;
+  Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;
+  Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) final;
+
+ private:
+  Result<Found> find_wanted(const KeyFields& wanted);
+};
 
 }  // namespace coffer

@@ -1,5 +1,5 @@
 coffer_layer(coffer providers
-  anchors.cc check.cc fetched_root.cc module.cc named.cc registry.cc root.cc service_root.cc
+  check.cc fetched_root.cc module.cc named.cc registry.cc root.cc service_root.cc
   key_file/key_file_provider.cc
   exec/command_path.cc exec/process.cc exec/message.cc exec/exec_provider.cc)
 coffer_layer(coffer providers

@@ -1,9 +1,10 @@
-// The one list of key providers: opens the URI of a root key.
+// The one list of key providers: opens the URI of a root key, or of a version anchor.
 #pragma once
 
 #include <vector>
 
 #include "coffer/config/provider_config.h"
+#include "coffer/keys/version_anchor.h"
 
 namespace coffer {
 
@@ -13,6 +14,10 @@ namespace coffer {
 // kUnsupported for a provider that was left out of this build or whose module is not there.
 // A relative path is one below the current directory of now. The key itself is looked at when it is used.
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
+
+// What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.
+Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const std::string& place, const Id& coffer_id,
+                                                   const std::string& directory);
 
 struct ProviderScheme {
   std::string_view scheme;

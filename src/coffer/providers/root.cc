@@ -4,6 +4,7 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/keys/keyring.h"
+#include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace {
@@ -37,6 +38,82 @@ std::string_view without_name(std::string_view message, const std::string& name)
   return rest.starts_with(": ") ? rest.substr(2) : message;
 }
 
+// What to call a handle that is none of `scheme`'s: whose it is, if that can be told.
+std::string describe_foreign(std::string_view scheme, const RootKeyHandle& handle) {
+  const std::optional<Handle> decoded = decode(handle);
+  if (decoded.has_value() && decoded->scheme != scheme) return "a key of " + std::string(decoded->scheme) + ":";
+  return "a handle that is no " + std::string(scheme) + ": key's";
+}
+
+class RootProvider final : public RootKeyProvider {
+ public:
+  RootProvider(std::string_view scheme, std::unique_ptr<Root> root) : scheme_(scheme), root_(std::move(root)) {}
+
+  Result<RootKeyHandle> current() override {
+    auto fields = root_->fields_now();
+    if (!fields.is_ok()) return failed(fields.status());
+    if (!root_->text_of(*fields).has_value()) {
+      return failed({Code::kTampered, "it is named as no " + std::string(scheme_) + ": key is"});
+    }
+    auto handle = encode_handle(scheme_, *fields);
+    return handle.is_ok() ? std::move(handle) : failed(handle.status());
+  }
+
+  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
+                                 const KeyringKey& key) override {
+    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
+    auto wrapped = root_->wrap(wanted, context, key);
+    if (!wrapped.is_ok()) return failed(wrapped.status(), wanted);
+    return WrappedKeyringKey{root_->wrap_algorithm(), std::move(*wrapped)};
+  }
+
+  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
+                            const WrappedKeyringKey& wrapped) override {
+    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
+    if (wrapped.algorithm != root_->wrap_algorithm()) return failed(wrapped_otherwise(), wanted);
+    auto key = root_->unwrap(wanted, context, wrapped.bytes);
+    return key.is_ok() ? std::move(key) : failed(key.status(), wanted);
+  }
+
+  std::string uri() const override { return root_->uri(); }
+  std::string describe() const override { return root_->describe(); }
+  std::string describe(const RootKeyHandle& handle) const override {
+    const std::optional<KeyFields> fields = decode_handle(scheme_, handle);
+    const std::optional<std::string> text = fields.has_value() ? root_->text_of(*fields) : std::nullopt;
+    return text.has_value() ? *text : describe_foreign(scheme_, handle);
+  }
+
+ private:
+  // kWrongKey for the handle of another provider.
+  Result<KeyFields> fields_of(const RootKeyHandle& handle) const {
+    std::optional<KeyFields> fields = decode_handle(scheme_, handle);
+    if (fields.has_value() && root_->text_of(*fields).has_value()) return std::move(*fields);
+    return {Code::kWrongKey, describe() + " cannot be the key that the slot wants: " + describe(handle)};
+  }
+
+  Status wrapped_otherwise() const {
+    return {Code::kUnsupported, root_->wrap_algorithm() == kWrapAlgorithmService
+                                    ? "its keyring key was wrapped with a root key at hand, not by a key service"
+                                    : "its keyring key was wrapped by a key service, not with a key at hand"};
+  }
+
+  // What went wrong with what the URI names.
+  Status failed(const Status& status) const {
+    const std::string name = describe();
+    return {status.code(), name + ": " + std::string(without_name(status.message(), name))};
+  }
+
+  // What went wrong with the key that a slot wants: one that is not found is unavailable.
+  Status failed(const Status& status, const KeyFields& wanted) const {
+    const Code code = status.code() == Code::kNotFound ? Code::kKeyUnavailable : status.code();
+    const std::string_view message = without_name(status.message(), describe());
+    return failed({code, "the slot wants " + root_->text_of(wanted).value_or("?") + ": " + std::string(message)});
+  }
+
+  const std::string_view scheme_;
+  const std::unique_ptr<Root> root_;
+};
+
 }  // namespace
 
 Result<RootKeyHandle> encode_handle(std::string_view scheme, const KeyFields& fields) {
@@ -65,42 +142,8 @@ Status does_not_open(std::string_view said) {
           "it does not open the slot's keyring key" + reason + ": the slot was altered or is another coffer's"};
 }
 
-std::string describe_foreign(std::string_view scheme, const RootKeyHandle& handle) {
-  const std::optional<Handle> decoded = decode(handle);
-  if (decoded.has_value() && decoded->scheme != scheme) return "a key of " + std::string(decoded->scheme) + ":";
-  return "a handle that is no " + std::string(scheme) + ": key's";
-}
-
-std::string RootAdapter::describe(const RootKeyHandle& handle) const {
-  const std::optional<KeyFields> fields = decode_handle(scheme_, handle);
-  const std::optional<std::string> text = fields.has_value() ? text_of(*fields) : std::nullopt;
-  return text.has_value() ? *text : describe_foreign(scheme_, handle);
-}
-
-Result<RootKeyHandle> RootAdapter::handle_of(const KeyFields& fields) const {
-  if (!text_of(fields).has_value()) {
-    return {Code::kTampered, describe() + ": it is named as no " + std::string(scheme_) + ": key is"};
-  }
-  auto handle = encode_handle(scheme_, fields);
-  return handle.is_ok() ? std::move(handle) : failed(handle.status());
-}
-
-Result<KeyFields> RootAdapter::fields_of(const RootKeyHandle& handle) const {
-  std::optional<KeyFields> fields = decode_handle(scheme_, handle);
-  if (fields.has_value() && text_of(*fields).has_value()) return std::move(*fields);
-  return {Code::kWrongKey, describe() + " cannot be the key that the slot wants: " + describe(handle)};
-}
-
-Status RootAdapter::failed(const Status& status) const {
-  const std::string name = describe();
-  return {status.code(), name + ": " + std::string(without_name(status.message(), name))};
-}
-
-Status RootAdapter::failed(const Status& status, const KeyFields& wanted) const {
-  const std::string name = describe();
-  return {status.code() == Code::kNotFound ? Code::kKeyUnavailable : status.code(),
-          name + ": the slot wants " + text_of(wanted).value_or("?") + ": " +
-              std::string(without_name(status.message(), name))};
+std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<Root> root) {
+  return std::make_unique<RootProvider>(scheme, std::move(root));
 }
 
 }  // namespace coffer

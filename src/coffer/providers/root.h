@@ -14,6 +14,7 @@ namespace coffer {
 // What names one root key at its provider: texts or bytes, by its own order and meaning, none of it secret.
 using KeyFields = std::vector<std::string>;
 
+// Messages of a Root need not say which provider or key they are about.
 class Root {
  public:
   virtual ~Root() = default;
@@ -24,44 +25,24 @@ class Root {
   virtual std::string describe() const = 0;
   // A key in the provider's own words: "key id 0a0b"; nothing for fields that no key of this kind has.
   virtual std::optional<std::string> describe(const KeyFields& key) const = 0;
+
+  // What FetchedRoot and ServiceRoot make of a provider's own functions, for make_provider(). `wanted` has a text.
+  virtual uint8_t wrap_algorithm() const = 0;
+  virtual Result<KeyFields> fields_now() = 0;
+  virtual std::optional<std::string> text_of(const KeyFields& handle_fields) const = 0;
+  virtual Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) = 0;
+  virtual Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) = 0;
 };
+
+// Adds handles, and who is named in an error. REQUIRES: `scheme` lives as long as the program.
+std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<Root> root);
 
 // docs/format.md, section 7, "Handles". kLimitExceeded beyond 512 bytes.
 Result<RootKeyHandle> encode_handle(std::string_view scheme, const KeyFields& fields);
 // Nothing for a handle that is malformed or of another scheme.
 std::optional<KeyFields> decode_handle(std::string_view scheme, const RootKeyHandle& handle);
 
-// What to call a handle that is none of `scheme`'s: whose it is, if that can be told.
-std::string describe_foreign(std::string_view scheme, const RootKeyHandle& handle);
-
 // The key that the handle names is there, and does not open what the slot holds. `said`: the service's own reason.
 Status does_not_open(std::string_view said = {});
-
-// What both adapters do in the same way: handles, and who is named in an error. Messages of a Root need not say which
-// provider or key they are about.
-class RootAdapter : public RootKeyProvider {
- public:
-  std::string uri() const final { return root_.uri(); }
-  std::string describe() const final { return root_.describe(); }
-  std::string describe(const RootKeyHandle& handle) const final;
-
- protected:
-  RootAdapter(std::string_view scheme, const Root& root) : scheme_(scheme), root_(root) {}
-
-  // In words; nothing for what none of this provider's keys is called.
-  virtual std::optional<std::string> text_of(const KeyFields& fields) const = 0;
-  // kTampered for fields that are none of this provider's.
-  Result<RootKeyHandle> handle_of(const KeyFields& fields) const;
-  // kWrongKey for the handle of another provider.
-  Result<KeyFields> fields_of(const RootKeyHandle& handle) const;
-  // What went wrong with what the URI names.
-  Status failed(const Status& status) const;
-  // What went wrong with the key that a slot wants: one that is not found is unavailable.
-  Status failed(const Status& status, const KeyFields& wanted) const;
-
- private:
-  const std::string_view scheme_;
-  const Root& root_;
-};
 
 }  // namespace coffer

@@ -7,14 +7,8 @@
 namespace coffer {
 namespace {
 
-constexpr std::string_view kLabel = "coffer/v1 service wrap";
-
 Result<Sha256> mac_of(const WrapContext& context, ByteView key) {
-  Bytes bound(kLabel.begin(), kLabel.end());
-  bound.push_back(0);
-  const Bytes ids = bytes_of(context);
-  bound.insert(bound.end(), ids.begin(), ids.end());
-  return hmac_sha256(key, bound);
+  return hmac_sha256(key, labelled("coffer/v1 service wrap", bytes_of(context)));
 }
 
 Status check_size(ByteView wrapped) {
@@ -22,68 +16,34 @@ Status check_size(ByteView wrapped) {
   return {Code::kTampered, "a wrapped keyring key has 1 to 1024 bytes, not " + std::to_string(wrapped.size())};
 }
 
-class ServiceProvider final : public RootAdapter {
- public:
-  ServiceProvider(std::string_view scheme, std::unique_ptr<ServiceRoot> root)
-      : RootAdapter(scheme, *root), root_(std::move(root)) {}
-
-  Result<RootKeyHandle> current() override {
-    auto fields = root_->current();
-    return fields.is_ok() ? handle_of(*fields) : failed(fields.status());
-  }
-
-  Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
-                                 const KeyringKey& key) override {
-    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
-    COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
-    auto wrapped = root_->encrypt(wanted, context, plaintext);
-    if (!wrapped.is_ok()) return failed(wrapped.status(), wanted);
-    if (wrapped->size() > kWrappedKeyringKeySizeMax) {
-      return failed({Code::kLimitExceeded,
-                     "it wraps 64 bytes into " + std::to_string(wrapped->size()) + "; a slot has room for 1024"},
-                    wanted);
-    }
-    const Status proved = prove(wanted, context, *wrapped, plaintext);
-    if (!proved.is_ok()) return failed(proved, wanted);
-    return WrappedKeyringKey{kWrapAlgorithmService, std::move(*wrapped)};
-  }
-
-  Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
-                            const WrappedKeyringKey& wrapped) override {
-    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
-    auto key = open(wanted, context, wrapped);
-    return key.is_ok() ? std::move(key) : failed(key.status(), wanted);
-  }
-
- private:
-  std::optional<std::string> text_of(const KeyFields& fields) const override { return root_->describe(fields); }
-
-  Result<KeyringKey> open(const KeyFields& wanted, const WrapContext& context, const WrappedKeyringKey& wrapped) {
-    if (wrapped.algorithm != kWrapAlgorithmService) {
-      return {Code::kUnsupported, "its keyring key was wrapped with a root key at hand, not by a key service"};
-    }
-    COFFER_TRY(check_size(wrapped.bytes));
-    COFFER_ASSIGN(const SecretBytes plaintext, root_->decrypt(wanted, context, wrapped.bytes));
-    return keyring_key_of(context, plaintext);
-  }
-
-  // Whoever wraps may rely on it alone from now on: it is tried before.
-  Status prove(const KeyFields& wanted, const WrapContext& context, ByteView wrapped, const SecretBytes& plaintext) {
-    COFFER_TRY(check_size(wrapped));
-    const auto opened = root_->decrypt(wanted, context, wrapped);
-    if (opened.is_ok() && equal_constant_time(opened->reveal(), plaintext.reveal())) return Status::ok();
-    const Code code = opened.is_ok() || opened.code() == Code::kWrongKey ? Code::kTampered : opened.code();
-    const std::string how = opened.is_ok() ? "it opens to something else" : std::string(opened.status().message());
-    return {code, "what was wrapped does not open again, so it is not used: " + how};
-  }
-
-  const std::unique_ptr<ServiceRoot> root_;
-};
-
 }  // namespace
 
-std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<ServiceRoot> root) {
-  return std::make_unique<ServiceProvider>(scheme, std::move(root));
+Result<Bytes> ServiceRoot::wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) {
+  COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
+  COFFER_ASSIGN(Bytes wrapped, encrypt(wanted, context, plaintext));
+  if (wrapped.size() > kWrappedKeyringKeySizeMax) {
+    return {Code::kLimitExceeded,
+            "it wraps 64 bytes into " + std::to_string(wrapped.size()) + "; a slot has room for 1024"};
+  }
+  COFFER_TRY(prove(wanted, context, wrapped, plaintext));
+  return wrapped;
+}
+
+Result<KeyringKey> ServiceRoot::unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) {
+  COFFER_TRY(check_size(wrapped));
+  COFFER_ASSIGN(const SecretBytes plaintext, decrypt(wanted, context, wrapped));
+  return keyring_key_of(context, plaintext);
+}
+
+// Whoever wraps may rely on it alone from now on: it is tried before.
+Status ServiceRoot::prove(const KeyFields& wanted, const WrapContext& context, ByteView wrapped,
+                          const SecretBytes& plaintext) {
+  COFFER_TRY(check_size(wrapped));
+  const auto opened = decrypt(wanted, context, wrapped);
+  if (opened.is_ok() && equal_constant_time(opened->reveal(), plaintext.reveal())) return Status::ok();
+  const Code code = opened.is_ok() || opened.code() == Code::kWrongKey ? Code::kTampered : opened.code();
+  const std::string how = opened.is_ok() ? "it opens to something else" : std::string(opened.status().message());
+  return {code, "what was wrapped does not open again, so it is not used: " + how};
 }
 
 Bytes bytes_of(const WrapContext& context) {

@@ -1,6 +1,6 @@
 // A provider whose root key stays where it is and wraps there (PKCS#11, cloud KMS, KMIP Encrypt): by wrap algorithm 2
-// of docs/format.md, section 7. Few services bind a wrapping to its context, and none in the same way; so the adapter
-// binds the context inside what is wrapped, whatever the service does besides.
+// of docs/format.md, section 7. Few services bind a wrapping to its context, and none in the same way; so the context
+// is bound inside what is wrapped, whatever the service does besides.
 #pragma once
 
 #include "coffer/keys/keyring.h"  // limits of a slot
@@ -20,10 +20,16 @@ class ServiceRoot : public Root {
   virtual Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) = 0;
   // 1 to 1024 bytes. kNotFound when the key is gone, does_not_open() when it does not open them.
   virtual Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) = 0;
-};
 
-// REQUIRES: `scheme` lives as long as the program.
-std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<ServiceRoot> root);
+  uint8_t wrap_algorithm() const final { return kWrapAlgorithmService; }
+  Result<KeyFields> fields_now() final { return current(); }
+  std::optional<std::string> text_of(const KeyFields& handle_fields) const final { return describe(handle_fields); }
+  Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;
+  Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) final;
+
+ private:
+  Status prove(const KeyFields& wanted, const WrapContext& context, ByteView wrapped, const SecretBytes& plaintext);
+};
 
 // Coffer id ‖ slot id, for services that take bytes to bind.
 Bytes bytes_of(const WrapContext& context);

@@ -5,7 +5,6 @@
 
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 #include "coffer/providers/tpm/nv_index.h"
 #include "coffer/store/coffer.h"

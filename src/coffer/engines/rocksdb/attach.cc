@@ -4,7 +4,6 @@
 
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 #include "coffer/engines/rocksdb/opening.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer {

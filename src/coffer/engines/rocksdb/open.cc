@@ -10,7 +10,6 @@
 #include "coffer/engines/rocksdb/file_system.h"
 #include "coffer/engines/rocksdb/opening.h"
 #include "coffer/engines/rocksdb/uri.h"
-#include "coffer/providers/anchors.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer {
