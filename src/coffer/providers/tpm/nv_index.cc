@@ -1,9 +1,6 @@
 #include "coffer/providers/tpm/nv_index.h"
 
-#include <algorithm>
-
-#include "coffer/base/check.h"
-#include "coffer/base/codec.h"
+#include <cstdio>
 
 namespace coffer::tpm {
 namespace {
@@ -20,12 +17,10 @@ TPMA_NV attributes_of(NvKind kind) {
 template <class Command>
 Status NvIndex::in_session(std::string_view what, Command command) {
   Transient session(device_);
-  COFFER_TRY(start_session(device_, ESYS_TR_NONE, TPM2_SE_HMAC, 0, session));
-  const TSS2_RC rc = command(session.handle);
-  if (rc == TSS2_RC_SUCCESS) return Status::ok();
-  const uint8_t digits[] = {static_cast<uint8_t>(index_ >> 24), static_cast<uint8_t>(index_ >> 16),
-                            static_cast<uint8_t>(index_ >> 8), static_cast<uint8_t>(index_)};
-  return device_.failed(std::string(what) + " NV index 0x" + to_hex(digits), rc);
+  COFFER_TRY(session.start_session(ESYS_TR_NONE, TPM2_SE_HMAC, 0));
+  char number[16];
+  std::snprintf(number, sizeof number, "0x%08x", index_);
+  return device_.check(command(session.handle), std::string(what) + " NV index " + number);
 }
 
 Result<NvIndex> NvIndex::open(const Device& device, uint32_t index, const SecretBytes& password) {
@@ -37,9 +32,9 @@ Result<NvIndex> NvIndex::open(const Device& device, uint32_t index, const Secret
 
 Status NvIndex::find() {
   const TSS2_RC rc = Esys_TR_FromTPMPublic(device_.esys(), index_, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &handle_);
-  if (rc == TSS2_RC_SUCCESS) return set_auth(device_, handle_, auth_);
+  if (rc == TSS2_RC_SUCCESS) return device_.set_auth(handle_, auth_);
   handle_ = ESYS_TR_NONE;
-  return bare_code(rc) == TPM2_RC_HANDLE ? Status::ok() : device_.failed("looking for an NV index", rc);
+  return bare_code(rc) == TPM2_RC_HANDLE ? Status::ok() : device_.check(rc, "looking for an NV index");
 }
 
 ESYS_TR NvIndex::handle() const {
@@ -49,24 +44,23 @@ ESYS_TR NvIndex::handle() const {
 
 Status NvIndex::define(NvKind kind, uint16_t size, const SecretBytes& owner_password) {
   COFFER_REQUIRE(!exists(), "an NV index is made where there is none");
-  COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
+  COFFER_TRY(device_.set_auth(ESYS_TR_RH_OWNER, owner_password));
   TPM2B_NV_PUBLIC like{};
   like.nvPublic.nvIndex = index_;
   like.nvPublic.nameAlg = TPM2_ALG_SHA256;
   like.nvPublic.attributes = attributes_of(kind);
   like.nvPublic.dataSize = size;
   Wiped<TPM2B_AUTH> auth;
-  auth.size = static_cast<UINT16>(auth_.size());
-  std::copy(auth_.reveal().begin(), auth_.reveal().end(), auth.buffer);
+  fill(auth, auth_.reveal());
   COFFER_TRY(in_session("making (owner_auth_file, owner_auth_env)", [&](ESYS_TR session) {
     return Esys_NV_DefineSpace(device_.esys(), ESYS_TR_RH_OWNER, session, ESYS_TR_NONE, ESYS_TR_NONE, &auth, &like,
                                &handle_);
   }));
-  return set_auth(device_, handle_, auth_);
+  return device_.set_auth(handle_, auth_);
 }
 
 Status NvIndex::remove(const SecretBytes& owner_password) {
-  COFFER_TRY(set_auth(device_, ESYS_TR_RH_OWNER, owner_password));
+  COFFER_TRY(device_.set_auth(ESYS_TR_RH_OWNER, owner_password));
   COFFER_TRY(in_session("removing (owner_auth_file, owner_auth_env)", [&](ESYS_TR session) {
     return Esys_NV_UndefineSpace(device_.esys(), ESYS_TR_RH_OWNER, handle(), session, ESYS_TR_NONE, ESYS_TR_NONE);
   }));
@@ -80,11 +74,16 @@ Status NvIndex::increment() {
   });
 }
 
+Result<uint64_t> NvIndex::count() {
+  COFFER_ASSIGN(const Bytes bytes, read(kNvCounterSize));
+  uint64_t out = 0;
+  for (const uint8_t byte : bytes) out = out << 8 | byte;  // the TPM's own order
+  return out;
+}
+
 Status NvIndex::write(ByteView bytes) {
   TPM2B_MAX_NV_BUFFER data{};
-  if (bytes.size() > sizeof data.buffer) return {Code::kInternal, "more than an NV index takes"};
-  data.size = static_cast<UINT16>(bytes.size());
-  std::copy(bytes.begin(), bytes.end(), data.buffer);
+  fill(data, bytes);
   return in_session("writing", [&](ESYS_TR session) {
     return Esys_NV_Write(device_.esys(), handle(), handle(), session, ESYS_TR_NONE, ESYS_TR_NONE, &data, 0);
   });

@@ -3,9 +3,11 @@
 
 #include <optional>
 
-#include "coffer/providers/tpm/session.h"
+#include "coffer/providers/tpm/device.h"
 
 namespace coffer::tpm {
+
+inline constexpr uint16_t kNvCounterSize = 8;
 
 enum class NvKind {
   kCounter,  // only ever goes up, even when it is removed and made anew
@@ -24,6 +26,7 @@ class NvIndex {
   // REQUIRES for the functions that follow: exists()
   Status remove(const SecretBytes& owner_password);
   Status increment();
+  Result<uint64_t> count();
   Status write(ByteView bytes);
   Status lock();
   Result<Bytes> read(uint16_t size);

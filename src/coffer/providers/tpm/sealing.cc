@@ -6,7 +6,6 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/tpm/session.h"
 
 namespace coffer::tpm {
 namespace {
@@ -39,27 +38,32 @@ TPM2B_PUBLIC primary_template() {
   return out;
 }
 
-Status make_primary(const Device& device, const SecretBytes& owner_password, Transient& out) {
+// The TPM's storage key, and a session salted with it, which nobody on the way to the TPM reads along.
+struct Storage {
+  explicit Storage(const Device& device) : primary(device), session(device) {}
+
+  Transient primary, session;
+  Bytes name;
+};
+
+Status open_storage(const Device& device, const SecretBytes& owner_password, Storage& out) {
+  ESYS_CONTEXT* esys = device.esys();
   Transient session(device);
-  COFFER_TRY(start_session(device, ESYS_TR_NONE, TPM2_SE_HMAC, 0, session));
-  COFFER_TRY(set_auth(device, ESYS_TR_RH_OWNER, owner_password));
+  COFFER_TRY(session.start_session(ESYS_TR_NONE, TPM2_SE_HMAC, 0));
+  COFFER_TRY(device.set_auth(ESYS_TR_RH_OWNER, owner_password));
   const TPM2B_SENSITIVE_CREATE no_secret{};
   const TPM2B_PUBLIC like = primary_template();
   const TPM2B_DATA outside{};
   const TPML_PCR_SELECTION no_pcrs{};
-  const TSS2_RC rc =
-      Esys_CreatePrimary(device.esys(), ESYS_TR_RH_OWNER, session.handle, ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, &like,
-                         &outside, &no_pcrs, &out.handle, nullptr, nullptr, nullptr, nullptr);
-  if (rc == TSS2_RC_SUCCESS) return Status::ok();
-  return device.failed("making its storage key (the owner's password: options owner_auth_file, owner_auth_env)", rc);
-}
-
-Result<Bytes> name_of(const Device& device, ESYS_TR object) {
+  COFFER_TRY(device.check(
+      Esys_CreatePrimary(esys, ESYS_TR_RH_OWNER, session.handle, ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, &like,
+                         &outside, &no_pcrs, &out.primary.handle, nullptr, nullptr, nullptr, nullptr),
+      "making its storage key (the owner's password: options owner_auth_file, owner_auth_env)"));
   TPM2B_NAME* raw = nullptr;
-  const TSS2_RC rc = Esys_TR_GetName(device.esys(), object, &raw);
+  COFFER_TRY(device.check(Esys_TR_GetName(esys, out.primary.handle, &raw), "asking for a key's name"));
   const EsysMemory<TPM2B_NAME> name(raw);
-  if (rc != TSS2_RC_SUCCESS) return device.failed("asking for a key's name", rc);
-  return Bytes(name->name, name->name + std::min<size_t>(name->size, sizeof name->name));
+  out.name.assign(name->name, name->name + std::min<size_t>(name->size, sizeof name->name));
+  return out.session.start_session(out.primary.handle, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT);
 }
 
 TPML_PCR_SELECTION selection_of(const PcrSelection& pcrs) {
@@ -77,13 +81,13 @@ Result<std::vector<Bytes>> read_pcrs(const Device& device, const PcrSelection& p
     if (!pcrs.has(index)) continue;
     const TPML_PCR_SELECTION one = selection_of({pcrs.bank, 1u << index});
     TPML_DIGEST* raw = nullptr;
-    const TSS2_RC rc =
-        Esys_PCR_Read(device.esys(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &one, nullptr, nullptr, &raw);
+    COFFER_TRY(device.check(
+        Esys_PCR_Read(device.esys(), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &one, nullptr, nullptr, &raw),
+        "reading PCRs"));
     const EsysMemory<TPML_DIGEST> values(raw);
-    if (rc != TSS2_RC_SUCCESS) return device.failed("reading PCRs", rc);
     if (values->count != 1 || values->digests[0].size != digest_size_of(pcrs.bank)) {
-      return {Code::kInvalidArgument, "this TPM does not keep " + format_pcrs({pcrs.bank, 1u << index}) +
-                                          "; take another bank of PCRs"};
+      return {Code::kInvalidArgument,
+              "this TPM does not keep " + format_pcrs({pcrs.bank, 1u << index}) + "; take another bank of PCRs"};
     }
     out.emplace_back(values->digests[0].buffer, values->digests[0].buffer + values->digests[0].size);
   }
@@ -98,16 +102,14 @@ Status apply_policy(const Device& device, ESYS_TR session, const PcrSelection& p
     Bytes all;
     for (const Bytes& value : values) all.insert(all.end(), value.begin(), value.end());
     COFFER_ASSIGN(const Sha256 hash, sha256(all));
-    digest.size = static_cast<UINT16>(hash.size());
-    std::copy(hash.begin(), hash.end(), digest.buffer);
+    fill(digest, hash);
   }
   const TPML_PCR_SELECTION selection = selection_of(pcrs);
-  TSS2_RC rc =
-      Esys_PolicyPCR(device.esys(), session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &selection);
+  TSS2_RC rc = Esys_PolicyPCR(device.esys(), session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &digest, &selection);
   if (rc == TSS2_RC_SUCCESS && has_auth) {
     rc = Esys_PolicyAuthValue(device.esys(), session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
   }
-  return rc == TSS2_RC_SUCCESS ? Status::ok() : device.failed("its policy of PCRs", rc);
+  return device.check(rc, "its policy of PCRs");
 }
 
 // What unseals: the PCRs' policy where there are any, else the password (which may be empty).
@@ -124,67 +126,57 @@ Result<TPM2B_PUBLIC> sealed_template(const Device& device, const SealedFile& fil
     return out;
   }
   Transient trial(device);
-  COFFER_TRY(start_session(device, ESYS_TR_NONE, TPM2_SE_TRIAL, 0, trial));
+  COFFER_TRY(trial.start_session(ESYS_TR_NONE, TPM2_SE_TRIAL, 0));
   COFFER_TRY(apply_policy(device, trial.handle, file.pcrs, file.pcr_values, file.has_auth));
   TPM2B_DIGEST* raw = nullptr;
-  const TSS2_RC rc =
-      Esys_PolicyGetDigest(device.esys(), trial.handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &raw);
-  const EsysMemory<TPM2B_DIGEST> digest(raw);
-  if (rc != TSS2_RC_SUCCESS) return device.failed("its policy of PCRs", rc);
-  area.authPolicy = *digest;
+  COFFER_TRY(
+      device.check(Esys_PolicyGetDigest(device.esys(), trial.handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &raw),
+                   "its policy of PCRs"));
+  area.authPolicy = *EsysMemory<TPM2B_DIGEST>(raw);
   return out;
 }
 
 // Writes over what TSS keeps in its buffers of the command before.
-Status stir(const Device& device, ESYS_TR session) {
+Status stir(const Device& device, const Transient& session) {
   TPM2B_SENSITIVE_DATA data{};
   data.size = kStirredSize;
   COFFER_TRY(random_bytes(MutableBytes(data.buffer, kStirredSize)));
-  TSS2_RC rc = Esys_TRSess_SetAttributes(device.esys(), session,
-                                         TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT, 0xff);
-  if (rc == TSS2_RC_SUCCESS) rc = Esys_StirRandom(device.esys(), session, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+  TSS2_RC rc = session.set_attributes(TPMA_SESSION_DECRYPT);
+  if (rc == TSS2_RC_SUCCESS) rc = Esys_StirRandom(device.esys(), session.handle, ESYS_TR_NONE, ESYS_TR_NONE, &data);
   scrub_stack();
-  return rc == TSS2_RC_SUCCESS ? Status::ok() : device.failed("stirring", rc);
+  return device.check(rc, "stirring");
 }
 
-Status encode_areas(const Device& device, const TPM2B_PUBLIC& public_area, const TPM2B_PRIVATE& private_area,
-                    SealedFile& out) {
-  out.public_area.resize(kAreaSizeMax);
-  out.private_area.resize(kAreaSizeMax);
-  size_t public_size = 0, private_size = 0;
-  TSS2_RC rc =
-      Tss2_MU_TPM2B_PUBLIC_Marshal(&public_area, out.public_area.data(), out.public_area.size(), &public_size);
-  if (rc == TSS2_RC_SUCCESS) {
-    rc = Tss2_MU_TPM2B_PRIVATE_Marshal(&private_area, out.private_area.data(), out.private_area.size(), &private_size);
-  }
-  if (rc != TSS2_RC_SUCCESS) return device.failed("encoding what it sealed", rc);
-  out.public_area.resize(public_size);
-  out.private_area.resize(private_size);
-  return Status::ok();
-}
-
-Status create_sealed(const Device& device, ESYS_TR primary, ESYS_TR session, const RootKey& root,
-                     const Passwords& passwords, SealedFile& out) {
+Status create_sealed(const Device& device, const Storage& storage, const RootKey& root, const SecretBytes& password,
+                     SealedFile& out) {
   COFFER_ASSIGN(const TPM2B_PUBLIC like, sealed_template(device, out));
-  COFFER_ASSIGN(const SecretBytes auth, auth_value_of(passwords.key));
+  COFFER_ASSIGN(const SecretBytes auth, auth_value_of(password));
   Wiped<TPM2B_SENSITIVE_CREATE> secret;
-  secret.sensitive.userAuth.size = static_cast<UINT16>(auth.size());
-  std::copy(auth.reveal().begin(), auth.reveal().end(), secret.sensitive.userAuth.buffer);
-  secret.sensitive.data.size = static_cast<UINT16>(root.size());
-  std::copy(root.reveal().begin(), root.reveal().end(), secret.sensitive.data.buffer);
+  fill(secret.sensitive.userAuth, auth.reveal());
+  fill(secret.sensitive.data, root.reveal());
   const TPM2B_DATA outside{};
   const TPML_PCR_SELECTION no_pcrs{};
   TPM2B_PRIVATE* raw_private = nullptr;
   TPM2B_PUBLIC* raw_public = nullptr;
-  const TSS2_RC rc = Esys_Create(device.esys(), primary, session, ESYS_TR_NONE, ESYS_TR_NONE, &secret, &like, &outside,
-                                 &no_pcrs, &raw_private, &raw_public, nullptr, nullptr, nullptr);
+  COFFER_TRY(device.check(
+      Esys_Create(device.esys(), storage.primary.handle, storage.session.handle, ESYS_TR_NONE, ESYS_TR_NONE, &secret,
+                  &like, &outside, &no_pcrs, &raw_private, &raw_public, nullptr, nullptr, nullptr),
+      "sealing"));
   const EsysMemory<TPM2B_PRIVATE> private_area(raw_private);
   const EsysMemory<TPM2B_PUBLIC> public_area(raw_public);
-  if (rc != TSS2_RC_SUCCESS) return device.failed("sealing", rc);
-  return encode_areas(device, *public_area, *private_area, out);
+  size_t public_size = 0, private_size = 0;
+  out.public_area.resize(kAreaSizeMax);
+  out.private_area.resize(kAreaSizeMax);
+  TSS2_RC rc = Tss2_MU_TPM2B_PUBLIC_Marshal(raw_public, out.public_area.data(), kAreaSizeMax, &public_size);
+  if (rc == TSS2_RC_SUCCESS) {
+    rc = Tss2_MU_TPM2B_PRIVATE_Marshal(raw_private, out.private_area.data(), kAreaSizeMax, &private_size);
+  }
+  out.public_area.resize(public_size);
+  out.private_area.resize(private_size);
+  return device.check(rc, "encoding what it sealed");
 }
 
-Status load(const Device& device, ESYS_TR primary, ESYS_TR session, const SealedFile& file, Transient& out) {
+Status load(const Device& device, const Storage& storage, const SealedFile& file, Transient& out) {
   TPM2B_PUBLIC public_area{};
   TPM2B_PRIVATE private_area{};
   size_t public_end = 0, private_end = 0;
@@ -195,9 +187,9 @@ Status load(const Device& device, ESYS_TR primary, ESYS_TR session, const Sealed
       public_end != file.public_area.size() || private_end != file.private_area.size()) {
     return {Code::kTampered, "what it holds is no sealed object of a TPM"};
   }
-  const TSS2_RC rc = Esys_Load(device.esys(), primary, session, ESYS_TR_NONE, ESYS_TR_NONE, &private_area,
-                               &public_area, &out.handle);
-  return rc == TSS2_RC_SUCCESS ? Status::ok() : device.failed("loading the sealed key", rc);
+  return device.check(Esys_Load(device.esys(), storage.primary.handle, storage.session.handle, ESYS_TR_NONE,
+                                ESYS_TR_NONE, &private_area, &public_area, &out.handle),
+                      "loading the sealed key");
 }
 
 std::string changed_pcrs(const Device& device, const SealedFile& file) {
@@ -217,7 +209,7 @@ Status unseal_failed(const Device& device, const SealedFile& file, TSS2_RC rc) {
   if (code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_BAD_AUTH) {
     return {Code::kPermissionDenied, "the TPM refuses the key's password (auth_file, auth_env)"};
   }
-  if (code != TPM2_RC_POLICY_FAIL && code != TPM2_RC_PCR_CHANGED) return device.failed("unsealing", rc);
+  if (code != TPM2_RC_POLICY_FAIL && code != TPM2_RC_PCR_CHANGED) return device.check(rc, "unsealing");
   const std::string changed = changed_pcrs(device, file);
   return {Code::kKeyUnavailable,
           "the TPM does not unseal it: " +
@@ -232,20 +224,11 @@ Result<RootKey> unseal_loaded(const Device& device, ESYS_TR object, ESYS_TR sess
   scrub_stack();
   if (rc != TSS2_RC_SUCCESS) return unseal_failed(device, file, rc);
   const EsysMemory<TPM2B_SENSITIVE_DATA> data(raw);
-  if (data->size != kRootKeySize) {
-    wipe(data.get(), sizeof *data);
-    return {Code::kWrongKey, "the TPM unsealed something that is no root key, by its size"};
-  }
-  RootKey root = RootKey::copy_of(ByteView(data->buffer, data->size));
+  const bool fits = data->size == kRootKeySize;
+  RootKey root = RootKey::copy_of(ByteView(data->buffer, kRootKeySize));
   wipe(data.get(), sizeof *data);
-  return root;
-}
-
-Status check_primary(const SealedFile& file, const Bytes& name) {
-  if (name == file.primary_name) return Status::ok();
-  return {Code::kKeyUnavailable,
-          "another TPM sealed it, or this one was cleared since (its storage key was " + to_hex(file.primary_name) +
-              ", here it is " + to_hex(name) + "); take the file to that machine, or use another slot's root key"};
+  if (fits) return root;
+  return {Code::kWrongKey, "the TPM unsealed something that is no root key, by its size"};
 }
 
 }  // namespace
@@ -256,15 +239,14 @@ Result<SealedFile> seal(Device& device, const RootKey& root, const PcrSelection&
   out.pcrs = pcrs;
   COFFER_ASSIGN(out.fingerprint, fingerprint_of(root));
   COFFER_ASSIGN(out.pcr_values, read_pcrs(device, pcrs));
-  Transient primary(device), session(device);
-  COFFER_TRY(make_primary(device, passwords.owner, primary));
-  COFFER_ASSIGN(out.primary_name, name_of(device, primary.handle));
-  COFFER_TRY(start_session(device, primary.handle, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, session));
-  COFFER_TRY(create_sealed(device, primary.handle, session.handle, root, passwords, out));
+  Storage storage(device);
+  COFFER_TRY(open_storage(device, passwords.owner, storage));
+  out.primary_name = storage.name;
+  COFFER_TRY(create_sealed(device, storage, root, passwords.key, out));
   // TSS keeps a copy of what it was given to seal until it is given an object to load.
   Transient object(device);
-  COFFER_TRY(load(device, primary.handle, session.handle, out, object));
-  COFFER_TRY(stir(device, session.handle));
+  COFFER_TRY(load(device, storage, out, object));
+  COFFER_TRY(stir(device, storage.session));
   return out;
 }
 
@@ -272,28 +254,27 @@ Result<RootKey> unseal(Device& device, const SealedFile& file, const Passwords& 
   if (file.has_auth && passwords.key.empty()) {
     return {Code::kPermissionDenied, "it has a password of its own; add auth_file=/PATH or auth_env=NAME"};
   }
-  Transient primary(device), session(device), policy(device), object(device);
-  COFFER_TRY(make_primary(device, passwords.owner, primary));
-  COFFER_ASSIGN(const Bytes name, name_of(device, primary.handle));
-  COFFER_TRY(check_primary(file, name));
-  COFFER_TRY(start_session(device, primary.handle, TPM2_SE_HMAC, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, session));
-  COFFER_TRY(load(device, primary.handle, session.handle, file, object));
+  Storage storage(device);
+  Transient policy(device), object(device);
+  COFFER_TRY(open_storage(device, passwords.owner, storage));
+  if (storage.name != file.primary_name) {
+    return {Code::kKeyUnavailable, "another TPM sealed it, or this one was cleared since (its storage key was " +
+                                       to_hex(file.primary_name) + ", here it is " + to_hex(storage.name) +
+                                       "); take the file to that machine, or use another slot's root key"};
+  }
+  COFFER_TRY(load(device, storage, file, object));
   if (file.has_auth) {
     COFFER_ASSIGN(const SecretBytes auth, auth_value_of(passwords.key));
-    COFFER_TRY(set_auth(device, object.handle, auth));
+    COFFER_TRY(device.set_auth(object.handle, auth));
   }
-  ESYS_TR by = session.handle;
   if (!file.pcrs.empty()) {
-    COFFER_TRY(start_session(device, primary.handle, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, policy));
+    COFFER_TRY(policy.start_session(storage.primary.handle, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT));
     COFFER_TRY(apply_policy(device, policy.handle, file.pcrs, {}, file.has_auth));
-    by = policy.handle;
   } else {
-    const TSS2_RC rc = Esys_TRSess_SetAttributes(device.esys(), session.handle,
-                                                 TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_ENCRYPT, 0xff);
-    if (rc != TSS2_RC_SUCCESS) return device.failed("preparing to unseal", rc);
+    COFFER_TRY(device.check(storage.session.set_attributes(TPMA_SESSION_ENCRYPT), "preparing to unseal"));
   }
-  auto root = unseal_loaded(device, object.handle, by, file);
-  COFFER_TRY(stir(device, session.handle));
+  auto root = unseal_loaded(device, object.handle, (file.pcrs.empty() ? storage.session : policy).handle, file);
+  COFFER_TRY(stir(device, storage.session));
   if (!root.is_ok()) return root;
   COFFER_ASSIGN(const RootFingerprint fingerprint, fingerprint_of(*root));
   if (fingerprint == file.fingerprint) return root;

@@ -9,7 +9,6 @@ namespace coffer::tpm {
 struct Passwords {
   SecretBytes key;    // empty: none
   SecretBytes owner;  // empty: the owner hierarchy has none
-  Passwords clone() const { return {key.clone(), owner.clone()}; }
 };
 
 // To the machine, and to the PCRs as they are now. kInvalidArgument when the TPM does not have the bank.

@@ -1,14 +1,9 @@
 // Root keys that are sealed to this machine's TPM: docs/providers/tpm.md.
-#include <mutex>
-
-#include "coffer/base/deadline.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/fetched_root.h"
-#include "coffer/providers/per_process.h"
 #include "coffer/providers/tpm/sealing.h"
-#include "coffer/providers/tpm/session.h"
 #include "coffer/providers/tpm/settings.h"
 
 namespace coffer {
@@ -17,13 +12,6 @@ namespace {
 
 constexpr uint32_t kSealedFileMode = 0600;
 constexpr size_t kRootKeyBytes = 32;
-
-Result<SealedFile> read_sealed(const std::string& path) {
-  auto bytes = read_file(Disk::posix(), path, kSealedFileSizeMax);
-  if (!bytes.is_ok()) return bytes.status();
-  auto file = tpm::decode(*bytes);
-  return file.is_ok() ? std::move(file) : file.status().with_context("sealed root key " + path);
-}
 
 Result<SecretBytes> read_password(const SecretSource& source, std::string_view whose) {
   auto password = read_secret(source);
@@ -49,11 +37,9 @@ struct Call {
     COFFER_ASSIGN(const auto lock, Disk::posix().lock(settings.path + ".lock", false));
     if (Disk::posix().info(settings.path).is_ok()) return Status::ok();  // another process was faster
     COFFER_ASSIGN(const RootKey root, random_key<RootRole>(kRootKeyBytes));
-    SealedFile file;
-    {
-      COFFER_ASSIGN(const std::unique_ptr<Device> device, Device::open(settings.tcti));
-      COFFER_ASSIGN(file, seal(*device, root, settings.pcrs.value_or(PcrSelection{}), passwords));
-    }
+    COFFER_ASSIGN(std::unique_ptr<Device> device, Device::open(settings.tcti));
+    COFFER_ASSIGN(const SealedFile file, seal(*device, root, settings.pcrs.value_or(PcrSelection{}), passwords));
+    device.reset();
     COFFER_ASSIGN(const RootKey back, unsealed(file));
     if (!equal_constant_time(back.reveal(), root.reveal())) {
       return {Code::kInternal, "the TPM gave back another key than it sealed"};
@@ -62,18 +48,23 @@ struct Call {
     return replace_file(Disk::posix(), settings.path, bytes, kSealedFileMode);
   }
 
+  Result<SealedFile> file() const {
+    COFFER_ASSIGN(const Bytes bytes, read_file(Disk::posix(), settings.path, kSealedFileSizeMax));
+    auto out = tpm::decode(bytes);
+    return out.is_ok() ? std::move(out) : out.status().with_context("sealed root key " + settings.path);
+  }
+
   Result<SealedFile> current_file() const {
-    auto file = read_sealed(settings.path);
-    if (file.code() == Code::kNotFound && settings.create) {
+    auto out = file();
+    if (out.code() == Code::kNotFound && settings.create) {
       COFFER_TRY(make());
-      file = read_sealed(settings.path);
+      out = file();
     }
-    if (file.code() == Code::kNotFound) {
+    if (out.code() == Code::kNotFound) {
       return {Code::kNotFound, "there is no such file; restore it, or add create=true to make and seal a root key"};
     }
-    if (!file.is_ok()) return file;
-    if (!settings.pcrs.has_value() || *settings.pcrs == file->pcrs) return file;
-    return {Code::kInvalidArgument, "it is sealed to PCRs " + format_pcrs(file->pcrs) + ", the URI says " +
+    if (!out.is_ok() || !settings.pcrs.has_value() || *settings.pcrs == out->pcrs) return out;
+    return {Code::kInvalidArgument, "it is sealed to PCRs " + format_pcrs(out->pcrs) + ", the URI says " +
                                         format_pcrs(*settings.pcrs) + "; make another file, and coffer rotate root"};
   }
 };
@@ -83,21 +74,8 @@ class TpmRoot final : public FetchedRoot {
  public:
   explicit TpmRoot(Settings settings) : settings_(std::move(settings)) {}
 
-  Result<Found> current() override {
-    return call<Found>([](const Call& call) -> Result<Found> {
-      COFFER_ASSIGN(const SealedFile file, call.current_file());
-      COFFER_ASSIGN(RootKey root, call.unsealed(file));
-      return Found{{}, std::move(root), {}};
-    });
-  }
-
-  Result<Found> find(const KeyFields&) override {
-    return call<Found>([](const Call& call) -> Result<Found> {
-      COFFER_ASSIGN(const SealedFile file, read_sealed(call.settings.path));
-      COFFER_ASSIGN(RootKey root, call.unsealed(file));
-      return Found{{}, std::move(root), {}};
-    });
-  }
+  Result<Found> current() override { return fetch(&Call::current_file); }
+  Result<Found> find(const KeyFields&) override { return fetch(&Call::file); }
 
   std::string uri() const override { return settings_.uri; }
   std::string describe() const override { return "root key sealed to the TPM, " + settings_.path; }
@@ -106,18 +84,15 @@ class TpmRoot final : public FetchedRoot {
   }
 
  private:
-  // On a thread of its own, since TSS waits for a TPM for ever.
-  template <class T>
-  Result<T> call(std::function<Result<T>(const Call&)> work) {
-    auto state = std::make_shared<Call>();
-    state->settings = settings_;
-    COFFER_ASSIGN(state->passwords.key, read_password(settings_.auth, "the password of the root key"));
-    COFFER_ASSIGN(state->passwords.owner, read_password(settings_.owner_auth, "the TPM owner's password"));
-    const std::chrono::milliseconds patience(settings_.timeout_millis);
-    return within<T>(patience, "TPM " + settings_.tcti, [state, work, patience]() -> Result<T> {
-      std::unique_lock lock(per_process<Turn>().mutex, patience);
-      if (!lock.owns_lock()) return {Code::kProviderUnavailable, "the TPM is still busy with another call"};
-      return work(*state);
+  Result<Found> fetch(Result<SealedFile> (Call::*which)() const) const {
+    auto call = std::make_shared<Call>();
+    call->settings = settings_;
+    COFFER_ASSIGN(call->passwords.key, read_password(settings_.auth, "the password of the root key"));
+    COFFER_ASSIGN(call->passwords.owner, read_password(settings_.owner_auth, "the TPM owner's password"));
+    return in_turn<Found>(settings_.timeout_millis, "TPM " + settings_.tcti, [call, which]() -> Result<Found> {
+      COFFER_ASSIGN(const SealedFile file, (*call.*which)());
+      COFFER_ASSIGN(RootKey root, call->unsealed(file));
+      return Found{{}, std::move(root), {}};
     });
   }
 
