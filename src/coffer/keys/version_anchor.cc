@@ -92,10 +92,9 @@ std::unique_ptr<VersionAnchor> open_file_anchor(Disk& disk, const std::string& p
   return std::make_unique<FileAnchor>(disk, path, coffer_id);
 }
 
-Result<std::unique_ptr<VersionAnchor>> open_anchor_at_path(Disk& disk, const std::string& place, const Id& coffer_id,
-                                                           const std::string&) {
-  if (place.starts_with('/')) return open_file_anchor(disk, place, coffer_id);
-  return {Code::kUnsupported, "version anchor " + place + ": this program knows anchors in files only"};
+Result<std::unique_ptr<VersionAnchor>> open_anchor_at_path(Disk& disk, const AnchorPlace& place) {
+  if (place.name.starts_with('/')) return open_file_anchor(disk, place.name, place.coffer_id);
+  return {Code::kUnsupported, "version anchor " + place.name + ": this program knows anchors in files only"};
 }
 
 }  // namespace coffer

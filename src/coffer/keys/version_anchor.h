@@ -38,11 +38,14 @@ Status check_anchor(VersionAnchor& anchor, const KeyringMark& found);
 // coffer: {"coffer":"…","version":7,"sha256":"…"}. kInvalidArgument when the file is another coffer's or no anchor.
 std::unique_ptr<VersionAnchor> open_file_anchor(Disk& disk, const std::string& path, const Id& coffer_id);
 
-// Opens what `anchor` in coffer.yaml names. `directory` is the coffer's.
-using AnchorOpener = Result<std::unique_ptr<VersionAnchor>> (*)(Disk& disk, const std::string& place,
-                                                                const Id& coffer_id, const std::string& directory);
+struct AnchorPlace {
+  std::string name;  // `anchor` in coffer.yaml
+  Id coffer_id;
+  std::string directory;         // the coffer's
+  std::string sealing_key = {};  // the key file that opens sealed values, as coffer.yaml names it
+};
+using AnchorOpener = Result<std::unique_ptr<VersionAnchor>> (*)(Disk& disk, const AnchorPlace& place);
 // Absolute paths only; providers/ has an opener that knows more.
-Result<std::unique_ptr<VersionAnchor>> open_anchor_at_path(Disk& disk, const std::string& place, const Id& coffer_id,
-                                                           const std::string& directory);
+Result<std::unique_ptr<VersionAnchor>> open_anchor_at_path(Disk& disk, const AnchorPlace& place);
 
 }  // namespace coffer

@@ -18,7 +18,7 @@ struct SecretMemory;
 // is one.
 using OpenProvider = Result<std::unique_ptr<RootKeyProvider>>(const ProviderUri& uri, const ProviderConfig& config);
 using OpenProviderAnchor = Result<std::unique_ptr<VersionAnchor>>(Disk& disk, const ProviderUri& uri,
-                                                                  const Id& coffer_id, const std::string& directory);
+                                                                  const AnchorPlace& place);
 struct ProviderPart {
   std::string_view scheme;
   OpenProvider* open = nullptr;

@@ -62,12 +62,11 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, c
   return under_name(std::move(*provider), parsed);
 }
 
-Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const std::string& place, const Id& coffer_id,
-                                                   const std::string& directory) {
-  if (!place.starts_with("tpm:")) return open_anchor_at_path(disk, place, coffer_id, directory);
-  COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place));
+Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place) {
+  if (!place.name.starts_with("tpm:")) return open_anchor_at_path(disk, place);
+  COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place.name));
   COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
-  return part.open_anchor(disk, uri, coffer_id, directory);
+  return part.open_anchor(disk, uri, place);
 }
 
 std::vector<ProviderScheme> provider_schemes() {

@@ -16,8 +16,7 @@ namespace coffer {
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
 
 // What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.
-Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const std::string& place, const Id& coffer_id,
-                                                   const std::string& directory);
+Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place);
 
 struct ProviderScheme {
   std::string_view scheme;

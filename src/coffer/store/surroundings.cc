@@ -28,8 +28,9 @@ KeyringSurroundings surroundings_of(Disk& disk, const std::string& directory, co
     return open_provider(uri, now.providers);
   };
   if (!config.anchor.empty()) {
-    out.open_anchor = [&disk, directory, open_anchor, place = config.anchor](const Id& coffer_id) {
-      return open_anchor(disk, place, coffer_id, directory);
+    out.open_anchor = [&disk, directory, open_anchor, name = config.anchor,
+                       sealing_key = config.providers.sealing_key](const Id& coffer_id) {
+      return open_anchor(disk, {name, coffer_id, directory, sealing_key});
     };
   }
   return out;

@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "coffer/config/key_file.h"
+#include "coffer/config/sealed_value.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
 #include "coffer/providers/registry.h"
@@ -26,7 +28,7 @@ class TpmAnchor : public testing::Test {
 
   std::string place(const std::string& options = "") const { return "tpm:0x1500016?tcti=" + tpm_.tcti() + options; }
   std::unique_ptr<VersionAnchor> open(const std::string& options = "") {
-    auto anchor = open_anchor(Disk::posix(), place(options), coffer_id_, tpm_.path("."));
+    auto anchor = open_anchor(Disk::posix(), {place(options), coffer_id_, tpm_.path(".")});
     EXPECT_TRUE(anchor.is_ok()) << anchor.status().to_string();
     return std::move(anchor).value();
   }
@@ -119,12 +121,35 @@ TEST_F(TpmAnchor, PasswordsOfTheIndicesAndOfTheOwnerAreAskedFor) {
   EXPECT_EQ(open()->load().code(), Code::kPermissionDenied);
 }
 
+TEST_F(TpmAnchor, ASealedPasswordIsOpenedByTheKeyThatTheConfigurationNames) {
+  const std::string sealing_key = tpm_.path("sealing.key"), directory = tpm_.path("c.coffer");
+  ASSERT_TRUE(generate_key_file(Disk::posix(), sealing_key, {}).is_ok());
+  const KeyFile key = read_key_file(Disk::posix(), sealing_key).value();
+  const std::string sealed = seal_value(key.key, "auth", SecretBytes::copy_of(as_bytes("p"))).value();
+  ASSERT_TRUE(replace_file(Disk::posix(), tpm_.path("password"), as_bytes("p"), 0600).is_ok());
+  ASSERT_TRUE(replace_file(Disk::posix(), tpm_.path("root.key"), Bytes(32, 0xc5), 0600).is_ok());
+  Coffer::CreateOptions create;
+  create.root_uri = tpm_.path("root.key");
+  create.config.anchor = place("&auth_sealed=" + encode_uri_option(sealed));
+  create.config.providers.sealing_key = sealing_key;
+  create.open_anchor = open_anchor;
+  const Status made = Coffer::create(Disk::posix(), directory, create, open_provider);
+  ASSERT_TRUE(made.is_ok()) << made.to_string();
+  Coffer::OpenOptions options;
+  options.open_anchor = open_anchor;
+  auto coffer = Coffer::open(Disk::posix(), directory, options, open_provider);
+  ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
+  coffer_id_ = (*coffer)->keyring()->coffer_id();
+  EXPECT_TRUE(open("&auth_file=" + tpm_.path("password"))->load().value().has_value());
+  EXPECT_EQ(open("&auth_sealed=" + encode_uri_option(sealed))->load().code(), Code::kInvalidArgument) << "no key";
+}
+
 TEST_F(TpmAnchor, WhatIsNoIndexIsRefused) {
   for (const char* text : {"tpm:", "tpm:1500016", "tpm:0x", "tpm:0x1500016z", "tpm:0x81000001", "tpm:0x1fffffe",
                            "tpm://h/0x1500016", "tpm:0x1500016?pcrs=sha256:7", "tpm:0x1500016?tcti=cmd:x"}) {
-    EXPECT_EQ(open_anchor(Disk::posix(), text, coffer_id_, "/").code(), Code::kInvalidArgument) << text;
+    EXPECT_EQ(open_anchor(Disk::posix(), {text, coffer_id_, "/"}).code(), Code::kInvalidArgument) << text;
   }
-  EXPECT_EQ(open_anchor_at_path(Disk::posix(), place(), coffer_id_, "/").code(), Code::kUnsupported);
+  EXPECT_EQ(open_anchor_at_path(Disk::posix(), {place(), coffer_id_, "/"}).code(), Code::kUnsupported);
 }
 
 TEST_F(TpmAnchor, ProcessesThatAdvanceAtOnceCountEachVersionOnce) {

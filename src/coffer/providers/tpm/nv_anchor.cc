@@ -23,9 +23,9 @@ struct NvSettings : Access {
   Id coffer_id;
 };
 
-Result<NvSettings> parse_nv_settings(const ProviderUri& uri, const Id& coffer_id) {
+Result<NvSettings> parse_nv_settings(const ProviderUri& uri, const AnchorPlace& place) {
   NvSettings out;
-  out.coffer_id = coffer_id;
+  out.coffer_id = place.coffer_id;
   out.name = "tpm:" + uri.path;
   std::string_view digits = uri.path;
   if (digits.starts_with("0x")) digits.remove_prefix(2);
@@ -36,7 +36,7 @@ Result<NvSettings> parse_nv_settings(const ProviderUri& uri, const Id& coffer_id
                                         ": expected tpm:0x1500016, the first of three free NV indices from 0x1000000 "
                                         "to 0x1fffffd"};
   }
-  UriOptions options(uri);
+  UriOptions options(uri, place.sealing_key);
   COFFER_ASSIGN(out.tcti, take_tcti(options));
   COFFER_TRY(take_passwords(options, kTimeoutDefaultMs, out));
   COFFER_TRY(options.finish());
@@ -173,12 +173,11 @@ class NvAnchor final : public VersionAnchor {
 }  // namespace
 }  // namespace tpm
 
-// "tpm:0x1500016?tcti=…": the first of three NV indices. `directory` has the lock that keeps processes apart.
+// "tpm:0x1500016?tcti=…": the first of three NV indices. `place.directory` has the lock that keeps processes apart.
 // kInvalidArgument for anything else.
-Result<std::unique_ptr<VersionAnchor>> open_nv_anchor(Disk& disk, const ProviderUri& uri, const Id& coffer_id,
-                                                      const std::string& directory) {
-  COFFER_ASSIGN(tpm::NvSettings settings, tpm::parse_nv_settings(uri, coffer_id));
-  return std::unique_ptr<VersionAnchor>(std::make_unique<tpm::NvAnchor>(disk, std::move(settings), directory));
+Result<std::unique_ptr<VersionAnchor>> open_nv_anchor(Disk& disk, const ProviderUri& uri, const AnchorPlace& place) {
+  COFFER_ASSIGN(tpm::NvSettings settings, tpm::parse_nv_settings(uri, place));
+  return std::unique_ptr<VersionAnchor>(std::make_unique<tpm::NvAnchor>(disk, std::move(settings), place.directory));
 }
 
 }  // namespace coffer
