@@ -43,7 +43,7 @@ Status parse_options(std::string_view query, ProviderUri& uri) {
 
 }  // namespace
 
-Result<std::string> decode_percent(std::string_view text, std::string_view part) {
+Result<std::string> decode_percent_bytes(std::string_view text, std::string_view part) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
@@ -58,6 +58,11 @@ Result<std::string> decode_percent(std::string_view text, std::string_view part)
     out.push_back(static_cast<char>(byte->front()));
     i += 2;
   }
+  return out;
+}
+
+Result<std::string> decode_percent(std::string_view text, std::string_view part) {
+  COFFER_ASSIGN(std::string out, decode_percent_bytes(text, part));
   if (has_control(out)) return {Code::kInvalidArgument, std::string(part) + " holds a control character"};
   return out;
 }
@@ -115,27 +120,17 @@ std::string format_provider_uri(const ProviderUri& uri) {
   return out;
 }
 
-std::string encode_uri_option(const std::string& text) {
-  std::string out;
-  for (char c : encode_uri_path(text)) {
-    if (c == '&' || c == '=' || c == '+') {
-      out += c == '&' ? "%26" : c == '=' ? "%3d" : "%2b";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+std::string encode_uri_option(const std::string& text) { return encode_percent(text, "/-._~!$'()*,;:@"); }
 
-std::string encode_uri_path(const std::string& path) {
-  constexpr std::string_view kPlain = "/-._~!$&'()*+,;=:@";
+std::string encode_uri_path(const std::string& path) { return encode_percent(path, "/-._~!$&'()*+,;=:@"); }
+
+std::string encode_percent(std::string_view text, std::string_view plain) {
   std::string out;
-  for (char c : path) {
-    if (is_letter(c) || is_digit(c) || kPlain.find(c) != std::string_view::npos) {
+  for (char c : text) {
+    if (is_letter(c) || is_digit(c) || plain.find(c) != std::string_view::npos) {
       out.push_back(c);
     } else {
-      const auto byte = static_cast<uint8_t>(c);
-      out += "%" + to_hex(ByteView(&byte, 1));
+      out += "%" + to_hex(as_bytes({&c, 1}));
     }
   }
   return out;

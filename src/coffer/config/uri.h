@@ -34,6 +34,8 @@ struct ProviderUri {
 Result<ProviderUri> parse_provider_uri(const std::string& text);
 // %XX to bytes; control characters are refused. `part` is what an error calls it.
 Result<std::string> decode_percent(std::string_view text, std::string_view part);
+// The same with control characters: any bytes.
+Result<std::string> decode_percent_bytes(std::string_view text, std::string_view part);
 // "a, b,c": without blanks around.
 std::vector<std::string_view> split_list(std::string_view text);
 
@@ -94,15 +96,14 @@ class UriOptions {
   std::vector<std::pair<std::string, std::string>> kept_;
 };
 
-// Makes a URI's relative path absolute; not canonical: a link may be there to be pointed elsewhere later.
-Result<std::string> absolute_provider_path(std::string path);
-
 // The absolute path of what is a `what` on this machine. kInvalidArgument for another host, or without a path; both say
 // to write `form`.
 Result<std::string> local_path(const ProviderUri& uri, std::string_view what, std::string_view form);
 
 // The text that parse_provider_uri() takes apart again.
 std::string format_provider_uri(const ProviderUri& uri);
+// %XX for all but letters, digits and what is `plain`.
+std::string encode_percent(std::string_view text, std::string_view plain);
 // Percent-encodes what a URI's path cannot hold as it is.
 std::string encode_uri_path(const std::string& path);
 // The same for an option's name or value.

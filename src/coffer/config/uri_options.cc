@@ -29,7 +29,7 @@ Result<std::string> UriOptions::take_path(std::string_view name) {
   if (!path.has_value()) return std::string();
   if (path->empty()) return wrong(name, "a path");
   if (!path->starts_with('/') && uri_.option_places.contains(std::string(name))) return wrong(name, "an absolute path");
-  COFFER_ASSIGN(std::string absolute, absolute_provider_path(std::move(*path)));
+  std::string absolute = absolute_path(*path);
   keep(name, absolute);
   return absolute;
 }
@@ -138,14 +138,12 @@ std::vector<std::string_view> split_list(std::string_view text) {
   }
 }
 
-Result<std::string> absolute_provider_path(std::string path) { return absolute_path(path); }
-
 Result<std::string> local_path(const ProviderUri& uri, std::string_view what, std::string_view form) {
   if (uri.authority.has_value() && !uri.authority->empty() && *uri.authority != "localhost") {
     return {Code::kInvalidArgument, "a " + std::string(what) + " is on this machine, not on \"" + *uri.authority +
                                         "\"; write " + std::string(form)};
   }
-  if (!uri.path.empty() && uri.path != "/") return absolute_provider_path(uri.path);
+  if (!uri.path.empty() && uri.path != "/") return absolute_path(uri.path);
   return {Code::kInvalidArgument, "the root key URI names no " + std::string(what) + "; write " + std::string(form)};
 }
 

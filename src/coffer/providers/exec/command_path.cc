@@ -9,7 +9,7 @@
 #include <memory>
 #include <system_error>
 
-#include "coffer/config/uri.h"
+#include "coffer/base/path.h"
 
 namespace coffer::exec {
 namespace {
@@ -52,7 +52,7 @@ Result<CommandPath> split_command_path(const std::string& path) {
     const std::string_view part = std::string_view(path).substr(start, end - start);
     if (part.starts_with(kCommandPrefix) && part.size() > kCommandPrefix.size()) {
       CommandPath out;
-      COFFER_ASSIGN(out.command, absolute_provider_path(path.substr(0, end)));
+      out.command = absolute_path(path.substr(0, end));
       out.key = path.substr(std::min(end + 1, path.size()));
       return out;
     }

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdio>
 #include <map>
 
 #include "coffer/base/check.h"
@@ -60,14 +60,12 @@ constexpr RvName kRvNames[] = {
 }  // namespace
 
 std::string rv_name(CK_RV rv) {
-  const uint8_t digits[] = {static_cast<uint8_t>(rv >> 24), static_cast<uint8_t>(rv >> 16),
-                            static_cast<uint8_t>(rv >> 8), static_cast<uint8_t>(rv)};
-  std::string hex = to_hex(digits);
-  hex.erase(0, std::min(hex.find_first_not_of('0'), hex.size() - 1));
+  char number[32];
+  std::snprintf(number, sizeof number, "0x%lx", rv);
   for (const RvName& known : kRvNames) {
-    if (known.rv == rv) return std::string(known.name) + " (0x" + hex + ")";
+    if (known.rv == rv) return std::string(known.name) + " (" + number + ")";
   }
-  return "error 0x" + hex;
+  return std::string("error ") + number;
 }
 
 Result<std::shared_ptr<Module>> Module::load(const std::string& path, std::chrono::milliseconds patience) {

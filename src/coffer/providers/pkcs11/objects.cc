@@ -9,16 +9,10 @@ namespace coffer::pkcs11 {
 namespace {
 
 constexpr size_t kFoundMax = 64;
-constexpr size_t kLabelSizeMax = 128;
-constexpr size_t kIdSizeMax = 255;
-constexpr size_t kCheckValueSize = 3;
 constexpr size_t kGeneratedIdSize = 16;
 constexpr size_t kAesBlockSize = 16;
 
-// PKCS#11 has one struct for what is read and what is written, so nothing in it is const.
-CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, const void* value, size_t size) {
-  return {type, const_cast<void*>(value), static_cast<CK_ULONG>(size)};
-}
+constexpr CK_KEY_TYPE kAes = CKK_AES;
 
 }  // namespace
 
@@ -43,11 +37,6 @@ std::optional<Bytes> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TY
   return out;
 }
 
-bool Session::flag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
-  const std::optional<Bytes> value = attribute(object, type, sizeof(CK_BBOOL));
-  return value.has_value() && value->size() == 1 && value->front() != CK_FALSE;
-}
-
 Result<std::vector<CK_OBJECT_HANDLE>> Session::find_objects(std::span<CK_ATTRIBUTE> like) {
   CK_RV rv = functions().C_FindObjectsInit(session_, like.data(), like.size());
   if (rv != CKR_OK) return failed("looking for the key", rv);
@@ -65,12 +54,9 @@ Result<std::vector<CK_OBJECT_HANDLE>> Session::find_objects(std::span<CK_ATTRIBU
 }
 
 Result<std::vector<TokenKey>> Session::find_keys(const std::string& label, const Bytes& id) {
-  const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-  const CK_KEY_TYPE key_type = CKK_AES;
-  std::vector<CK_ATTRIBUTE> like = {attribute_of(CKA_CLASS, &object_class, sizeof object_class),
-                                    attribute_of(CKA_KEY_TYPE, &key_type, sizeof key_type)};
-  if (!label.empty()) like.push_back(attribute_of(CKA_LABEL, label.data(), label.size()));
-  if (!id.empty()) like.push_back(attribute_of(CKA_ID, id.data(), id.size()));
+  std::vector<CK_ATTRIBUTE> like = {attribute_of(CKA_CLASS, kSecretKey), attribute_of(CKA_KEY_TYPE, kAes)};
+  if (!label.empty()) like.push_back(attribute_of(CKA_LABEL, as_bytes(label)));
+  if (!id.empty()) like.push_back(attribute_of(CKA_ID, id));
   COFFER_ASSIGN(const std::vector<CK_OBJECT_HANDLE> objects, find_objects(like));
   std::vector<TokenKey> out;
   for (const CK_OBJECT_HANDLE object : objects) {
@@ -78,9 +64,7 @@ Result<std::vector<TokenKey>> Session::find_keys(const std::string& label, const
     key.object = object;
     const Bytes label_found = attribute(object, CKA_LABEL, kLabelSizeMax).value_or(Bytes());
     key.label = as_text(label_found);
-    for (char& c : key.label) {
-      if (is_control(c)) c = '?';
-    }
+    std::ranges::replace_if(key.label, is_control, '?');
     key.id = attribute(object, CKA_ID, kIdSizeMax).value_or(Bytes());
     key.check_value = attribute(object, CKA_CHECK_VALUE, kCheckValueSize).value_or(Bytes());
     if (key.check_value.size() != kCheckValueSize) key.check_value = computed_check_value(object);
@@ -105,28 +89,17 @@ Result<CK_OBJECT_HANDLE> Session::generate_key(const std::string& label, const B
     new_id.resize(kGeneratedIdSize);
     COFFER_TRY(random_bytes(new_id));
   }
-  const CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-  const CK_KEY_TYPE key_type = CKK_AES;
   const CK_ULONG size = 32;
-  const CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-  CK_ATTRIBUTE like[] = {
-      attribute_of(CKA_CLASS, &object_class, sizeof object_class),
-      attribute_of(CKA_KEY_TYPE, &key_type, sizeof key_type),
-      attribute_of(CKA_VALUE_LEN, &size, sizeof size),
-      attribute_of(CKA_LABEL, label.data(), label.size()),
-      attribute_of(CKA_ID, new_id.data(), new_id.size()),
-      attribute_of(CKA_TOKEN, &yes, sizeof yes),
-      attribute_of(CKA_PRIVATE, &yes, sizeof yes),
-      attribute_of(CKA_SENSITIVE, &yes, sizeof yes),
-      attribute_of(CKA_EXTRACTABLE, &no, sizeof no),
-      attribute_of(CKA_ENCRYPT, &yes, sizeof yes),
-      attribute_of(CKA_DECRYPT, &yes, sizeof yes),
-      attribute_of(CKA_WRAP, &yes, sizeof yes),
-      attribute_of(CKA_UNWRAP, &yes, sizeof yes),
-  };
+  std::vector<CK_ATTRIBUTE> like = {attribute_of(CKA_CLASS, kSecretKey), attribute_of(CKA_KEY_TYPE, kAes),
+                                    attribute_of(CKA_VALUE_LEN, size),   attribute_of(CKA_LABEL, as_bytes(label)),
+                                    attribute_of(CKA_ID, new_id),        attribute_of(CKA_EXTRACTABLE, kNo)};
+  for (const CK_ATTRIBUTE_TYPE type :
+       {CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE, CKA_ENCRYPT, CKA_DECRYPT, CKA_WRAP, CKA_UNWRAP}) {
+    like.push_back(attribute_of(type, kYes));
+  }
   CK_MECHANISM mechanism{CKM_AES_KEY_GEN, nullptr, 0};
   CK_OBJECT_HANDLE object = CK_INVALID_HANDLE;
-  const CK_RV rv = functions().C_GenerateKey(session_, &mechanism, like, std::size(like), &object);
+  const CK_RV rv = functions().C_GenerateKey(session_, &mechanism, like.data(), like.size(), &object);
   if (rv != CKR_OK) return failed("making the key " + label, rv);
   return object;
 }

@@ -5,17 +5,13 @@
 
 #include "coffer/base/deadline.h"
 #include "coffer/config/provider_config.h"
+#include "coffer/crypto/kdf.h"
 #include "coffer/providers/pkcs11/wrapping.h"
 #include "coffer/providers/service_root.h"
 
 namespace coffer {
 namespace pkcs11 {
 namespace {
-
-constexpr size_t kIdSizeMax = 255;
-constexpr size_t kLabelSizeMax = 128;
-constexpr size_t kCheckValueSizeMax = 3;
-constexpr std::string_view kBoundLabel = "coffer/v1 pkcs11";
 
 // What a handle says: the key, and how it wraps.
 struct KeyName {
@@ -35,19 +31,13 @@ Bytes to_bytes(const std::string& text) { return Bytes(text.begin(), text.end())
 std::optional<KeyName> name_in(const KeyFields& fields) {
   if (fields.size() != 4) return std::nullopt;
   const std::optional<Mechanism> mechanism = mechanism_of(fields[0]);
-  const bool fits = fields[1].size() <= kCheckValueSizeMax && fields[2].size() <= kIdSizeMax &&
+  const bool fits = fields[1].size() <= kCheckValueSize && fields[2].size() <= kIdSizeMax &&
                     fields[3].size() <= kLabelSizeMax && !(fields[2].empty() && fields[3].empty());
   if (!mechanism.has_value() || !fits) return std::nullopt;
   return KeyName{*mechanism, {CK_INVALID_HANDLE, fields[3], to_bytes(fields[2]), to_bytes(fields[1])}};
 }
 
-Bytes bound_of(const WrapContext& context) {
-  Bytes out(kBoundLabel.begin(), kBoundLabel.end());
-  out.push_back(0);
-  const Bytes ids = bytes_of(context);
-  out.insert(out.end(), ids.begin(), ids.end());
-  return out;
-}
+Bytes bound_of(const WrapContext& context) { return labelled("coffer/v1 pkcs11", bytes_of(context)); }
 
 std::string ids_of(const std::vector<TokenKey>& keys) {
   std::string out;

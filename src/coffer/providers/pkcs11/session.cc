@@ -43,33 +43,20 @@ Session::~Session() {
 }
 
 Status Session::failed(std::string_view what, CK_RV rv) {
-  Code code = Code::kProviderUnavailable;
-  switch (rv) {
-    case CKR_SESSION_CLOSED:
-    case CKR_SESSION_HANDLE_INVALID:
-    case CKR_CRYPTOKI_NOT_INITIALIZED: lost_ = true; break;
-    case CKR_USER_NOT_LOGGED_IN:
-      functions().C_CloseSession(session_);
-      lost_ = true;
-      code = Code::kPermissionDenied;
-      break;
-    case CKR_SESSION_READ_ONLY:
-    case CKR_TOKEN_WRITE_PROTECTED: code = Code::kPermissionDenied; break;
-    case CKR_KEY_HANDLE_INVALID:
-    case CKR_OBJECT_HANDLE_INVALID:
-    case CKR_KEY_FUNCTION_NOT_PERMITTED:
-    case CKR_KEY_TYPE_INCONSISTENT:
-    case CKR_KEY_NOT_WRAPPABLE:
-    case CKR_FUNCTION_NOT_SUPPORTED:
-    case CKR_ARGUMENTS_BAD:
-    case CKR_ATTRIBUTE_TYPE_INVALID:
-    case CKR_ATTRIBUTE_VALUE_INVALID:
-    case CKR_TEMPLATE_INCOMPLETE:
-    case CKR_TEMPLATE_INCONSISTENT:
-    case CKR_MECHANISM_INVALID:
-    case CKR_MECHANISM_PARAM_INVALID: code = Code::kKeyUnavailable; break;
-    default: break;
-  }
+  constexpr CK_RV kLost[] = {CKR_SESSION_CLOSED, CKR_SESSION_HANDLE_INVALID, CKR_CRYPTOKI_NOT_INITIALIZED,
+                             CKR_USER_NOT_LOGGED_IN};
+  constexpr CK_RV kDenied[] = {CKR_USER_NOT_LOGGED_IN, CKR_SESSION_READ_ONLY, CKR_TOKEN_WRITE_PROTECTED};
+  constexpr CK_RV kUnfit[] = {CKR_KEY_HANDLE_INVALID,     CKR_OBJECT_HANDLE_INVALID,  CKR_KEY_FUNCTION_NOT_PERMITTED,
+                              CKR_KEY_TYPE_INCONSISTENT,  CKR_KEY_NOT_WRAPPABLE,      CKR_FUNCTION_NOT_SUPPORTED,
+                              CKR_ARGUMENTS_BAD,          CKR_ATTRIBUTE_TYPE_INVALID, CKR_ATTRIBUTE_VALUE_INVALID,
+                              CKR_TEMPLATE_INCOMPLETE,    CKR_TEMPLATE_INCONSISTENT,  CKR_MECHANISM_INVALID,
+                              CKR_MECHANISM_PARAM_INVALID};
+  const auto is_in = [rv](const auto& list) { return std::ranges::find(list, rv) != std::end(list); };
+  if (rv == CKR_USER_NOT_LOGGED_IN) functions().C_CloseSession(session_);
+  lost_ = lost_ || is_in(kLost);
+  const Code code = is_in(kDenied)  ? Code::kPermissionDenied
+                    : is_in(kUnfit) ? Code::kKeyUnavailable
+                                    : Code::kProviderUnavailable;
   return {code, describe_token(settings_) + ": " + std::string(what) + ": " + rv_name(rv)};
 }
 

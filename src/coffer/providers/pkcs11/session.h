@@ -2,6 +2,8 @@
 // token was taken out, the device restarted or the process forked.
 #pragma once
 
+#include <concepts>
+
 #include "coffer/providers/pkcs11/module.h"
 #include "coffer/providers/pkcs11/pin.h"
 
@@ -14,6 +16,18 @@ struct TokenKey {
   Bytes id;
   Bytes check_value;  // the first three bytes of AES(key, 16 zero bytes); empty where the token does not tell
 };
+
+// PKCS#11 has one struct for what is read and what is written, so nothing in it is const.
+inline CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, ByteView value) {
+  return {type, const_cast<uint8_t*>(value.data()), value.size()};
+}
+// An attribute of the types that PKCS#11 has numbers for. They stay where they are.
+template <std::unsigned_integral T>
+CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, const T& value) {
+  return attribute_of(type, ByteView(reinterpret_cast<const uint8_t*>(&value), sizeof value));
+}
+inline constexpr CK_BBOOL kYes = CK_TRUE, kNo = CK_FALSE;
+inline constexpr CK_OBJECT_CLASS kSecretKey = CKO_SECRET_KEY;
 
 // "key kek1 (id 01, check value c0ffee)"
 std::string describe(const TokenKey& key);
@@ -40,7 +54,6 @@ class Session {
   Status destroy(CK_OBJECT_HANDLE object, std::string_view what);
   // Nothing when the object has no such attribute, keeps it secret, or it is larger than `size_max`.
   std::optional<Bytes> attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, size_t size_max);
-  bool flag(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
   // The flags of C_GetMechanismInfo; 0 for a mechanism that the token does not have.
   CK_FLAGS mechanism_flags(CK_MECHANISM_TYPE mechanism);
 

@@ -1,12 +1,12 @@
 #include "coffer/providers/pkcs11/settings.h"
 
 #include <algorithm>
-#include <array>
+
+#include "coffer/base/path.h"
 
 namespace coffer::pkcs11 {
 namespace {
 
-constexpr size_t kAttributeSizeMax = 255;
 constexpr uint64_t kTimeoutDefaultMs = 10'000;
 constexpr uint64_t kTimeoutMaxMs = 600'000;
 
@@ -16,28 +16,11 @@ struct TextAttribute {
   size_t size_max;  // as the token's own description has it
 };
 constexpr TextAttribute kTextAttributes[] = {
-    {"token", &Settings::token, 32},    {"manufacturer", &Settings::manufacturer, 32},
-    {"model", &Settings::model, 16},    {"serial", &Settings::serial, 16},
-    {"object", &Settings::object, 128},
+    {"token", &Settings::token, 32},   {"manufacturer", &Settings::manufacturer, 32}, {"model", &Settings::model, 16},
+    {"serial", &Settings::serial, 16}, {"object", &Settings::object, kLabelSizeMax},
 };
 
 Status refused(const std::string& why) { return {Code::kInvalidArgument, "pkcs11: " + why}; }
-
-// Ids are bytes, zero bytes included.
-Result<Bytes> decode_id(std::string_view text) {
-  Bytes out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(static_cast<uint8_t>(text[i]));
-      continue;
-    }
-    auto byte = from_hex(text.substr(i + 1, 2));
-    if (!byte.is_ok() || byte->size() != 1) return refused("id: \"%\" must be followed by two hexadecimal digits");
-    out.push_back(byte->front());
-    i += 2;
-  }
-  return out;
-}
 
 Status add_text(const TextAttribute& attribute, std::string_view value, Settings& out) {
   COFFER_ASSIGN(std::string text, decode_percent(value, "pkcs11: " + std::string(attribute.name)));
@@ -53,8 +36,9 @@ Status add_attribute(std::string_view name, std::string_view value, Settings& ou
     if (name == attribute.name) return add_text(attribute, value, out);
   }
   if (name == "id") {
-    COFFER_ASSIGN(out.id, decode_id(value));
-    if (out.id.empty() || out.id.size() > kAttributeSizeMax) return refused("id must have 1 to 255 bytes");
+    COFFER_ASSIGN(const std::string id, decode_percent_bytes(value, "pkcs11: id"));
+    out.id.assign(id.begin(), id.end());
+    if (out.id.empty() || out.id.size() > kIdSizeMax) return refused("id must have 1 to 255 bytes");
     return Status::ok();
   }
   if (name == "type") {
@@ -88,7 +72,7 @@ Status parse_path(std::string_view raw_path, Settings& out) {
   COFFER_TRY(parse_attributes(raw_path.substr(0, slash), out));
   if (slash == raw_path.size()) return Status::ok();
   if (!out.object.empty()) return refused("the key is named twice, by object= and behind \"/\"");
-  return add_text({"object", &Settings::object, 128}, raw_path.substr(slash + 1), out);
+  return add_text({"object", &Settings::object, kLabelSizeMax}, raw_path.substr(slash + 1), out);
 }
 
 // RFC 7512 has "pin-source"; the other options are as everywhere in Coffer.
@@ -109,7 +93,7 @@ Status take_pin(UriOptions& options, Settings& out) {
   if (path.empty() || path.find("://") != std::string_view::npos) {
     return refused("pin-source: expected file:/PATH or a path");
   }
-  COFFER_ASSIGN(out.pin.file, absolute_provider_path(std::string(path)));
+  out.pin.file = absolute_path(path);
   options.keep("pin-source", "file:" + out.pin.file);
   return Status::ok();
 }
@@ -121,29 +105,15 @@ Result<std::optional<Mechanism>> take_mechanism(UriOptions& options) {
   return refused("mechanism: expected one of any, aes-gcm, aes-key-wrap-pad, aes-key-wrap");
 }
 
-std::string encode_value(std::string_view value) {
-  constexpr std::string_view kPlain = "-._~:[]@!$'()*+,=";
-  std::string out;
-  for (char c : value) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    const auto byte = static_cast<uint8_t>(c);
-    if (letter || kPlain.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += "%" + to_hex(ByteView(&byte, 1));
-    }
-  }
-  return out;
-}
-
 // What the settings say, in one form: however the key was named.
 std::string format(const Settings& settings, ProviderUri kept) {
+  constexpr std::string_view kPlain = "-._~:[]@!$'()*+,=";
   std::string out = "pkcs11:";
   for (const TextAttribute& attribute : kTextAttributes) {
     const std::string& value = settings.*attribute.member;
-    if (!value.empty()) out += std::string(attribute.name) + "=" + encode_value(value) + ";";
+    if (!value.empty()) out += std::string(attribute.name) + "=" + encode_percent(value, kPlain) + ";";
   }
-  if (!settings.id.empty()) out += "id=" + encode_value(as_text(settings.id)) + ";";
+  if (!settings.id.empty()) out += "id=" + encode_percent(as_text(settings.id), kPlain) + ";";
   kept.path.clear();
   return out + "type=secret-key" + format_provider_uri(kept).substr(std::string_view("pkcs11:").size());
 }

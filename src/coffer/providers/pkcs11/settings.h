@@ -6,6 +6,11 @@
 
 namespace coffer::pkcs11 {
 
+// Of what names a key at its token.
+inline constexpr size_t kLabelSizeMax = 128;
+inline constexpr size_t kIdSizeMax = 255;
+inline constexpr size_t kCheckValueSize = 3;
+
 enum class Mechanism { kAesGcm, kAesKeyWrapPad, kAesKeyWrap };
 // As the option `mechanism` and handles call them: "aes-gcm". In wrapping.cc.
 std::string_view option_of(Mechanism mechanism);

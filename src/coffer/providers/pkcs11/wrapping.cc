@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kIvSize = 12;
 constexpr size_t kTagSize = 16;
+constexpr size_t kWrappedSizeMax = 128;
+constexpr CK_KEY_TYPE kGenericSecret = CKK_GENERIC_SECRET;
 
 struct MechanismKind {
   Mechanism mechanism;
@@ -29,30 +31,16 @@ const MechanismKind& kind_of(Mechanism mechanism) {
                        [&](const MechanismKind& kind) { return kind.mechanism == mechanism; });
 }
 
-CK_BYTE* unchanging(ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
-
+constexpr CK_RV kAeadDecryptFailed = 0x35;  // of PKCS#11 3.0
 // What says that the data is at fault, if the token otherwise works. Tokens differ; some have one code for everything.
-bool may_be_the_data(CK_RV rv) {
-  switch (rv) {
-    case CKR_ENCRYPTED_DATA_INVALID:
-    case CKR_ENCRYPTED_DATA_LEN_RANGE:
-    case CKR_WRAPPED_KEY_INVALID:
-    case CKR_WRAPPED_KEY_LEN_RANGE:
-    case CKR_DATA_INVALID:
-    case CKR_DATA_LEN_RANGE:
-    case CKR_SIGNATURE_INVALID:
-    case CKR_SIGNATURE_LEN_RANGE:
-    case CKR_ARGUMENTS_BAD:
-    case CKR_BUFFER_TOO_SMALL:
-    case CKR_ATTRIBUTE_VALUE_INVALID:
-    case CKR_TEMPLATE_INCONSISTENT:
-    case CKR_GENERAL_ERROR:
-    case CKR_FUNCTION_FAILED:
-    case 0x35:  // CKR_AEAD_DECRYPT_FAILED of PKCS#11 3.0
-      return true;
-    default: return false;
-  }
-}
+constexpr CK_RV kMayBeTheData[] = {
+    CKR_ENCRYPTED_DATA_INVALID, CKR_ENCRYPTED_DATA_LEN_RANGE, CKR_WRAPPED_KEY_INVALID,     CKR_WRAPPED_KEY_LEN_RANGE,
+    CKR_DATA_INVALID,           CKR_DATA_LEN_RANGE,           CKR_SIGNATURE_INVALID,       CKR_SIGNATURE_LEN_RANGE,
+    CKR_ARGUMENTS_BAD,          CKR_BUFFER_TOO_SMALL,         CKR_ATTRIBUTE_VALUE_INVALID, CKR_TEMPLATE_INCONSISTENT,
+    CKR_GENERAL_ERROR,          CKR_FUNCTION_FAILED,          kAeadDecryptFailed,
+};
+
+CK_BYTE* unchanging(ByteView bytes) { return const_cast<CK_BYTE*>(bytes.data()); }
 
 // The session and the key still answer: then it is not the token that is broken.
 bool answers(Session& session, const TokenKey& key) {
@@ -62,9 +50,8 @@ bool answers(Session& session, const TokenKey& key) {
 }
 
 Status open_failed(Session& session, const TokenKey& key, Mechanism mechanism, CK_RV rv) {
-  if (may_be_the_data(rv) && answers(session, key)) {
-    return does_not_open(rv_name(rv));
-  }
+  const bool may_be_the_data = std::ranges::find(kMayBeTheData, rv) != std::end(kMayBeTheData);
+  if (may_be_the_data && answers(session, key)) return does_not_open(rv_name(rv));
   return session.failed("unwrapping with " + std::string(name_of(mechanism)), rv);
 }
 
@@ -84,126 +71,41 @@ class SessionObject {
   Session& session_;
 };
 
-struct GcmParameters {
+// A mechanism with its parameters, which the token may write to.
+struct Call {
   uint8_t iv[16] = {};  // longer than it is used: some tokens write their own
-  CK_GCM_PARAMS params{};
-  CK_MECHANISM mechanism{CKM_AES_GCM, &params, sizeof params};
+  CK_GCM_PARAMS gcm{};
+  CK_MECHANISM mechanism{};
 
-  explicit GcmParameters(ByteView bound) {
-    params.pIv = iv;
-    params.ulIvLen = kIvSize;
-    params.ulIvBits = kIvSize * 8;
-    params.pAAD = unchanging(bound);
-    params.ulAADLen = bound.size();
-    params.ulTagBits = kTagSize * 8;
+  Call(const MechanismKind& kind, ByteView bound) {
+    mechanism.mechanism = kind.type;
+    if (kind.mechanism != Mechanism::kAesGcm) return;
+    gcm.pIv = iv;
+    gcm.ulIvLen = kIvSize;
+    gcm.ulIvBits = kIvSize * 8;
+    gcm.pAAD = unchanging(bound);
+    gcm.ulAADLen = bound.size();
+    gcm.ulTagBits = kTagSize * 8;
+    mechanism.pParameter = &gcm;
+    mechanism.ulParameterLen = sizeof gcm;
   }
 };
 
-Result<Bytes> gcm_wrap(Session& session, const TokenKey& key, ByteView bound, const SecretBytes& plaintext) {
-  GcmParameters gcm(bound);
-  COFFER_TRY(random_bytes(MutableBytes(gcm.iv, kIvSize)));
+Result<SecretBytes> unwrap_object(Session& session, const TokenKey& key, const MechanismKind& kind, ByteView wrapped) {
   const CK_FUNCTION_LIST& f = session.functions();
-  CK_RV rv = f.C_EncryptInit(session.handle(), &gcm.mechanism, key.object);
-  if (rv != CKR_OK) return session.failed("wrapping with AES-GCM and " + describe(key), rv);
-  uint8_t out[kWrappedSizeMax];
-  CK_ULONG size = sizeof out;
-  rv = f.C_Encrypt(session.handle(), unchanging(plaintext.reveal()), plaintext.size(), out, &size);
-  if (rv != CKR_OK) return session.failed("wrapping with AES-GCM and " + describe(key), rv);
-  if (size != plaintext.size() + kTagSize) {
-    return {Code::kKeyUnavailable, "AES-GCM of the token makes " + std::to_string(size) + " bytes of 64, not 80"};
-  }
-  Bytes wrapped(gcm.iv, gcm.iv + kIvSize);
-  wrapped.insert(wrapped.end(), out, out + size);
-  return wrapped;
-}
-
-Result<SecretBytes> gcm_unwrap(Session& session, const TokenKey& key, ByteView bound, ByteView wrapped) {
-  if (wrapped.size() != kIvSize + kServicePlaintextSize + kTagSize) {
-    return {Code::kTampered, "what the slot holds is no keyring key wrapped with AES-GCM, by its size"};
-  }
-  GcmParameters gcm(bound);
-  std::copy_n(wrapped.begin(), kIvSize, gcm.iv);
-  const CK_FUNCTION_LIST& f = session.functions();
-  CK_RV rv = f.C_DecryptInit(session.handle(), &gcm.mechanism, key.object);
-  if (rv != CKR_OK) return session.failed("unwrapping with AES-GCM and " + describe(key), rv);
-  const ByteView sealed = wrapped.subspan(kIvSize);
-  SecretBytes out(kWrappedSizeMax);
-  CK_ULONG size = out.size();
-  rv = f.C_Decrypt(session.handle(), unchanging(sealed), sealed.size(), out.reveal_mutable().data(), &size);
-  if (rv != CKR_OK || size > out.size()) return open_failed(session, key, Mechanism::kAesGcm, rv);
-  return SecretBytes::copy_of(out.reveal().first(size));
-}
-
-// With C_WrapKey where the token has it so, for which the plaintext has to be an object first; else with C_Encrypt.
-Result<Bytes> key_wrap(Session& session, const TokenKey& key, Mechanism mechanism, const SecretBytes& plaintext) {
-  const CK_FUNCTION_LIST& f = session.functions();
-  const std::string what = "wrapping with " + std::string(name_of(mechanism)) + " and " + describe(key);
-  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
-  uint8_t out[kWrappedSizeMax];
-  CK_ULONG size = sizeof out;
-  CK_RV rv = CKR_OK;
-  if ((session.mechanism_flags(call.mechanism) & CKF_WRAP) != 0) {
-    CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-    CK_KEY_TYPE key_type = CKK_GENERIC_SECRET;
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    CK_ATTRIBUTE like[] = {{CKA_CLASS, &object_class, sizeof object_class},
-                           {CKA_KEY_TYPE, &key_type, sizeof key_type},
-                           {CKA_TOKEN, &no, sizeof no},
-                           {CKA_EXTRACTABLE, &yes, sizeof yes},
-                           {CKA_VALUE, unchanging(plaintext.reveal()), plaintext.size()}};
-    SessionObject inner(session);
-    rv = f.C_CreateObject(session.handle(), like, std::size(like), &inner.object);
-    if (rv != CKR_OK) return session.failed("taking in what is to be wrapped", rv);
-    rv = f.C_WrapKey(session.handle(), &call, key.object, inner.object, out, &size);
-  } else {
-    rv = f.C_EncryptInit(session.handle(), &call, key.object);
-    if (rv == CKR_OK) {
-      rv = f.C_Encrypt(session.handle(), unchanging(plaintext.reveal()), plaintext.size(), out, &size);
-    }
-  }
-  if (rv != CKR_OK) return session.failed(what, rv);
-  if (size > sizeof out) return {Code::kKeyUnavailable, what + ": more came out than fits"};
-  return Bytes(out, out + size);
-}
-
-Result<SecretBytes> unwrap_object(Session& session, const TokenKey& key, Mechanism mechanism, ByteView wrapped) {
-  const CK_FUNCTION_LIST& f = session.functions();
-  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
-  CK_OBJECT_CLASS object_class = CKO_SECRET_KEY;
-  CK_KEY_TYPE key_type = CKK_GENERIC_SECRET;
-  CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-  CK_ATTRIBUTE like[] = {{CKA_CLASS, &object_class, sizeof object_class},
-                         {CKA_KEY_TYPE, &key_type, sizeof key_type},
-                         {CKA_TOKEN, &no, sizeof no},
-                         {CKA_SENSITIVE, &no, sizeof no},
-                         {CKA_EXTRACTABLE, &yes, sizeof yes}};
+  Call call(kind, {});
+  CK_ATTRIBUTE like[] = {attribute_of(CKA_CLASS, kSecretKey), attribute_of(CKA_KEY_TYPE, kGenericSecret),
+                         attribute_of(CKA_TOKEN, kNo), attribute_of(CKA_SENSITIVE, kNo),
+                         attribute_of(CKA_EXTRACTABLE, kYes)};
   SessionObject inner(session);
-  CK_RV rv = f.C_UnwrapKey(session.handle(), &call, key.object, unchanging(wrapped), wrapped.size(), like,
+  CK_RV rv = f.C_UnwrapKey(session.handle(), &call.mechanism, key.object, unchanging(wrapped), wrapped.size(), like,
                            std::size(like), &inner.object);
-  if (rv != CKR_OK) return open_failed(session, key, mechanism, rv);
+  if (rv != CKR_OK) return open_failed(session, key, kind.mechanism, rv);
   SecretBytes out(kWrappedSizeMax);
   CK_ATTRIBUTE value{CKA_VALUE, out.reveal_mutable().data(), out.size()};
   rv = f.C_GetAttributeValue(session.handle(), inner.object, &value, 1);
   if (rv != CKR_OK || value.ulValueLen > out.size()) return session.failed("reading what was unwrapped", rv);
   return SecretBytes::copy_of(out.reveal().first(value.ulValueLen));
-}
-
-Result<SecretBytes> key_unwrap(Session& session, const TokenKey& key, Mechanism mechanism, ByteView wrapped) {
-  if (wrapped.empty() || wrapped.size() > kWrappedSizeMax) {
-    return {Code::kTampered, "what the slot holds is no wrapped keyring key, by its size"};
-  }
-  CK_MECHANISM call{kind_of(mechanism).type, nullptr, 0};
-  if ((session.mechanism_flags(call.mechanism) & CKF_UNWRAP) != 0) {
-    return unwrap_object(session, key, mechanism, wrapped);
-  }
-  const CK_FUNCTION_LIST& f = session.functions();
-  CK_RV rv = f.C_DecryptInit(session.handle(), &call, key.object);
-  if (rv != CKR_OK) return session.failed("unwrapping with " + describe(key), rv);
-  SecretBytes out(kWrappedSizeMax);
-  CK_ULONG size = out.size();
-  rv = f.C_Decrypt(session.handle(), unchanging(wrapped), wrapped.size(), out.reveal_mutable().data(), &size);
-  if (rv != CKR_OK || size > out.size()) return open_failed(session, key, mechanism, rv);
-  return SecretBytes::copy_of(out.reveal().first(size));
 }
 
 Status try_out(Session& session, const TokenKey& key, Mechanism mechanism) {
@@ -245,16 +147,66 @@ Result<Mechanism> probe(Session& session, const TokenKey& key, std::optional<Mec
   return {Code::kKeyUnavailable, describe(key) + " cannot wrap a keyring key: " + tried};
 }
 
+// Key wrap with C_WrapKey where the token has it so, for which the plaintext has to be an object first; else all with
+// C_Encrypt.
 Result<Bytes> wrap_at_token(Session& session, const TokenKey& key, Mechanism mechanism, ByteView bound,
                             const SecretBytes& plaintext) {
-  if (mechanism == Mechanism::kAesGcm) return gcm_wrap(session, key, bound, plaintext);
-  return key_wrap(session, key, mechanism, plaintext);
+  const CK_FUNCTION_LIST& f = session.functions();
+  const MechanismKind& kind = kind_of(mechanism);
+  const bool gcm = mechanism == Mechanism::kAesGcm;
+  Call call(kind, bound);
+  if (gcm) COFFER_TRY(random_bytes(MutableBytes(call.iv, kIvSize)));
+  uint8_t out[kWrappedSizeMax];
+  CK_ULONG size = sizeof out;
+  CK_RV rv = CKR_OK;
+  if (!gcm && (session.mechanism_flags(kind.type) & CKF_WRAP) != 0) {
+    CK_ATTRIBUTE like[] = {attribute_of(CKA_CLASS, kSecretKey), attribute_of(CKA_KEY_TYPE, kGenericSecret),
+                           attribute_of(CKA_TOKEN, kNo), attribute_of(CKA_EXTRACTABLE, kYes),
+                           attribute_of(CKA_VALUE, plaintext.reveal())};
+    SessionObject inner(session);
+    rv = f.C_CreateObject(session.handle(), like, std::size(like), &inner.object);
+    if (rv != CKR_OK) return session.failed("taking in what is to be wrapped", rv);
+    rv = f.C_WrapKey(session.handle(), &call.mechanism, key.object, inner.object, out, &size);
+  } else {
+    rv = f.C_EncryptInit(session.handle(), &call.mechanism, key.object);
+    if (rv == CKR_OK) {
+      rv = f.C_Encrypt(session.handle(), unchanging(plaintext.reveal()), plaintext.size(), out, &size);
+    }
+  }
+  const std::string what = "wrapping with " + std::string(kind.name) + " and " + describe(key);
+  if (rv != CKR_OK) return session.failed(what, rv);
+  if (size > sizeof out) return {Code::kKeyUnavailable, what + ": more came out than fits"};
+  if (gcm && size != plaintext.size() + kTagSize) {
+    return {Code::kKeyUnavailable, "AES-GCM of the token makes " + std::to_string(size) + " bytes of 64, not 80"};
+  }
+  Bytes wrapped(call.iv, call.iv + (gcm ? kIvSize : 0));
+  wrapped.insert(wrapped.end(), out, out + size);
+  return wrapped;
 }
 
 Result<SecretBytes> unwrap_at_token(Session& session, const TokenKey& key, Mechanism mechanism, ByteView bound,
                                     ByteView wrapped) {
-  if (mechanism == Mechanism::kAesGcm) return gcm_unwrap(session, key, bound, wrapped);
-  return key_unwrap(session, key, mechanism, wrapped);
+  const MechanismKind& kind = kind_of(mechanism);
+  Call call(kind, bound);
+  if (mechanism == Mechanism::kAesGcm) {
+    if (wrapped.size() != kIvSize + kServicePlaintextSize + kTagSize) {
+      return {Code::kTampered, "what the slot holds is no keyring key wrapped with AES-GCM, by its size"};
+    }
+    std::copy_n(wrapped.begin(), kIvSize, call.iv);
+    wrapped = wrapped.subspan(kIvSize);
+  } else if (wrapped.empty() || wrapped.size() > kWrappedSizeMax) {
+    return {Code::kTampered, "what the slot holds is no wrapped keyring key, by its size"};
+  } else if ((session.mechanism_flags(kind.type) & CKF_UNWRAP) != 0) {
+    return unwrap_object(session, key, kind, wrapped);
+  }
+  const CK_FUNCTION_LIST& f = session.functions();
+  CK_RV rv = f.C_DecryptInit(session.handle(), &call.mechanism, key.object);
+  if (rv != CKR_OK) return session.failed("unwrapping with " + std::string(kind.name) + " and " + describe(key), rv);
+  SecretBytes out(kWrappedSizeMax);
+  CK_ULONG size = out.size();
+  rv = f.C_Decrypt(session.handle(), unchanging(wrapped), wrapped.size(), out.reveal_mutable().data(), &size);
+  if (rv != CKR_OK || size > out.size()) return open_failed(session, key, mechanism, rv);
+  return SecretBytes::copy_of(out.reveal().first(size));
 }
 
 }  // namespace coffer::pkcs11

@@ -5,8 +5,6 @@
 
 namespace coffer::pkcs11 {
 
-inline constexpr size_t kWrappedSizeMax = 128;
-
 std::string_view name_of(Mechanism mechanism);
 
 // The mechanism of `choice`, or the first of any, that wraps and unwraps with this key. kKeyUnavailable when there is

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "coffer/base/path.h"
+
 namespace coffer::vault {
 namespace {
 
@@ -94,7 +96,7 @@ Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealin
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
   COFFER_TRY(options.finish());
   if (out.http.ca_file.empty() && !http::environment("VAULT_CACERT").empty()) {
-    COFFER_ASSIGN(out.http.ca_file, absolute_provider_path(http::environment("VAULT_CACERT")));
+    out.http.ca_file = absolute_path(http::environment("VAULT_CACERT"));
     options.keep("ca_file", out.http.ca_file);
   }
   ProviderUri kept = options.kept();
