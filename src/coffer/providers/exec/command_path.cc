@@ -33,30 +33,24 @@ Status check_owner_and_mode(const std::string& path, const struct stat& found) {
 }
 
 Status check_directories_above(const std::string& path) {
-  for (size_t slash = path.rfind('/'); slash != std::string::npos;
-       slash = slash == 0 ? std::string::npos : path.rfind('/', slash - 1)) {
-    const std::string directory = slash == 0 ? "/" : path.substr(0, slash);
+  std::string directory = path;
+  do {
+    directory = std::string(parent_of(directory));
     struct stat found;
     if (::stat(directory.c_str(), &found) != 0) return {Code::kPermissionDenied, directory + ": " + reason(errno)};
     COFFER_TRY(check_owner_and_mode(directory, found));
-  }
+  } while (directory != "/");
   return Status::ok();
 }
 
 }  // namespace
 
 Result<CommandPath> split_command_path(const std::string& path) {
-  size_t start = 0;
-  while (start <= path.size()) {
-    const size_t end = std::min(path.find('/', start), path.size());
+  for (size_t start = 0, end; start <= path.size(); start = end + 1) {
+    end = std::min(path.find('/', start), path.size());
     const std::string_view part = std::string_view(path).substr(start, end - start);
-    if (part.starts_with(kCommandPrefix) && part.size() > kCommandPrefix.size()) {
-      CommandPath out;
-      out.command = absolute_path(path.substr(0, end));
-      out.key = path.substr(std::min(end + 1, path.size()));
-      return out;
-    }
-    start = end + 1;
+    if (!part.starts_with(kCommandPrefix) || part.size() == kCommandPrefix.size()) continue;
+    return CommandPath{absolute_path(path.substr(0, end)), path.substr(std::min(end + 1, path.size()))};
   }
   return {Code::kInvalidArgument, "an exec: URI names a command whose file name begins with " +
                                       std::string(kCommandPrefix) +

@@ -31,16 +31,6 @@ struct ExecSettings {
   std::string uri;
 };
 
-Code code_of(std::string_view command_code) {
-  if (command_code == "not_found") return Code::kNotFound;
-  if (command_code == "key_unavailable") return Code::kKeyUnavailable;
-  if (command_code == "permission_denied") return Code::kPermissionDenied;
-  if (command_code == "wrong_key") return Code::kWrongKey;
-  if (command_code == "unsupported") return Code::kUnsupported;
-  if (command_code == "invalid_argument") return Code::kInvalidArgument;
-  return Code::kProviderUnavailable;
-}
-
 // Fields: the command's own name of the key.
 class ExecRoot final : public ServiceRoot {
  public:
@@ -85,8 +75,8 @@ class ExecRoot final : public ServiceRoot {
   Result<CommandAnswer> ask(const CommandRequest& request) const {
     COFFER_TRY(exec::check_command(settings_.path.command));
     exec::ProcessRequest process;
-    process.command = settings_.path.command;
     process.arguments = settings_.arguments;
+    process.arguments.insert(process.arguments.begin(), settings_.path.command);
     process.environment = environment();
     process.input = exec::encode_request(request);
     process.time_max = std::chrono::milliseconds(settings_.timeout_millis);
@@ -94,7 +84,7 @@ class ExecRoot final : public ServiceRoot {
     auto answer = exec::decode_answer(result.output.reveal(), request.operation);
     if (answer.is_ok() && answer->error.has_value()) {
       const exec::CommandError& error = *answer->error;
-      return {code_of(error.code), error.code + (error.message.empty() ? "" : ": " + error.message)};
+      return {error.meaning, error.code + (error.message.empty() ? "" : ": " + error.message)};
     }
     const bool succeeded = result.signal == 0 && result.exit_code.value_or(0) == 0;
     return succeeded ? std::move(answer) : ended_badly(result);
@@ -142,15 +132,14 @@ Result<std::vector<std::string>> split_variables(const std::string& list) {
 
 Result<std::vector<std::string>> take_arguments(UriOptions& options) {
   std::vector<std::string> out;
-  bool gap = false;
   for (int i = 1; i <= kArgumentsMax; ++i) {
     std::optional<std::string> argument = options.take("arg" + std::to_string(i));
-    if (argument.has_value() && gap) {
+    if (!argument.has_value()) continue;
+    if (out.size() + 1 < static_cast<size_t>(i)) {
       return {Code::kInvalidArgument,
               "root key URI option arg" + std::to_string(i) + ": arg" + std::to_string(i - 1) + " is missing"};
     }
-    gap = !argument.has_value();
-    if (argument.has_value()) out.push_back(std::move(*argument));
+    out.push_back(std::move(*argument));
   }
   return out;
 }

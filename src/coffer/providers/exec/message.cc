@@ -1,7 +1,6 @@
 #include "coffer/providers/exec/message.h"
 
 #include <algorithm>
-#include <array>
 
 #include "coffer/base/base64.h"
 #include "coffer/net/http/json_body.h"
@@ -18,9 +17,16 @@ constexpr size_t kLogTextMax = 200;
 constexpr size_t kBase64Max = 4096;
 constexpr size_t kKeyDigitsMin = 43;  // 32 bytes in base64
 
-constexpr std::array<std::string_view, 8> kErrorCodes = {"not_found",        "key_unavailable", "permission_denied",
-                                                         "wrong_key",        "unavailable",     "unsupported",
-                                                         "invalid_argument", "internal"};
+constexpr std::pair<std::string_view, Code> kErrorCodes[] = {
+    {"not_found", Code::kNotFound},
+    {"key_unavailable", Code::kKeyUnavailable},
+    {"permission_denied", Code::kPermissionDenied},
+    {"wrong_key", Code::kWrongKey},
+    {"unavailable", Code::kProviderUnavailable},
+    {"unsupported", Code::kUnsupported},
+    {"invalid_argument", Code::kInvalidArgument},
+    {"internal", Code::kProviderUnavailable},
+};
 
 Status malformed(std::string what) { return {Code::kInvalidArgument, "its answer is malformed: " + std::move(what)}; }
 
@@ -44,9 +50,9 @@ Result<SecretBytes> bytes_member(const JsonView& answer, std::string_view name) 
 Result<CommandError> error_of(const JsonView& error) {
   CommandError out;
   out.code = error["code"].text(64).value_or("");
-  if (std::find(kErrorCodes.begin(), kErrorCodes.end(), out.code) == kErrorCodes.end()) {
-    return malformed("its error has none of the documented codes");
-  }
+  const auto known = std::ranges::find(kErrorCodes, out.code, [](const auto& entry) { return entry.first; });
+  if (known == std::end(kErrorCodes)) return malformed("its error has none of the documented codes");
+  out.meaning = known->second;
   const std::optional<SecretBytes> message = error["message"].secret(kErrorTextMax);
   if (message.has_value()) out.message = fit_for_log(message->reveal());
   return out;

@@ -25,6 +25,7 @@ SecretBytes encode_request(const CommandRequest& request);
 // What a command says went wrong: one of the documented codes, and its own words, made fit for a log.
 struct CommandError {
   std::string code;
+  Code meaning = Code::kProviderUnavailable;
   std::string message;
 };
 

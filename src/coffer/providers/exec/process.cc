@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <system_error>
 
+#include "coffer/base/deadline.h"
+
 namespace coffer::exec {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // How long a look at the command's end may be late when its output does not tell.
 constexpr std::chrono::milliseconds kTick(10);
@@ -61,74 +60,62 @@ Result<Descriptor> above_standard(Descriptor descriptor) {
   return Descriptor(moved);
 }
 
-Result<Pipe> make_pipe() {
+// `ours` is the end that this process uses, without ever waiting for it.
+Result<Pipe> make_pipe(Descriptor Pipe::*ours) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return unavailable("no pipe could be made", errno);
   Descriptor reading(ends[0]), writing(ends[1]);
   Pipe out;
   COFFER_ASSIGN(out.reading, above_standard(std::move(reading)));
   COFFER_ASSIGN(out.writing, above_standard(std::move(writing)));
+  if (::fcntl((out.*ours).get(), F_SETFL, O_NONBLOCK) != 0) return unavailable("a pipe could not be set up", errno);
   return out;
-}
-
-Status make_nonblocking(const Descriptor& descriptor) {
-  if (::fcntl(descriptor.get(), F_SETFL, O_NONBLOCK) != 0) return unavailable("a pipe could not be set up", errno);
-  return Status::ok();
 }
 
 // The whole input, in the pipe before anybody reads it: nothing to wait for, and no SIGPIPE for the host process.
 Result<Descriptor> filled_pipe(const SecretBytes& input) {
   if (input.size() > kInputSizeMax) return {Code::kLimitExceeded, "a request of more than 4096 bytes"};
-  COFFER_ASSIGN(Pipe pipe, make_pipe());
-  COFFER_TRY(make_nonblocking(pipe.writing));
+  COFFER_ASSIGN(Pipe pipe, make_pipe(&Pipe::writing));
   const ssize_t written = ::write(pipe.writing.get(), input.reveal().data(), input.size());
   if (written != static_cast<ssize_t>(input.size())) return unavailable("the request could not be written", errno);
   return std::move(pipe.reading);
 }
 
-class SpawnSettings {
- public:
-  SpawnSettings() : failed_(::posix_spawn_file_actions_init(&actions_) | ::posix_spawnattr_init(&attributes_)) {}
+struct SpawnSettings {
+  SpawnSettings() : failed(::posix_spawn_file_actions_init(&actions) | ::posix_spawnattr_init(&attributes)) {}
   ~SpawnSettings() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::posix_spawnattr_destroy(&attributes);
   }
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
 
-  // 0 or an error number.
-  int prepare(int input, int output, int errors) {
+  void prepare(int input, int output, int errors) {
     sigset_t none, ignored_by_hosts;
     ::sigemptyset(&none);
     ::sigemptyset(&ignored_by_hosts);
     for (int signal : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2}) {
       ::sigaddset(&ignored_by_hosts, signal);
     }
-    for (int failed : {
-             failed_,
-             ::posix_spawn_file_actions_adddup2(&actions_, input, STDIN_FILENO),
-             ::posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO),
-             ::posix_spawn_file_actions_adddup2(&actions_, errors, STDERR_FILENO),
-             ::posix_spawn_file_actions_addclosefrom_np(&actions_, kFirstFreeDescriptor),
-             ::posix_spawn_file_actions_addchdir_np(&actions_, "/"),
-             ::posix_spawnattr_setpgroup(&attributes_, 0),
-             ::posix_spawnattr_setsigmask(&attributes_, &none),
-             ::posix_spawnattr_setsigdefault(&attributes_, &ignored_by_hosts),
-             ::posix_spawnattr_setflags(&attributes_,
+    for (int result : {
+             ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO),
+             ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO),
+             ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO),
+             ::posix_spawn_file_actions_addclosefrom_np(&actions, kFirstFreeDescriptor),
+             ::posix_spawn_file_actions_addchdir_np(&actions, "/"),
+             ::posix_spawnattr_setpgroup(&attributes, 0),
+             ::posix_spawnattr_setsigmask(&attributes, &none),
+             ::posix_spawnattr_setsigdefault(&attributes, &ignored_by_hosts),
+             ::posix_spawnattr_setflags(&attributes,
                                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
          }) {
-      if (failed != 0) return failed;
+      if (failed == 0) failed = result;
     }
-    return 0;
   }
 
-  const posix_spawn_file_actions_t* actions() const { return &actions_; }
-  const posix_spawnattr_t* attributes() const { return &attributes_; }
-
- private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-  int failed_;
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int failed;  // 0 or an error number
 };
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
@@ -141,17 +128,15 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 // posix_spawn of glibc shares the parent's memory until exec and runs nothing of the parent's in between: no copy of a
 // large database's page tables, no locks held by other threads.
 Result<pid_t> spawn(const ProcessRequest& request, int input, int output, int errors) {
-  std::vector<std::string> arguments = {request.command};
-  arguments.insert(arguments.end(), request.arguments.begin(), request.arguments.end());
-  std::vector<std::string> environment = request.environment;
+  std::vector<std::string> arguments = request.arguments, environment = request.environment;
   SpawnSettings settings;
-  int failed = settings.prepare(input, output, errors);
+  settings.prepare(input, output, errors);
   pid_t pid = 0;
-  if (failed == 0) {
-    failed = ::posix_spawn(&pid, request.command.c_str(), settings.actions(), settings.attributes(),
-                           pointers_to(arguments).data(), pointers_to(environment).data());
+  if (settings.failed == 0) {
+    settings.failed = ::posix_spawn(&pid, arguments.front().c_str(), &settings.actions, &settings.attributes,
+                                    pointers_to(arguments).data(), pointers_to(environment).data());
   }
-  if (failed != 0) return unavailable("it could not be started", failed);
+  if (settings.failed != 0) return unavailable("it could not be started", settings.failed);
   return pid;
 }
 
@@ -206,9 +191,9 @@ class Running {
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
 
-  Result<ProcessResult> wait_until(Clock::time_point deadline, std::chrono::milliseconds time_max) {
+  Result<ProcessResult> wait_until(Deadline deadline, std::chrono::milliseconds time_max) {
     while (!has_ended()) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+      const auto left = left_until(deadline);
       if (left.count() <= 0) {
         return {Code::kProviderUnavailable, "it gave no answer within " + std::to_string(time_max.count()) +
                                                 " ms and was ended (option timeout_millis)"};
@@ -220,24 +205,17 @@ class Running {
     errors_.read_some();
     if (output_.is_too_long()) return {Code::kLimitExceeded, "it wrote more than 64 KiB"};
     finish();
-    ProcessResult out;
-    out.output = output_.kept();
-    out.error_tail = errors_.kept();
-    out.exit_code = exit_code_;
-    out.signal = signal_;
-    return out;
+    result_.output = output_.kept();
+    result_.error_tail = errors_.kept();
+    return std::move(result_);
   }
 
  private:
   void wait_for_output(std::chrono::milliseconds time) {
-    std::array<pollfd, 2> waiting;
-    nfds_t count = 0;
-    for (Stream* stream : {&output_, &errors_}) {
-      if (stream->is_open()) waiting[count++] = {stream->descriptor(), POLLIN, 0};
-    }
-    // Once both are closed, the end is near: look for it more often.
-    const auto millis = count == 0 ? std::min(time, std::chrono::milliseconds(1)) : time;
-    if (::poll(waiting.data(), count, static_cast<int>(millis.count())) <= 0) return;
+    // poll() passes over what is closed. Once both are, the end is near: look for it more often.
+    pollfd waiting[] = {{output_.descriptor(), POLLIN, 0}, {errors_.descriptor(), POLLIN, 0}};
+    if (!output_.is_open() && !errors_.is_open()) time = std::min(time, std::chrono::milliseconds(1));
+    if (::poll(waiting, std::size(waiting), static_cast<int>(time.count())) <= 0) return;
     output_.read_some();
     errors_.read_some();
   }
@@ -261,8 +239,8 @@ class Running {
       pid_t reaped;
       do reaped = ::waitpid(pid_, &status, 0);
       while (reaped < 0 && errno == EINTR);
-      if (reaped == pid_ && WIFEXITED(status)) exit_code_ = WEXITSTATUS(status);
-      if (reaped == pid_ && WIFSIGNALED(status)) signal_ = WTERMSIG(status);
+      if (reaped == pid_ && WIFEXITED(status)) result_.exit_code = WEXITSTATUS(status);
+      if (reaped == pid_ && WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
     }
     pid_ = -1;
   }
@@ -271,19 +249,16 @@ class Running {
   Stream output_;
   Stream errors_;
   bool reaped_by_host_ = false;
-  std::optional<int> exit_code_;
-  int signal_ = 0;
+  ProcessResult result_;
 };
 
 }  // namespace
 
 Result<ProcessResult> run_process(const ProcessRequest& request) {
-  const auto deadline = Clock::now() + request.time_max;
+  const Deadline deadline = deadline_in(request.time_max);
   COFFER_ASSIGN(Descriptor input, filled_pipe(request.input));
-  COFFER_ASSIGN(Pipe output, make_pipe());
-  COFFER_ASSIGN(Pipe errors, make_pipe());
-  COFFER_TRY(make_nonblocking(output.reading));
-  COFFER_TRY(make_nonblocking(errors.reading));
+  COFFER_ASSIGN(Pipe output, make_pipe(&Pipe::reading));
+  COFFER_ASSIGN(Pipe errors, make_pipe(&Pipe::reading));
   COFFER_ASSIGN(const pid_t pid, spawn(request, input.get(), output.writing.get(), errors.writing.get()));
   input.close();
   output.writing.close();

@@ -17,8 +17,7 @@ inline constexpr size_t kOutputSizeMax = size_t{64} << 10;
 inline constexpr size_t kErrorTailSize = 1024;
 
 struct ProcessRequest {
-  std::string command;  // absolute; argv[0]
-  std::vector<std::string> arguments;
+  std::vector<std::string> arguments;    // the command first, by its absolute path
   std::vector<std::string> environment;  // "NAME=value": all of it
   SecretBytes input;                     // at most kInputSizeMax
   std::chrono::milliseconds time_max{};
