@@ -6,12 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <limits>
 #include <system_error>
 
+#include "coffer/io/descriptor.h"
 #include "coffer/io/disk.h"
 
 namespace coffer {
@@ -52,22 +52,6 @@ auto retry_interrupted(Call call) {
   } while (result < 0 && errno == EINTR);
   return result;
 }
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(other.release()) {}
-  ~Descriptor() {
-    if (int fd = release(); fd >= 0) ::close(fd);
-  }
-
-  int get() const { return fd_.load(std::memory_order_relaxed); }
-  int release() { return fd_.exchange(-1); }
-
- private:
-  std::atomic<int> fd_{-1};
-};
 
 Result<Descriptor> open_descriptor(const std::string& path, int flags, mode_t mode = 0) {
   int fd = retry_interrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode); });

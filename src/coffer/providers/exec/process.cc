@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "coffer/base/deadline.h"
+#include "coffer/io/descriptor.h"
 
 namespace coffer::exec {
 namespace {
@@ -24,28 +25,6 @@ constexpr int kReadsAtOnce = 64;
 Status unavailable(std::string what, int error) {
   return {Code::kProviderUnavailable, std::move(what) + ": " + std::system_category().message(error)};
 }
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-
-  int get() const { return fd_; }
-  bool is_open() const { return fd_ >= 0; }
-  void close() {
-    if (fd_ >= 0) ::close(fd_);
-    fd_ = -1;
-  }
-
- private:
-  int fd_ = -1;
-};
 
 struct Pipe {
   Descriptor reading;
