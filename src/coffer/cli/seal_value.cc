@@ -1,6 +1,5 @@
 // coffer seal-value: a password or token in a form that may stand in coffer.yaml.
 #include <fmt/format.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "coffer/base/path.h"
@@ -8,6 +7,7 @@
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/config/key_file.h"
+#include "coffer/config/prompt.h"
 #include "coffer/config/sealed_value.h"
 #include "coffer/config/secret_source.h"
 
@@ -16,31 +16,10 @@ namespace {
 
 constexpr std::string_view kOptionEnd = "_sealed";
 
-// A terminal does not show what is typed while this lives.
-class EchoOff {
- public:
-  EchoOff() : active_(tcgetattr(STDIN_FILENO, &before_) == 0) {
-    if (!active_) return;
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  ~EchoOff() {
-    if (active_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  EchoOff(const EchoOff&) = delete;
-  EchoOff& operator=(const EchoOff&) = delete;
-
- private:
-  termios before_{};
-  bool active_;
-};
-
 Result<SecretBytes> read_value(Console& console) {
   if (!Console::is_terminal(STDIN_FILENO)) return read_secret_from(STDIN_FILENO, kSealedSecretSizeMax);
   console.note("type the value, which is not shown, and Enter");
-  const EchoOff echo_off;
-  return read_secret_from(STDIN_FILENO, kSealedSecretSizeMax);
+  return ask_secret(STDIN_FILENO, STDERR_FILENO, "", kSealedSecretSizeMax);
 }
 
 Result<Outcome> run_seal_value(const Arguments& arguments, Console& console) {

@@ -61,10 +61,8 @@ Result<SecretBytes> read_secret_text(const SecretSource& source) { return read_f
 
 Result<SecretBytes> read_secret_from(int descriptor, size_t size_max) {
   SecretBytes out(size_max + 2);  // an end of line, and one byte more to notice that there is more
-  const bool terminal = ::isatty(descriptor) == 1;
   size_t size = 0;
-  const auto at_end = [&] { return terminal && size > 0 && out.reveal()[size - 1] == '\n'; };
-  for (ssize_t count = 1; count > 0 && size < out.size() && !at_end();) {
+  for (ssize_t count = 1; count > 0 && size < out.size();) {
     count = ::read(descriptor, out.reveal_mutable().data() + size, out.size() - size);
     if (count < 0 && errno == EINTR) {
       count = 1;

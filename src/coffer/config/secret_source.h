@@ -25,8 +25,7 @@ Result<SecretBytes> read_secret(const SecretSource& source);
 // The same with a zero byte behind it, as C libraries want it.
 Result<SecretBytes> read_secret_text(const SecretSource& source);
 
-// What comes from an open file until its end, or from a terminal until the end of the line, which does not belong to
-// it. kInvalidArgument for several lines.
+// What comes from an open file, which is no terminal, until its end. kInvalidArgument for several lines.
 Result<SecretBytes> read_secret_from(int descriptor, size_t size_max);
 
 // A whole file that must be nobody else's: kPermissionDenied when others may read or write it, or when it belongs

@@ -1,5 +1,5 @@
 // Asking for a PIN, at a terminal of the test's own.
-#include "coffer/providers/pkcs11/prompt.h"
+#include "coffer/config/prompt.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -60,7 +60,7 @@ Result<SecretBytes> answer_to(Terminal& terminal, const std::string& keys) {
     terminal.seen_until("PIN: ");
     terminal.type(keys);
   });
-  auto answer = ask_secret(terminal.inside, terminal.inside, "PIN: ");
+  auto answer = ask_secret(terminal.inside, terminal.inside, "PIN: ", 255);
   person.join();
   return answer;
 }
@@ -99,7 +99,7 @@ TEST(SecretPrompt, AnAnswerWithoutEndIsCutOff) {
 TEST(SecretPrompt, NobodyIsAskedWhereThereIsNoTerminal) {
   int pipe[2];
   ASSERT_EQ(::pipe(pipe), 0);
-  EXPECT_EQ(ask_secret(pipe[0], pipe[1], "PIN: ").code(), Code::kInvalidArgument);
+  EXPECT_EQ(ask_secret(pipe[0], pipe[1], "PIN: ", 255).code(), Code::kInvalidArgument);
   ::close(pipe[0]);
   ::close(pipe[1]);
 }

@@ -5,13 +5,15 @@
 #include <map>
 #include <mutex>
 
+#include "coffer/config/prompt.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/per_process.h"
-#include "coffer/providers/pkcs11/prompt.h"
 
 namespace coffer::pkcs11 {
 namespace {
+
+constexpr size_t kPinSizeMax = 255;
 
 struct KnownPins {
   std::mutex mutex;
@@ -62,7 +64,7 @@ Result<Pin> ask_pin(const Settings& settings) {
                                          " wants a PIN: add pin-source=file:/PATH or pin_env=NAME to its URI "
                                          "(standard input is no terminal, so nobody can be asked)"};
   }
-  auto bytes = ask_secret(STDIN_FILENO, STDERR_FILENO, "PIN of " + describe_token(settings) + ": ");
+  auto bytes = ask_secret(STDIN_FILENO, STDERR_FILENO, "PIN of " + describe_token(settings) + ": ", kPinSizeMax);
   if (!bytes.is_ok()) return bytes.status().with_context("PIN of " + describe_token(settings));
   if (bytes->empty()) return {Code::kPermissionDenied, "PIN of " + describe_token(settings) + ": nothing was entered"};
   auto& pins = per_process<KnownPins>();

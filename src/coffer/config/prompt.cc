@@ -1,4 +1,4 @@
-#include "coffer/providers/pkcs11/prompt.h"
+#include "coffer/config/prompt.h"
 
 #include <termios.h>
 #include <unistd.h>
@@ -8,7 +8,6 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kAnswerSizeMax = 255;
 constexpr uint8_t kInterrupt = 3, kEndOfInput = 4, kBackspace = 8, kKillLine = 21, kDelete = 127;
 
 // Keys arrive one by one and without a trace, Ctrl-C among them: no signal can leave the terminal without echo.
@@ -44,8 +43,8 @@ void show(int out, std::string_view text) {
   }
 }
 
-Result<SecretBytes> read_line(int in) {
-  SecretBytes line(kAnswerSizeMax), key(1);
+Result<SecretBytes> read_line(int in, size_t size_max) {
+  SecretBytes line(size_max), key(1);
   size_t size = 0;
   while (true) {
     const ssize_t count = ::read(in, key.reveal_mutable().data(), 1);
@@ -57,8 +56,8 @@ Result<SecretBytes> read_line(int in) {
       size = 0;
     } else if (typed == kBackspace || typed == kDelete) {
       size -= size > 0 ? 1 : 0;
-    } else if (size == kAnswerSizeMax) {
-      return {Code::kLimitExceeded, "more than 255 bytes were entered"};
+    } else if (size == size_max) {
+      return {Code::kLimitExceeded, "more than " + std::to_string(size_max) + " bytes were entered"};
     } else {
       line.reveal_mutable()[size++] = typed;
     }
@@ -67,11 +66,11 @@ Result<SecretBytes> read_line(int in) {
 
 }  // namespace
 
-Result<SecretBytes> ask_secret(int in, int out, std::string_view question) {
+Result<SecretBytes> ask_secret(int in, int out, std::string_view question, size_t size_max) {
   const SilentTerminal terminal(in);
   if (!terminal.is_silent()) return {Code::kInvalidArgument, "not a terminal: nobody can be asked"};
   show(out, question);
-  auto answer = read_line(in);
+  auto answer = read_line(in, size_max);
   show(out, "\n");
   return answer;
 }
