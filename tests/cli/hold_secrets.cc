@@ -17,7 +17,7 @@
 
 #include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/keystore/keystore_provider.h"
+#include "coffer/providers/keystore/keystore.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 

@@ -8,7 +8,7 @@
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
 #include "coffer/config/key_file.h"
-#include "coffer/providers/keystore/keystore_provider.h"
+#include "coffer/providers/keystore/keystore.h"
 
 namespace coffer::cli {
 namespace {

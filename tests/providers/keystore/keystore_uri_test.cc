@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "coffer/providers/keystore/keystore_provider.h"
+#include "coffer/providers/keystore/keystore.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer {

@@ -47,24 +47,24 @@ Result<Pkcs12Secrets> secrets_in(ByteView contents, const Password& store_passwo
   return secrets.is_ok() ? std::move(secrets) : password_refused(secrets.status(), "store password");
 }
 
-Result<FoundKey> named(const std::string& alias, Result<RootKey> key) {
-  const std::string where = "secret key \"" + alias + "\"";
-  if (!key.is_ok()) return password_refused(key.status(), "password of its keys").with_context(where);
-  return FoundKey{alias, std::move(*key)};
+template <class Keys>
+Result<FoundKey> open_chosen(const Keys& keys, const std::string& wanted, const Passwords& passwords,
+                             WorkBudget& budget) {
+  std::vector<std::string> aliases;
+  for (const auto& key : keys) aliases.push_back(key.alias);
+  COFFER_ASSIGN(const size_t chosen, choose(aliases, wanted));
+  auto key = open_secret_key(keys[chosen], passwords.for_keys(), budget);
+  if (key.is_ok()) return FoundKey{aliases[chosen], std::move(*key)};
+  return password_refused(key.status(), "password of its keys").with_context("secret key \"" + aliases[chosen] + "\"");
 }
 
 Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, const Passwords& passwords,
                                 WorkBudget& budget) {
   COFFER_ASSIGN(const Pkcs12Secrets secrets, secrets_in(contents, passwords.store, budget));
-  std::vector<std::string> aliases;
-  for (const ProtectedKey& key : secrets.keys) aliases.push_back(key.alias);
-  auto chosen = choose(aliases, alias);
-  if (chosen.code() == Code::kNotFound && secrets.entries == 0 && secrets.unreadable_parts == 0) {
+  if (secrets.keys.empty() && secrets.entries == 0 && secrets.unreadable_parts == 0) {
     return {Code::kNotFound, "the keystore is empty; coffer keygen puts a key in"};
   }
-  if (!chosen.is_ok()) return chosen.status();
-  const ProtectedKey& key = secrets.keys[*chosen];
-  return named(key.alias, open_secret_key(key, passwords.for_keys(), budget));
+  return open_chosen(secrets.keys, alias, passwords, budget);
 }
 
 Result<FoundKey> find_in_jceks(ByteView contents, const std::string& alias, const Passwords& passwords,
@@ -72,10 +72,23 @@ Result<FoundKey> find_in_jceks(ByteView contents, const std::string& alias, cons
   auto entries = read_java_keystore(contents, passwords.store);
   if (!entries.is_ok()) return password_refused(entries.status(), "store password");
   std::erase_if(*entries, [](const JavaEntry& entry) { return entry.kind != JavaEntry::Kind::kSecretKey; });
-  std::vector<std::string> aliases;
-  for (const JavaEntry& entry : *entries) aliases.push_back(entry.alias);
-  COFFER_ASSIGN(const size_t chosen, choose(aliases, alias));
-  return named(aliases[chosen], open_secret_key((*entries)[chosen], passwords.for_keys(), budget));
+  return open_chosen(*entries, alias, passwords, budget);
+}
+
+// kAlreadyExists unless `alias` may be added to the keystore.
+Status check_free(ByteView contents, const std::string& alias, const Passwords& passwords) {
+  COFFER_ASSIGN(const KeystoreType type, type_of(contents));
+  if (type != KeystoreType::kPkcs12) {
+    return {Code::kUnsupported, "keys are made in PKCS#12 keystores only; use keytool -genseckey -storetype jceks"};
+  }
+  WorkBudget budget;
+  COFFER_ASSIGN(const Pkcs12Secrets secrets, secrets_in(contents, passwords.store, budget));
+  for (const std::string& taken : secrets.aliases) {
+    if (same_alias(taken, alias)) {
+      return {Code::kAlreadyExists, "there is an entry \"" + alias + "\" in it already; choose another alias"};
+    }
+  }
+  return Status::ok();
 }
 
 }  // namespace
@@ -98,26 +111,6 @@ Result<FoundKey> find_secret_key(ByteView contents, const std::string& alias, co
   return type == KeystoreType::kPkcs12 ? find_in_pkcs12(contents, alias, passwords, budget)
                                        : find_in_jceks(contents, alias, passwords, budget);
 }
-
-namespace {
-
-// kAlreadyExists unless `alias` may be added to the keystore.
-Status check_free(ByteView contents, const std::string& alias, const Passwords& passwords) {
-  COFFER_ASSIGN(const KeystoreType type, type_of(contents));
-  if (type != KeystoreType::kPkcs12) {
-    return {Code::kUnsupported, "keys are made in PKCS#12 keystores only; use keytool -genseckey -storetype jceks"};
-  }
-  WorkBudget budget;
-  COFFER_ASSIGN(const Pkcs12Secrets secrets, secrets_in(contents, passwords.store, budget));
-  for (const std::string& taken : secrets.aliases) {
-    if (same_alias(taken, alias)) {
-      return {Code::kAlreadyExists, "there is an entry \"" + alias + "\" in it already; choose another alias"};
-    }
-  }
-  return Status::ok();
-}
-
-}  // namespace
 
 Status generate_key_in_keystore(Disk& disk, const std::string& path, const std::string& alias, int bits,
                                 const Passwords& passwords) {

@@ -5,10 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "coffer/config/uri.h"
 #include "coffer/io/disk.h"
 #include "coffer/net/stores/protection.h"
 
-namespace coffer::keystore {
+namespace coffer {
+namespace keystore {
 
 inline constexpr size_t kKeystoreSizeMax = size_t{4} << 20;
 inline constexpr size_t kAliasSizeMax = 255;
@@ -42,4 +44,17 @@ Result<FoundKey> find_secret_key(ByteView contents, const std::string& alias, co
 Status generate_key_in_keystore(Disk& disk, const std::string& path, const std::string& alias, int bits,
                                 const Passwords& passwords);
 
-}  // namespace coffer::keystore
+}  // namespace keystore
+
+// What "keystore:PATH?alias=…&store_password_file=…" says.
+struct KeystorePlace {
+  std::string path;   // absolute
+  std::string alias;  // empty: the only secret key
+  std::optional<keystore::KeystoreType> type;
+  SecretSource store_password, key_password;
+  std::string uri;
+};
+Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key = {});
+Result<keystore::Passwords> read_passwords(const KeystorePlace& place);
+
+}  // namespace coffer

@@ -1,11 +1,13 @@
-#include "coffer/providers/keystore/keystore_provider.h"
-
+// Root keys in keystore files: docs/providers/keystore.md; handle in docs/format.md, section 7.
 #include "coffer/config/provider_config.h"
 #include "coffer/providers/fetched_root.h"
+#include "coffer/providers/keystore/keystore.h"
 
 namespace coffer {
 namespace {
 
+constexpr Choice<std::optional<keystore::KeystoreType>> kTypes[] = {{"pkcs12", keystore::KeystoreType::kPkcs12},
+                                                                    {"jceks", keystore::KeystoreType::kJceks}};
 constexpr std::string_view kForm = "keystore:/PATH?alias=NAME&store_password_file=PATH";
 
 // Fields: the alias, which says where to look, where the URI does not.
@@ -55,15 +57,6 @@ class KeystoreRoot final : public FetchedRoot {
   const KeystorePlace place_;
 };
 
-Result<std::optional<keystore::KeystoreType>> take_type(UriOptions& options) {
-  const std::optional<std::string> text = options.take("type");
-  if (!text.has_value()) return std::optional<keystore::KeystoreType>();
-  for (const auto type : {keystore::KeystoreType::kPkcs12, keystore::KeystoreType::kJceks}) {
-    if (*text == type_name(type)) return std::optional(type);
-  }
-  return {Code::kInvalidArgument, "root key URI option type: expected pkcs12 or jceks"};
-}
-
 }  // namespace
 
 Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key) {
@@ -71,7 +64,7 @@ Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::stri
   COFFER_ASSIGN(out.path, local_path(uri, "keystore file", kForm));
   UriOptions options(uri, sealing_key);
   out.alias = options.take("alias", "");
-  COFFER_ASSIGN(out.type, take_type(options));
+  COFFER_ASSIGN(out.type, options.take_choice("type", kTypes, std::optional<keystore::KeystoreType>()));
   COFFER_ASSIGN(out.store_password, options.take_secret("store_password"));
   COFFER_ASSIGN(out.key_password, options.take_secret("key_password"));
   COFFER_TRY(options.finish());
