@@ -25,12 +25,8 @@ std::string describe(const TokenKey& key) {
 }
 
 std::optional<Bytes> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, size_t size_max) {
-  CK_ATTRIBUTE wanted{type, nullptr, 0};
-  if (functions().C_GetAttributeValue(session_, object, &wanted, 1) != CKR_OK) return std::nullopt;
-  if (wanted.ulValueLen == CK_UNAVAILABLE_INFORMATION || wanted.ulValueLen > size_max) return std::nullopt;
-  Bytes out(wanted.ulValueLen);
-  if (out.empty()) return out;
-  wanted.pValue = out.data();
+  Bytes out(size_max);
+  CK_ATTRIBUTE wanted{type, out.data(), out.size()};
   if (functions().C_GetAttributeValue(session_, object, &wanted, 1) != CKR_OK) return std::nullopt;
   if (wanted.ulValueLen > out.size()) return std::nullopt;
   out.resize(wanted.ulValueLen);

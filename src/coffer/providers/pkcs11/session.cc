@@ -14,8 +14,9 @@ constexpr int kLooks = 3;
 constexpr std::chrono::milliseconds kBetweenLooks(50);
 
 // Fields of fixed size, padded with blanks; what a terminal would interpret is shown as "?".
-std::string text_of(const unsigned char* bytes, size_t size) {
-  std::string out(reinterpret_cast<const char*>(bytes), size);
+template <size_t kSize>
+std::string text_of(const unsigned char (&bytes)[kSize]) {
+  std::string out(reinterpret_cast<const char*>(bytes), kSize);
   out.erase(std::min(out.find('\0'), out.size()));
   while (out.ends_with(' ')) out.pop_back();
   return printable(out);
@@ -61,25 +62,19 @@ Status Session::failed(std::string_view what, CK_RV rv) {
 }
 
 Result<std::vector<Session::Token>> Session::tokens() {
-  std::vector<CK_SLOT_ID> slots;
-  CK_RV rv = CKR_BUFFER_TOO_SMALL;
-  for (int round = 0; rv == CKR_BUFFER_TOO_SMALL && round < 3; ++round) {  // a token may come in between
-    CK_ULONG count = 0;
-    rv = functions().C_GetSlotList(CK_TRUE, nullptr, &count);
-    if (rv != CKR_OK) break;
-    slots.resize(std::min<size_t>(count, kSlotsMax));
-    count = slots.size();
-    rv = functions().C_GetSlotList(CK_TRUE, slots.data(), &count);
-    if (rv == CKR_OK) slots.resize(std::min<size_t>(count, slots.size()));
-  }
+  std::vector<CK_SLOT_ID> slots(kSlotsMax);
+  CK_ULONG count = 0;
+  CK_RV rv = functions().C_GetSlotList(CK_TRUE, nullptr, &count);  // has the module look for what is new
+  count = slots.size();
+  if (rv == CKR_OK) rv = functions().C_GetSlotList(CK_TRUE, slots.data(), &count);
   if (rv != CKR_OK) return failed("listing the tokens", rv);
+  slots.resize(std::min<size_t>(count, slots.size()));
   std::vector<Token> out;
   for (const CK_SLOT_ID slot : slots) {
     CK_TOKEN_INFO info{};
     if (functions().C_GetTokenInfo(slot, &info) != CKR_OK || (info.flags & CKF_TOKEN_INITIALIZED) == 0) continue;
-    out.push_back({slot, text_of(info.label, sizeof info.label),
-                   text_of(info.manufacturerID, sizeof info.manufacturerID), text_of(info.model, sizeof info.model),
-                   text_of(info.serialNumber, sizeof info.serialNumber), info.flags});
+    out.push_back({slot, text_of(info.label), text_of(info.manufacturerID), text_of(info.model),
+                   text_of(info.serialNumber), info.flags});
   }
   return out;
 }

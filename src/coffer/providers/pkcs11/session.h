@@ -21,7 +21,7 @@ struct TokenKey {
 inline CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, ByteView value) {
   return {type, const_cast<uint8_t*>(value.data()), value.size()};
 }
-// An attribute of the types that PKCS#11 has numbers for. They stay where they are.
+// The same of a number, which stays where it is as long as the attribute is used.
 template <std::unsigned_integral T>
 CK_ATTRIBUTE attribute_of(CK_ATTRIBUTE_TYPE type, const T& value) {
   return attribute_of(type, ByteView(reinterpret_cast<const uint8_t*>(&value), sizeof value));

@@ -89,6 +89,8 @@ struct Call {
     mechanism.pParameter = &gcm;
     mechanism.ulParameterLen = sizeof gcm;
   }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 };
 
 Result<SecretBytes> unwrap_object(Session& session, const TokenKey& key, const MechanismKind& kind, ByteView wrapped) {
