@@ -3,21 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 
 namespace coffer::cli {
 namespace {
-
-// --config, or the coffer that the environment names: a coffer.yaml, or the directory it is in.
-Result<ProviderConfig> configuration(const Arguments& arguments) {
-  const char* coffer = std::getenv("COFFER");
-  const std::string path = arguments.value("--config", coffer != nullptr ? coffer : "");
-  if (path.empty()) return ProviderConfig();
-  return read_provider_config(path);
-}
 
 std::string joined(const std::vector<std::string>& texts) {
   std::string out;
@@ -61,7 +52,7 @@ Flag kmip_namespace_attribute_flag() {
 }
 
 Result<kmip::Client> kmip_client(const Arguments& arguments) {
-  COFFER_ASSIGN(const ProviderConfig config, configuration(arguments));
+  COFFER_ASSIGN(const ProviderConfig config, named_provider_config(arguments));
   COFFER_ASSIGN(const kmip::GroupSettings settings, kmip::parse_kmip_group(arguments.operand("GROUP"), config));
   COFFER_ASSIGN(auto group, kmip::HostGroup::create(settings));
   return kmip::Client(std::move(group));

@@ -1,5 +1,7 @@
 #include "coffer/cli/opening.h"
 
+#include <cstdlib>
+
 #include "coffer/base/advice.h"
 #include "coffer/base/path.h"
 #include "coffer/providers/registry.h"
@@ -29,6 +31,13 @@ Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
   if (info.is_directory) path += "/coffer.yaml";
   COFFER_ASSIGN(Config config, read_config(Disk::posix(), path));
   return std::move(config.providers);
+}
+
+Result<ProviderConfig> named_provider_config(const Arguments& arguments) {
+  if (const std::string* given = arguments.find("--config")) return read_provider_config(*given);
+  const char* coffer = std::getenv("COFFER");
+  if (coffer == nullptr || *coffer == '\0') return ProviderConfig{};
+  return read_provider_config(coffer);
 }
 
 ProviderConfig provider_config_of(const Coffer& coffer) {

@@ -12,6 +12,8 @@ Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::
 
 // A coffer.yaml, or the one in a coffer's directory, for opening key providers. Checked as a whole.
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer);
+// The same of what --config names, else of the coffer that the environment names, else nothing.
+Result<ProviderConfig> named_provider_config(const Arguments& arguments);
 // The coffer's own; nothing configured if it cannot be read. For descriptions only.
 ProviderConfig provider_config_of(const Coffer& coffer);
 

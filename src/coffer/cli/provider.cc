@@ -1,8 +1,6 @@
 // coffer provider list, coffer provider check: where root keys may be, and whether one of these places works.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "coffer/base/advice.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
@@ -15,16 +13,6 @@
 namespace coffer::cli {
 namespace {
 
-using Align = Table::Align;
-
-// --config, or the coffer that the environment names; nothing is configured without either.
-Result<ProviderConfig> configuration(const Arguments& arguments) {
-  if (const std::string* given = arguments.find("--config")) return read_provider_config(*given);
-  const char* coffer = std::getenv("COFFER");
-  if (coffer == nullptr || *coffer == '\0') return ProviderConfig{};
-  return read_provider_config(coffer);
-}
-
 // --- list
 
 // Options stay out: what stands there by mistake may be a secret.
@@ -34,11 +22,11 @@ std::string without_options(ProviderUri uri) {
 }
 
 Result<Outcome> run_list(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(const ProviderConfig config, configuration(arguments));
+  COFFER_ASSIGN(const ProviderConfig config, named_provider_config(arguments));
   const NamedProviders& named = config.key_providers;
   COFFER_ASSIGN(const kmip::Groups groups, kmip::configured_groups(config));
   Json schemes = Json::array(), names = Json::array(), hosts = Json::array();
-  Table table({Align::kLeft, Align::kLeft});
+  Table table({Table::Align::kLeft, Table::Align::kLeft});
   table.add({"ROOT KEYS ARE IN", "AND ARE NAMED"});
   for (const ProviderScheme& scheme : provider_schemes()) {
     table.add({std::string(scheme.about), std::string(scheme.form)});
@@ -46,7 +34,7 @@ Result<Outcome> run_list(const Arguments& arguments, Console& console) {
   }
   table.add({"a provider of coffer.yaml, by its name", "provider:NAME/KEY"});
   std::string text = table.text();
-  Table configured({Align::kLeft, Align::kLeft});
+  Table configured({Table::Align::kLeft, Table::Align::kLeft});
   configured.add({"CONFIGURED", "STANDS FOR"});
   for (const auto& [name, uri] : named) {
     configured.add({"provider:" + name, printable(without_options(uri))});
@@ -92,7 +80,7 @@ std::string check_text(const ProviderCheck& check) {
   if (!check.provider.empty()) out += fmt::format("provider  {}\n", printable(check.provider));
   if (!check.key.empty()) out += fmt::format("key       {}\n", printable(check.key));
   if (!out.empty()) out += "\n";
-  Table table({Align::kLeft, Align::kLeft, Align::kRight});
+  Table table({Table::Align::kLeft, Table::Align::kLeft, Table::Align::kRight});
   for (const CheckStep& step : check.steps) {
     table.add(
         {std::string(step.name), step.status.is_ok() ? "ok" : "FAILED", fmt::format("{:.1f} ms", milliseconds(step))});
@@ -106,7 +94,7 @@ std::string check_text(const ProviderCheck& check) {
 }
 
 Result<Outcome> run_check(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(const ProviderConfig config, configuration(arguments));
+  COFFER_ASSIGN(const ProviderConfig config, named_provider_config(arguments));
   const ProviderCheck check = check_provider(arguments.operand("URI"), config);
   console.answer(check_json(check), check_text(check));
   return check.works() ? Outcome::kDone : Outcome::kProblemsFound;

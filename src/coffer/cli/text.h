@@ -21,8 +21,6 @@ std::string percent_text(uint64_t part, uint64_t whole);
 // Between `from` and `now`; 0 when the clock went backwards.
 uint64_t seconds_since(uint64_t from, uint64_t now);
 
-// Control characters as \xNN: a file name must not move the reader's cursor.
-
 // Columns as wide as their widest cell, two spaces between. Not for secrets.
 class Table {
  public:

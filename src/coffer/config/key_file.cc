@@ -1,49 +1,19 @@
 #include "coffer/config/key_file.h"
 
-#include <unistd.h>
-
 #include "coffer/base/base64.h"
 #include "coffer/base/codec.h"
+#include "coffer/config/secret_source.h"
 #include "coffer/crypto/random.h"
 
 namespace coffer {
 namespace {
 
 constexpr uint32_t kKeyFileMode = 0600;
-constexpr uint32_t kOthersReadOrWrite = 0066;
 constexpr size_t kGeneratedIdSize = 32;
 
-std::string octal(uint32_t mode) {
-  std::string out = "0000";
-  for (int i = 3; i >= 0; --i, mode >>= 3) out[static_cast<size_t>(i)] = static_cast<char>('0' + (mode & 7));
-  return out;
-}
-
-Status check_access(const FileInfo& info, const std::string& path) {
-  if ((info.mode & kOthersReadOrWrite) != 0) {
-    return {Code::kPermissionDenied,
-            "others may read or write it (mode " + octal(info.mode) + "); run chmod 600 " + path};
-  }
-  if (info.owner != ::geteuid() && info.owner != 0) {
-    return {Code::kPermissionDenied, "it belongs to user " + std::to_string(info.owner) +
-                                         ", who could change it; it must belong to user " +
-                                         std::to_string(::geteuid()) + " or root"};
-  }
-  return {};
-}
-
 Result<SecretBytes> read_contents(Disk& disk, const std::string& path) {
-  auto file = disk.open_read(path);
-  if (file.code() == Code::kNotFound) return {Code::kNotFound, "there is no such file; coffer keygen makes one"};
-  if (!file.is_ok()) return file.status();
-  COFFER_ASSIGN(FileInfo info, (*file)->info());
-  COFFER_TRY(check_access(info, path));
-  if (info.size > kKeyFileSizeMax) {
-    return {Code::kLimitExceeded, "it has " + std::to_string(info.size) + " bytes; a key file has at most 65536"};
-  }
-  SecretBytes contents(static_cast<size_t>(info.size));
-  COFFER_ASSIGN(size_t count, (*file)->read_at(0, contents.reveal_mutable()));
-  if (count != contents.size()) return {Code::kIo, "it shrank while it was read"};
+  auto contents = read_private_file(disk, path, kKeyFileSizeMax);
+  if (contents.code() == Code::kNotFound) return {Code::kNotFound, "there is no such file; coffer keygen makes one"};
   return contents;
 }
 

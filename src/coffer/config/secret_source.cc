@@ -17,6 +17,25 @@ namespace {
 constexpr size_t kSecretSizeMax = size_t{64} << 10;
 constexpr uint32_t kOthersReadOrWrite = 0066;
 
+std::string octal(uint32_t mode) {
+  std::string out = "0000";
+  for (int i = 3; i >= 0; --i, mode >>= 3) out[static_cast<size_t>(i)] = static_cast<char>('0' + (mode & 7));
+  return out;
+}
+
+Status check_private(const FileInfo& info, const std::string& path) {
+  if ((info.mode & kOthersReadOrWrite) != 0) {
+    return {Code::kPermissionDenied,
+            "others may read or write it (mode " + octal(info.mode) + "); run chmod 600 " + path};
+  }
+  if (info.owner != ::geteuid() && info.owner != 0) {
+    return {Code::kPermissionDenied, "it belongs to user " + std::to_string(info.owner) +
+                                         ", who could change it; it must belong to user " +
+                                         std::to_string(::geteuid()) + " or root"};
+  }
+  return {};
+}
+
 Result<SecretBytes> open_sealed(const SecretSource& source) {
   std::string path = source.sealing_key;
   if (const char* named = std::getenv("COFFER_SEALING_KEY"); path.empty() && named != nullptr) path = named;
@@ -83,21 +102,24 @@ Result<SecretBytes> read_secret_from(int descriptor, size_t size_max) {
   return SecretBytes::copy_of(line);
 }
 
-Result<SecretBytes> read_private_file(const std::string& path, size_t size_max) {
-  COFFER_ASSIGN(const auto file, Disk::posix().open_read(path));
+Result<SecretBytes> read_private_file(Disk& disk, const std::string& path, size_t size_max) {
+  COFFER_ASSIGN(const auto file, disk.open_read(path));
   COFFER_ASSIGN(const FileInfo info, file->info());
-  if ((info.mode & kOthersReadOrWrite) != 0) {
-    return {Code::kPermissionDenied, path + ": others may read or write it; run chmod 600 " + path};
-  }
-  if (info.owner != ::geteuid() && info.owner != 0) {
-    return {Code::kPermissionDenied, path + ": it must belong to root or to the user who runs this"};
-  }
+  COFFER_TRY(check_private(info, path));
   if (info.size > size_max) {
-    return {Code::kLimitExceeded, path + ": larger than " + std::to_string(size_max) + " bytes"};
+    return {Code::kLimitExceeded,
+            "it has " + std::to_string(info.size) + " bytes; at most " + std::to_string(size_max) + " are read"};
   }
   SecretBytes out(static_cast<size_t>(info.size));
   COFFER_ASSIGN(const size_t size, file->read_at(0, out.reveal_mutable()));
-  return SecretBytes::copy_of(out.reveal().first(size));
+  if (size != out.size()) return {Code::kIo, "it shrank while it was read"};
+  return out;
+}
+
+Result<SecretBytes> read_private_file(const std::string& path, size_t size_max) {
+  auto contents = read_private_file(Disk::posix(), path, size_max);
+  if (!contents.is_ok()) return contents.status().with_context(path);
+  return contents;
 }
 
 }  // namespace coffer

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "coffer/base/secret.h"
+#include "coffer/io/disk.h"
 
 namespace coffer {
 
@@ -29,7 +30,8 @@ Result<SecretBytes> read_secret_text(const SecretSource& source);
 Result<SecretBytes> read_secret_from(int descriptor, size_t size_max);
 
 // A whole file that must be nobody else's: kPermissionDenied when others may read or write it, or when it belongs
-// neither to root nor to who runs this.
+// neither to root nor to who runs this; kLimitExceeded. The first names the file in its errors, the second does not.
 Result<SecretBytes> read_private_file(const std::string& path, size_t size_max);
+Result<SecretBytes> read_private_file(Disk& disk, const std::string& path, size_t size_max);
 
 }  // namespace coffer
