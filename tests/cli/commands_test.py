@@ -159,10 +159,11 @@ class Status(CliTest):
 
     def test_a_file_name_cannot_move_the_readers_cursor(self):
         self.make_coffer()
-        self.make_file("c.coffer", "st\x1b[2Jore/file.sst", b"abc")
-        run = self.done("status", "c.coffer")
-        self.assertNotIn("\x1b", run.out)
-        self.assertIn("st\\x1b[2Jore", run.out)
+        name = self.make_file("c.coffer", "store/fi\x1b[2Jle.sst", b"abc")
+        self.write(name, self.read(name)[:-1])
+        run = self.problems("verify", "c.coffer")
+        self.assertNotIn("\x1b", run.out + run.err)
+        self.assertIn("fi\\x1b[2Jle", run.out)
 
     def test_a_path_that_is_not_utf8_does_not_break_json(self):
         self.make_coffer()
@@ -396,6 +397,12 @@ class Domains(CliTest):
         self.refused(["domain", "add", "c.coffer", "one", "--path", "a\nb"], "invalid_argument", "control character")
         self.refused(["init", "d.coffer", "--root", self.uri("root.key"), "--anchor", "a\tb"], "invalid_argument",
                      "anchor", "control character")
+        # A line's end would come back from YAML as a blank.
+        self.refused(["init", "d.coffer", "--root", self.uri("root.key"), "--anchor", "a\nb"], "invalid_argument",
+                     "anchor", "control character")
+        self.refused(["init", "d\n.coffer", "--root", self.uri("root.key")], "invalid_argument", "COFFER",
+                     "control character")
+        self.assertFalse(os.path.exists(self.path("a\nb")) or os.path.exists(self.path("d\n.coffer")))
 
     def test_a_configuration_laid_out_otherwise_is_not_touched(self):
         self.make_coffer()

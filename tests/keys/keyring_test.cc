@@ -133,9 +133,10 @@ TEST(Keyring, StorePathsAreAbsoluteAndPlain) {
   const std::string longest = "/" + std::string(kStorePathSizeMax - 1, 'a');
   EXPECT_TRUE(keyring.add_store(longest, 1).is_ok());
   EXPECT_TRUE(keyring.add_store("/..a/.b", 1).is_ok());
-  for (const std::string& bad : {std::string(), std::string("/"), std::string("a"), std::string("/a/"),
-                                 std::string("//a"), std::string("/a//b"), std::string("/a/."), std::string("/./a"),
-                                 std::string("/a/../b"), std::string("/.."), longest + "a", std::string("/a\0b", 4)}) {
+  for (const std::string& bad :
+       {std::string(), std::string("/"), std::string("a"), std::string("/a/"), std::string("//a"), std::string("/a//b"),
+        std::string("/a/."), std::string("/./a"), std::string("/a/../b"), std::string("/.."), longest + "a",
+        std::string("/a\0b", 4), std::string("/a\nb")}) {
     EXPECT_EQ(keyring.add_store(bad, 1).code(), Code::kInvalidArgument) << bad;
   }
 }

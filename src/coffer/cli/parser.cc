@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "coffer/base/check.h"
+#include "coffer/base/text.h"
 
 namespace coffer::cli {
 namespace {
@@ -238,12 +239,19 @@ class CommandLineParser {
   }
 
   Status check_value(const Flag& flag, const std::string& value) const {
+    COFFER_TRY(check_characters(flag.name, value));
     // "--root --json" has forgotten the URI.
     if (value.starts_with("--")) return error(fmt::format("{}: expected {}, not {}", flag.name, flag.value, value));
     if (flag.choices.empty() || std::find(flag.choices.begin(), flag.choices.end(), value) != flag.choices.end()) {
       return Status::ok();
     }
     return error(fmt::format("{}: expected {}, not \"{}\"", flag.name, fmt::join(flag.choices, ", "), value));
+  }
+
+  // What is written into coffer.yaml and shown in tables. Not for PATHs, which an engine may have named.
+  Status check_characters(std::string_view name, std::string_view value) const {
+    if (!has_control(value)) return Status::ok();
+    return error(fmt::format("{}: \"{}\" holds a control character", name, printable(value)));
   }
 
   Status bind_operands(Words words) {
@@ -260,6 +268,7 @@ class CommandLineParser {
     auto& bound = invocation_.arguments.operands_;
     for (size_t i = 0; i < needed; ++i) {
       if (words[i].empty()) return error(fmt::format("{} is empty", declared[i].name));
+      COFFER_TRY(check_characters(declared[i].name, words[i]));
       bound[std::string(declared[i].name)] = {words[i]};
     }
     if (open_ended)

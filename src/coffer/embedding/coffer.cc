@@ -26,10 +26,7 @@ Status create_coffer(const std::string& directory, const NewCoffer& what) noexce
     Coffer::CreateOptions options;
     options.root_uri = what.root_uri;
     options.open_anchor = open_anchor;
-    if (!what.configuration.empty()) {
-      COFFER_ASSIGN(options.config, parse_config(what.configuration, "coffer.yaml"));
-      options.config_text = what.configuration;
-    }
+    options.config_text = what.configuration;
     return Coffer::create(Disk::posix(), directory, options, open_provider);
   });
 }

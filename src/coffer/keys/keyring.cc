@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/keyring_body.h"
 
@@ -70,7 +71,7 @@ bool valid_domain_name(std::string_view name) {
 
 bool valid_store_path(std::string_view path) {
   if (path.size() < 2 || path.size() > kStorePathSizeMax || path.front() != '/') return false;
-  if (path.find('\0') != std::string_view::npos) return false;
+  if (has_control(path)) return false;
   for (size_t at = 1; at <= path.size();) {
     size_t end = std::min(path.find('/', at), path.size());
     std::string_view component = path.substr(at, end - at);
@@ -198,7 +199,7 @@ Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
   if (!valid_store_path(path)) {
     return {Code::kInvalidArgument,
             "store path " + quoted(path) +
-                ": it must be absolute, without trailing slash, \".\" and \"..\", and at most " +
+                ": it must be absolute, without trailing slash, \".\", \"..\" and control characters, and at most " +
                 std::to_string(kStorePathSizeMax) + " bytes"};
   }
   for (const StoreEntry& store : stores_) {

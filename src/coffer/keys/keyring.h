@@ -47,7 +47,7 @@ struct Domain {
 struct StoreEntry {
   Id id;
   uint64_t created = 0;
-  std::string path;  // absolute, without trailing slash, empty components, "." and ".."
+  std::string path;  // absolute, without trailing slash, empty components, "." and "..", control characters
 };
 
 struct KeyringSlot {

@@ -38,8 +38,8 @@ class Coffer {
 
   struct CreateOptions {
     std::string root_uri;
-    Config config;
-    // The text of coffer.yaml; empty: format_config(config). REQUIRES: parse_config() makes `config` of it.
+    Config config = {};
+    // The text of coffer.yaml, instead of `config`.
     std::string config_text = {};
     AnchorOpener open_anchor = open_anchor_at_path;
   };

@@ -1,5 +1,6 @@
 // Coffer::create(): a new coffer's directory, configuration and first keyring.
 #include "coffer/base/clock.h"
+#include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/first_keyring.h"
 #include "coffer/store/coffer.h"
@@ -40,20 +41,24 @@ Result<Keyring> first_keyring(const Config& config) {
 }  // namespace
 
 Status Coffer::create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener) {
+  if (has_control(directory) || has_control(options.config.anchor)) {
+    return {Code::kInvalidArgument,
+            printable(directory) + ": paths of a coffer and its anchor hold no control characters"};
+  }
   const std::string config_path = directory + "/coffer.yaml";
   const std::string config_text = options.config_text.empty() ? format_config(options.config) : options.config_text;
   // All that may fail elsewhere before anything is written here.
   COFFER_ASSIGN(const Config config, parse_config(config_text, config_path));
   COFFER_ASSIGN(auto provider, opener(options.root_uri, config.providers));
-  COFFER_ASSIGN(Keyring keyring, first_keyring(options.config));
+  COFFER_ASSIGN(Keyring keyring, first_keyring(config));
   COFFER_ASSIGN(Bytes sealed, seal_first_keyring(keyring, *provider));
 
   COFFER_ASSIGN(bool made, claim_directory(disk, directory));
   Status status = replace_file(disk, config_path, as_bytes(config_text), 0644);
   if (status.is_ok()) {
     auto file = std::make_shared<ConfigFile>(disk, directory);
-    status = save_first_keyring(
-        surroundings_of(disk, directory, options.config, std::move(file), opener, options.open_anchor), sealed);
+    status = save_first_keyring(surroundings_of(disk, directory, config, std::move(file), opener, options.open_anchor),
+                                sealed);
   }
   if (!status.is_ok()) {
     // Best effort: the error that counts is the one above.
