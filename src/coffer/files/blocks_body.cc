@@ -8,7 +8,7 @@
 namespace coffer {
 namespace {
 
-BlocksParams params_of(const EnvelopeFields& fields) { return {fields.suite, fields.chunk_log2, fields.file_id}; }
+BlocksParams blocks_params(const EnvelopeFields& fields) { return {fields.suite, fields.chunk_log2, fields.file_id}; }
 
 class BlocksWriter final : public FileWriter {
  public:
@@ -52,7 +52,7 @@ class BlocksBody final : public Body {
   }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole) const override {
     COFFER_ASSIGN(BlocksLayout layout, BlocksLayout::create(file.fields.chunk_log2));
-    COFFER_ASSIGN(BlocksSealer sealer, BlocksSealer::create(file.file_key, params_of(file.fields)));
+    COFFER_ASSIGN(BlocksSealer sealer, BlocksSealer::create(file.file_key, blocks_params(file.fields)));
     return std::unique_ptr<FileWriter>(std::make_unique<BlocksWriter>(file, std::move(sealer), layout));
   }
   Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
@@ -78,7 +78,7 @@ Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, const ReadableFile
   if (physical_size < kEnvelopeSize + prefix.size()) return {Code::kTruncated, "ends inside its header"};
   COFFER_TRY(read_exactly(file, kEnvelopeSize, prefix));
   COFFER_ASSIGN(BlocksOpener opener,
-                BlocksOpener::create(opened.file_key, params_of(opened.fields), prefix, physical_size));
+                BlocksOpener::create(opened.file_key, blocks_params(opened.fields), prefix, physical_size));
   // The end proves the size, so a cut file is reported before anything of it is released.
   const BlocksOpener::Range range = opener.end_range();
   Bytes sealed(range.size);

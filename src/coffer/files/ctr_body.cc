@@ -9,8 +9,6 @@
 namespace coffer {
 namespace {
 
-constexpr uint64_t kPieceSize = uint64_t{1} << 20;
-
 class CtrWriter final : public FileWriter {
  public:
   CtrWriter(std::shared_ptr<Coffer> coffer, NewFile file, CtrBody body, Gmac mac)
@@ -114,7 +112,7 @@ Status OpenCtr::prove(const ReadableFile& file, const OpenedFile& opened) const 
   COFFER_ASSIGN(Gmac mac, ctr_body_mac(opened.file_key, opened.fields.file_id));
   Bytes piece;
   for (uint64_t offset = 0; offset < size_; offset += piece.size()) {
-    piece.resize(std::min(kPieceSize, size_ - offset));
+    piece.resize(std::min(kReadPieceSize, size_ - offset));
     COFFER_TRY(read_exactly(file, kEnvelopeSize + offset, piece));
     mac.update(piece);
   }

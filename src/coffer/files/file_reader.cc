@@ -8,8 +8,6 @@
 namespace coffer {
 namespace {
 
-constexpr uint64_t kPieceSize = uint64_t{1} << 20;
-
 using SharedFile = std::shared_ptr<const ReadableFile>;
 
 class EmptyReader : public FileReader {
@@ -27,7 +25,7 @@ class RangeReader : public FileReader {
   }
 
   Result<ByteView> next() override {
-    const uint64_t size = std::min(kPieceSize, findings_.logical_size - offset_);
+    const uint64_t size = std::min(kReadPieceSize, findings_.logical_size - offset_);
     if (size == 0) return ByteView();
     const auto range = body_.range(offset_, size);
     sealed_.resize(range.size);

@@ -6,23 +6,23 @@
 namespace coffer {
 namespace {
 
-LogParams params_of(const EnvelopeFields& fields) { return {fields.suite, fields.file_id}; }
+LogParams log_params(const EnvelopeFields& fields) { return {fields.suite, fields.file_id}; }
 
 class LogBody final : public Body {
  public:
   Result<uint64_t> measure(const EnvelopeFields& fields, std::shared_ptr<const ReadableFile> file,
                            uint64_t) const override {
-    return measure_log(std::move(file), params_of(fields));
+    return measure_log(std::move(file), log_params(fields));
   }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole role) const override {
-    return std::unique_ptr<FileWriter>(std::make_unique<LogWriter>(std::move(file.file_key), params_of(file.fields),
+    return std::unique_ptr<FileWriter>(std::make_unique<LogWriter>(std::move(file.file_key), log_params(file.fields),
                                                                    LogPosition{0, kEnvelopeSize, 0}, file.envelope,
                                                                    ends_cleanly(role)));
   }
   // Where the log ends a torn tail may begin, which a new session must not stand behind.
   Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t,
                               EngineRole role) const override {
-    const LogParams params = params_of(opened.fields);
+    const LogParams params = log_params(opened.fields);
     COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, params));
     COFFER_ASSIGN(LogEnd end, reader.measure());
     auto writer =
@@ -40,7 +40,7 @@ class LogBody final : public Body {
 }  // namespace
 
 Result<OpenLog> OpenLog::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file) {
-  COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, params_of(opened.fields)));
+  COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, log_params(opened.fields)));
   return OpenLog(std::move(reader));
 }
 

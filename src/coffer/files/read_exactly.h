@@ -7,6 +7,9 @@
 
 namespace coffer {
 
+// Bytes that are read at once by whoever reads all of a file.
+inline constexpr uint64_t kReadPieceSize = uint64_t{1} << 20;
+
 // Exactly out.size() bytes, or kTruncated: the file shrank since its size was taken.
 inline Status read_exactly(const ReadableFile& file, uint64_t offset, MutableBytes out) {
   COFFER_ASSIGN(size_t count, file.read_at(offset, out));

@@ -11,10 +11,10 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kSaltSize = 24;
+constexpr size_t kBlocksSaltSize = 24;
 constexpr uint64_t kBodyOffset = kEnvelopeSize + kBlocksPrefixSize;
 constexpr std::string_view kContextLabel = "coffer blocks v1";
-static_assert(kSaltSize + kCommitmentSize == kBlocksPrefixSize);
+static_assert(kBlocksSaltSize + kCommitmentSize == kBlocksPrefixSize);
 
 using Context = std::array<uint8_t, kContextLabel.size() + 16 + 1>;
 
@@ -65,7 +65,7 @@ Result<uint64_t> BlocksLayout::logical_size(uint64_t physical_size) const {
 }
 
 Result<BlocksSealer> BlocksSealer::create(const FileKey& file_key, const BlocksParams& params) {
-  std::array<uint8_t, kSaltSize> salt;
+  std::array<uint8_t, kBlocksSaltSize> salt;
   COFFER_TRY(random_bytes(salt));
   return create_with(file_key, params.suite, params.chunk_log2, context_of(params), salt);
 }
@@ -76,8 +76,8 @@ Result<BlocksSealer> BlocksSealer::create_with(const FileKey& file_key, Suite su
   COFFER_ASSIGN(StreamSchedule schedule, blocks_schedule(file_key, suite, salt, context));
   COFFER_ASSIGN(StreamSealer sealer, StreamSealer::create(suite, schedule.key));
   BlocksSealer out(layout, std::move(sealer));
-  std::ranges::copy(salt.first(kSaltSize), out.prefix_.begin());
-  std::ranges::copy(schedule.commitment, out.prefix_.begin() + kSaltSize);
+  std::ranges::copy(salt.first(kBlocksSaltSize), out.prefix_.begin());
+  std::ranges::copy(schedule.commitment, out.prefix_.begin() + kBlocksSaltSize);
   return out;
 }
 
@@ -139,8 +139,8 @@ Result<BlocksOpener> BlocksOpener::create_with(const FileKey& file_key, Suite su
     return {Code::kTruncated, "a blocks file's salt and commitment have " + std::to_string(kBlocksPrefixSize) +
                                   " bytes, of which there are " + std::to_string(prefix.size())};
   }
-  COFFER_ASSIGN(StreamSchedule schedule, blocks_schedule(file_key, suite, prefix.first(kSaltSize), context));
-  if (!equal_constant_time(schedule.commitment, prefix.subspan(kSaltSize))) {  // B3
+  COFFER_ASSIGN(StreamSchedule schedule, blocks_schedule(file_key, suite, prefix.first(kBlocksSaltSize), context));
+  if (!equal_constant_time(schedule.commitment, prefix.subspan(kBlocksSaltSize))) {  // B3
     return {Code::kTampered,
             "the file's body was not sealed under its header's key: one of them was altered or replaced"};
   }
