@@ -5,6 +5,8 @@
 
 #include "coffer/base/base64.h"
 #include "coffer/base/bytes.h"
+#include "coffer/base/secret_buffer.h"
+#include "coffer/base/text.h"
 
 namespace coffer {
 namespace {
@@ -35,6 +37,14 @@ TEST(Check, AFailedResultHasNoValue) {
   EXPECT_DEATH((void)*failed(), sentence);
   EXPECT_DEATH(result->clear(), sentence);
   EXPECT_DEATH((void)constant->size(), sentence);
+}
+
+TEST(Check, NothingIsTakenOfWhatIsNotThere) {
+  std::string_view none;
+  EXPECT_DEATH((void)take_character(none), "required: a character is taken off text that has one");
+  SecretBuffer buffer;
+  buffer.append("ab");
+  EXPECT_DEATH(buffer.truncate(3), "required: a secret is cut to less than it was");
 }
 
 TEST(Check, ALongMessageIsCut) {

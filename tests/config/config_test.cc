@@ -11,6 +11,12 @@ namespace {
 
 using ::testing::HasSubstr;
 
+TEST(ConfigDeathTest, NothingIsWrittenThatWouldNotReadBack) {
+  Config config;
+  config.anchor = "/a\nb";
+  EXPECT_DEATH((void)format_config(config), "required: what is written as YAML holds no control character");
+}
+
 TEST(Config, WhatIsNotSaidIsTheDefault) {
   auto config = parse_config("version: 1\n", "coffer.yaml");
   ASSERT_TRUE(config.is_ok());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "coffer/base/check.h"
 #include "coffer/base/secret.h"
 
 namespace coffer {
@@ -31,7 +32,10 @@ class SecretBuffer {
   }
   SecretBuffer& append(std::string_view text) { return append(as_bytes(text)); }
   // REQUIRES: size <= this->size()
-  void truncate(size_t size) { size_ = size; }
+  void truncate(size_t size) {
+    COFFER_REQUIRE(size <= size_, "a secret is cut to less than it was");
+    size_ = size;
+  }
   // As large as what is in it. Leaves this empty.
   SecretBytes take() {
     SecretBytes out = SecretBytes::copy_of(view());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/bytes.h"
+#include "coffer/base/check.h"
 
 namespace coffer {
 namespace {
@@ -52,6 +53,7 @@ std::string lower_case(std::string_view text) {
 }
 
 std::optional<uint32_t> take_character(std::string_view& text) {
+  COFFER_REQUIRE(!text.empty(), "a character is taken off text that has one");
   const auto lead = static_cast<uint8_t>(text.front());
   const size_t size = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
   if (size == 0 || text.size() < size) return std::nullopt;

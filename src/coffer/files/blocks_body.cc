@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/files/complete_writer.h"
 #include "coffer/files/read_exactly.h"
 
 namespace coffer {
 namespace {
 
-BlocksParams blocks_params(const EnvelopeFields& fields) { return {fields.suite, fields.chunk_log2, fields.file_id}; }
+BlocksParams blocks_params(const EnvelopeFields& fields) {
+  COFFER_REQUIRE(fields.kind == Kind::kBlocks, "a body is opened as the kind that its header says");
+  return {fields.suite, fields.chunk_log2, fields.file_id};
+}
 
 class BlocksWriter final : public FileWriter {
  public:

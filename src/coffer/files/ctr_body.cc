@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/files/complete_writer.h"
 #include "coffer/files/read_exactly.h"
@@ -77,6 +78,7 @@ class CtrFileBody final : public Body {
     return std::max<uint64_t>(physical_size, kEnvelopeSize) - kEnvelopeSize;
   }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer> coffer, NewFile file, EngineRole) const override {
+    COFFER_REQUIRE(file.fields.kind == Kind::kCtr, "a body is made as the kind that its header says");
     COFFER_ASSIGN(CtrBody body, CtrBody::create(file.file_key, file.fields.suite, file.fields.file_id));
     COFFER_ASSIGN(Gmac mac, ctr_body_mac(file.file_key, file.fields.file_id));
     return std::unique_ptr<FileWriter>(
@@ -99,6 +101,7 @@ class CtrFileBody final : public Body {
 
 Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) {
   const EnvelopeFields& fields = opened.fields;
+  COFFER_REQUIRE(fields.kind == Kind::kCtr, "a body is opened as the kind that its header says");
   const uint64_t size = physical_size - kEnvelopeSize;
   if (fields.body_sealed && size != fields.body_size) {
     return {size < fields.body_size ? Code::kTruncated : Code::kTampered,
@@ -109,6 +112,7 @@ Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) 
 }
 
 Status OpenCtr::prove(const ReadableFile& file, const OpenedFile& opened) const {
+  COFFER_REQUIRE(sealed_, "a ctr body is proved once it was closed");
   COFFER_ASSIGN(Gmac mac, ctr_body_mac(opened.file_key, opened.fields.file_id));
   Bytes piece;
   for (uint64_t offset = 0; offset < size_; offset += piece.size()) {

@@ -1,12 +1,16 @@
 #include "coffer/files/log_body.h"
 
+#include "coffer/base/check.h"
 #include "coffer/files/body.h"
 #include "coffer/files/log_writer.h"
 
 namespace coffer {
 namespace {
 
-LogParams log_params(const EnvelopeFields& fields) { return {fields.suite, fields.file_id}; }
+LogParams log_params(const EnvelopeFields& fields) {
+  COFFER_REQUIRE(fields.kind == Kind::kLog, "a body is opened as the kind that its header says");
+  return {fields.suite, fields.file_id};
+}
 
 class LogBody final : public Body {
  public:

@@ -1,5 +1,6 @@
 #include "coffer/store/coffer.h"
 
+#include "coffer/base/check.h"
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 #include "coffer/store/surroundings.h"
@@ -72,6 +73,7 @@ Result<OpenedFile> Coffer::open_file(ByteView envelope, const std::string& path)
 }
 
 Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string& path) {
+  COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
   const EnvelopeFields& fields = scan.fields;
   std::shared_ptr<const Keyring> keys = keyring();
   if (keys->find_key(fields.domain_key_id).entry == nullptr || fields.keyring_version > keys->version()) {

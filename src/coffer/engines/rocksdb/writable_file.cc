@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "coffer/base/check.h"
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
 
@@ -87,6 +88,11 @@ WritableFile::WritableFile(const Context& context, std::string path, std::unique
 void WritableFile::await_copy_source() {
   copy_target_ = std::make_shared<CopyTarget>(CopyTarget{this, path_});
   set_copy_target(copy_target_);
+}
+
+void WritableFile::begin_again(std::unique_ptr<FileWriter> writer) {
+  COFFER_REQUIRE(writer_->logical_size() == 0, "a file begins again before anything is written to it");
+  writer_ = std::move(writer);
 }
 
 IOStatus WritableFile::Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) {

@@ -22,7 +22,7 @@ class WritableFile final : public ::rocksdb::FSWritableFile {
   // Until something is written, this may turn out to be a copy, and to belong to another domain.
   void await_copy_source();
   // REQUIRES: nothing was written
-  void begin_again(std::unique_ptr<FileWriter> writer) { writer_ = std::move(writer); }
+  void begin_again(std::unique_ptr<FileWriter> writer);
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* dbg) override;
   IOStatus Append(const Slice& data, const IOOptions& options, const ::rocksdb::DataVerificationInfo& info,
