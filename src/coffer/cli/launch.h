@@ -1,5 +1,5 @@
 // Running a program with Coffer's RocksDB plug-in in it. What stands here and in program.h is in the `coffer`
-// executable itself, which needs no library but C++'s own; so it is soon out of the program's way.
+// executable itself, which needs no library but C's; so it is soon out of the program's way.
 #pragma once
 
 #include <string>

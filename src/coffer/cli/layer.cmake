@@ -28,9 +28,13 @@ if(COFFER_TOOLS)
 
   add_executable(coffer_cli)
   coffer_launching(coffer_cli main.cc)
-  # Of Coffer it has what it uses, which needs none of the libraries that others of Coffer's parts do.
+  # Of Coffer it has what it uses, which needs none of the libraries that others of Coffer's parts do; and C++'s own
+  # inside, so that the dynamic linker has next to nothing to do.
   target_link_libraries(coffer_cli PRIVATE coffer::coffer coffer_flags ${CMAKE_DL_LIBS})
   target_link_options(coffer_cli PRIVATE -Wl,--as-needed)
+  if(NOT COFFER_SANITIZE)
+    target_link_options(coffer_cli PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
   add_dependencies(coffer_cli coffer_commands coffer_provider_modules)
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS coffer_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
