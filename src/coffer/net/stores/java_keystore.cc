@@ -11,9 +11,8 @@ constexpr uint32_t kJceksMagic = 0xcececece;
 constexpr uint32_t kPrivateKeyEntry = 1;
 constexpr uint32_t kCertificateEntry = 2;
 constexpr uint32_t kSecretKeyEntry = 3;
-constexpr size_t kHashSize = 20;
+constexpr size_t kStoreHashSize = 20;
 constexpr size_t kHeaderSize = 12;
-constexpr size_t kEntriesMax = 10'000;
 constexpr size_t kChainMax = 100;
 constexpr std::string_view kWhitener = "Mighty Aphrodite";  // what Java hashes between password and contents
 
@@ -96,8 +95,8 @@ bool is_java_keystore(ByteView contents) {
 }
 
 Result<std::vector<JavaEntry>> parse_java_keystore(ByteView contents) {
-  if (contents.size() < kHeaderSize + kHashSize) return malformed();
-  BigEndianReader reader(contents.first(contents.size() - kHashSize));
+  if (contents.size() < kHeaderSize + kStoreHashSize) return malformed();
+  BigEndianReader reader(contents.first(contents.size() - kStoreHashSize));
   const uint32_t magic = reader.u32();
   const uint32_t version = reader.u32();
   const uint32_t count = reader.u32();
@@ -113,12 +112,12 @@ Result<std::vector<JavaEntry>> parse_java_keystore(ByteView contents) {
 }
 
 Result<std::vector<JavaEntry>> read_java_keystore(ByteView contents, const Password& store_password) {
-  if (!is_java_keystore(contents) || contents.size() < kHeaderSize + kHashSize) return malformed();
+  if (!is_java_keystore(contents) || contents.size() < kHeaderSize + kStoreHashSize) return malformed();
   COFFER_ASSIGN(const SecretBytes utf16, store_password.utf16());
-  const ByteView hashed = contents.first(contents.size() - kHashSize);
+  const ByteView hashed = contents.first(contents.size() - kStoreHashSize);
   COFFER_ASSIGN(const SecretBytes hash,
                 keystore_hash(KeystoreHash::kSha1, {utf16.reveal(), as_bytes(kWhitener), hashed}));
-  if (!equal_constant_time(hash.reveal(), contents.last(kHashSize))) {
+  if (!equal_constant_time(hash.reveal(), contents.last(kStoreHashSize))) {
     return {Code::kWrongKey, "the store password is not right, or the file was altered"};
   }
   return parse_java_keystore(contents);

@@ -14,7 +14,6 @@ namespace coffer::keystore {
 namespace {
 
 constexpr int kPartsMax = 1000;
-constexpr size_t kEntriesMax = 10'000;
 constexpr size_t kAliasSizeMax = 1024;
 constexpr int kRoundsWritten = 100'000;
 constexpr const char* kAes = "2.16.840.1.101.3.4.1";  // keys of any size
@@ -32,7 +31,7 @@ using KeyInfoHandle = std::unique_ptr<PKCS8_PRIV_KEY_INFO, OpenSslFree<PKCS8_PRI
 using EncryptedHandle = std::unique_ptr<X509_SIG, OpenSslFree<X509_SIG_free>>;
 using ObjectHandle = std::unique_ptr<ASN1_OBJECT, OpenSslFree<ASN1_OBJECT_free>>;
 
-Status malformed() {
+Status not_pkcs12() {
   return {Code::kInvalidArgument, "not a PKCS#12 keystore in DER, or damaged; keytool -importkeystore writes one"};
 }
 Status unsupported() {
@@ -76,11 +75,11 @@ StoreHandle decode(ByteView contents, OSSL_LIB_CTX* context = nullptr) {
 // written.
 Result<StoreHandle> decode_strictly(ByteView contents) {
   StoreHandle store = decode(contents);
-  if (store == nullptr || contents.size() < 2) return malformed();
+  if (store == nullptr || contents.size() < 2) return not_pkcs12();
   const bool same = std::ranges::equal(der_of<i2d_PKCS12>(store.get()).reveal(), contents);
   const size_t header = 2 + (contents[1] < 0x80 ? 0 : contents[1] & 0x7f);
   constexpr uint8_t kVersion3[] = {V_ASN1_INTEGER, 1, 3};
-  if (!same || !std::ranges::equal(contents.subspan(header, sizeof kVersion3), kVersion3)) return malformed();
+  if (!same || !std::ranges::equal(contents.subspan(header, sizeof kVersion3), kVersion3)) return not_pkcs12();
   if (PKCS12_mac_present(store.get()) == 1) return store;
   return {Code::kUnsupported, "it has no password (no MAC), so anybody could have changed it; give it one"};
 }
@@ -89,7 +88,7 @@ Status check_mac(PKCS12* store, PasswordView given, WorkBudget& budget) {
   const ASN1_INTEGER* rounds = nullptr;
   PKCS12_get0_mac(nullptr, nullptr, nullptr, &rounds, store);
   int64_t count = 1;
-  if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) return malformed();
+  if (rounds != nullptr && ASN1_INTEGER_get_int64(&count, rounds) != 1) return not_pkcs12();
   COFFER_TRY(budget.spend(count));
   ERR_clear_error();
   if (PKCS12_verify_mac(store, given.text, given.size) == 1) return Status::ok();
@@ -101,7 +100,7 @@ Status check_mac(PKCS12* store, PasswordView given, WorkBudget& budget) {
 template <class Parameters, class Use>
 Status with_parameters(const X509_ALGOR* algorithm, const ASN1_ITEM* item, const Use& use) {
   auto* const given = static_cast<Parameters*>(ASN1_TYPE_unpack_sequence(item, algorithm->parameter));
-  if (given == nullptr) return malformed();
+  if (given == nullptr) return not_pkcs12();
   const Status status = use(*given);
   ASN1_item_free(reinterpret_cast<ASN1_VALUE*>(given), item);
   return status;
@@ -111,7 +110,7 @@ int kind_of(const X509_ALGOR* algorithm) { return OBJ_obj2nid(algorithm->algorit
 
 Status spend(const ASN1_INTEGER* rounds, int times, WorkBudget& budget) {
   int64_t count = 0;
-  if (ASN1_INTEGER_get_int64(&count, rounds) != 1) return malformed();
+  if (ASN1_INTEGER_get_int64(&count, rounds) != 1) return not_pkcs12();
   for (int i = 0; i < times; ++i) COFFER_TRY(budget.spend(count));
   return Status::ok();
 }
@@ -146,7 +145,7 @@ Status read_bag(PKCS12_SAFEBAG* bag, Pkcs12Secrets& out) {
   if (PKCS12_SAFEBAG_get_nid(bag) != NID_secretBag) return Status::ok();
   if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_pkcs8ShroudedKeyBag) return Status::ok();
   const ASN1_TYPE* const value = PKCS12_SAFEBAG_get0_bag_obj(bag);
-  if (value == nullptr || value->type != V_ASN1_OCTET_STRING) return malformed();
+  if (value == nullptr || value->type != V_ASN1_OCTET_STRING) return not_pkcs12();
   const uint8_t* const data = ASN1_STRING_get0_data(value->value.octet_string);
   out.keys.push_back({out.aliases.back(), Bytes(data, data + ASN1_STRING_length(value->value.octet_string))});
   return Status::ok();
@@ -156,7 +155,7 @@ Status read_bag(PKCS12_SAFEBAG* bag, Pkcs12Secrets& out) {
 Result<size_t> each_bag(PKCS12* store, PasswordView given, WorkBudget& budget, bool weak_too,
                         const std::function<Status(PKCS12_SAFEBAG*)>& each) {
   const PartsHandle parts(PKCS12_unpack_authsafes(store));
-  if (parts == nullptr) return malformed();
+  if (parts == nullptr) return not_pkcs12();
   if (sk_PKCS7_num(parts.get()) > kPartsMax) return {Code::kLimitExceeded, "more than 1000 parts"};
   size_t unreadable = 0;
   for (int i = 0; i < sk_PKCS7_num(parts.get()); ++i) {
@@ -171,7 +170,7 @@ Result<size_t> each_bag(PKCS12* store, PasswordView given, WorkBudget& budget, b
     COFFER_TRY(readable);
     const BagsHandle bags(encrypted ? PKCS12_unpack_p7encdata(part, given.text, given.size)
                                     : PKCS12_unpack_p7data(part));
-    if (bags == nullptr) return malformed();
+    if (bags == nullptr) return not_pkcs12();
     for (int k = 0; k < sk_PKCS12_SAFEBAG_num(bags.get()); ++k) {
       COFFER_TRY(each(sk_PKCS12_SAFEBAG_value(bags.get(), k)));
     }
@@ -203,7 +202,7 @@ Status read_identity_bag(PKCS12_SAFEBAG* bag, PasswordView given, WorkBudget& bu
   const int kind = PKCS12_SAFEBAG_get_nid(bag);
   if (kind == NID_certBag && PKCS12_SAFEBAG_get_bag_nid(bag) == NID_x509Certificate) {
     const X509Handle certificate(PKCS12_SAFEBAG_get1_cert(bag));
-    if (certificate == nullptr) return malformed();
+    if (certificate == nullptr) return not_pkcs12();
     if (out.certificates.size() == kEntriesMax) return {Code::kLimitExceeded, "more than 10000 certificates"};
     const SecretBytes der = der_of<i2d_X509>(certificate.get());
     out.certificates.emplace_back(der.reveal().begin(), der.reveal().end());
@@ -220,7 +219,7 @@ Status read_identity_bag(PKCS12_SAFEBAG* bag, PasswordView given, WorkBudget& bu
 Result<KeyAndCertificates> read_identity(ByteView contents, const Password& password, WorkBudget& budget,
                                          OSSL_LIB_CTX* weak) {
   const StoreHandle store = decode(contents, weak);
-  if (store == nullptr) return malformed();
+  if (store == nullptr) return not_pkcs12();
   PasswordView given = view_of(password);
   const bool has_mac = PKCS12_mac_present(store.get()) == 1;
   // No password and an empty one are not the same to PKCS#12, but to people.
@@ -285,7 +284,7 @@ Result<Pkcs12Secrets> read_pkcs12_secrets(ByteView contents, const Password& sto
 Result<Pkcs12Secrets> parse_pkcs12_secrets(ByteView contents, const Password& store_password, WorkBudget& budget) {
   const ErrorQueueGuard guard;
   const StoreHandle store = decode(contents);
-  if (store == nullptr) return malformed();
+  if (store == nullptr) return not_pkcs12();
   return read_secrets(store.get(), store_password, budget);
 }
 

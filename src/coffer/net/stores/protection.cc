@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/base/text.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/openssl_handles.h"
@@ -180,6 +181,7 @@ Result<SecretBytes> keystore_hash_chain(KeystoreHash hash, ByteView start, ByteV
 }
 
 Result<SecretBytes> triple_des_decrypt(ByteView key, ByteView iv, ByteView ciphertext) {
+  COFFER_REQUIRE(key.size() == kTripleDesKeySize && iv.size() == 8, "triple DES takes 24 bytes of key and 8 of iv");
   const ErrorQueueGuard guard;
   if (ciphertext.empty() || ciphertext.size() % kBlockSize != 0 || ciphertext.size() > kDataSizeMax) {
     return {Code::kDamaged, "encrypted bytes that are not whole blocks"};

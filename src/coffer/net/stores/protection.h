@@ -8,6 +8,9 @@
 
 namespace coffer::keystore {
 
+// Of a store, whatever its kind; a file with more is refused.
+inline constexpr size_t kEntriesMax = 10'000;
+
 // What a file may ask for in rounds of hashing, in all: a few seconds of one processor. Files say for themselves how
 // many rounds they want, and must not be able to stop a process with it.
 class WorkBudget {

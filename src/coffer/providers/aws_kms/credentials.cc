@@ -20,7 +20,7 @@ using Fetched = CredentialStore::Fetched;
 
 constexpr size_t kFileSizeMax = size_t{256} << 10;
 constexpr size_t kTokenSizeMax = size_t{32} << 10;
-constexpr size_t kKeySizeMax = 1024;
+constexpr size_t kCredentialSizeMax = 1024;
 
 SecretBytes secret_of(std::string_view text) { return SecretBytes::copy_of(as_bytes(text)); }
 
@@ -60,8 +60,8 @@ Result<Fetched> credentials_in_xml(const Response& response, const std::string& 
   const std::string_view xml = as_text(response.body.reveal());
   const std::string_view id = element(xml, "AccessKeyId"), secret = element(xml, "SecretAccessKey");
   const std::string_view token = element(xml, "SessionToken");
-  if (id.empty() || secret.empty() || token.empty() || id.size() > kKeySizeMax || secret.size() > kKeySizeMax ||
-      token.size() > kTokenSizeMax) {
+  if (id.empty() || secret.empty() || token.empty() || id.size() > kCredentialSizeMax ||
+      secret.size() > kCredentialSizeMax || token.size() > kTokenSizeMax) {
     return {Code::kTampered, what + ": the answer has no AccessKeyId, SecretAccessKey and SessionToken"};
   }
   return lent({std::string(id), secret_of(secret), secret_of(token), what}, std::string(element(xml, "Expiration")));
@@ -176,8 +176,8 @@ HttpSettings metadata_settings(const Settings& settings) {
 
 Result<Fetched> credentials_in_json(const Response& response, const std::string& what) {
   COFFER_ASSIGN(const JsonView view, JsonView::parse(response.body.reveal()).with_context(what));
-  COFFER_ASSIGN(std::string id, http::json_text(view, "AccessKeyId", kKeySizeMax).with_context(what));
-  COFFER_ASSIGN(SecretBytes secret, http::json_secret(view, "SecretAccessKey", kKeySizeMax).with_context(what));
+  COFFER_ASSIGN(std::string id, http::json_text(view, "AccessKeyId", kCredentialSizeMax).with_context(what));
+  COFFER_ASSIGN(SecretBytes secret, http::json_secret(view, "SecretAccessKey", kCredentialSizeMax).with_context(what));
   COFFER_ASSIGN(SecretBytes token, http::json_secret(view, "Token", kTokenSizeMax).with_context(what));
   return lent({std::move(id), std::move(secret), std::move(token), what}, view["Expiration"].text(64).value_or(""));
 }

@@ -15,7 +15,7 @@ constexpr uint32_t kIndexFirst = 0x01000000, kIndexLast = 0x01fffffd;
 constexpr uint16_t kIdentitySize = 16 + 8;
 constexpr uint16_t kRecordSize = 8 + 32;
 constexpr uint64_t kIncrementsMax = 10'000;
-constexpr uint64_t kTimeoutDefaultMs = 5'000;  // a store that is open may wait for it
+constexpr uint64_t kAnchorTimeoutMs = 5'000;  // a store that is open may wait for it
 
 struct NvSettings : Access {
   std::string name;  // as written
@@ -38,7 +38,7 @@ Result<NvSettings> parse_nv_settings(const ProviderUri& uri, const AnchorPlace& 
   }
   UriOptions options(uri, place.sealing_key);
   COFFER_ASSIGN(out.tcti, take_tcti(options));
-  COFFER_TRY(take_passwords(options, kTimeoutDefaultMs, out));
+  COFFER_TRY(take_passwords(options, kAnchorTimeoutMs, out));
   COFFER_TRY(options.finish());
   return out;
 }
