@@ -1,5 +1,6 @@
-# Unity builds: the files of a folder that belong to one target are compiled as one, so that its headers are read once.
-# Private names must therefore be unique in their folder (tests/house/tidy.py, private_names).
+# Unity builds, for those that come beside one that compiles file by file: the sources of a folder that belong to one
+# target are compiled as one, so that its headers are read once. Private names must therefore be unique in their folder;
+# the compiler says so.
 function(coffer_unity folder)
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(target IN LISTS targets)
