@@ -17,8 +17,11 @@ if(COFFER_TOOLS)
     cat.cc commands.cc commands_module.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc
     keygen.cc keyring.cc opening.cc parser.cc problem.cc progress.cc provider.cc
     rewrap.cc rotate.cc seal_value.cc status.cc text.cc
-    verify.cc
-    kmip.cc kmip_end.cc kmip_group.cc)
+    verify.cc)
+  if(COFFER_WITH_KMIP)
+    coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
+    target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)
+  endif()
   target_link_libraries(coffer_commands PRIVATE
     coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
   target_link_options(coffer_commands PRIVATE
