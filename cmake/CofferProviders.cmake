@@ -1,7 +1,10 @@
 # Which key providers are built, and how: coffer_provider() makes of each a part of the static library coffer_providers,
 # for programs that link it, and a module of its own that is loaded when its scheme is opened.
 set(COFFER_PROVIDERS_KNOWN file exec keystore kmip pkcs11 tpm vault aws-kms gcp-kms azure-kv)
-set(COFFER_PROVIDERS "${COFFER_PROVIDERS_KNOWN}" CACHE STRING "The key providers to build (a list of URI schemes)")
+set(COFFER_PROVIDERS "" CACHE STRING "The key providers to build (a list of URI schemes); empty: all")
+if(NOT COFFER_PROVIDERS)  # not in the cache, where a list would stay as it is when there is one more
+  set(COFFER_PROVIDERS ${COFFER_PROVIDERS_KNOWN})
+endif()
 set(COFFER_PROVIDER_FOLDER coffer-providers)  # below the libraries' directory
 
 foreach(scheme IN LISTS COFFER_PROVIDERS)
