@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
 #include <thread>
 
 #include "coffer/crypto/random.h"
@@ -81,6 +82,17 @@ class ProviderContract : public testing::TestWithParam<ProviderUnderTest> {
 
 INSTANTIATE_TEST_SUITE_P(Every, ProviderContract, testing::ValuesIn(every_provider()),
                          [](const auto& param) { return param.param.name; });
+
+TEST(ProviderContractSuite, HasEveryProviderOfThisBuild) {
+  std::set<std::string, std::less<>> held_to_it;
+  for (const ProviderUnderTest& provider : every_provider()) {
+    const std::string uri = provider.make()->uri();
+    held_to_it.insert(uri.substr(0, uri.find(':')));
+  }
+  for (const ProviderScheme& scheme : provider_schemes()) {
+    EXPECT_TRUE(held_to_it.contains(scheme.scheme)) << scheme.scheme << ": is not in every_provider()";
+  }
+}
 
 TEST_P(ProviderContract, WhatIsWrappedUnwrapsNowAndAfterReopening) {
   RootKeyHandle handle = current();
