@@ -59,5 +59,14 @@ class OperatingPage(CliTest):
         self.assertEqual(seen, set(commands), "commands that no page shows")
 
 
+class ProviderPages(CliTest):
+    def test_every_kind_of_root_key_has_its_line_and_the_fields_of_its_handle(self):
+        schemes = {scheme["scheme"] for scheme in self.done("provider", "list", "--json").json()["schemes"]}
+        lines = re.findall(r"^\| `([a-z0-9-]+):", page("docs/providers.md"), re.MULTILINE)
+        self.assertEqual(set(lines), schemes)
+        handles = re.findall(r"^\| `([a-z0-9-]+)` \| [12] \|", page("docs/format.md"), re.MULTILINE)
+        self.assertEqual(set(handles), schemes)
+
+
 if __name__ == "__main__":
     main()
