@@ -49,6 +49,27 @@ TEST(Config, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->providers.kmip_hosts.at("prod").authority, "hsm1,hsm2:5697");
 }
 
+TEST(Config, EveryKindThatMayBeChosenIsReadBackAndHasItsSuiteAndChunkSize) {
+  for (Kind data : kDataKinds) {
+    for (Kind log : kLogKinds) {
+      Config config;
+      config.data_kind = data;
+      config.log_kind = log;
+      auto read = parse_config(format_config(config), "coffer.yaml");
+      ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+      EXPECT_EQ(*read, config);
+    }
+  }
+  Config config;
+  config.suite = Suite::kAes128Gcm;
+  config.ctr_suite = Suite::kAes192Ctr;
+  config.chunk_log2 = 14;
+  for (Kind kind : {Kind::kBlocks, Kind::kLog}) EXPECT_EQ(config.suite_of(kind), Suite::kAes128Gcm);
+  EXPECT_EQ(config.suite_of(Kind::kCtr), Suite::kAes192Ctr);
+  EXPECT_EQ(config.chunk_log2_of(Kind::kBlocks), 14);
+  for (Kind kind : {Kind::kLog, Kind::kCtr}) EXPECT_EQ(config.chunk_log2_of(kind), 0);
+}
+
 TEST(Config, TheLongestPathDecidesTheDomain) {
   auto config = parse_config("version: 1\ndomains: [{name: a, path: /db}, {name: b, path: /db/hot/}]", "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();

@@ -16,6 +16,12 @@ namespace {
 constexpr const char* kConfigFlags[] = {"--cipher",    "--ctr-cipher", "--chunk-size", "--data-files",
                                         "--log-files", "--reads",      "--anchor"};
 
+std::vector<std::string_view> names_of(std::span<const Kind> kinds) {
+  std::vector<std::string_view> out;
+  for (Kind kind : kinds) out.push_back(kind_name(kind));
+  return out;
+}
+
 // The declaration of the flags has checked the values: each is one of its choices.
 Config config_from(const Arguments& arguments) {
   Config config;
@@ -26,8 +32,8 @@ Config config_from(const Arguments& arguments) {
     std::from_chars(text->data(), text->data() + text->size(), size);
     config.chunk_log2 = std::countr_zero(size);
   }
-  if (arguments.value("--data-files", "") == "ctr") config.data_kind = Kind::kCtr;
-  if (arguments.value("--log-files", "") == "ctr") config.log_kind = Kind::kCtr;
+  if (const std::string* name = arguments.find("--data-files")) config.data_kind = *find_kind(kDataKinds, *name);
+  if (const std::string* name = arguments.find("--log-files")) config.log_kind = *find_kind(kLogKinds, *name);
   if (const std::string* mode = arguments.find("--reads")) {
     config.read_mode = *mode == "mapping" ? ReadMode::kMapping : *mode == "pread" ? ReadMode::kPread : ReadMode::kAuto;
   }
@@ -95,8 +101,8 @@ Command init_command() {
                "BYTES",
                "of data files, authenticated together",
                {"1024", "2048", "4096", "8192", "16384", "32768", "65536", "131072", "262144", "524288", "1048576"}},
-              {"--data-files", "KIND", "how SST and blob files are written", {"blocks", "ctr"}},
-              {"--log-files", "KIND", "how all other files are written", {"log", "ctr"}},
+              {"--data-files", "KIND", "how SST and blob files are written", names_of(kDataKinds)},
+              {"--log-files", "KIND", "how all other files are written", names_of(kLogKinds)},
               {"--reads", "HOW", "how data files are read", {"auto", "pread", "mapping"}},
               {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
           },

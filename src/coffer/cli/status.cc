@@ -61,18 +61,18 @@ bool is_missing(const StatusReport& report, const std::string& path) {
 
 // --- as text
 
+// What new files of this kind are.
+std::string kind_text(const Config& config, Kind kind) {
+  const std::string out = fmt::format("{} in {}", suite_info(config.suite_of(kind)).name, kind_name(kind));
+  const int log2 = config.chunk_log2_of(kind);
+  return log2 == 0 ? out : fmt::format("{} of {}", out, size_text(uint64_t{1} << log2));
+}
+
 std::string config_text(const Config& config) {
-  std::string out = fmt::format("{} in {}", suite_info(config.suite).name, kind_name(config.data_kind));
-  if (config.data_kind == Kind::kBlocks) {
-    out += fmt::format(" of {}", size_text(uint64_t{1} << config.chunk_log2));
-  } else {
-    out = fmt::format("{} in {}", suite_info(config.ctr_suite).name, kind_name(config.data_kind));
-  }
-  const Suite log_suite = config.log_kind == Kind::kLog ? config.suite : config.ctr_suite;
   const std::string reads = config.read_mode == ReadMode::kAuto ? "a mapping where that is safe"
                                                                 : std::string(read_mode_name(config.read_mode));
-  out += fmt::format(", read by {}; logs {} in {}", reads, suite_info(log_suite).name, kind_name(config.log_kind));
-  return out;
+  return fmt::format("{}, read by {}; logs {}", kind_text(config, config.data_kind), reads,
+                     kind_text(config, config.log_kind));
 }
 
 std::string remark_on(const StatusReport& report, const std::string& store_path) {

@@ -1,5 +1,6 @@
 #include "coffer/config/config.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 
@@ -28,8 +29,8 @@ class Parser {
     if (key == "cipher") return cipher(value, true, config_.suite);
     if (key == "ctr_cipher") return cipher(value, false, config_.ctr_suite);
     if (key == "chunk_size") return chunk_size(value);
-    if (key == "data_files") return kind(value, Kind::kBlocks, config_.data_kind);
-    if (key == "log_files") return kind(value, Kind::kLog, config_.log_kind);
+    if (key == "data_files") return kind(entry, kDataKinds, config_.data_kind);
+    if (key == "log_files") return kind(entry, kLogKinds, config_.log_kind);
     if (key == "reads") return reads(value);
     if (key == "anchor") return anchor(value);
     if (key == "domains") return domains(value);
@@ -82,14 +83,16 @@ class Parser {
     return Status::ok();
   }
 
-  Status kind(const YAML::Node& value, Kind standard, Kind& out) {
-    const std::string text = scalar(value);
-    if (text != kind_name(standard) && text != kind_name(Kind::kCtr)) {
-      const std::string option = standard == Kind::kBlocks ? "data_files" : "log_files";
-      return reader_.error(value, option + ": expected " + std::string(kind_name(standard)) + " or ctr");
+  Status kind(const YamlReader::Entry& entry, std::span<const Kind> kinds, Kind& out) {
+    if (const auto found = find_kind(kinds, scalar(entry.value))) {
+      out = *found;
+      return Status::ok();
     }
-    out = text == kind_name(standard) ? standard : Kind::kCtr;
-    return Status::ok();
+    std::string expected(kind_name(kinds.front()));
+    for (const Kind& kind : kinds.subspan(1)) {
+      expected += (&kind == &kinds.back() ? " or " : ", ") + std::string(kind_name(kind));
+    }
+    return reader_.error(entry.value, entry.key + ": expected " + expected);
   }
 
   Status reads(const YAML::Node& value) {
@@ -133,6 +136,15 @@ class Parser {
 };
 
 }  // namespace
+
+std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name) {
+  const auto found = std::ranges::find(kinds, name, kind_name);
+  return found == kinds.end() ? std::nullopt : std::optional(*found);
+}
+
+Suite Config::suite_of(Kind kind) const { return kind == Kind::kCtr ? ctr_suite : suite; }
+
+int Config::chunk_log2_of(Kind kind) const { return kind == Kind::kBlocks ? chunk_log2 : 0; }
 
 std::string_view Config::domain_of(std::string_view path) const {
   const DomainPath* best = nullptr;

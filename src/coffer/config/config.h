@@ -2,6 +2,10 @@
 // use; existing files say for themselves how they are to be read. docs/operating.md, "coffer.yaml".
 #pragma once
 
+#include <array>
+#include <optional>
+#include <span>
+
 #include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
@@ -26,17 +30,26 @@ enum class ReadMode : uint8_t {
 };
 std::string_view read_mode_name(ReadMode mode);  // "auto", "pread", "mapping"
 
+// What data_files and log_files may be, the default first.
+inline constexpr std::array kDataKinds{Kind::kBlocks, Kind::kCtr};
+inline constexpr std::array kLogKinds{Kind::kLog, Kind::kCtr};
+// The one of `kinds` that is called so; nothing if none is.
+std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name);
+
 struct Config {
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
   int chunk_log2 = 10;                  // of blocks files; docs/adr/0008
-  Kind data_kind = Kind::kBlocks;       // SST and blob files: blocks or ctr
-  Kind log_kind = Kind::kLog;           // everything else: log or ctr
+  Kind data_kind = Kind::kBlocks;       // SST and blob files
+  Kind log_kind = Kind::kLog;           // everything else
   ReadMode read_mode = ReadMode::kAuto;
   std::string anchor;  // absolute path of the version anchor, or "tpm:…"; empty: none
   std::vector<DomainPath> domains;
   ProviderConfig providers;
 
+  // What new files of this kind are sealed with, and the chunk size their headers name: 0 for kinds without one.
+  Suite suite_of(Kind kind) const;
+  int chunk_log2_of(Kind kind) const;
   // The domain of a data file, by the longest matching path; "system" if none matches.
   std::string_view domain_of(std::string_view path) const;
   bool operator==(const Config&) const = default;

@@ -6,8 +6,8 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   const Config& config = coffer.config();
   NewFileRequest request;
   request.kind = kind_of(place.role, config);
-  request.suite = request.kind == Kind::kCtr ? config.ctr_suite : config.suite;
-  request.chunk_log2 = request.kind == Kind::kBlocks ? config.chunk_log2 : 0;
+  request.suite = config.suite_of(request.kind);
+  request.chunk_log2 = config.chunk_log2_of(request.kind);
   if (place.role == EngineRole::kData) {
     request.domain = place.domain.empty() ? config.domain_of(place.path) : std::string_view(place.domain);
   }
