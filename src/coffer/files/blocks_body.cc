@@ -54,6 +54,7 @@ class BlocksBody final : public Body {
     COFFER_ASSIGN(BlocksLayout layout, BlocksLayout::create(fields.chunk_log2));
     return layout.logical_size(physical_size);
   }
+  bool proves_each_read() const override { return true; }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole) const override {
     COFFER_ASSIGN(BlocksLayout layout, BlocksLayout::create(file.fields.chunk_log2));
     COFFER_ASSIGN(BlocksSealer sealer, BlocksSealer::create(file.file_key, blocks_params(file.fields)));

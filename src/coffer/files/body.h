@@ -7,8 +7,8 @@
 
 #include "coffer/files/blocks_body.h"
 #include "coffer/files/ctr_body.h"
-#include "coffer/files/file_head.h"
 #include "coffer/files/engine_role.h"
+#include "coffer/files/file_head.h"
 #include "coffer/files/file_writer.h"
 #include "coffer/files/log_body.h"
 
@@ -42,6 +42,9 @@ class Body {
   // proves it before the file is opened and its end was read. kTruncated for a size that no file of this kind has.
   virtual Result<uint64_t> measure(const EnvelopeFields& fields, std::shared_ptr<const ReadableFile> file,
                                    uint64_t physical_size) const = 0;
+  // Whether each read of an open body proves that what it was given is what was written there, so that zeros in its
+  // place are noticed. Only such a body is read from a mapping by itself (docs/adr/0018).
+  virtual bool proves_each_read() const = 0;
   // A new file, whose header goes out with its first data.
   virtual Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer> coffer, NewFile file,
                                                      EngineRole role) const = 0;

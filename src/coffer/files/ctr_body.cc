@@ -77,6 +77,7 @@ class CtrFileBody final : public Body {
                            uint64_t physical_size) const override {
     return std::max<uint64_t>(physical_size, kEnvelopeSize) - kEnvelopeSize;
   }
+  bool proves_each_read() const override { return false; }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer> coffer, NewFile file, EngineRole) const override {
     COFFER_REQUIRE(file.fields.kind == Kind::kCtr, "a body is made as the kind that its header says");
     COFFER_ASSIGN(CtrBody body, CtrBody::create(file.file_key, file.fields.suite, file.fields.file_id));

@@ -119,8 +119,7 @@ struct AsRandomFile {
 };
 
 // Reads of a data file go to a mapping from here on, where coffer.yaml wants that and it can be. By itself, only where
-// a mapping is safe, and for bodies that are authenticated: a file that is cut reads as zeros up to the end of the
-// page.
+// a mapping is safe, and for bodies that prove each read: a file that is cut reads as zeros up to the end of the page.
 void map_data_file(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                    ExistingFile* file, IODebugContext* dbg) {
   const ReadMode mode = context.coffer->config().read_mode;
@@ -128,7 +127,7 @@ void map_data_file(const Context& context, const std::string& path, const ::rock
   if (mode == ReadMode::kPread || role_of(path) != EngineRole::kData || file->reader->direct() ||
       file->physical_size == 0)
     return;
-  if (!wherever && (file->opened.fields.kind != Kind::kBlocks || !why_not_mapped(path).empty())) return;
+  if (!wherever && !(body_of(file->opened.fields.kind).proves_each_read() && why_not_mapped(path).empty())) return;
   if (!BusGuard::install(wherever)) return;
   std::shared_ptr<const BaseReader> mapped;
   // A base without mappings: pread serves as well.
