@@ -16,10 +16,7 @@ std::string kinds_of(const ::testing::TestParamInfo<std::pair<Kind, Kind>>& info
   return std::string(kind_name(info.param.first)) + "_" + std::string(kind_name(info.param.second));
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Database,
-                         ::testing::Values(std::pair(Kind::kBlocks, Kind::kLog), std::pair(Kind::kCtr, Kind::kLog),
-                                           std::pair(Kind::kCtr, Kind::kCtr)),
-                         kinds_of);
+INSTANTIATE_TEST_SUITE_P(Kinds, Database, ::testing::ValuesIn(kinds_of_files()), kinds_of);
 
 TEST_P(Database, KeepsWhatWasWrittenAcrossFlushCompactionAndReopening) {
   {

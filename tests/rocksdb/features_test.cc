@@ -30,7 +30,7 @@ class Features : public ::testing::TestWithParam<Kind> {
   Workplace work_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Features, ::testing::Values(Kind::kBlocks, Kind::kCtr),
+INSTANTIATE_TEST_SUITE_P(Kinds, Features, ::testing::ValuesIn(kDataKinds),
                          [](const auto& kind) { return std::string(kind_name(kind.param)); });
 
 TEST_P(Features, CheckpointsOpenAsDatabases) {

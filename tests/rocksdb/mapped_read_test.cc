@@ -237,7 +237,7 @@ TEST_P(MappedReadTest, AByteThatIsFlippedWhileTheFileIsOpenIsSeen) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hows, MappedReadTest,
-                         ::testing::Combine(::testing::Values(Kind::kBlocks, Kind::kCtr),
+                         ::testing::Combine(::testing::ValuesIn(kDataKinds),
                                             ::testing::Values(ReadMode::kAuto, ReadMode::kPread, ReadMode::kMapping)),
                          [](const auto& how) {
                            return std::string(kind_name(std::get<Kind>(how.param))) + "_" +

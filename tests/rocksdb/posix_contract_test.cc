@@ -258,7 +258,7 @@ void PosixContract::step() {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, PosixContract, ::testing::Values(Kind::kBlocks, Kind::kCtr),
+INSTANTIATE_TEST_SUITE_P(Kinds, PosixContract, ::testing::ValuesIn(kDataKinds),
                          [](const auto& param) { return std::string(kind_name(param.param)); });
 
 TEST_P(PosixContract, AnswersAsPlainFilesDo) {

@@ -24,7 +24,7 @@ int rotate_and_rewrap(const std::string& coffer_directory) {
 
 class RewrapUnderADatabase : public ::testing::TestWithParam<Kind> {};
 
-INSTANTIATE_TEST_SUITE_P(Kinds, RewrapUnderADatabase, ::testing::Values(Kind::kBlocks, Kind::kCtr),
+INSTANTIATE_TEST_SUITE_P(Kinds, RewrapUnderADatabase, ::testing::ValuesIn(kDataKinds),
                          [](const auto& param) { return std::string(kind_name(param.param)); });
 
 TEST_P(RewrapUnderADatabase, NoReadIsWrongAndNoWriteIsLost) {

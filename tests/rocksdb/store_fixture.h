@@ -172,6 +172,14 @@ inline Config config_of(Kind data_kind, Kind log_kind) {
   return config;
 }
 
+// Data files of every kind that coffer.yaml may choose, and logs of the other kind than the default.
+inline std::vector<std::pair<Kind, Kind>> kinds_of_files() {
+  std::vector<std::pair<Kind, Kind>> out;
+  for (Kind kind : kDataKinds) out.emplace_back(kind, kLogKinds.front());
+  out.emplace_back(Kind::kCtr, Kind::kCtr);
+  return out;
+}
+
 inline std::string key_of(int i) {
   char text[16];
   std::snprintf(text, sizeof text, "key%08d", i);
