@@ -47,7 +47,7 @@ void add_envelope(Fields& out, const EnvelopeScan& scan) {
   const EnvelopeFields& fields = scan.fields;
   out.add("kind", std::string(kind_name(fields.kind)));
   out.add("cipher", std::string(suite_info(fields.suite).name));
-  if (fields.kind == Kind::kBlocks) out.add("chunk size", uint64_t{1} << fields.chunk_log2);
+  if (fields.chunk_log2 > 0) out.add("chunk size", uint64_t{1} << fields.chunk_log2);
   out.add("file id", fields.file_id.hex());
   out.add("store id", fields.store_id.hex());
   out.add("domain key id", fields.domain_key_id.hex());

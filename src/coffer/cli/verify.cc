@@ -17,7 +17,9 @@ namespace {
 std::string remark_on(const VerifiedFile& file) {
   const FileFindings& findings = file.findings;
   if (file.changing) return "being written, not judged";
-  if (!findings.authenticated) return "ctr, not closed: nothing proves its contents";
+  if (!findings.authenticated) {
+    return fmt::format("{}, not closed: nothing proves its contents", kind_name(file.fields.kind));
+  }
   if (findings.torn_bytes > 0) return fmt::format("{} torn off at the end by a crash", size_text(findings.torn_bytes));
   if (findings.damaged_slot) return "one of its two headers is damaged: coffer rewrap mends it";
   if (!findings.closed) return "not closed: in use, or left by a crash";
