@@ -191,6 +191,15 @@ class Catalogue(CliTest):
         self.assertRegex(run.out, r"^served 3000 packages: [1-9]\d* reads, [1-9]\d* writes, 0 errors\n$")
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_it_finds_the_modules_of_key_providers(self):
+        self.make_coffer()
+        with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("anchor: tpm:0x01800001?tcti=swtpm:port=1\n")
+        self.write("packages", STANZA.format(1).encode())
+        run = self.run_program([CATALOGUE, "c.coffer", "store", "load", "packages"])
+        self.assertEqual(run.status, 2, run)
+        self.assertIn("TPM", run.err)
+
     def test_it_fails_on_a_file_that_is_not_there_and_on_wrong_words(self):
         self.make_coffer()
         self.assertEqual(self.run_program([CATALOGUE, "c.coffer", "store", "load", "nowhere"]).status, 2)
