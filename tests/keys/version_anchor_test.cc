@@ -21,6 +21,11 @@ KeyringMark mark_of(uint64_t version, uint8_t hash) {
   return mark;
 }
 
+Status check_anchor(VersionAnchor& anchor, const KeyringMark& found) {
+  COFFER_ASSIGN(const std::optional<KeyringMark> remembered, anchor.load());
+  return check_mark(remembered, found);
+}
+
 TEST(VersionAnchor, AcceptsWhatItSeesFirstAndWhatIsNewer) {
   MemoryDisk disk;
   auto anchor = open_file_anchor(disk, "/anchor", id_of(1));

@@ -8,7 +8,6 @@ namespace coffer {
 struct WrapRole {};  // 32 bytes; derived for one file or slot, wraps one key
 using WrapKey = Key<WrapRole>;
 
-inline constexpr size_t kWrapOverheadMax = 15;
 // 8 bytes more than the key, after rounding it up to a multiple of 8.
 constexpr size_t wrapped_size(size_t key_size) { return (key_size + 7) / 8 * 8 + 8; }
 

@@ -83,11 +83,6 @@ Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMar
   return {};
 }
 
-Status check_anchor(VersionAnchor& anchor, const KeyringMark& found) {
-  COFFER_ASSIGN(std::optional<KeyringMark> remembered, anchor.load());
-  return check_mark(remembered, found);
-}
-
 std::unique_ptr<VersionAnchor> open_file_anchor(Disk& disk, const std::string& path, const Id& coffer_id) {
   return std::make_unique<FileAnchor>(disk, path, coffer_id);
 }

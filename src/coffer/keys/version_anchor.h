@@ -31,8 +31,6 @@ class VersionAnchor {
 // Load the remembered mark before the keyring: another process may save and advance in between, and what was loaded
 // first would then look rolled back.
 Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMark& found);
-// The same against what `anchor` remembers now.
-Status check_anchor(VersionAnchor& anchor, const KeyringMark& found);
 
 // One text file, replaced atomically under a lock beside it (`path`.lock), on another disk, host or owner than the
 // coffer: {"coffer":"…","version":7,"sha256":"…"}. kInvalidArgument when the file is another coffer's or no anchor.
