@@ -1,4 +1,5 @@
-// A generator for randomised tests, from the first of their seeds (seed.h); put SCOPED_TRACE(source.trace()) into a test.
+// A generator for randomised tests, from the first of their seeds (seed.h). A test that uses it names the seed when it
+// fails: SCOPED_TRACE(source.trace()).
 #pragma once
 
 #include <random>
