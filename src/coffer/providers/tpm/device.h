@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 
+#include "coffer/base/check.h"
 #include "coffer/base/deadline.h"
 #include "coffer/base/secret.h"
 #include "coffer/providers/per_process.h"
