@@ -43,6 +43,12 @@ void show(int out, std::string_view text) {
   }
 }
 
+// How long UTF-8 is without its last character.
+size_t without_last_character(ByteView text) {
+  while (!text.empty() && text.back() >> 6 == 2) text = text.first(text.size() - 1);
+  return text.empty() ? 0 : text.size() - 1;
+}
+
 Result<SecretBytes> read_line(int in, size_t size_max) {
   SecretBytes line(size_max), key(1);
   size_t size = 0;
@@ -55,7 +61,7 @@ Result<SecretBytes> read_line(int in, size_t size_max) {
     if (typed == kKillLine) {
       size = 0;
     } else if (typed == kBackspace || typed == kDelete) {
-      size -= size > 0 ? 1 : 0;
+      size = without_last_character(line.reveal().first(size));
     } else if (size == size_max) {
       return {Code::kLimitExceeded, "more than " + std::to_string(size_max) + " bytes were entered"};
     } else {
