@@ -116,6 +116,11 @@ Result<FileInfo> FaultDisk::info(const std::string& path) {
   return base_.info(path);
 }
 
+Result<std::string> FaultDisk::canonical(const std::string& path) {
+  COFFER_TRY(step("resolve", path));
+  return base_.canonical(path);
+}
+
 Result<std::unique_ptr<FileLock>> FaultDisk::lock(const std::string& path, bool wait) {
   COFFER_TRY(step("lock", path));
   return base_.lock(path, wait);

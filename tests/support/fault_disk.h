@@ -37,6 +37,7 @@ class FaultDisk final : public Disk {
   Status make_directory(const std::string& path, uint32_t mode) override;
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<FileInfo> info(const std::string& path) override;
+  Result<std::string> canonical(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override;
 
  private:

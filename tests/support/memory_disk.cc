@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "support/memory_disk_node.h"
 
@@ -337,6 +338,16 @@ Result<FileInfo> MemoryDisk::info(const std::string& path) {
   COFFER_ASSIGN(Place place, locate(path, "stat"));
   if (place.node == nullptr) return no_such("stat", path);
   return File::info_of(*place.node);
+}
+
+// There are no symbolic links here.
+Result<std::string> MemoryDisk::canonical(const std::string& path) {
+  std::lock_guard lock(mutex_);
+  COFFER_ASSIGN(Place place, locate(path, "resolve"));
+  if (place.node == nullptr) return no_such("resolve", path);
+  std::string out = std::filesystem::path("/" + path).lexically_normal().string();
+  while (out.size() > 1 && out.back() == '/') out.pop_back();
+  return out;
 }
 
 Result<std::unique_ptr<FileLock>> MemoryDisk::lock(const std::string& path, bool wait) {

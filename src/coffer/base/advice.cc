@@ -20,6 +20,8 @@ std::string_view standing_advice(Code code) {
     case Code::kKeyUnavailable: return "the key is in another coffer, or was destroyed: see coffer keyring show";
     case Code::kProviderUnavailable: return "nothing is wrong with the data: bring the key provider back and repeat";
     case Code::kRolledBack: return "somebody restored an old copy: restore the newest one";
+    case Code::kDiverged: return "two copies were changed apart from each other: find out which one is to stay";
+    case Code::kForeign: return "find out who put it there: it belongs to another place";
     case Code::kUnsupported: return "a newer version of coffer may have written this";
     case Code::kInternal: return "this is a bug in coffer: please report it";
     default: return "";

@@ -27,6 +27,8 @@ std::string_view code_name(Code code) {
     case Code::kProviderUnavailable: return "provider_unavailable";
     case Code::kPlaintext: return "plaintext";
     case Code::kRolledBack: return "rolled_back";
+    case Code::kDiverged: return "diverged";
+    case Code::kForeign: return "foreign";
     case Code::kInternal: return "internal";
   }
   return "unknown";

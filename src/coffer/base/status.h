@@ -33,6 +33,8 @@ enum class Code : uint8_t {
   kProviderUnavailable,  // the key provider cannot be reached or refused to serve
   kPlaintext,            // an unencrypted file where only encrypted ones may be
   kRolledBack,           // an older state than one already seen
+  kDiverged,             // another state than the one already seen, neither before nor after it
+  kForeign,              // genuine, but of another coffer, store or domain than the place it was found at
   kInternal,             // a bug in Coffer
 };
 

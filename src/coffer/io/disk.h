@@ -15,9 +15,11 @@ namespace coffer {
 struct FileInfo {
   uint64_t size = 0;
   uint64_t inode = 0;
+  uint64_t device = 0;  // inode numbers are unique on one device
   int64_t modified_ns = 0;  // since the Unix epoch
   uint32_t mode = 0;        // permission bits
   uint32_t owner = 0;       // uid
+  uint32_t group = 0;       // gid
   bool is_directory = false;
 };
 
@@ -76,6 +78,8 @@ class Disk {
   // Without . and .., sorted by name. A symbolic link counts as what it leads to.
   virtual Result<std::vector<DirectoryEntry>> list(const std::string& path) = 0;
   virtual Result<FileInfo> info(const std::string& path) = 0;  // follows symbolic links
+  // The path without symbolic links, "." and "..", absolute. kNotFound for what is not there.
+  virtual Result<std::string> canonical(const std::string& path) = 0;
   // Creates the lock file (mode 0600) if there is none; it is never removed. Waits if `wait`, else kBusy. Advisory,
   // between processes and between threads alike. A forked child that keeps the descriptor keeps the lock.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) = 0;

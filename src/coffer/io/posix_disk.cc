@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <system_error>
 
@@ -63,9 +64,11 @@ FileInfo info_of(const struct stat& st) {
   FileInfo info;
   info.size = static_cast<uint64_t>(st.st_size);
   info.inode = st.st_ino;
+  info.device = st.st_dev;
   info.modified_ns = int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
   info.mode = st.st_mode & 07777;
   info.owner = st.st_uid;
+  info.group = st.st_gid;
   info.is_directory = S_ISDIR(st.st_mode);
   return info;
 }
@@ -254,6 +257,12 @@ class PosixDisk final : public Disk {
     struct stat st;
     if (::stat(path.c_str(), &st) != 0) return failure("stat", path);
     return info_of(st);
+  }
+
+  Result<std::string> canonical(const std::string& path) override {
+    const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
+    if (real == nullptr) return failure("resolve", path);
+    return std::string(real.get());
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {

@@ -35,6 +35,8 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kKeyUnavailable:
     case Code::kProviderUnavailable:
     case Code::kRolledBack:
+    case Code::kDiverged:
+    case Code::kForeign:
     case Code::kInternal:
     case Code::kOk: break;
   }
