@@ -38,7 +38,12 @@ inline Keyring varied_keyring() {
   EXPECT_TRUE(keyring.set_key_state(orders[1].id, KeyState::kCompromised, 1021).is_ok());
   EXPECT_TRUE(keyring.set_key_state(orders[4].id, KeyState::kSuspended, 1022).is_ok());
   EXPECT_TRUE(keyring.add_store("/var/lib/db", 1030).is_ok());
-  EXPECT_TRUE(keyring.add_store("/srv/other db", 1031).is_ok());
+  StoreEntry second = *keyring.find_store(keyring.add_store("/srv/other db", 1031).value());
+  second.also_at = "/srv/new place";
+  second.confirmed = true;
+  second.lineage = {{keyring.stores()[0].id, 1032, LineageHow::kLinked}, {id_of(0x77), 1033, LineageHow::kAdopted}};
+  second.domains = {"orders", "gone"};
+  EXPECT_TRUE(keyring.replace_store(second).is_ok());
   return keyring;
 }
 
@@ -67,12 +72,7 @@ inline void expect_equal(const Keyring& a, const Keyring& b) {
     for (size_t k = 0; k < a.domains()[i].keys.size(); ++k)
       expect_equal(a.domains()[i].keys[k], b.domains()[i].keys[k]);
   }
-  ASSERT_EQ(a.stores().size(), b.stores().size());
-  for (size_t i = 0; i < a.stores().size(); ++i) {
-    EXPECT_EQ(a.stores()[i].id, b.stores()[i].id);
-    EXPECT_EQ(a.stores()[i].created, b.stores()[i].created);
-    EXPECT_EQ(a.stores()[i].path, b.stores()[i].path);
-  }
+  EXPECT_EQ(a.stores(), b.stores());
 }
 
 }  // namespace coffer

@@ -24,9 +24,17 @@ struct DomainFields {
   std::string name = "system";
   std::vector<KeyFields> keys;
 };
+struct LineageFields {
+  Id id;
+  uint8_t how = 1;
+};
 struct StoreFields {
   Id id;
   std::string path;
+  std::string also_at = {};
+  uint8_t confirmed = 0;
+  std::vector<LineageFields> lineage = {};
+  std::vector<std::string> domains = {};
 };
 struct BodyFields {
   Id coffer_id = id_of(0xc0);
@@ -37,7 +45,7 @@ struct BodyFields {
 };
 
 Bytes encode(const BodyFields& fields) {
-  Bytes out(100'000);
+  Bytes out(200'000);
   Writer writer(out);
   writer.id(fields.coffer_id);
   writer.u64(fields.version);
@@ -60,7 +68,17 @@ Bytes encode(const BodyFields& fields) {
   for (const StoreFields& store : fields.stores) {
     writer.id(store.id);
     writer.u64(13);
+    writer.u8(store.confirmed);
     writer.bytes16(as_bytes(store.path));
+    writer.bytes16(as_bytes(store.also_at));
+    writer.u16(static_cast<uint16_t>(store.lineage.size()));
+    for (const LineageFields& each : store.lineage) {
+      writer.id(each.id);
+      writer.u64(14);
+      writer.u8(each.how);
+    }
+    writer.u16(static_cast<uint16_t>(store.domains.size()));
+    for (const std::string& domain : store.domains) writer.bytes8(as_bytes(domain));
   }
   EXPECT_TRUE(writer.ok());
   out.resize(writer.written());
@@ -83,7 +101,7 @@ BodyFields good_fields() {
   destroyed.key.clear();
   fields.domains.push_back({"system", {key_of(1, 1, 4), key_of(2, 2, 2)}});
   fields.domains.push_back({"orders", {destroyed, key_of(4, 2, 2)}});
-  fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b"}};
+  fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}}};
   return fields;
 }
 
@@ -105,7 +123,14 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(key.destroyed, 5u);
   EXPECT_TRUE(keyring->domains()[1].keys[0].key.empty());
   EXPECT_EQ(keyring->stores()[1].created, 13u);
-  EXPECT_EQ(keyring->stores()[1].path, "/b");
+  EXPECT_FALSE(keyring->stores()[0].confirmed);
+  const StoreEntry& store = keyring->stores()[1];
+  EXPECT_EQ(store.path, "/b");
+  EXPECT_EQ(store.also_at, "/c");
+  EXPECT_TRUE(store.confirmed);
+  EXPECT_EQ(store.lineage[1], (Lineage{id_of(9), 14, LineageHow::kOlder}));
+  EXPECT_EQ(store.domains, (std::vector<std::string>{"orders", "t7"}));
+  EXPECT_EQ(keyring->store_of("/c/000001.sst"), &store);
   EXPECT_EQ(keyring->find_key(key.id).entry, &keyring->domains()[0].keys[1]);
 
   auto encoded = KeyringBody::encode(*keyring);
@@ -190,22 +215,38 @@ INSTANTIATE_TEST_SUITE_P(
                    "the id that its bytes give"},
         BrokenCase{"RepeatedKey", [](BodyFields& b) { b.domains[1].keys[1] = key_of(2, 2, 4); }, "key id"},
         BrokenCase{"ZeroStoreId", [](BodyFields& b) { b.stores[0].id = Id{}; }, "store's id"},
-        BrokenCase{"RepeatedStoreId", [](BodyFields& b) { b.stores[1].id = b.stores[0].id; }, "store id"},
+        BrokenCase{"RepeatedStoreId", [](BodyFields& b) { b.stores[0].id = b.stores[1].id; }, "store id"},
         BrokenCase{"RepeatedStorePath", [](BodyFields& b) { b.stores[1].path = b.stores[0].path; }, "store path"},
         BrokenCase{"RelativeStorePath", [](BodyFields& b) { b.stores[1].path = "b"; }, "absolute"},
         BrokenCase{"StorePathWithDots", [](BodyFields& b) { b.stores[1].path = "/a/../b"; }, "absolute"},
+        BrokenCase{"ConfirmedTwice", [](BodyFields& b) { b.stores[1].confirmed = 2; }, "confirmed, or not"},
+        BrokenCase{"TwoPathsAlike", [](BodyFields& b) { b.stores[1].also_at = "/b"; }, "store path"},
+        BrokenCase{"SecondPathOfAnother", [](BodyFields& b) { b.stores[1].also_at = "/a"; }, "store path"},
+        BrokenCase{"RelativeSecondPath", [](BodyFields& b) { b.stores[1].also_at = "c"; }, "absolute"},
+        BrokenCase{"UnknownLineage", [](BodyFields& b) { b.stores[1].lineage[0].how = 4; }, "known sort"},
+        BrokenCase{"NoLineage", [](BodyFields& b) { b.stores[1].lineage[0].how = 0; }, "known sort"},
+        BrokenCase{"LineageTwice", [](BodyFields& b) { b.stores[1].lineage[0].id = id_of(9); }, "twice, or itself"},
+        BrokenCase{"LineageOfItself", [](BodyFields& b) { b.stores[1].lineage[0].id = id_of(2); }, "twice, or itself"},
+        BrokenCase{"LineageOfNone", [](BodyFields& b) { b.stores[1].lineage[0].id = Id{}; }, "twice, or itself"},
+        BrokenCase{"LineageTooLong",
+                   [](BodyFields& b) {
+                     b.stores[1].lineage.assign(4097, LineageFields{id_of(3), 1});
+                   },
+                   "at most"},
+        BrokenCase{"StoreDomainTwice", [](BodyFields& b) { b.stores[1].domains[0] = "t7"; }, "none twice"},
+        BrokenCase{"BadStoreDomain", [](BodyFields& b) { b.stores[1].domains[0] = "T7"; }, "names of domains"},
         BrokenCase{"LongStorePath", [](BodyFields& b) { b.stores[1].path = "/" + std::string(4096, 'p'); },
                    "within its stores"}),
     [](const auto& param) { return param.param.name; });
 
 TEST(KeyringBody, TheLargestKeyringThatFitsIsSealedAndOneMoreIsRefused) {
-  // Stores are the largest things in it. 4096 bytes of path and 26 around it, four thousand times, is just under 16
+  // Stores are the largest things in it. 4096 bytes of path and 33 around it, four thousand times, is just under 16
   // MiB.
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   KeyringSlot slot = slot_of(1);
   auto path = [](size_t number) { return "/" + std::to_string(100'000 + number) + std::string(4089, 'p'); };
   size_t count = 0;
-  while (KeyringBody::size(keyring) + 16 + 26 + 4096 <= kKeyringBodySizeMax) {
+  while (KeyringBody::size(keyring) + 16 + 33 + 4096 <= kKeyringBodySizeMax) {
     ASSERT_TRUE(keyring.add_store(path(count++), 1).is_ok());
   }
   auto sealed = KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key_of(1));

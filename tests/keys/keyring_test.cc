@@ -128,6 +128,40 @@ TEST(Keyring, StoresAreFoundByTheNearestParent) {
   EXPECT_EQ(keyring.remove_store(inner).code(), Code::kNotFound);
 }
 
+TEST(Keyring, AStoreOnItsWayIsFoundAtBothPlaces) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  StoreEntry moving = *keyring.find_store(keyring.add_store("/data/db", 2).value());
+  moving.also_at = "/data/new";
+  ASSERT_TRUE(keyring.replace_store(moving).is_ok());
+  for (const char* path : {"/data/db", "/data/new/1.sst"}) {
+    ASSERT_NE(keyring.store_of(path), nullptr) << path;
+    EXPECT_EQ(*keyring.store_of(path), moving) << path;
+  }
+  EXPECT_EQ(keyring.add_store("/data/new", 3).value(), moving.id);
+  moving.path = std::exchange(moving.also_at, "");
+  ASSERT_TRUE(keyring.replace_store(moving).is_ok());
+  EXPECT_EQ(keyring.store_of("/data/db/1.sst"), nullptr);
+  ASSERT_TRUE(keyring.clone().store_at("/data/new") != nullptr);
+}
+
+TEST(Keyring, AStoreIsReplacedByNothingThatNoStoreMayBe) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const Id other = keyring.add_store("/other", 2).value();
+  const StoreEntry good = *keyring.find_store(keyring.add_store("/data", 2).value());
+  auto refused = [&](Code code, void (*change)(StoreEntry&, const Id&)) {
+    StoreEntry bad = good;
+    change(bad, other);
+    EXPECT_EQ(keyring.replace_store(bad).code(), code);
+    EXPECT_EQ(*keyring.find_store(good.id), good);
+  };
+  refused(Code::kNotFound, [](StoreEntry& store, const Id&) { store.id = id_of(9); });
+  refused(Code::kAlreadyExists, [](StoreEntry& store, const Id&) { store.path = "/other"; });
+  refused(Code::kAlreadyExists, [](StoreEntry& store, const Id&) { store.also_at = "/other"; });
+  refused(Code::kInvalidArgument, [](StoreEntry& store, const Id&) { store.also_at = store.path; });
+  refused(Code::kInvalidArgument, [](StoreEntry& store, const Id& id) { store.lineage = {{id, 1}, {id, 2}}; });
+  refused(Code::kLimitExceeded, [](StoreEntry& store, const Id&) { store.lineage.resize(kStoreLineageMax + 1); });
+}
+
 TEST(Keyring, StorePathsAreAbsoluteAndPlain) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   const std::string longest = "/" + std::string(kStorePathSizeMax - 1, 'a');

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .primitives import TAG_SIZE, Failure, crc32c, derive, hkdf_sha256, kwp_unwrap, open_sealed
 
+LINEAGE = {1: "linked", 2: "adopted", 3: "older"}
 KEY_STATES = {1: "pre-active", 2: "active", 3: "suspended", 4: "deactivated", 5: "compromised", 6: "destroyed"}
 KEYRING_BODY_SIZE_MAX = 16 << 20
 
@@ -107,6 +108,22 @@ def read_domain_key(fields):
     return key
 
 
+def read_store(fields):
+    store = {"id": fields.bytes(16), "created": fields.number(8), "confirmed": fields.number(1),
+             "path": fields.sized(2, 4096), "also_at": fields.sized(2, 4096)}
+    store["lineage"] = [{"store": fields.bytes(16), "since": fields.number(8), "how": fields.number(1)}
+                        for _ in range(fields.number(2))]
+    store["domains"] = [fields.sized(1, 64) for _ in range(fields.number(2))]
+    allowed = [each["store"] for each in store["lineage"]]
+    if (store["confirmed"] > 1 or len(allowed) > 4096 or len(store["domains"]) > 4096
+            or any(each["how"] not in LINEAGE for each in store["lineage"])
+            or len({store["id"], *allowed}) != len(allowed) + 1 or len(set(store["domains"])) != len(store["domains"])
+            or not all(map(any, allowed))
+            or not all(re.fullmatch(rb"[a-z0-9._-]+", name) for name in store["domains"])):
+        raise Failure("tampered", f"store {store['path']!r} breaks a rule")
+    return store
+
+
 def read_keyring_body(body):
     fields = Fields(body, "tampered")
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "previous": fields.bytes(32),
@@ -124,7 +141,7 @@ def read_keyring_body(body):
             raise Failure("tampered", f"domain {name!r} has more than one active key")
         keyring["domains"][name] = keys
     for _ in range(fields.number(2)):
-        keyring["stores"].append({"id": fields.bytes(16), "created": fields.number(8), "path": fields.sized(2, 4096)})
+        keyring["stores"].append(read_store(fields))
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     check_keyring(keyring)
@@ -136,6 +153,7 @@ def check_keyring(keyring):
     key_ids = [key["id"] for keys in keyring["domains"].values() for key in keys]
     store_ids = [store["id"] for store in keyring["stores"]]
     paths = [store["path"] for store in keyring["stores"]]
+    paths += [store["also_at"] for store in keyring["stores"] if store["also_at"]]
     for what, values in (("key id", key_ids), ("store id", store_ids), ("store path", paths)):
         if len(values) != len(set(values)):
             raise Failure("tampered", f"a {what} stands in the keyring twice")
@@ -181,7 +199,10 @@ def describe_keyring(keyring):
         "created": keyring["created"],
         "updated": keyring["updated"],
         "domains": domains,
-        "stores": [{"id": store["id"].hex(), "path": text(store["path"])} for store in keyring["stores"]],
+        "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["confirmed"] == 1,
+                    "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
+                                for each in store["lineage"]],
+                    "domains": [text(name) for name in store["domains"]]} for store in keyring["stores"]],
         "slots": [{"id": slot["id"].hex(), "uri": text(slot["uri"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

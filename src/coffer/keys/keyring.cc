@@ -56,10 +56,6 @@ DomainKeyEntry clone_entry(const DomainKeyEntry& entry) {
   return copy;
 }
 
-bool is_in(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 }  // namespace
 
 bool valid_domain_name(std::string_view name) {
@@ -67,18 +63,6 @@ bool valid_domain_name(std::string_view name) {
   return std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
   });
-}
-
-bool valid_store_path(std::string_view path) {
-  if (path.size() < 2 || path.size() > kStorePathSizeMax || path.front() != '/') return false;
-  if (has_control(path)) return false;
-  for (size_t at = 1; at <= path.size();) {
-    size_t end = std::min(path.find('/', at), path.size());
-    std::string_view component = path.substr(at, end - at);
-    if (component.empty() || component == "." || component == "..") return false;
-    at = end + 1;
-  }
-  return path.back() != '/';
 }
 
 const DomainKeyEntry* Domain::active() const {
@@ -118,6 +102,7 @@ Keyring Keyring::clone() const {
   for (const Domain& domain : domains_) copy.domains_.push_back(domain.clone());
   copy.stores_ = stores_;
   copy.index_ = index_;
+  copy.places_ = places_;
   return copy;
 }
 
@@ -132,19 +117,6 @@ FoundKey Keyring::find_key(const Id& key_id) const {
   if (found == index_.end()) return {};
   const Domain& domain = domains_[found->second.first];
   return {&domain, &domain.keys[found->second.second]};
-}
-
-const StoreEntry* Keyring::find_store(const Id& id) const {
-  auto found = std::find_if(stores_.begin(), stores_.end(), [&](const StoreEntry& store) { return store.id == id; });
-  return found == stores_.end() ? nullptr : &*found;
-}
-
-const StoreEntry* Keyring::store_of(std::string_view path) const {
-  const StoreEntry* nearest = nullptr;
-  for (const StoreEntry& store : stores_) {
-    if (is_in(path, store.path) && (nearest == nullptr || nearest->path.size() < store.path.size())) nearest = &store;
-  }
-  return nearest;
 }
 
 Status Keyring::add_domain(std::string_view name, uint64_t now) {
@@ -192,32 +164,6 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
                                         " is; suspend or deactivate that one first"};
   }
   enter_state(entry, state, now);
-  return {};
-}
-
-Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
-  if (!valid_store_path(path)) {
-    return {Code::kInvalidArgument,
-            "store path " + quoted(path) +
-                ": it must be absolute, without trailing slash, \".\", \"..\" and control characters, and at most " +
-                std::to_string(kStorePathSizeMax) + " bytes"};
-  }
-  for (const StoreEntry& store : stores_) {
-    if (store.path == path) return store.id;
-  }
-  if (stores_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 stores"};
-  StoreEntry entry;
-  COFFER_ASSIGN(entry.id, random_id());
-  entry.created = now;
-  entry.path = path;
-  stores_.push_back(entry);
-  return entry.id;
-}
-
-Status Keyring::remove_store(const Id& id) {
-  if (std::erase_if(stores_, [&](const StoreEntry& store) { return store.id == id; }) == 0) {
-    return {Code::kNotFound, "no store " + id.hex() + " in the keyring"};
-  }
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/provider.h"
+#include "coffer/keys/store_entry.h"
 
 namespace coffer {
 
@@ -18,7 +19,6 @@ inline constexpr size_t kProviderUriSizeMax = 1024;
 inline constexpr size_t kRootKeyHandleSizeMax = 512;
 inline constexpr size_t kWrappedKeyringKeySizeMax = 1024;
 inline constexpr size_t kDomainNameSizeMax = 64;
-inline constexpr size_t kStorePathSizeMax = 4096;
 inline constexpr size_t kDomainKeySize = 32;
 inline constexpr size_t kKeyringKeySize = 32;
 inline constexpr std::string_view kSystemDomain = "system";
@@ -42,12 +42,6 @@ struct Domain {
 
   const DomainKeyEntry* active() const;  // null if none
   Domain clone() const;
-};
-
-struct StoreEntry {
-  Id id;
-  uint64_t created = 0;
-  std::string path;  // absolute, without trailing slash, empty components, "." and "..", control characters
 };
 
 struct KeyringSlot {
@@ -83,7 +77,9 @@ class Keyring {
   // By the id in an envelope; entry == nullptr when unknown. One lookup in a hash map.
   FoundKey find_key(const Id& key_id) const;
   const StoreEntry* find_store(const Id& id) const;
-  // The store whose path is `path` or the nearest parent of it; null if none.
+  // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
+  const StoreEntry* store_at(std::string_view path) const;
+  // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.
   const StoreEntry* store_of(std::string_view path) const;
 
   // Changes. Each leaves the keyring as it was when it fails; kLimitExceeded where the format has no room.
@@ -93,8 +89,12 @@ class Keyring {
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
   // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
   Status set_key_state(const Id& key_id, KeyState state, uint64_t now);
-  // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be.
+  // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
+  // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
+  // In place of the store of the same id. kNotFound; kInvalidArgument, kAlreadyExists or kLimitExceeded for what no
+  // entry may be.
+  Status replace_store(StoreEntry entry);
   Status remove_store(const Id& id);
 
  private:
@@ -102,6 +102,7 @@ class Keyring {
   friend class KeyringCodec;
   Keyring() = default;
   void reindex();
+  void index_places();
 
   Id coffer_id_;
   uint64_t version_ = 1;
@@ -111,6 +112,7 @@ class Keyring {
   std::vector<Domain> domains_;
   std::vector<StoreEntry> stores_;
   std::unordered_map<Id, std::pair<size_t, size_t>, IdHash> index_;  // key id → domain, key
+  PathMap places_;                                                   // path and also_at → store
 };
 
 // The clear part of a sealed keyring: what can be known without a root key.

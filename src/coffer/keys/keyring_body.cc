@@ -10,7 +10,8 @@ namespace {
 
 constexpr size_t kFixedSize = 16 + 8 + 32 + 8 + 8 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 5 * 8 + 1;
-constexpr size_t kStoreFixedSize = 16 + 8 + 2;
+constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
+constexpr size_t kLineageSize = 16 + 8 + 1;
 
 Status broken(std::string rule) { return {Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule)}; }
 
@@ -66,14 +67,49 @@ Result<Domain> decode_domain(Reader& reader) {
   return domain;
 }
 
+size_t size_of(const StoreEntry& store) {
+  size_t size = kStoreFixedSize + store.path.size() + store.also_at.size() + store.lineage.size() * kLineageSize;
+  for (const std::string& domain : store.domains) size += 1 + domain.size();
+  return size;
+}
+
+void encode_store(const StoreEntry& store, Writer& writer) {
+  writer.id(store.id);
+  writer.u64(store.created);
+  writer.u8(store.confirmed ? 1 : 0);
+  writer.bytes16(as_bytes(store.path));
+  writer.bytes16(as_bytes(store.also_at));
+  writer.u16(static_cast<uint16_t>(store.lineage.size()));
+  for (const Lineage& each : store.lineage) {
+    writer.id(each.store);
+    writer.u64(each.since);
+    writer.u8(static_cast<uint8_t>(each.how));
+  }
+  writer.u16(static_cast<uint16_t>(store.domains.size()));
+  for (const std::string& domain : store.domains) writer.bytes8(as_bytes(domain));
+}
+
 Result<StoreEntry> decode_store(Reader& reader) {
   StoreEntry store;
   store.id = reader.id();
   store.created = reader.u64();
+  const uint8_t confirmed = reader.u8();
   store.path = as_text(reader.bytes16(kStorePathSizeMax));
+  store.also_at = as_text(reader.bytes16(kStorePathSizeMax));
+  for (uint16_t left = reader.u16(); left > 0 && reader.ok(); --left) {
+    Lineage each{reader.id(), reader.u64(), LineageHow::kLinked};
+    const uint8_t how = reader.u8();
+    if (reader.ok() && !is_lineage(how)) return broken("a store's lineage must be of a known sort");
+    each.how = static_cast<LineageHow>(how);
+    store.lineage.push_back(each);
+  }
+  for (uint16_t left = reader.u16(); left > 0 && reader.ok(); --left) {
+    store.domains.emplace_back(as_text(reader.bytes8(kDomainNameSizeMax)));
+  }
   if (!reader.ok()) return broken("it must not end within its stores");
-  if (store.id.is_zero()) return broken("a store's id must not be zero");
-  if (!valid_store_path(store.path)) return broken("a store's path must be absolute and plain");
+  if (confirmed > 1) return broken("a store must be confirmed, or not");
+  store.confirmed = confirmed == 1;
+  if (const Status rule = check_store(store); !rule.is_ok()) return broken(std::string(rule.message()));
   return store;
 }
 
@@ -89,7 +125,10 @@ Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreE
   if (!names.contains(kSystemDomain)) return broken("the domain system must be there");
   for (const StoreEntry& store : stores) {
     if (!store_ids.insert(store.id).second) return broken("store id " + store.id.hex() + " must not repeat");
-    if (!paths.insert(store.path).second) return broken("store path " + store.path + " must not repeat");
+    for (const std::string* path : {&store.path, &store.also_at}) {
+      if (path->empty() || paths.insert(*path).second) continue;
+      return broken("store path " + *path + " must not repeat");
+    }
   }
   return {};
 }
@@ -102,7 +141,7 @@ size_t KeyringBody::size(const Keyring& keyring) {
     size += 1 + domain.name.size() + 2;
     for (const DomainKeyEntry& key : domain.keys) size += kKeyFixedSize + key.key.size();
   }
-  for (const StoreEntry& store : keyring.stores()) size += kStoreFixedSize + store.path.size();
+  for (const StoreEntry& store : keyring.stores()) size += size_of(store);
   return size;
 }
 
@@ -121,11 +160,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
     for (const DomainKeyEntry& key : domain.keys) encode_key(key, writer);
   }
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
-  for (const StoreEntry& store : keyring.stores()) {
-    writer.id(store.id);
-    writer.u64(store.created);
-    writer.bytes16(as_bytes(store.path));
-  }
+  for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
   if (!writer.ok() || writer.written() != body.size()) return {Code::kInternal, "a keyring did not fit its own size"};
   return body;
 }
@@ -155,6 +190,7 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   if (!reader.finished()) return broken("it must end with its last store");
   COFFER_TRY(check_unique(keyring.domains_, keyring.stores_));
   keyring.reindex();
+  keyring.index_places();
   return keyring;
 }
 

@@ -1,0 +1,130 @@
+// The stores of a keyring: their entries, and which of them a path belongs to.
+#include <algorithm>
+
+#include "coffer/base/path.h"
+#include "coffer/base/text.h"
+#include "coffer/crypto/random.h"
+#include "coffer/keys/keyring.h"
+#include "coffer/keys/keyring_body.h"
+
+namespace coffer {
+
+std::string_view lineage_name(LineageHow how) {
+  switch (how) {
+    case LineageHow::kLinked: return "linked";
+    case LineageHow::kAdopted: return "adopted";
+    case LineageHow::kOlder: return "older";
+  }
+  return "unknown";
+}
+
+bool is_lineage(uint8_t how) { return how >= 1 && how <= 3; }
+
+bool StoreEntry::descends_from(const Id& store) const {
+  return std::any_of(lineage.begin(), lineage.end(), [&](const Lineage& each) { return each.store == store; });
+}
+
+bool StoreEntry::holds_domain(std::string_view domain) const {
+  return std::find(domains.begin(), domains.end(), domain) != domains.end();
+}
+
+bool valid_store_path(std::string_view path) {
+  if (path.size() < 2 || path.size() > kStorePathSizeMax || path.front() != '/') return false;
+  if (has_control(path)) return false;
+  for (size_t at = 1; at <= path.size();) {
+    size_t end = std::min(path.find('/', at), path.size());
+    std::string_view component = path.substr(at, end - at);
+    if (component.empty() || component == "." || component == "..") return false;
+    at = end + 1;
+  }
+  return path.back() != '/';
+}
+
+Status check_store(const StoreEntry& entry) {
+  if (entry.id.is_zero()) return {Code::kInvalidArgument, "a store's id must not be zero"};
+  if (!valid_store_path(entry.path) || (!entry.also_at.empty() && !valid_store_path(entry.also_at))) {
+    return {
+        Code::kInvalidArgument,
+        "a store's path must be absolute, without trailing slash, \".\", \"..\" and control characters, and at most " +
+            std::to_string(kStorePathSizeMax) + " bytes"};
+  }
+  if (entry.lineage.size() > kStoreLineageMax || entry.domains.size() > kStoreDomainsMax) {
+    return {Code::kLimitExceeded, "the store " + entry.path + " may hold files of " + std::to_string(kStoreLineageMax) +
+                                      " other stores, and of as many domains, at most"};
+  }
+  std::vector<Id> ids = {entry.id};
+  for (const Lineage& each : entry.lineage) ids.push_back(each.store);
+  std::sort(ids.begin(), ids.end(), [](const Id& a, const Id& b) { return a.bytes < b.bytes; });
+  if (ids.front().is_zero() || std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
+    return {Code::kInvalidArgument, "a store's lineage must not name a store twice, or itself"};
+  }
+  std::vector<std::string_view> names(entry.domains.begin(), entry.domains.end());
+  std::sort(names.begin(), names.end());
+  if (std::adjacent_find(names.begin(), names.end()) != names.end() ||
+      !std::all_of(names.begin(), names.end(), valid_domain_name)) {
+    return {Code::kInvalidArgument, "a store's domains must be names of domains, none twice"};
+  }
+  return Status::ok();
+}
+
+const StoreEntry* Keyring::find_store(const Id& id) const {
+  auto found = std::find_if(stores_.begin(), stores_.end(), [&](const StoreEntry& store) { return store.id == id; });
+  return found == stores_.end() ? nullptr : &*found;
+}
+
+const StoreEntry* Keyring::store_at(std::string_view path) const {
+  const auto found = places_.find(path);
+  return found == places_.end() ? nullptr : &stores_[found->second];
+}
+
+const StoreEntry* Keyring::store_of(std::string_view path) const {
+  for (; path.size() > 1; path = parent_of(path)) {
+    if (const StoreEntry* store = store_at(path)) return store;
+  }
+  return nullptr;
+}
+
+Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
+  if (const StoreEntry* known = store_at(path)) return known->id;
+  if (stores_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 stores"};
+  StoreEntry entry;
+  COFFER_ASSIGN(entry.id, random_id());
+  entry.created = now;
+  entry.path = path;
+  COFFER_TRY(check_store(entry).with_context("store path \"" + printable(path) + "\""));
+  places_.emplace(entry.path, stores_.size());
+  stores_.push_back(std::move(entry));
+  return stores_.back().id;
+}
+
+Status Keyring::replace_store(StoreEntry entry) {
+  COFFER_TRY(check_store(entry));
+  const StoreEntry* old = find_store(entry.id);
+  if (old == nullptr) return {Code::kNotFound, "no store " + entry.id.hex() + " in the keyring"};
+  for (const std::string* path : {&entry.path, &entry.also_at}) {
+    const StoreEntry* there = path->empty() ? nullptr : store_at(*path);
+    if (there != nullptr && there != old) return {Code::kAlreadyExists, *path + " is another store already"};
+  }
+  if (entry.also_at == entry.path) return {Code::kInvalidArgument, "a store has two paths only if they differ"};
+  stores_[static_cast<size_t>(old - stores_.data())] = std::move(entry);
+  index_places();
+  return Status::ok();
+}
+
+Status Keyring::remove_store(const Id& id) {
+  if (std::erase_if(stores_, [&](const StoreEntry& store) { return store.id == id; }) == 0) {
+    return {Code::kNotFound, "no store " + id.hex() + " in the keyring"};
+  }
+  index_places();
+  return Status::ok();
+}
+
+void Keyring::index_places() {
+  places_.clear();
+  for (size_t i = 0; i < stores_.size(); ++i) {
+    places_.emplace(stores_[i].path, i);
+    if (!stores_[i].also_at.empty()) places_.emplace(stores_[i].also_at, i);
+  }
+}
+
+}  // namespace coffer
