@@ -119,8 +119,16 @@ class Status(CliTest):
         self.make_coffer()
         self.make_store()
         os.rename(self.path("store"), self.path("elsewhere"))
-        self.assertIn("(missing)", self.done("status", "c.coffer").out)
-        self.assertTrue(self.done("status", "c.coffer", "--json").json()["stores"][0]["missing"])
+        self.assertIn("(MISSING: its directory is gone", self.problems("status", "c.coffer").out)
+        self.assertTrue(self.problems("status", "c.coffer", "--json").json()["stores"][0]["missing"])
+        self.assertEqual(self.verified("c.coffer"), {"store": "missing"})
+        os.mkdir(self.path("store"))  # as where a disk is not mounted
+        self.assertIn("(EMPTY: ", self.problems("status", "c.coffer").out)
+        self.assertTrue(self.problems("status", "c.coffer", "--json").json()["stores"][0]["empty"])
+        self.assertEqual(self.verified("c.coffer"), {"store": "missing"})
+        os.rmdir(self.path("store"))
+        os.rename(self.path("elsewhere"), self.path("store"))
+        self.assertEqual(self.verified("c.coffer"), {})
 
     def test_plaintext_unreadable_and_unknown_files_are_counted_and_make_it_exit_with_1(self):
         self.make_coffer()

@@ -90,7 +90,11 @@ Status write_store_file(const Request& request) {
   wanted.suite = request.kind == "ctr" ? coffer->config().ctr_suite : coffer->config().suite;
   wanted.kind = request.kind == "ctr" ? Kind::kCtr : request.kind == "log" ? Kind::kLog : Kind::kBlocks;
   if (wanted.kind == Kind::kBlocks) wanted.chunk_log2 = request.chunk_log2;
-  COFFER_ASSIGN(wanted.store_id, coffer->store_for(path.parent_path().string()));
+  COFFER_ASSIGN(wanted.store_id, coffer->stores().store_for({.directory = path.parent_path().string(),
+                                                             .joins_database = true,
+                                                             .confirms = true,
+                                                             .path = path.string(),
+                                                             .domain = request.domain}));
   COFFER_ASSIGN(NewFile file, coffer->new_file(wanted));
 
   const std::string input(std::istreambuf_iterator<char>(std::cin), {});

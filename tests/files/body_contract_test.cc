@@ -106,7 +106,7 @@ class BodyContract : public CofferFixture, public ::testing::WithParamInterface<
     COFFER_ASSIGN(std::shared_ptr<ReadableFile> readable, disk.open_read(kPath));
     COFFER_ASSIGN(FileHead head, read_head(*readable, kPath));
     COFFER_TRY(head.refusal);
-    COFFER_ASSIGN(OpenedFile opened, coffer_->open_file(head.scan, kPath));
+    COFFER_ASSIGN(OpenedFile opened, coffer_->unlock(head.scan, kPath));
     COFFER_ASSIGN(uint64_t size, readable->size());
     COFFER_ASSIGN(ReopenedFile reopened,
                   body_of(head.scan.fields.kind).reopen(std::move(opened), readable, size, role));
@@ -121,7 +121,7 @@ class BodyContract : public CofferFixture, public ::testing::WithParamInterface<
     COFFER_ASSIGN(FileHead head, read_head(*file, kPath));
     COFFER_TRY(head.refusal);
     if (head.is(FileHead::What::kNothing)) return std::string();
-    COFFER_ASSIGN(OpenedFile opened, coffer_->open_file(head.scan, kPath));
+    COFFER_ASSIGN(OpenedFile opened, coffer_->unlock(head.scan, kPath));
     COFFER_ASSIGN(uint64_t size, file->size());
     COFFER_ASSIGN(OpenBody body, body_of(head.scan.fields.kind).open(opened, file, size, role));
     return std::visit(ReadWhole{*file}, std::move(body));

@@ -208,7 +208,8 @@ class Verdicts(unittest.TestCase):
                     verdicts[path] = (what, "ok")
                 except Failure as failure:
                     verdicts[path] = (what, failure.kind)
-            report = json.loads(store.run("verify", store.coffer, copies, "--json", check=False).stdout)
+            report = json.loads(store.run("verify", store.coffer, copies, "--as", store.database, "--json",
+                                          check=False).stdout)
             self.compare(verdicts, {problem["path"]: problem["code"] for problem in report["problems"]})
 
     def compare(self, verdicts, problems):

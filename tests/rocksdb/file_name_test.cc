@@ -49,7 +49,7 @@ TEST(FileName, StoresOfBackupsAndArchivesAreTheOnesAround) {
   EXPECT_EQ(store_directory("/backup/shared_checksum/000012_s1_2.sst"), "/backup");
   EXPECT_EQ(store_directory("/backup/private/3/CURRENT"), "/backup");
   EXPECT_EQ(store_directory("/backup/private/3.tmp/CURRENT"), "/backup");
-  EXPECT_EQ(store_directory("/checkpoint.tmp/CURRENT"), "/checkpoint");
+  EXPECT_EQ(store_directory("/checkpoint.tmp/CURRENT"), "/checkpoint.tmp");
   EXPECT_EQ(store_directory("/CURRENT"), "/");
 }
 

@@ -70,7 +70,8 @@ class CofferFixture : public ::testing::Test {
 
   // The bytes of a complete file of this kind.
   std::string sealed_file(Kind kind, const std::string& plaintext, std::string_view domain = kSystemDomain) {
-    auto store = coffer_->store_for(root_ + "/db");
+    auto store = coffer_->stores().store_for(
+        {.directory = root_ + "/db", .confirms = true, .path = root_ + "/db/file", .domain = domain});
     EXPECT_TRUE(store.is_ok()) << status_text(store);
     NewFileRequest request{.kind = kind, .domain = domain, .store_id = *store};
     if (kind == Kind::kBlocks) request.chunk_log2 = 12;

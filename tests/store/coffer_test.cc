@@ -59,7 +59,7 @@ TEST_F(CofferTest, ARunningCofferSeesARotationByAnother) {
   EXPECT_EQ(before->fields.domain_key_version, 1u);
   EXPECT_EQ(after->fields.domain_key_version, 2u);
   EXPECT_NE(before->fields.domain_key_id, after->fields.domain_key_id);
-  ASSERT_OK(coffer_->open_file(before->envelope, "f"));
+  ASSERT_OK(coffer_->unlock(before->envelope, "f"));
 }
 
 TEST_F(CofferTest, RootRotationKeepsFilesReadableAndLocksOutTheOldKey) {
@@ -70,7 +70,7 @@ TEST_F(CofferTest, RootRotationKeepsFilesReadableAndLocksOutTheOldKey) {
             Code::kWrongKey);
   auto reopened = open_coffer();
   ASSERT_NE(reopened, nullptr);
-  ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+  ASSERT_OK(coffer_->unlock(file->envelope, "f"));
   // The process that had it open follows, although its keyring key is no longer the stored one.
   ASSERT_OK(coffer_->live_keyring().refresh());
   EXPECT_EQ(coffer_->keyring()->version(), reopened->keyring()->version());
@@ -96,13 +96,13 @@ TEST_F(CofferTest, AFileOfAKeyringThatCannotBeUnlockedIsNotCalledRolledBack) {
   ASSERT_OK(file);
   std::filesystem::remove(root_ + "/other.key");
   for (int again = 0; again < 2; ++again) {
-    auto opened = coffer_->open_file(file->envelope, "f");
+    auto opened = coffer_->unlock(file->envelope, "f");
     EXPECT_EQ(opened.code(), Code::kKeyUnavailable) << status_text(opened);
     EXPECT_THAT(status_text(opened), ::testing::HasSubstr("other.key"));
   }
   write_key_file("other.key", 'o');
   ASSERT_OK(coffer_->live_keyring().refresh());
-  ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+  ASSERT_OK(coffer_->unlock(file->envelope, "f"));
 }
 
 // Providers that answer when the test lets them.
@@ -130,7 +130,7 @@ TEST_F(CofferTest, NoNewFileWaitsForAProvider) {
   ASSERT_OK(file);
   std::thread opener([] { gate.open(); });
   // A file that needs the new keyring is worth waiting for.
-  ASSERT_OK((*slow)->open_file(file->envelope, "f"));
+  ASSERT_OK((*slow)->unlock(file->envelope, "f"));
   opener.join();
   EXPECT_EQ((*slow)->keyring()->version(), 2u);
   EXPECT_TRUE((*slow)->live_keyring().condition().last_refresh.is_ok());
@@ -146,7 +146,7 @@ TEST_F(CofferTest, FilesOfANewKeyringOpenAtOnceOnEveryThread) {
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
-        auto opened = coffer_->open_file(file->envelope, "f");
+        auto opened = coffer_->unlock(file->envelope, "f");
         EXPECT_TRUE(opened.is_ok()) << status_text(opened);
       });
     }
@@ -173,8 +173,8 @@ TEST_F(CofferTest, AFileThatHasSeenANewerKeyringTellsOfARollback) {
   write(coffer_path() + "/keyring", old);
   auto restarted = open_coffer();
   ASSERT_NE(restarted, nullptr);
-  EXPECT_EQ(restarted->open_file(same_key->envelope, "f").code(), Code::kRolledBack);
-  EXPECT_EQ(restarted->open_file(new_key->envelope, "f").code(), Code::kRolledBack);
+  EXPECT_EQ(restarted->unlock(same_key->envelope, "f").code(), Code::kRolledBack);
+  EXPECT_EQ(restarted->unlock(new_key->envelope, "f").code(), Code::kRolledBack);
 }
 
 TEST_F(CofferTest, TheAnchorRemembersAcrossRestarts) {
@@ -192,21 +192,6 @@ TEST_F(CofferTest, TheAnchorRemembersAcrossRestarts) {
   EXPECT_EQ(Coffer::open(disk(), path, {}, open_provider).code(), Code::kRolledBack);
 }
 
-TEST_F(CofferTest, StoresAreRememberedOnceAndByTheNearestParent) {
-  auto db = coffer_->store_for("/data/db/");
-  auto same = coffer_->store_for("/data/db");
-  auto below = coffer_->store_for("/data/db/cf1");
-  auto beside = coffer_->store_for("/data/db2");
-  ASSERT_OK(db);
-  ASSERT_OK(same);
-  ASSERT_OK(below);
-  ASSERT_OK(beside);
-  EXPECT_EQ(*db, *same);
-  EXPECT_EQ(*db, *below);
-  EXPECT_NE(*db, *beside);
-  EXPECT_EQ(open_coffer()->keyring()->stores().size(), 2u);
-}
-
 TEST_F(CofferTest, AnUnknownDomainIsNamed) {
   auto file = coffer_->new_file({.kind = Kind::kLog, .domain = "tenant"});
   EXPECT_EQ(file.code(), Code::kNotFound);
@@ -220,7 +205,7 @@ TEST_F(CofferTest, AFileOfAnotherCofferLacksItsKey) {
   ASSERT_OK(other);
   auto file = (*other)->new_file({.kind = Kind::kLog});
   ASSERT_OK(file);
-  auto opened = coffer_->open_file(file->envelope, "/db/1.log");
+  auto opened = coffer_->unlock(file->envelope, "/db/1.log");
   EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("/db/1.log"));
 }
@@ -232,7 +217,7 @@ TEST_F(CofferTest, ADestroyedKeyIsUnavailableByThatName) {
     COFFER_TRY(keyring.rotate_domain(kSystemDomain, 1000));
     return keyring.set_key_state(file->fields.domain_key_id, KeyState::kDestroyed, 1001);
   }));
-  auto opened = coffer_->open_file(file->envelope, "f");
+  auto opened = coffer_->unlock(file->envelope, "f");
   EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("destroyed"));
 }
@@ -243,7 +228,7 @@ TEST_F(CofferTest, ReadersAndRotationsRunAtOnce) {
     while (!stop) {
       auto file = coffer_->new_file({.kind = Kind::kLog});
       ASSERT_OK(file);
-      ASSERT_OK(coffer_->open_file(file->envelope, "f"));
+      ASSERT_OK(coffer_->unlock(file->envelope, "f"));
     }
   });
   for (int i = 0; i < 10; ++i) {

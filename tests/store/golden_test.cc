@@ -16,7 +16,9 @@ TEST(GoldenCoffer, OpensForEver) {
   // Version control keeps no modes, and a key file that others may read is refused.
   chmod((directory + "/root.key").c_str(), 0600);
 
-  auto coffer = Coffer::open(Disk::posix(), directory, {.root_uri = directory + "/root.key"}, open_provider);
+  auto coffer =
+      Coffer::open(Disk::posix(), directory,
+                   {.root_uri = directory + "/root.key", .stores = {{"/tmp/g/store", directory}}}, open_provider);
   ASSERT_OK(coffer);
   std::shared_ptr<const Keyring> keyring = (*coffer)->keyring();
   EXPECT_EQ(keyring->version(), 4u);

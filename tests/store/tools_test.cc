@@ -201,7 +201,9 @@ TEST_F(ToolsTest, TheInventoryCountsByKeyAndState) {
   std::filesystem::remove_all(root_ + "/db");
   inventory = take_inventory(*coffer_, {});
   ASSERT_OK(inventory);
-  EXPECT_EQ(inventory->missing_stores, std::vector<std::string>{root_ + "/db"});
+  ASSERT_EQ(inventory->missing_stores.size(), 1u);
+  EXPECT_EQ(inventory->missing_stores[0].path, root_ + "/db");
+  EXPECT_TRUE(inventory->missing_stores[0].gone);
 }
 
 TEST_F(ToolsTest, OverlappingPathsAreVisitedOnceAndMissingOnesNamed) {

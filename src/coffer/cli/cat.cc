@@ -64,7 +64,7 @@ Result<Outcome> run_cat(const Arguments& arguments, Console& console) {
   if (out == nullptr && Console::is_terminal(STDOUT_FILENO) && !arguments.has("--force")) {
     return {Code::kInvalidArgument, "cat: not writing decrypted bytes to a terminal; use -o FILE, a pipe, or --force"};
   }
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, {arguments.operand("FILE")}));
   COFFER_ASSIGN(auto reader,
                 FileReader::open(*coffer, path, {.allow_unauthenticated = arguments.has("--allow-unauthenticated")}));
   COFFER_TRY(out != nullptr ? copy_to_file(*reader, *out) : copy_to_output(*reader, console));
@@ -91,6 +91,7 @@ Command cat_command() {
               {"--output", "FILE", "write there instead: a new file that only its owner may read", {}, "-o"},
               {"--force", "", "even if standard output is a terminal"},
               {"--allow-unauthenticated", "", "read a ctr file that was never closed: nothing proves its contents"},
+              as_flag(),
               root_flag(),
           },
       .examples = {"cat /var/lib/db.coffer /var/lib/db/OPTIONS-000007",

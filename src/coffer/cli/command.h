@@ -71,5 +71,7 @@ std::span<const Command> all_commands();
 Operand coffer_operand();
 Operand paths_operand();
 Flag root_flag();
+// For commands that open files: see open_coffer_for_paths().
+Flag as_flag();
 
 }  // namespace coffer::cli

@@ -16,7 +16,7 @@ if(COFFER_TOOLS)
   coffer_launching(coffer_commands
     cat.cc commands.cc commands_module.cc config_edit.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc
     keygen.cc keyring.cc opening.cc parser.cc problem.cc progress.cc provider.cc
-    rewrap.cc rotate.cc seal_value.cc status.cc text.cc
+    rewrap.cc rotate.cc seal_value.cc status.cc store.cc text.cc
     verify.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)

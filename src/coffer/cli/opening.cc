@@ -14,6 +14,22 @@ Operand paths_operand() { return {"PATH", "stores or single files; none: every s
 
 Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where the keyring says"}; }
 
+Flag as_flag() { return {"--as", "PATH", "the one path given is PATH at another place: a copy, a mounted backup"}; }
+
+Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments,
+                                                      const std::vector<std::string>& paths) {
+  const std::string* as = arguments.find("--as");
+  if (as == nullptr) return open_coffer(arguments);
+  if (paths.size() != 1 || as->empty()) {
+    return {Code::kInvalidArgument, "--as: expected a path, and one path that it stands for"};
+  }
+  StorePlace place{absolute_path(*as), absolute_path(paths.front())};
+  COFFER_ASSIGN(const FileInfo info, Disk::posix().info(place.at));
+  // Places are directories.
+  if (!info.is_directory) place = {std::string(parent_of(place.path)), std::string(parent_of(place.at))};
+  return open_coffer(arguments, {.stores = {std::move(place)}});
+}
+
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options) {
   options.open_anchor = open_anchor;
   options.root_uri = arguments.value("--root", "");

@@ -10,6 +10,10 @@ namespace coffer::cli {
 // The operand COFFER, unlocked with the root key of --root or of the keyring's slot.
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options = {});
 
+// The same for a command with PATH or FILE operands: what --as says is said to the coffer.
+Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments,
+                                                      const std::vector<std::string>& paths);
+
 // A coffer.yaml, or the one in a coffer's directory, for opening key providers. Checked as a whole.
 Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer);
 // The same of what --config names, else of the coffer that the environment names, else nothing.

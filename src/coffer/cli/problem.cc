@@ -27,6 +27,7 @@ std::string_view problem_kind(Code code) {
     case Code::kRolledBack: return "rolled back";
     case Code::kDiverged: return "diverged";
     case Code::kForeign: return "foreign";
+    case Code::kNotFound: return "missing";
     default: return "unreadable";
   }
 }

@@ -49,7 +49,7 @@ Json Rewrapping::json() const {
 namespace {
 
 Result<Outcome> run_rewrap(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
   COFFER_ASSIGN(const Rewrapping done,
                 rewrap_with_progress(*coffer, arguments.list("PATH"), arguments.value("--domain", ""), console));
   console.answer(done.json(), done.text());
@@ -63,7 +63,7 @@ Command rewrap_command() {
       .name = "rewrap",
       .about = "brings old files under the active keys by replacing their headers; data is not rewritten",
       .operands = {coffer_operand(), paths_operand()},
-      .flags = {{"--domain", "NAME", "only files of this domain"}, root_flag()},
+      .flags = {{"--domain", "NAME", "only files of this domain"}, as_flag(), root_flag()},
       .examples = {"rewrap /var/lib/db.coffer", "rewrap /var/lib/db.coffer /var/lib/db --domain system"},
       .run = run_rewrap,
   };

@@ -16,6 +16,7 @@ namespace {
 struct StatusReport {
   std::string directory;
   std::shared_ptr<const Keyring> keyring;
+  std::vector<StoreEntry> stores;  // that operators have to know of
   KeyringHeader header;
   Config config;
   ProviderConfig providers;
@@ -54,9 +55,12 @@ bool has_problem_files(const Inventory& inventory) {
   return inventory.plaintext.files + inventory.unreadable.files + inventory.unknown_key.files > 0;
 }
 
-bool is_missing(const StatusReport& report, const std::string& path) {
-  const auto& missing = report.inventory.missing_stores;
-  return std::find(missing.begin(), missing.end(), path) != missing.end();
+// Null if nothing is wrong with it.
+const MissingStore* find_missing(const StatusReport& report, const Id& store) {
+  for (const MissingStore& each : report.inventory.missing_stores) {
+    if (each.store == store) return &each;
+  }
+  return nullptr;
 }
 
 // --- as text
@@ -75,10 +79,12 @@ std::string config_text(const Config& config) {
                      kind_text(config, config.log_kind));
 }
 
-std::string remark_on(const StatusReport& report, const std::string& store_path) {
-  if (is_missing(report, store_path)) return "  (missing)";
+std::string remark_on(const StatusReport& report, const StoreEntry& store) {
+  if (const MissingStore* missing = find_missing(report, store.id)) {
+    return fmt::format("  ({}: {})", missing->gone ? "MISSING" : "EMPTY", missing_text(*missing));
+  }
   if (report.config.read_mode != ReadMode::kAuto) return "";
-  const std::string_view why_not = why_not_mapped(store_path);
+  const std::string_view why_not = why_not_mapped(store.path);
   return why_not.empty() ? "" : fmt::format("  (read by pread: {})", why_not);
 }
 
@@ -98,11 +104,11 @@ std::string heading(const StatusReport& report) {
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   std::string_view label = "stores";
-  for (const StoreEntry& store : report.keyring->stores()) {
-    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path), remark_on(report, store.path));
+  for (const StoreEntry& store : report.stores) {
+    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path), remark_on(report, store));
     label = "";
   }
-  if (report.keyring->stores().empty()) out += "  stores     none yet: coffer exec opens one\n";
+  if (report.stores.empty()) out += "  stores     none yet: coffer exec opens one\n";
   return out;
 }
 
@@ -215,8 +221,12 @@ Json report_json(const StatusReport& report) {
   Json roots = Json::array();
   for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot, report.providers));
   Json stores = Json::array();
-  for (const StoreEntry& store : report.keyring->stores()) {
-    stores.push_back({{"id", store.id.hex()}, {"path", store.path}, {"missing", is_missing(report, store.path)}});
+  for (const StoreEntry& store : report.stores) {
+    const MissingStore* missing = find_missing(report, store.id);
+    stores.push_back({{"id", store.id.hex()},
+                      {"path", store.path},
+                      {"missing", missing != nullptr && missing->gone},
+                      {"empty", missing != nullptr && !missing->gone}});
   }
   const Inventory& inventory = report.inventory;
   return {{"coffer", report.directory},
@@ -239,10 +249,13 @@ Json report_json(const StatusReport& report) {
 }
 
 Result<Outcome> run_status(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
   StatusReport report;
   report.directory = coffer->directory();
   report.keyring = coffer->keyring();
+  for (const StoreEntry& store : report.keyring->stores()) {
+    if (store.confirmed || coffer->stores().is_present(store)) report.stores.push_back(store);
+  }
   report.config = coffer->config();
   report.providers = provider_config_of(*coffer);
   report.now = now_seconds();
@@ -251,7 +264,8 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.last_refresh = coffer->live_keyring().refresh();
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report.inventory));
   advise(report, console);
-  const bool sound = !has_problem_files(report.inventory) && report.last_refresh.is_ok();
+  const bool sound =
+      !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() && report.last_refresh.is_ok();
   return sound ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
@@ -262,7 +276,7 @@ Command status_command() {
       .name = "status",
       .about = "shows which keys protect which files, how old they are, and how much is under the active ones",
       .operands = {coffer_operand(), paths_operand()},
-      .flags = {root_flag()},
+      .flags = {as_flag(), root_flag()},
       .examples = {"status /var/lib/db.coffer", "status /var/lib/db.coffer /var/lib/db --json"},
       .run = run_status,
   };

@@ -40,6 +40,10 @@ class VerifyReport {
     }
   }
 
+  void add(const MissingStore& store) {
+    problems_.emplace_back(store.path, Status(Code::kNotFound, std::string(missing_text(store))));
+  }
+
   uint64_t files() const { return files_; }
   uint64_t bytes() const { return bytes_; }
   bool clean() const { return problems_.empty(); }
@@ -79,7 +83,7 @@ class VerifyReport {
 };
 
 Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
   const std::vector<std::string>& paths = arguments.list("PATH");
   Progress progress(!console.json());
   uint64_t bytes = 0;
@@ -97,6 +101,9 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
     return Status::ok();
   }));
   progress.erase();
+  if (paths.empty()) {
+    for (const MissingStore& store : missing_stores(*coffer)) report.add(store);
+  }
   console.answer(report.json(), report.text(progress.seconds()));
   return report.clean() ? Outcome::kDone : Outcome::kProblemsFound;
 }
@@ -108,7 +115,7 @@ Command verify_command() {
       .name = "verify",
       .about = "reads every chunk of every file and says what is wrong with which",
       .operands = {coffer_operand(), paths_operand()},
-      .flags = {root_flag()},
+      .flags = {as_flag(), root_flag()},
       .examples = {"verify /var/lib/db.coffer", "verify /var/lib/db.coffer /var/lib/db/000012.sst"},
       .run = run_verify,
   };

@@ -34,13 +34,15 @@ class Parser {
     if (key == "reads") return reads(value);
     if (key == "anchor") return anchor(value);
     if (key == "domains") return domains(value);
+    if (key == "stores") return stores(value);
+    if (key == "bind") return bind(value);
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
     return reader_.error(entry.key_node, "unknown option \"" + key +
                                              "\"; known are version, cipher, ctr_cipher, chunk_size, data_files, "
-                                             "log_files, reads, anchor, domains, key_providers, kmip_hosts and "
-                                             "sealing_key");
+                                             "log_files, reads, anchor, domains, stores, bind, key_providers, "
+                                             "kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -131,6 +133,32 @@ class Parser {
     return Status::ok();
   }
 
+  Status stores(const YAML::Node& list) {
+    if (!list.IsSequence()) return reader_.error(list, "stores: expected a list of {path, at}");
+    for (const auto& item : list) {
+      StorePlace entry;
+      COFFER_TRY(reader_.each(item, "stores: ", [&](const YamlReader::Entry& field) -> Status {
+        if (field.key == "path") return path(field.value, "stores: path", entry.path);
+        if (field.key == "at") return path(field.value, "stores: at", entry.at);
+        return reader_.error(field.key_node, "stores: unknown option \"" + field.key + "\"; known are path and at");
+      }));
+      if (entry.path.empty() || entry.at.empty()) return reader_.error(item, "stores: path and at are both needed");
+      for (const StorePlace& other : config_.stores) {
+        if (other.at == entry.at) return reader_.error(item, "stores: " + entry.at + " is listed twice");
+        if (other.path == entry.path) return reader_.error(item, "stores: " + entry.path + " is listed twice");
+      }
+      config_.stores.push_back(std::move(entry));
+    }
+    return Status::ok();
+  }
+
+  Status bind(const YAML::Node& value) {
+    const std::string text = scalar(value);
+    if (text != "store" && text != "domain") return reader_.error(value, "bind: expected store or domain");
+    config_.bind = text == "store" ? Binding::kStore : Binding::kDomain;
+    return Status::ok();
+  }
+
   const YamlReader& reader_;
   Config& config_;
 };
@@ -190,12 +218,18 @@ std::string format_config(const Config& config) {
          "         # SST and blob files: blocks, or ctr (no integrity per read)\n";
   out += "log_files: " + std::string(kind_name(config.log_kind)) + "             # everything else: log, or ctr\n";
   out += "reads: " + std::string(read_mode_name(config.read_mode)) + "                # auto, pread or mapping\n";
+  out += std::string("bind: ") + (config.bind == Binding::kStore ? "store" : "domain") +
+         "                # files open in their own store and domain only: store, or domain: the latter alone\n";
   if (!config.anchor.empty()) {
     out += "anchor: " + yaml_quoted(config.anchor) + "  # remembers the newest keyring, to notice a rollback\n";
   }
   if (!config.domains.empty()) out += "domains:\n";
   for (const DomainPath& entry : config.domains) {
     out += "  - name: " + yaml_quoted(entry.domain) + "\n    path: " + yaml_quoted(entry.path) + "\n";
+  }
+  if (!config.stores.empty()) out += "stores:\n";
+  for (const StorePlace& entry : config.stores) {
+    out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
   return out + format_providers(config.providers);
 }

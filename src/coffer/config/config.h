@@ -22,6 +22,20 @@ struct DomainPath {
   friend bool operator==(const DomainPath& a, const DomainPath& b) { return a.domain == b.domain && a.path == b.path; }
 };
 
+// A store whose directory has another path here than where it was made: in a container, on its host, restored.
+struct StorePlace {
+  std::string path;  // as the keyring knows it; absolute
+  std::string at;    // where it is here; absolute
+
+  friend bool operator==(const StorePlace& a, const StorePlace& b) = default;
+};
+
+// What a file must fit to be opened at a path; docs/adr/0019.
+enum class Binding : uint8_t {
+  kStore,   // the store and the domain of the path
+  kDomain,  // the domain alone
+};
+
 // How data files are read; docs/adr/0018.
 enum class ReadMode : uint8_t {
   kAuto,     // from a mapping where that is safe and the pages are in memory, else by pread
@@ -45,6 +59,8 @@ struct Config {
   ReadMode read_mode = ReadMode::kAuto;
   std::string anchor;  // absolute path of the version anchor, or "tpm:…"; empty: none
   std::vector<DomainPath> domains;
+  std::vector<StorePlace> stores;
+  Binding bind = Binding::kStore;
   ProviderConfig providers;
 
   // What new files of this kind are sealed with, and the chunk size their headers name: 0 for kinds without one.

@@ -9,9 +9,13 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   request.suite = config.suite_of(request.kind);
   request.chunk_log2 = config.chunk_log2_of(request.kind);
   if (place.role == EngineRole::kData) {
-    request.domain = place.domain.empty() ? config.domain_of(place.path) : std::string_view(place.domain);
+    request.domain = place.domain.empty() ? coffer.places().domain_of(place.path) : std::string_view(place.domain);
   }
-  COFFER_ASSIGN(request.store_id, coffer.store_for(place.store_directory));
+  COFFER_ASSIGN(request.store_id, coffer.stores().store_for({.directory = place.store_directory,
+                                                             .joins_database = place.role == EngineRole::kData,
+                                                             .confirms = place.confirms_store,
+                                                             .path = place.path,
+                                                             .domain = request.domain}));
   return coffer.new_file(request);
 }
 

@@ -9,7 +9,8 @@ struct NewFilePlace {
   std::string path;             // absolute
   std::string store_directory;  // the store it belongs to, or a directory of it
   EngineRole role = EngineRole::kOther;
-  std::string domain;  // of a kData file; empty: the one that coffer.yaml has for the path
+  std::string domain;           // of a kData file; empty: the one that coffer.yaml has for the path
+  bool confirms_store = false;  // a database is in store_directory if this file is
 };
 
 // Nothing is written: an engine that keeps an old file of this name until there is a key has lost nothing.

@@ -11,7 +11,8 @@ constexpr int kDirectoryDepthMax = 64;
 
 class Walk {
  public:
-  Walk(Coffer& coffer, const InventoryVisitor& visitor) : disk_(coffer.disk()), visitor_(visitor) {}
+  Walk(Coffer& coffer, const InventoryVisitor& visitor)
+      : disk_(coffer.disk()), own_(disk_.info(coffer.directory())), visitor_(visitor) {}
 
   Status visit(const std::string& path, int depth) {
     auto info = disk_.info(path);
@@ -22,7 +23,9 @@ class Walk {
     auto entries = disk_.list(path);
     if (entries.code() == Code::kNotFound && depth > 0) return Status::ok();
     if (!entries.is_ok()) return entries.status();
+    const bool is_coffer = own_.is_ok() && own_->inode == info->inode && own_->device == info->device;
     for (const DirectoryEntry& entry : *entries) {
+      if (is_coffer && Coffer::is_own_file(entry.name)) continue;
       COFFER_TRY(visit((path == "/" ? path : path + "/") + entry.name, depth + 1));
     }
     return Status::ok();
@@ -51,6 +54,7 @@ class Walk {
   }
 
   Disk& disk_;
+  const Result<FileInfo> own_;  // of the coffer's directory
   const InventoryVisitor& visitor_;
 };
 
@@ -90,10 +94,52 @@ void count_file(Inventory& inventory, const Keyring& keyring, const InventoryFil
 
 }  // namespace
 
+namespace {
+
+bool is_there(Disk& disk, const std::string& path) { return disk.info(path).code() != Code::kNotFound; }
+
+// Or not there. What a new file system has by itself does not count.
+bool is_empty(Disk& disk, const std::string& path) {
+  auto entries = disk.list(path);
+  if (!entries.is_ok()) return entries.code() == Code::kNotFound;
+  return std::all_of(entries->begin(), entries->end(),
+                     [](const DirectoryEntry& entry) { return entry.name == "lost+found"; });
+}
+
+}  // namespace
+
 std::vector<std::string> remembered_stores(const Coffer& coffer) {
   std::vector<std::string> paths;
-  for (const StoreEntry& store : coffer.keyring()->stores()) paths.push_back(store.path);
+  for (const StoreEntry& store : coffer.keyring()->stores()) {
+    const std::string path = coffer.places().here(store.path);
+    const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);
+    const bool present = is_there(coffer.disk(), path);
+    if (present || store.confirmed) paths.push_back(path);
+    if (other != path && is_there(coffer.disk(), other)) paths.push_back(other);
+  }
   return outermost(std::move(paths));
+}
+
+std::vector<MissingStore> missing_stores(const Coffer& coffer) {
+  std::vector<MissingStore> out;
+  for (const StoreEntry& store : coffer.keyring()->stores()) {
+    if (!store.confirmed) continue;
+    const std::string path = coffer.places().here(store.path);
+    const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);
+    if (!is_there(coffer.disk(), path) && !is_there(coffer.disk(), other)) {
+      out.push_back({store.id, path, true});
+    } else if (is_empty(coffer.disk(), path) && is_empty(coffer.disk(), other)) {
+      out.push_back({store.id, path, false});
+    }
+  }
+  return out;
+}
+
+std::string_view missing_text(const MissingStore& store) {
+  return store.gone
+             ? "its directory is gone; mount its disk, or say what became of it: coffer store move, coffer store "
+               "forget"
+             : "its directory is empty; mount its disk, or restore it";
 }
 
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor) {
@@ -114,11 +160,7 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
     count_file(inventory, *keyring, file);
     return Status::ok();
   }));
-  if (paths.empty()) {
-    for (const std::string& path : remembered_stores(coffer)) {
-      if (coffer.disk().info(path).code() == Code::kNotFound) inventory.missing_stores.push_back(path);
-    }
-  }
+  if (paths.empty()) inventory.missing_stores = missing_stores(coffer);
   return inventory;
 }
 

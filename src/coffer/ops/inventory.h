@@ -17,8 +17,19 @@ struct InventoryFile {
   bool empty = false;  // zero bytes, or a header that never reached the disk
 };
 
-// The paths of the stores that a coffer remembers, without those inside another.
+// Where the stores that a coffer remembers are on this machine, without those inside another. Provisional ones whose
+// directory is gone are not among them.
 std::vector<std::string> remembered_stores(const Coffer& coffer);
+
+// A confirmed store that is not what it was: its directory is gone, or holds nothing of it, as where a disk is not
+// mounted.
+struct MissingStore {
+  Id store;
+  std::string path;   // here
+  bool gone = false;  // else empty
+};
+std::vector<MissingStore> missing_stores(const Coffer& coffer);
+std::string_view missing_text(const MissingStore& store);  // what is wrong with it, for people
 
 using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 
@@ -41,7 +52,7 @@ struct Inventory {
   Usage empty;
   Usage plaintext;
   Usage unreadable;  // damaged, truncated or unsupported header, or an error of the operating system
-  std::vector<std::string> missing_stores;  // remembered, but their directory is gone
+  std::vector<MissingStore> missing_stores;  // where no paths were given
 };
 Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths);
 

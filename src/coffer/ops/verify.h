@@ -1,8 +1,8 @@
 // Verify: reads every chunk of every file and says what is wrong with which.
 #pragma once
 
-#include "coffer/files/file_reader.h"
 #include "coffer/files/engine_role.h"
+#include "coffer/files/file_reader.h"
 #include "coffer/ops/inventory.h"
 
 namespace coffer {

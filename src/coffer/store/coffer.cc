@@ -15,28 +15,20 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& dire
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
-  return std::shared_ptr<Coffer>(new Coffer(disk, directory, std::move(config), std::move(file), std::move(keyring)));
+  return std::shared_ptr<Coffer>(
+      new Coffer(disk, directory, std::move(config), std::move(file), std::move(keyring), options.stores));
+}
+
+bool Coffer::is_own_file(std::string_view name) {
+  for (std::string_view own : {"keyring", "coffer.yaml"}) {
+    if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
+  }
+  return name == "keyring.lock" || name == "envelope.lock" || name == "anchor.lock";
 }
 
 Result<ProviderConfig> Coffer::provider_config() const {
   COFFER_ASSIGN(Config config, config_file_->read());
   return std::move(config.providers);
-}
-
-Result<Id> Coffer::store_for(const std::string& directory_of_file) {
-  std::string path = directory_of_file;
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  if (const StoreEntry* store = keyring()->store_of(path)) return store->id;
-  Id id;
-  COFFER_TRY(keyring_->update([&](Keyring& next) -> Status {
-    if (const StoreEntry* store = next.store_of(path)) {
-      id = store->id;
-      return Status::ok();
-    }
-    COFFER_ASSIGN(id, next.add_store(path, now_seconds()));
-    return Status::ok();
-  }));
-  return id;
 }
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
@@ -66,13 +58,37 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
 }
 
 Result<OpenedFile> Coffer::open_file(ByteView envelope, const std::string& path) {
-  auto scan = scan_envelope(envelope);
-  if (!scan.is_ok()) return scan.status().with_context(path);
-  if (scan->current < 0) return {Code::kDamaged, path + ": its header is all zeros: it was never written to the disk"};
-  return open_file(*scan, path);
+  COFFER_ASSIGN(OpenedFile opened, unlock(envelope, path));
+  COFFER_TRY(check_place(opened.fields, path));
+  return opened;
 }
 
 Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string& path) {
+  COFFER_ASSIGN(OpenedFile opened, unlock(scan, path));
+  COFFER_TRY(check_place(opened.fields, path));
+  return opened;
+}
+
+Status Coffer::check_place(const EnvelopeFields& fields, const std::string& path) {
+  for (bool looked_again = false;; looked_again = true) {
+    const std::shared_ptr<const Keyring> keys = keyring();
+    const Domain* domain = keys->find_key(fields.domain_key_id).domain;
+    Status status = places_.check(*keys, fields, domain != nullptr ? domain->name : kSystemDomain, path);
+    if (status.code() != Code::kForeign || looked_again) return status;
+    // Another process may just have made, linked or moved it.
+    const Status refreshed = keyring_->refresh_unless_just_failed();
+    if (!refreshed.is_ok()) return status.with_context("the keyring cannot be looked at: " + refreshed.to_string());
+  }
+}
+
+Result<OpenedFile> Coffer::unlock(ByteView envelope, const std::string& path) {
+  auto scan = scan_envelope(envelope);
+  if (!scan.is_ok()) return scan.status().with_context(path);
+  if (scan->current < 0) return {Code::kDamaged, path + ": its header is all zeros: it was never written to the disk"};
+  return unlock(*scan, path);
+}
+
+Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& path) {
   COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
   const EnvelopeFields& fields = scan.fields;
   std::shared_ptr<const Keyring> keys = keyring();

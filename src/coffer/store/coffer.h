@@ -5,6 +5,8 @@
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/keys/live_keyring.h"
+#include "coffer/store/places.h"
+#include "coffer/store/store_register.h"
 
 namespace coffer {
 
@@ -49,6 +51,8 @@ class Coffer {
     AnchorOpener open_anchor = open_anchor_at_path;
     // Else domains in coffer.yaml that the keyring does not have are an error.
     bool domains_may_be_missing = false;
+    // Besides those of coffer.yaml, and before them.
+    std::vector<StorePlace> stores = {};
   };
 
   // Makes the directory (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a coffer and
@@ -59,6 +63,8 @@ class Coffer {
                                               ProviderOpener opener);
 
   const std::string& directory() const { return directory_; }
+  // Whether a file of this name in the coffer's directory is the coffer's, and no store's.
+  static bool is_own_file(std::string_view name);
   const Config& config() const { return config_; }
   Disk& disk() const { return disk_; }
   // The keys there are now: an immutable snapshot, at once.
@@ -69,19 +75,26 @@ class Coffer {
   // coffer.yaml as it is now, for opening key providers.
   Result<ProviderConfig> provider_config() const;
 
-  // The store of a directory or file path: the nearest known one, or `directory_of_file` registered as a new one.
-  Result<Id> store_for(const std::string& directory_of_file);
+  // Where files may be, and the stores there are.
+  const Places& places() const { return places_; }
+  StoreRegister& stores() { return stores_; }
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
   Result<NewFile> new_file(const NewFileRequest& request);
-  // Opens the header of an existing file. `path` is for messages only. Refreshes once if the key is unknown.
-  // kTruncated, kPlaintext, kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope();
-  // kKeyUnavailable for an unknown or destroyed key; kRolledBack when the file has seen a newer keyring than the stored
-  // one, or why that one could not be taken up.
+  // Opens the header of an existing file, if it is at its place: `path` is the one it is opened by. Refreshes once if
+  // the key or the place is unknown. Errors as unlock(), and kForeign for a genuine file of another store or domain.
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
+  // The same wherever the file is: for whoever judges places. `path` is for messages only. kTruncated, kPlaintext,
+  // kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope(); kKeyUnavailable for an unknown
+  // or destroyed key; kRolledBack when the file has seen a newer keyring than the stored one, or why that one could not
+  // be taken up.
+  Result<OpenedFile> unlock(ByteView envelope, const std::string& path);
+  Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
+  // kForeign unless a file that was unlocked may be opened at `path`.
+  Status check_place(const EnvelopeFields& fields, const std::string& path);
   // The replacement slot that says of a complete ctr body how long it is and what its MAC is, under the domain's active
   // key. `scan` is a header that the file has or had; held: lock_envelopes().
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
@@ -92,18 +105,22 @@ class Coffer {
 
  private:
   Coffer(Disk& disk, std::string directory, Config config, std::shared_ptr<ConfigFile> config_file,
-         std::unique_ptr<LiveKeyring> keyring)
+         std::unique_ptr<LiveKeyring> keyring, std::vector<StorePlace> stores)
       : disk_(disk),
         directory_(std::move(directory)),
         config_(std::move(config)),
         config_file_(std::move(config_file)),
-        keyring_(std::move(keyring)) {}
+        keyring_(std::move(keyring)),
+        places_(disk, config_, directory_, std::move(stores)),
+        stores_(disk, *keyring_, places_) {}
 
   Disk& disk_;
   const std::string directory_;
   const Config config_;
   const std::shared_ptr<ConfigFile> config_file_;
   const std::unique_ptr<LiveKeyring> keyring_;
+  const Places places_;
+  StoreRegister stores_;
 };
 
 }  // namespace coffer

@@ -78,7 +78,8 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
 
 Result<NewFile> CofferFileSystem::header_for(const std::string& path, const std::string& domain) {
   const std::string absolute = absolute_path(path);
-  auto header = new_header(*context_.coffer, {absolute, store_directory(absolute), role_of(absolute), domain});
+  auto header = new_header(
+      *context_.coffer, {absolute, store_directory(absolute), role_of(absolute), domain, shows_a_database(absolute)});
   if (!header.is_ok()) return header.status().with_context(path);
   return header;
 }

@@ -46,10 +46,16 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
                                      std::vector<::rocksdb::FileAttributes>* result, IODebugContext* dbg) override;
   IOStatus Truncate(const std::string& path, size_t size, const IOOptions& options, IODebugContext* dbg) override;
 
+  // What these do to places is in the keyring before the files are at theirs. NotSupported where a store may hold files
+  // of no further store: RocksDB copies then.
+  IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions& options,
+                    IODebugContext* dbg) override;
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                      IODebugContext* dbg) override;
+  IOStatus DeleteDir(const std::string& directory, const IOOptions& options, IODebugContext* dbg) override;
+
   // FileSystemWrapper does not pass these on.
-  ::rocksdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override {
-    return context_.base->RegisterDbPaths(paths);
-  }
+  ::rocksdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override;
   ::rocksdb::Status UnregisterDbPaths(const std::vector<std::string>& paths) override {
     return context_.base->UnregisterDbPaths(paths);
   }
@@ -69,6 +75,10 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
                   std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
   IOStatus reuse(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
                  std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
+  // A file is about to be at `to` as well, or instead.
+  IOStatus let_in(const std::string& from, const std::string& to, const IOOptions& options, IODebugContext* dbg);
+  IOStatus rename_directory(const std::string& from, const std::string& to, const IOOptions& options,
+                            IODebugContext* dbg);
   IOStatus logical_size(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg);
 
   const Context context_;

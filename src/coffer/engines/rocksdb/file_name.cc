@@ -21,7 +21,7 @@ bool is_number(std::string_view text) {
 
 EngineRole role_of(std::string_view path) {
   const std::string_view name = base_name(path);
-  if (name.ends_with(".trash")) return EngineRole::kTrash;             // RocksDB truncates it piece by piece
+  if (name.ends_with(".trash")) return EngineRole::kTrash;           // RocksDB truncates it piece by piece
   const std::string_view final_name = without_suffix(name, ".tmp");  // of a backup
   for (std::string_view ending : {".sst", ".ldb", ".blob"}) {
     if (final_name.ends_with(ending)) return EngineRole::kData;
@@ -46,7 +46,13 @@ std::string store_directory(const std::string& path) {
   } else if (is_number(without_suffix(name, ".tmp")) && base_name(parent_of(directory)) == "private") {
     directory = parent_of(parent_of(directory));
   }
-  return std::string(without_suffix(directory, ".tmp"));
+  return std::string(directory);
+}
+
+bool shows_a_database(const std::string& path) {
+  const std::string_view directory = parent_of(path);
+  return (base_name(path) == "CURRENT" || role_of(path) == EngineRole::kLog) && !directory.ends_with(".tmp") &&
+         store_directory(path) == directory;
 }
 
 }  // namespace coffer::rocks

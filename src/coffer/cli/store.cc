@@ -1,0 +1,182 @@
+// coffer store list, move, adopt, forget: which directories a coffer's files may be in.
+#include <fmt/format.h>
+
+#include "coffer/base/path.h"
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
+#include "coffer/ops/stores.h"
+
+namespace coffer::cli {
+namespace {
+
+// A store by its path, or by its id where the keyring has it no more.
+std::string name_of(const Keyring& keyring, const Id& store) {
+  const StoreEntry* found = keyring.find_store(store);
+  return found != nullptr ? found->path : store.short_hex();
+}
+
+std::string_view state_of(const StoreEntry& store, const std::vector<MissingStore>& missing) {
+  for (const MissingStore& each : missing) {
+    if (each.store == store.id) return each.gone ? "missing" : "empty";
+  }
+  return store.confirmed ? "database" : "provisional";
+}
+
+// Without the provisional ones that are gone: nobody has to know of them.
+std::vector<StoreEntry> shown_stores(Coffer& coffer) {
+  std::vector<StoreEntry> out;
+  for (const StoreEntry& store : coffer.keyring()->stores()) {
+    if (store.confirmed || coffer.stores().is_present(store)) out.push_back(store);
+  }
+  return out;
+}
+
+Json store_json(const Coffer& coffer, const StoreEntry& store, std::string_view state) {
+  Json lineage = Json::array();
+  for (const Lineage& each : store.lineage) {
+    const StoreEntry* from = coffer.keyring()->find_store(each.store);
+    lineage.push_back({{"store", each.store.hex()},
+                       {"path", from != nullptr ? Json(from->path) : Json(nullptr)},
+                       {"how", lineage_name(each.how)},
+                       {"since", each.since}});
+  }
+  return {{"id", store.id.hex()},
+          {"path", store.path},
+          {"here", coffer.places().here(store.path)},
+          {"also_at", store.also_at.empty() ? Json(nullptr) : Json(store.also_at)},
+          {"created", store.created},
+          {"confirmed", store.confirmed},
+          {"state", state},
+          {"lineage", std::move(lineage)},
+          {"domains", store.domains}};
+}
+
+std::string store_text(const Coffer& coffer, const StoreEntry& store) {
+  std::string out;
+  const auto keyring = coffer.keyring();
+  if (!store.also_at.empty()) out += fmt::format("  is being renamed to {}\n", printable(store.also_at));
+  if (const std::string here = coffer.places().here(store.path); here != store.path) {
+    out += fmt::format("  is at {} here\n", printable(here));
+  }
+  for (const Lineage& each : store.lineage) {
+    out += fmt::format("  may hold files of {} ({} {})\n", printable(name_of(*keyring, each.store)),
+                       lineage_name(each.how), time_text(each.since));
+  }
+  for (const std::string& domain : store.domains) out += fmt::format("  may hold files of the domain {}\n", domain);
+  return out;
+}
+
+Result<Outcome> run_list(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::vector<MissingStore> missing = missing_stores(*coffer);
+  Json answer = Json::array();
+  std::string text;
+  for (const StoreEntry& store : shown_stores(*coffer)) {
+    const std::string_view state = state_of(store, missing);
+    answer.push_back(store_json(*coffer, store, state));
+    text +=
+        fmt::format("{}  {}, {}\n{}", printable(store.path), state, store.id.short_hex(), store_text(*coffer, store));
+  }
+  if (text.empty()) text = "none yet: coffer exec opens one\n";
+  console.answer(Json::object({{"stores", std::move(answer)}}), text);
+  return missing.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+Result<Outcome> run_move(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string from = absolute_path(arguments.operand("FROM")), to = absolute_path(arguments.operand("TO"));
+  COFFER_TRY(move_store(*coffer, from, to));
+  console.answer(Json{{"from", from}, {"to", to}},
+                 fmt::format("the store {} is at {} now\n", printable(from), printable(to)));
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_adopt(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string path = absolute_path(arguments.operand("PATH"));
+  std::optional<Id> from;
+  if (const std::string* given = arguments.find("--from")) {
+    // A store that the keyring has no more is named by its id.
+    const auto id = Id::parse(*given);
+    if (id.is_ok()) from = *id;
+    if (!from.has_value()) {
+      COFFER_ASSIGN(const StoreEntry store, find_store(*coffer, absolute_path(*given)));
+      from = store.id;
+    }
+  }
+  COFFER_ASSIGN(const Adoption done, adopt(*coffer, path, from));
+  Json stores = Json::array(), domains = Json::array();
+  std::string text = fmt::format("{} may hold from now on\n", printable(path));
+  for (const auto& [store, count] : done.stores) {
+    stores.push_back({{"store", store.hex()}, {"path", name_of(*coffer->keyring(), store)}, {"files", count}});
+    text += fmt::format("  files of {}: {} there now\n", printable(name_of(*coffer->keyring(), store)), count);
+  }
+  for (const auto& [domain, count] : done.domains) {
+    domains.push_back({{"domain", domain}, {"files", count}});
+    text += fmt::format("  files of the domain {}: {} there now\n", domain, count);
+  }
+  console.answer(
+      Json{{"path", path}, {"stores", std::move(stores)}, {"domains", std::move(domains)}, {"left", done.left}}, text);
+  if (done.left > 0) console.note(fmt::format("{} of other stores stay refused", count_text(done.left, "file")));
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_forget(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& given = arguments.operand("PATH");
+  COFFER_ASSIGN(const StoreEntry store, find_store(*coffer, Id::parse(given).is_ok() ? given : absolute_path(given)));
+  COFFER_TRY(forget_store(*coffer, store.id));
+  console.answer(Json{{"path", store.path}, {"id", store.id.hex()}},
+                 fmt::format("the store {} is forgotten\n", printable(store.path)));
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command store_list_command() {
+  return {
+      .name = "store list",
+      .about = "lists the stores: where they are, whether they are there, and whose files they may hold",
+      .operands = {coffer_operand()},
+      .flags = {root_flag()},
+      .examples = {"store list /var/lib/db.coffer", "store list /var/lib/db.coffer --json"},
+      .run = run_list,
+  };
+}
+
+Command store_move_command() {
+  return {
+      .name = "store move",
+      .about = "says that a store's directory was moved, or its volume mounted elsewhere",
+      .operands = {coffer_operand(), {"FROM", "where it was"}, {"TO", "where it is now"}},
+      .flags = {root_flag()},
+      .examples = {"store move /var/lib/db.coffer /var/lib/db /mnt/fast/db"},
+      .run = run_move,
+  };
+}
+
+Command store_adopt_command() {
+  return {
+      .name = "store adopt",
+      .about = "lets genuine files of other stores and domains stay where they are: a copy, a restored backup",
+      .operands = {coffer_operand(), {"PATH", "the directory they are in"}},
+      .flags = {{"--from", "STORE", "only files of this store: its path, or its id"}, root_flag()},
+      .examples = {"store adopt /var/lib/db.coffer /var/lib/db-copy",
+                   "store adopt /var/lib/db.coffer /var/lib/db-copy --from /var/lib/db"},
+      .run = run_adopt,
+  };
+}
+
+Command store_forget_command() {
+  return {
+      .name = "store forget",
+      .about = "takes a store that is gone for good out of the keyring",
+      .operands = {coffer_operand(), {"PATH", "where it was, or its id"}},
+      .flags = {root_flag()},
+      .examples = {"store forget /var/lib/db.coffer /var/lib/old-db"},
+      .run = run_forget,
+  };
+}
+
+}  // namespace coffer::cli

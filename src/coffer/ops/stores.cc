@@ -1,0 +1,187 @@
+#include "coffer/ops/stores.h"
+
+#include <set>
+
+#include "coffer/base/clock.h"
+#include "coffer/base/path.h"
+
+namespace coffer {
+namespace {
+
+bool is_there(const Coffer& coffer, const std::string& path) {
+  return coffer.disk().info(path).code() != Code::kNotFound;
+}
+
+using Unlocked = std::function<void(const EnvelopeFields& fields, const std::string& path)>;
+
+// Every genuine file below `path`, wherever it belongs. What cannot be opened is for verify to tell.
+Status each_genuine(Coffer& coffer, const std::string& path, const Unlocked& visit) {
+  return visit_files(coffer, {path}, [&](const InventoryFile& file) {
+    if (file.empty || !file.status.is_ok()) return Status::ok();
+    const auto opened = coffer.unlock(file.scan, file.path);
+    if (opened.is_ok()) visit(opened->fields, file.path);
+    return Status::ok();
+  });
+}
+
+// That open because of this store: its own, and those that it lets in.
+Result<uint64_t> count_files(Coffer& coffer, const std::string& path, const StoreEntry& store) {
+  uint64_t count = 0;
+  COFFER_TRY(each_genuine(coffer, path, [&](const EnvelopeFields& fields, const std::string&) {
+    if (fields.store_id == store.id || store.descends_from(fields.store_id)) ++count;
+  }));
+  return count;
+}
+
+std::string domain_name(const Coffer& coffer, const EnvelopeFields& fields) {
+  const Domain* domain = coffer.keyring()->find_key(fields.domain_key_id).domain;
+  return domain != nullptr ? domain->name : std::string(kSystemDomain);
+}
+
+// What failed attempts to open the moved store left at its new place becomes the store's own.
+Status clear_target(Keyring& next, StoreEntry& moving, const std::string& to) {
+  const StoreEntry* there = next.store_at(to);
+  if (there == nullptr || there->id == moving.id) return Status::ok();
+  if (there->confirmed) {
+    return {Code::kAlreadyExists,
+            to + " is a store of its own; coffer store forget takes it out of the keyring, coffer " +
+                "store adopt lets it hold the files of " + moving.path};
+  }
+  const Id attempt = there->id;
+  COFFER_TRY(next.remove_store(attempt));
+  if (!moving.descends_from(attempt)) moving.lineage.push_back({attempt, now_seconds(), LineageHow::kAdopted});
+  return Status::ok();
+}
+
+}  // namespace
+
+Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known) {
+  const std::shared_ptr<const Keyring> keys = coffer.keyring();
+  const auto id = Id::parse(known);
+  if (const StoreEntry* found = id.is_ok() ? keys->find_store(*id) : nullptr) return *found;
+  const Place place = coffer.places().of_directory(*keys, known);
+  if (place.store != nullptr && place.exact) return *place.store;
+  return {Code::kNotFound, known + " is no store of " + coffer.directory() + "; coffer store list shows all"};
+}
+
+Status move_store(Coffer& coffer, const std::string& from, const std::string& to) {
+  COFFER_ASSIGN(const StoreEntry store, find_store(coffer, from));
+  if (is_there(coffer, coffer.places().here(store.path))) {
+    return {Code::kInvalidArgument, coffer.places().here(store.path) +
+                                        " is still there; move the directory first, or " +
+                                        "adopt a copy with coffer store adopt"};
+  }
+  COFFER_ASSIGN(const uint64_t files, count_files(coffer, to, store));
+  if (files == 0) {
+    return {Code::kInvalidArgument,
+            to + " holds no file of the store " + store.path + "; name the directory it was moved to"};
+  }
+  return coffer.stores().change([&](Keyring& next) -> Status {
+    const std::string target = coffer.places().of_directory(next, to).path;
+    for (StoreEntry entry : std::vector<StoreEntry>(next.stores())) {
+      const bool inside = entry.path.starts_with(store.path + "/");
+      if (entry.id != store.id && !inside) continue;
+      const std::string path = target + entry.path.substr(store.path.size());
+      COFFER_TRY(clear_target(next, entry, path));
+      entry.path = path;
+      entry.also_at.clear();
+      COFFER_TRY(next.replace_store(std::move(entry)));
+    }
+    return Status::ok();
+  });
+}
+
+namespace {
+
+// What the files below one store's place need to be opened there.
+struct Needs {
+  std::set<Id> stores;
+  std::set<std::string> domains;
+  bool has_current = false;  // a database is here
+};
+
+class Adopter {
+ public:
+  Adopter(Coffer& coffer, const std::string& path, const std::optional<Id>& from)
+      : coffer_(coffer), path_(path), from_(from), keys_(coffer.keyring()) {}
+
+  Result<Adoption> run() {
+    COFFER_TRY(each_genuine(coffer_, path_,
+                            [&](const EnvelopeFields& fields, const std::string& file) { judge(fields, file); }));
+    if (found_.stores.empty()) {
+      return {Code::kInvalidArgument, path_ + ": nothing there needs to be adopted" +
+                                          (found_.left > 0 ? " from that store; without --from, others would be" : "")};
+    }
+    COFFER_TRY(coffer_.stores().change([&](Keyring& next) -> Status {
+      for (const auto& [directory, needs] : needs_) COFFER_TRY(let_in(next, directory, needs));
+      return Status::ok();
+    }));
+    return std::move(found_);
+  }
+
+ private:
+  void judge(const EnvelopeFields& fields, const std::string& file) {
+    const std::string directory(parent_of(file));
+    const bool is_foreign = coffer_.check_place(fields, file).code() == Code::kForeign;
+    const Place place = coffer_.places().of_directory(*keys_, directory);
+    Needs& needs = needs_[place.exact ? directory : path_];
+    if (base_name(file) == "CURRENT" && directory == path_) needs.has_current = true;
+    if (!is_foreign) return;
+    if (from_.has_value() && fields.store_id != *from_) {
+      ++found_.left;
+      return;
+    }
+    ++found_.stores[fields.store_id];
+    needs.stores.insert(fields.store_id);
+    const std::string domain = domain_name(coffer_, fields);
+    if (domain == kSystemDomain || coffer_.places().domain_of(file) == domain) return;
+    ++found_.domains[domain];
+    needs.domains.insert(domain);
+  }
+
+  Status let_in(Keyring& next, const std::string& directory, const Needs& needs) const {
+    if (needs.stores.empty()) return Status::ok();
+    const Place place = coffer_.places().of_directory(next, directory);
+    // A database inside another store's directory becomes a store of its own.
+    const bool around = place.store != nullptr && !place.exact && !needs.has_current;
+    COFFER_ASSIGN(const Id id, around ? Result<Id>(place.store->id) : next.add_store(place.path, now_seconds()));
+    StoreEntry entry = *next.find_store(id);
+    entry.confirmed |= needs.has_current;
+    for (const Id& store : needs.stores) {
+      if (store == id || entry.descends_from(store)) continue;
+      entry.lineage.push_back({store, now_seconds(), LineageHow::kAdopted});
+    }
+    for (const std::string& domain : needs.domains) {
+      if (!entry.holds_domain(domain)) entry.domains.push_back(domain);
+    }
+    return next.replace_store(std::move(entry));
+  }
+
+  Coffer& coffer_;
+  const std::string path_;
+  const std::optional<Id> from_;
+  const std::shared_ptr<const Keyring> keys_;
+  Adoption found_;
+  std::map<std::string, Needs> needs_;  // by directory
+};
+
+}  // namespace
+
+Result<Adoption> adopt(Coffer& coffer, const std::string& path, const std::optional<Id>& from) {
+  return Adopter(coffer, path, from).run();
+}
+
+Status forget_store(Coffer& coffer, const Id& store) {
+  COFFER_ASSIGN(const StoreEntry entry, find_store(coffer, store.hex()));
+  for (const std::string& known : {entry.path, entry.also_at}) {
+    const std::string path = coffer.places().here(known);
+    if (known.empty() || !is_there(coffer, path)) continue;
+    COFFER_ASSIGN(const uint64_t files, count_files(coffer, path, entry));
+    if (files == 0) continue;
+    return {Code::kInvalidArgument, std::to_string(files) + (files == 1 ? " file" : " files") + " at " + path +
+                                        " need this store; delete or move them first"};
+  }
+  return coffer.stores().change([&](Keyring& next) { return next.remove_store(store); });
+}
+
+}  // namespace coffer

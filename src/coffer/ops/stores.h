@@ -1,0 +1,32 @@
+// What operators say of stores: that a directory was moved, that files of another store are to stay, that a store is
+// gone for good. docs/operating.md, "Stores".
+#pragma once
+
+#include <optional>
+
+#include "coffer/ops/inventory.h"
+
+namespace coffer {
+
+// `known`: a store's path as the keyring has it, or its id in hexadecimal. kNotFound.
+Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known);
+
+// The directory of the store at `from` was moved to `to`, and with it those inside. kNotFound for an unknown store;
+// kInvalidArgument while `from` is still there, or where no file of the store is at `to`; kAlreadyExists where `to` is
+// another confirmed store.
+Status move_store(Coffer& coffer, const std::string& from, const std::string& to);
+
+// What was found at a place that could not be opened there, and can be now.
+struct Adoption {
+  std::map<Id, uint64_t> stores;            // whose files: how many
+  std::map<std::string, uint64_t> domains;  // of files whose paths say another: how many
+  uint64_t left = 0;                        // of stores that were not asked for
+};
+// Files of other stores and domains at `path` may stay there, if they are genuine. `from`: only files of this store.
+// kInvalidArgument where nothing needs it.
+Result<Adoption> adopt(Coffer& coffer, const std::string& path, const std::optional<Id>& from);
+
+// The store is taken out of the keyring. kInvalidArgument while files at its place need it, saying how many.
+Status forget_store(Coffer& coffer, const Id& store);
+
+}  // namespace coffer

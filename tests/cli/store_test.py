@@ -1,0 +1,179 @@
+"""coffer store list, move, adopt, forget; --as, `stores` and `bind` in coffer.yaml; files beside the coffer."""
+
+import os
+import shutil
+
+from harness import CliTest, main
+
+
+class StoreTest(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        self.contents = self.make_store()
+
+    def stores(self):
+        """path → what `store list` says of it."""
+        answer = self.coffer("store", "list", "c.coffer", "--json").json()
+        return {os.path.relpath(store["path"], self.directory): store for store in answer["stores"]}
+
+    def copy(self, origin="store", to="copy"):
+        shutil.copytree(self.path(origin), self.path(to))
+
+    def foreign(self, *words):
+        found = self.verified("c.coffer", *(word if word.startswith("--") else self.path(word) for word in words))
+        self.assertLessEqual(set(found.values()), {"foreign"})
+        return sorted(found)
+
+    # --- list
+
+    def test_list_shows_where_stores_are_and_whether_they_are_there(self):
+        self.assertEqual(list(self.stores()), ["store"])
+        self.assertEqual(self.stores()["store"]["state"], "database")
+        self.assertIn("  database, ", self.done("store", "list", "c.coffer").out)
+        os.rename(self.path("store"), self.path("away"))
+        self.assertIn("  missing, ", self.problems("store", "list", "c.coffer").out)
+        self.assertEqual(self.stores()["store"]["state"], "missing")
+
+    # --- move
+
+    def test_a_directory_that_was_moved_opens_once_that_was_said(self):
+        os.rename(self.path("store"), self.path("moved"))
+        self.assertEqual(self.foreign("moved"), ["moved/data.sst", "moved/events.log", "moved/raw"])
+        run = self.coffer("cat", "c.coffer", "moved/data.sst")
+        self.assertEqual((run.status, run.bytes), (2, b""), run)
+        self.assertIn(f"coffer store move {self.path('c.coffer')} {self.path('store')} {self.path('moved')}", run.err)
+        self.done("store", "move", "c.coffer", "store", "moved")
+        self.assertEqual(list(self.stores()), ["moved"])
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertEqual(self.done("cat", "c.coffer", "moved/data.sst").bytes, self.contents["store/data.sst"])
+
+    def test_move_refuses_what_did_not_happen(self):
+        self.copy()
+        self.refused(["store", "move", "c.coffer", "store", "copy"], "invalid_argument", "is still there")
+        os.rename(self.path("store"), self.path("moved"))
+        os.mkdir(self.path("empty"))
+        self.refused(["store", "move", "c.coffer", "store", "empty"], "invalid_argument", "holds no file of the store")
+        self.refused(["store", "move", "c.coffer", "nowhere", "moved"], "not_found", "is no store", "store list")
+        self.make_file("c.coffer", "other/data.sst", b"x")
+        shutil.copy(self.path("moved/raw"), self.path("other/raw"))
+        self.refused(["store", "move", "c.coffer", "store", "other"], "already_exists", "a store of its own")
+
+    # --- adopt
+
+    def test_a_copy_opens_once_it_is_adopted(self):
+        self.copy()
+        self.assertEqual(len(self.foreign("copy")), 3)
+        run = self.done("store", "adopt", "c.coffer", "copy")
+        self.assertIn(f"files of {self.path('store')}: 3 there now", run.out)
+        self.assertEqual(self.verified("c.coffer", "copy"), {})
+        self.assertEqual([each["how"] for each in self.stores()["copy"]["lineage"]], ["adopted"])
+        self.assertEqual(self.stores()["copy"]["lineage"][0]["path"], self.path("store"))
+        self.assertIn("may hold files of", self.done("store", "list", "c.coffer").out)
+        self.refused(["store", "adopt", "c.coffer", "copy"], "invalid_argument", "nothing there needs to be adopted")
+
+    def test_adopt_takes_from_one_store_only_if_asked_to(self):
+        self.make_file("c.coffer", "other/one.sst", b"x")
+        self.copy()
+        shutil.copy(self.path("other/one.sst"), self.path("copy/one.sst"))
+        other = self.stores()["other"]["id"]
+        run = self.done("store", "adopt", "c.coffer", "copy", "--from", "store")
+        self.assertIn("1 file of other stores stay refused", run.err)
+        self.assertEqual(self.foreign("copy"), ["copy/one.sst"])
+        self.refused(["store", "adopt", "c.coffer", "copy", "--from", "store"], "invalid_argument", "without --from")
+        self.refused(["store", "adopt", "c.coffer", "copy", "--from", "nowhere"], "not_found", "is no store")
+        self.done("store", "adopt", "c.coffer", "copy", "--from", other)
+        self.assertEqual(self.foreign("copy"), [])
+
+    def test_adopt_lets_no_file_in_that_is_not_genuine(self):
+        self.make_coffer("other.coffer", "other.key")
+        self.make_file("other.coffer", "strange/one.sst", b"x")
+        self.write("strange/two.sst", b"plain text " * 1000)
+        self.refused(["store", "adopt", "c.coffer", "strange"], "invalid_argument", "nothing there needs to be adopted")
+
+    def test_a_data_file_of_another_domain_needs_to_be_adopted(self):
+        for name in ("red", "blue"):
+            os.makedirs(self.path("store", name))
+            self.done("domain", "add", "c.coffer", name, "--path", f"store/{name}")
+            self.make_file("c.coffer", f"store/{name}/1.sst", name.encode(), "blocks", "--domain", name)
+        self.assertEqual(self.verified("c.coffer"), {})
+        shutil.copy(self.path("store/red/1.sst"), self.path("store/blue/2.sst"))
+        self.assertEqual(self.foreign(), ["store/blue/2.sst"])
+        run = self.done("store", "adopt", "c.coffer", "store/blue")
+        self.assertIn("files of the domain red: 1 there now", run.out)
+        self.assertEqual(self.foreign(), [])
+        self.assertEqual(self.stores()["store"]["domains"], ["red"])
+
+    # --- forget
+
+    def test_forget_refuses_while_files_need_the_store(self):
+        self.refused(["store", "forget", "c.coffer", "store"], "invalid_argument", "3 files at", "delete or move")
+        self.refused(["store", "forget", "c.coffer", "nowhere"], "not_found", "is no store")
+        shutil.rmtree(self.path("store"))
+        self.problems("verify", "c.coffer")
+        self.done("store", "forget", "c.coffer", "store")
+        self.assertEqual(self.stores(), {})
+        self.done("verify", "c.coffer")
+
+    # --- other places, without a change
+
+    def test_as_stands_for_one_path(self):
+        self.copy()
+        self.assertEqual(self.foreign("copy", "--as", "store"), [])
+        self.assertEqual(self.done("cat", "c.coffer", "copy/raw", "--as", "store/raw").bytes,
+                         self.contents["store/raw"])
+        self.assertEqual(self.done("rewrap", "c.coffer", "copy", "--as", "store", "--json").json()["current"], 3)
+        self.done("status", "c.coffer", "copy", "--as", "store")
+        self.assertEqual(len(self.foreign("copy")), 3)
+        for words in (["verify", "c.coffer", "--as", "store"], ["verify", "c.coffer", "copy", "store", "--as", "store"],
+                      ["verify", "c.coffer", "copy", "--as", ""]):
+            self.refused(words, "invalid_argument", "--as: expected")
+
+    def configure(self, text):
+        self.write("c.coffer/coffer.yaml", self.read("c.coffer/coffer.yaml") + text.encode())
+
+    def test_stores_in_the_configuration_say_where_a_store_is_here(self):
+        os.rename(self.path("store"), self.path("volume"))
+        self.configure(f"stores:\n  - path: {self.path('store')}\n    at: {self.path('volume')}\n")
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertEqual(self.active_share(), (3, 3))
+        self.assertEqual(self.stores()["store"]["here"], self.path("volume"))
+        self.make_file("c.coffer", "volume/more.sst", b"x")
+        self.assertEqual(list(self.stores()), ["store"])
+
+    def test_bind_domain_checks_domains_only(self):
+        self.copy()
+        written = self.read("c.coffer/coffer.yaml")
+        self.assertIn(b"\nbind: store ", written)
+        self.write("c.coffer/coffer.yaml", written.replace(b"\nbind: store ", b"\nbind: domain "))
+        self.assertEqual(self.foreign("copy"), [])
+        os.makedirs(self.path("copy/red"))
+        self.done("domain", "add", "c.coffer", "red", "--path", "copy/red")
+        self.make_file("c.coffer", "copy/red/1.sst", b"x", "blocks", "--domain", "red")
+        shutil.copy(self.path("copy/red/1.sst"), self.path("store/1.sst"))
+        self.assertEqual(self.foreign("store"), ["store/1.sst"])
+
+    def test_what_is_wrong_in_the_configuration_is_named(self):
+        before = self.read("c.coffer/coffer.yaml").replace(b"\nbind: store ", b"\n#")
+        for text, says in (("stores: here\n", "stores: expected a list"), ("stores:\n  - path: /a\n", "both needed"),
+                           ("stores:\n  - path: a\n    at: /b\n", "stores: path"), ("bind: all\n", "store or domain"),
+                           ("stores:\n  - {path: /a, at: /b}\n  - {path: /c, at: /b}\n", "/b is listed twice"),
+                           ("stores:\n  - {path: /a, at: /b, to: /c}\n", "unknown option \"to\"")):
+            self.write("c.coffer/coffer.yaml", before + text.encode())
+            self.refused(["status", "c.coffer"], "invalid_argument", says)
+
+    # --- O3
+
+    def test_a_coffer_beside_its_data_is_no_plaintext(self):
+        self.make_file("c.coffer", "beside.sst", b"x")
+        self.make_file("c.coffer", "c.coffer/inside.sst", b"x")
+        os.rename(self.path("root.key"), self.path("..", os.path.basename(self.directory) + ".key"))
+        self.addCleanup(os.remove, self.path("..", os.path.basename(self.directory) + ".key"))
+        key = "file://" + os.path.abspath(self.path("..", os.path.basename(self.directory) + ".key"))
+        answer = self.done("status", "c.coffer", "--root", key, "--json").json()
+        self.assertEqual((answer["plaintext"]["files"], answer["total"]["files"]), (0, 5))
+        self.assertEqual(self.done("verify", "c.coffer", "--root", key, "--json").json()["files"], 5)
+
+
+if __name__ == "__main__":
+    main()
