@@ -13,7 +13,7 @@ BENCHMARK(new_file_header);
 void open_file_header(benchmark::State& state) {
   BenchCoffer coffer("/dev/shm");
   const NewFile file = coffer.new_blocks_file();
-  for (auto _ : state) benchmark::DoNotOptimize(expect(coffer->open_file(file.envelope, "bench")));
+  for (auto _ : state) benchmark::DoNotOptimize(expect(coffer->open_file(file.envelope, coffer.files() + "/bench")));
 }
 BENCHMARK(open_file_header);
 

@@ -48,6 +48,11 @@ TEST(TextTest, WhatIsNoUtf8IsRefused) {
 }
 
 TEST(PathTest, APathHasAParentAndAName) {
+  EXPECT_TRUE(is_within("/a/b", "/a"));
+  EXPECT_TRUE(is_within("/a", "/a"));
+  EXPECT_TRUE(is_within("/a", "/"));
+  EXPECT_FALSE(is_within("/ab", "/a"));
+  EXPECT_FALSE(is_within("/", "/a"));
   EXPECT_EQ(parent_of("/a/b"), "/a");
   EXPECT_EQ(parent_of("/a"), "/");
   EXPECT_EQ(parent_of("a"), ".");

@@ -71,7 +71,7 @@ class World {
     return replace_file(*disk_, to, *bytes, 0600);
   }
   Status rename_directory(const std::string& from, const std::string& to) {
-    COFFER_ASSIGN(const std::vector<Id> moving, coffer_->stores().begin_move(from, to));
+    COFFER_ASSIGN(const std::vector<MovingStore> moving, coffer_->stores().begin_move(from, to));
     const Status renamed = disk_->rename(from, to);
     const Status settled = coffer_->stores().end_move(moving, renamed.is_ok());
     return renamed.is_ok() ? settled : renamed;
@@ -429,6 +429,24 @@ TEST_F(StorePlaces, ACrashAtAnyStepLeavesTheOldStateOrTheNew) {
     }
     EXPECT_GT(old_ones, 0);
     EXPECT_GT(new_ones, 0);
+  }
+}
+
+TEST_F(StorePlaces, ARenameIsWhatItWasWhateverOthersChangeMeanwhile) {
+  World world(key_uri("root.key"));
+  world.make_directory("/a");
+  world.make_file("/a/CURRENT", true);
+  auto other = Coffer::open(world.disk(), kCoffer, {}, open_provider);
+  ASSERT_OK(other);
+  for (const auto& [from, to, renamed] : {std::tuple("/a", "/b", true), std::tuple("/b", "/c", false)}) {
+    auto moving = world.coffer().stores().begin_move(from, to);
+    ASSERT_OK(moving);
+    ASSERT_OK((*other)->stores().store_for({.directory = std::string("/other") + to}));
+    if (renamed) ASSERT_OK(world.disk().rename(from, to));
+    ASSERT_OK(world.coffer().stores().end_move(*moving, renamed));
+    const std::string now = renamed ? to : from, before = renamed ? from : to;
+    EXPECT_EQ(world.verdict(now + "/CURRENT"), Code::kOk);
+    EXPECT_EQ(world.coffer().keyring()->store_at(before), nullptr);
   }
 }
 

@@ -11,6 +11,11 @@ std::string_view parent_of(std::string_view path) {
   return path.substr(0, slash == 0 ? 1 : slash);
 }
 
+bool is_within(std::string_view path, std::string_view directory) {
+  if (!path.starts_with(directory)) return false;
+  return path.size() == directory.size() || directory.ends_with('/') || path[directory.size()] == '/';
+}
+
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::string absolute_path(std::string_view path) {

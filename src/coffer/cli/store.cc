@@ -16,7 +16,7 @@ std::string name_of(const Keyring& keyring, const Id& store) {
   return found != nullptr ? found->path : store.short_hex();
 }
 
-std::string_view state_of(const StoreEntry& store, const std::vector<MissingStore>& missing) {
+std::string_view store_state(const StoreEntry& store, const std::vector<MissingStore>& missing) {
   for (const MissingStore& each : missing) {
     if (each.store == store.id) return each.gone ? "missing" : "empty";
   }
@@ -67,13 +67,13 @@ std::string store_text(const Coffer& coffer, const StoreEntry& store) {
   return out;
 }
 
-Result<Outcome> run_list(const Arguments& arguments, Console& console) {
+Result<Outcome> run_store_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::vector<MissingStore> missing = missing_stores(*coffer);
   Json answer = Json::array();
   std::string text;
   for (const StoreEntry& store : shown_stores(*coffer)) {
-    const std::string_view state = state_of(store, missing);
+    const std::string_view state = store_state(store, missing);
     answer.push_back(store_json(*coffer, store, state));
     text +=
         fmt::format("{}  {}, {}\n{}", printable(store.path), state, store.id.short_hex(), store_text(*coffer, store));
@@ -83,7 +83,7 @@ Result<Outcome> run_list(const Arguments& arguments, Console& console) {
   return missing.empty() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
-Result<Outcome> run_move(const Arguments& arguments, Console& console) {
+Result<Outcome> run_store_move(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::string from = absolute_path(arguments.operand("FROM")), to = absolute_path(arguments.operand("TO"));
   COFFER_TRY(move_store(*coffer, from, to));
@@ -92,7 +92,7 @@ Result<Outcome> run_move(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
-Result<Outcome> run_adopt(const Arguments& arguments, Console& console) {
+Result<Outcome> run_store_adopt(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::string path = absolute_path(arguments.operand("PATH"));
   std::optional<Id> from;
@@ -122,7 +122,7 @@ Result<Outcome> run_adopt(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
-Result<Outcome> run_forget(const Arguments& arguments, Console& console) {
+Result<Outcome> run_store_forget(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::string& given = arguments.operand("PATH");
   COFFER_ASSIGN(const StoreEntry store, find_store(*coffer, Id::parse(given).is_ok() ? given : absolute_path(given)));
@@ -141,7 +141,7 @@ Command store_list_command() {
       .operands = {coffer_operand()},
       .flags = {root_flag()},
       .examples = {"store list /var/lib/db.coffer", "store list /var/lib/db.coffer --json"},
-      .run = run_list,
+      .run = run_store_list,
   };
 }
 
@@ -152,7 +152,7 @@ Command store_move_command() {
       .operands = {coffer_operand(), {"FROM", "where it was"}, {"TO", "where it is now"}},
       .flags = {root_flag()},
       .examples = {"store move /var/lib/db.coffer /var/lib/db /mnt/fast/db"},
-      .run = run_move,
+      .run = run_store_move,
   };
 }
 
@@ -164,7 +164,7 @@ Command store_adopt_command() {
       .flags = {{"--from", "STORE", "only files of this store: its path, or its id"}, root_flag()},
       .examples = {"store adopt /var/lib/db.coffer /var/lib/db-copy",
                    "store adopt /var/lib/db.coffer /var/lib/db-copy --from /var/lib/db"},
-      .run = run_adopt,
+      .run = run_store_adopt,
   };
 }
 
@@ -175,7 +175,7 @@ Command store_forget_command() {
       .operands = {coffer_operand(), {"PATH", "where it was, or its id"}},
       .flags = {root_flag()},
       .examples = {"store forget /var/lib/db.coffer /var/lib/old-db"},
-      .run = run_forget,
+      .run = run_store_forget,
   };
 }
 

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "coffer/base/path.h"
 #include "coffer/config/provider_sections.h"
 #include "coffer/config/yaml_quoted.h"
 
@@ -177,8 +178,7 @@ int Config::chunk_log2_of(Kind kind) const { return kind == Kind::kBlocks ? chun
 std::string_view Config::domain_of(std::string_view path) const {
   const DomainPath* best = nullptr;
   for (const DomainPath& entry : domains) {
-    bool inside = path.starts_with(entry.path) && (path.size() == entry.path.size() || path[entry.path.size()] == '/');
-    if (inside && (best == nullptr || entry.path.size() > best->path.size())) best = &entry;
+    if (is_within(path, entry.path) && (best == nullptr || entry.path.size() > best->path.size())) best = &entry;
   }
   return best != nullptr ? std::string_view(best->domain) : kSystemDomain;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
 
 namespace coffer {
@@ -58,10 +59,6 @@ class Walk {
   const InventoryVisitor& visitor_;
 };
 
-bool is_inside(const std::string& path, const std::string& parent) {
-  return path == parent || (path.starts_with(parent) && (parent.back() == '/' || path[parent.size()] == '/'));
-}
-
 // Without those that lie inside another.
 std::vector<std::string> outermost(std::vector<std::string> paths) {
   for (std::string& path : paths) {
@@ -70,7 +67,7 @@ std::vector<std::string> outermost(std::vector<std::string> paths) {
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> out;
   for (const std::string& path : paths) {
-    bool covered = std::any_of(out.begin(), out.end(), [&](const std::string& o) { return is_inside(path, o); });
+    bool covered = std::any_of(out.begin(), out.end(), [&](const std::string& o) { return is_within(path, o); });
     if (!covered) out.push_back(path);
   }
   return out;

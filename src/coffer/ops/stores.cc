@@ -8,7 +8,7 @@
 namespace coffer {
 namespace {
 
-bool is_there(const Coffer& coffer, const std::string& path) {
+bool path_exists(const Coffer& coffer, const std::string& path) {
   return coffer.disk().info(path).code() != Code::kNotFound;
 }
 
@@ -66,7 +66,7 @@ Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known) {
 
 Status move_store(Coffer& coffer, const std::string& from, const std::string& to) {
   COFFER_ASSIGN(const StoreEntry store, find_store(coffer, from));
-  if (is_there(coffer, coffer.places().here(store.path))) {
+  if (path_exists(coffer, coffer.places().here(store.path))) {
     return {Code::kInvalidArgument, coffer.places().here(store.path) +
                                         " is still there; move the directory first, or " +
                                         "adopt a copy with coffer store adopt"};
@@ -175,7 +175,7 @@ Status forget_store(Coffer& coffer, const Id& store) {
   COFFER_ASSIGN(const StoreEntry entry, find_store(coffer, store.hex()));
   for (const std::string& known : {entry.path, entry.also_at}) {
     const std::string path = coffer.places().here(known);
-    if (known.empty() || !is_there(coffer, path)) continue;
+    if (known.empty() || !path_exists(coffer, path)) continue;
     COFFER_ASSIGN(const uint64_t files, count_files(coffer, path, entry));
     if (files == 0) continue;
     return {Code::kInvalidArgument, std::to_string(files) + (files == 1 ? " file" : " files") + " at " + path +

@@ -7,10 +7,6 @@
 namespace coffer {
 namespace {
 
-bool is_within(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 // Needs no work: most paths that engines use.
 bool is_plain(std::string_view path) {
   return path.size() > 1 && path.front() == '/' && path.back() != '/' && path.find("//") == std::string_view::npos &&

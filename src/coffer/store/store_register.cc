@@ -9,10 +9,6 @@
 namespace coffer {
 namespace {
 
-bool is_within(std::string_view path, std::string_view directory) {
-  return path.starts_with(directory) && (path.size() == directory.size() || path[directory.size()] == '/');
-}
-
 bool is_its_own(const Place& place, bool joins_database) {
   return place.store != nullptr && (place.exact || (joins_database && place.store->confirmed));
 }
@@ -52,16 +48,23 @@ Status StoreRegister::change(const std::function<Status(Keyring&)>& change) {
   });
 }
 
+std::optional<StoreEntry> StoreRegister::settled(const StoreEntry& store) const {
+  if (store.also_at.empty()) return std::nullopt;
+  const bool here = !is_empty(store.path), there = !is_empty(store.also_at);
+  if (here == there) return std::nullopt;
+  StoreEntry out = store;
+  if (there) out.path = out.also_at;
+  out.also_at.clear();
+  return out;
+}
+
 void StoreRegister::tidy(Keyring& keyring) const {
   std::vector<Id> gone;
   const std::vector<StoreEntry> stores = keyring.stores();
   for (const StoreEntry& store : stores) {
-    if (!store.also_at.empty() && exists(store.path) != exists(store.also_at)) {
-      StoreEntry settled = store;
-      if (!exists(store.path)) settled.path = store.also_at;
-      settled.also_at.clear();
+    if (const std::optional<StoreEntry> entry = settled(store)) {
       // A path that another store has meanwhile cannot be: both of its paths are this store's.
-      if (!keyring.replace_store(settled).is_ok()) continue;
+      if (!keyring.replace_store(*entry).is_ok()) continue;
     } else if (!store.confirmed && !is_present(store)) {
       gone.push_back(store.id);
     }
@@ -88,7 +91,7 @@ Result<Id> StoreRegister::store_for(const NewPlace& place) {
   const bool has_domain = place.domain != kSystemDomain && places_.domain_of(place.path) != place.domain;
   const std::shared_ptr<const Keyring> keys = keyring_.snapshot();
   const Place known = places_.of_directory(*keys, place.directory);
-  if (is_its_own(known, place.joins_database) && known.store->also_at.empty() &&
+  if (is_its_own(known, place.joins_database) && !settled(*known.store) &&
       (!place.confirms || known.store->confirmed) && (!has_domain || known.store->holds_domain(place.domain))) {
     return known.store->id;
   }
@@ -122,7 +125,7 @@ Status StoreRegister::allow(const std::string& directory, const Id& store, std::
   });
 }
 
-Result<std::vector<Id>> StoreRegister::begin_move(const std::string& from, const std::string& to) {
+Result<std::vector<MovingStore>> StoreRegister::begin_move(const std::string& from, const std::string& to) {
   const std::shared_ptr<const Keyring> keys = keyring_.snapshot();
   const std::string source = places_.of_directory(*keys, from).path;
   const std::string target = places_.of_directory(*keys, to).path;
@@ -131,8 +134,8 @@ Result<std::vector<Id>> StoreRegister::begin_move(const std::string& from, const
                                       [&](const StoreEntry& store) { return is_within(store.path, source); });
   const bool stays = around.store == nullptr || around.store == places_.of_directory(*keys, to).store;
   // What is at the target already makes the rename fail, and is to stay as it is.
-  if ((!has_stores && stays) || source == target || !is_empty(target)) return std::vector<Id>();
-  std::vector<Id> moving;
+  if ((!has_stores && stays) || source == target || !is_empty(target)) return std::vector<MovingStore>();
+  std::vector<MovingStore> moving;
   COFFER_TRY(change([&](Keyring& next) -> Status {
     moving.clear();
     for (const StoreEntry& store : std::vector<StoreEntry>(next.stores())) {
@@ -142,7 +145,7 @@ Result<std::vector<Id>> StoreRegister::begin_move(const std::string& from, const
     for (StoreEntry store : std::vector<StoreEntry>(next.stores())) {
       if (!is_within(store.path, source)) continue;
       store.also_at = target + store.path.substr(source.size());
-      moving.push_back(store.id);
+      moving.push_back({store.id, store.also_at});
       COFFER_TRY(next.replace_store(std::move(store)));
     }
     // What is no store's own is the one's around it, and goes to another.
@@ -159,15 +162,13 @@ Result<std::vector<Id>> StoreRegister::begin_move(const std::string& from, const
   return moving;
 }
 
-Status StoreRegister::sync_names(const std::vector<Id>& stores) const {
+Status StoreRegister::sync_names(const std::vector<MovingStore>& stores) const {
   const std::shared_ptr<const Keyring> keys = keyring_.snapshot();
   std::set<std::string> directories;
-  for (const Id& id : stores) {
-    const StoreEntry* store = keys->find_store(id);
-    if (store == nullptr) continue;
-    for (const std::string& path : {store->path, store->also_at}) {
-      if (!path.empty()) directories.insert(std::string(parent_of(places_.here(path))));
-    }
+  for (const MovingStore& moving : stores) {
+    directories.insert(std::string(parent_of(places_.here(moving.to))));
+    const StoreEntry* store = keys->find_store(moving.id);
+    if (store != nullptr) directories.insert(std::string(parent_of(places_.here(store->path))));
   }
   for (const std::string& directory : directories) {
     const Status synced = disk_.sync_directory(directory);
@@ -177,16 +178,17 @@ Status StoreRegister::sync_names(const std::vector<Id>& stores) const {
   return Status::ok();
 }
 
-Status StoreRegister::end_move(const std::vector<Id>& stores, bool moved) {
+Status StoreRegister::end_move(const std::vector<MovingStore>& stores, bool moved) {
   if (stores.empty()) return Status::ok();
   // A crash must not undo a rename that the keyring takes for done.
   if (moved) COFFER_TRY(sync_names(stores));
   return keyring_.update([&](Keyring& next) -> Status {
-    for (const Id& id : stores) {
-      const StoreEntry* found = next.find_store(id);
-      if (found == nullptr || found->also_at.empty()) continue;  // settled by somebody else
+    for (const MovingStore& moving : stores) {
+      const StoreEntry* found = next.find_store(moving.id);
+      if (found == nullptr) continue;
       StoreEntry entry = *found;
-      if (moved) entry.path = entry.also_at;
+      // Somebody else's change may have come between, and have settled that it stays.
+      if (moved) entry.path = moving.to;
       entry.also_at.clear();
       COFFER_TRY(next.replace_store(std::move(entry)));
     }

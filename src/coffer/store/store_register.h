@@ -2,6 +2,8 @@
 // goes on, so no crash leaves a file where it may not be opened. docs/adr/0019.
 #pragma once
 
+#include <optional>
+
 #include "coffer/keys/live_keyring.h"
 #include "coffer/store/places.h"
 
@@ -15,6 +17,12 @@ struct NewPlace {
   bool confirms = false;  // the file shows that a database is here
   std::string path = {};  // of the file; where there is a domain
   std::string_view domain = kSystemDomain;
+};
+
+// A store whose directory is being renamed.
+struct MovingStore {
+  Id id;
+  std::string to;  // as the keyring will know it
 };
 
 // Provisional stores (StoreEntry::confirmed) whose directories are gone: so many are kept, for the disk may only be
@@ -36,9 +44,9 @@ class StoreRegister {
   Status allow(const std::string& directory, const Id& store, std::string_view domain, LineageHow how);
 
   // A directory is about to be renamed: its files may be at both places until end_move(). Which stores move.
-  Result<std::vector<Id>> begin_move(const std::string& from, const std::string& to);
+  Result<std::vector<MovingStore>> begin_move(const std::string& from, const std::string& to);
   // It was, or it failed and stands where it was.
-  Status end_move(const std::vector<Id>& stores, bool moved);
+  Status end_move(const std::vector<MovingStore>& stores, bool moved);
   // The directory is gone for good. Nothing happens where it is no store's own.
   Status drop(const std::string& directory);
 
@@ -50,7 +58,9 @@ class StoreRegister {
  private:
   void tidy(Keyring& keyring) const;
   // Makes durable where the directories of these stores are.
-  Status sync_names(const std::vector<Id>& stores) const;
+  Status sync_names(const std::vector<MovingStore>& stores) const;
+  // What a store is whose rename nobody ended; nothing while both directories, or neither, have files.
+  std::optional<StoreEntry> settled(const StoreEntry& store) const;
   bool exists(const std::string& known) const;
   bool is_empty(const std::string& known) const;
   Result<StoreEntry> entry_for(Keyring& keyring, const std::string& directory, bool joins_database) const;
