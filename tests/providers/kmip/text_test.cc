@@ -140,6 +140,7 @@ TEST(KmipText, XmlOfOtherHandsIsRead) {
       <!-- another -->
       <CryptographicUsageMask type="Integer" value="12"/>
       <CryptographicUsageMask type="Integer" value="0x0000000C"/>
+      <CryptographicUsageMask type="Integer" value=" Encrypt   Decrypt "/>
       <TTLV tag="0x420057" name="ObjectType" type="Enumeration" value="SymmetricKey"/>
       <TimeStamp type="DateTime" value="2008-03-14T13:56:40+02:00"/>
       <TimeStamp type="DateTime" value="2008-03-14T11:56:40Z"/>
@@ -155,7 +156,7 @@ TEST(KmipText, XmlOfOtherHandsIsRead) {
     fields += field.tag() == "Cryptographic Usage Mask"_tag && *field.integer() == 12;
     fields += field.tag() == "Time Stamp"_spec && *field.date_time() == 1205495800;
   }
-  EXPECT_EQ(fields, 5);
+  EXPECT_EQ(fields, 6);
 }
 
 TEST(KmipText, BrokenXmlIsRefusedAndSaysWhere) {

@@ -178,6 +178,7 @@ std::optional<uint32_t> find_encoded_mask(Tag tag, std::string_view text, char s
   bool known = true;
   if (text.empty()) return value;
   split(text, separator, [&](std::string_view part) {
+    if (part.empty() && separator == ' ') return;  // XML's lists have any number of blanks between their parts
     const auto found = mask->by_encoded_name.find(std::string(part));
     if (found != mask->by_encoded_name.end()) {
       value |= uint32_t{1} << (found->second - 1);
