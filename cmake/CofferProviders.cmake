@@ -39,10 +39,11 @@ if(COFFER_WITH_TPM)
   pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-tctildr tss2-mu tss2-rc)
 endif()
 
-# coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] SOURCES a.cc …), where LAYER is the sources' folder below
-# src/coffer, and OPENER the function in it that opens a URI (an OpenProvider of providers/module.h), or an anchor.
+# coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] [REACH FUNCTION] SOURCES a.cc …), where LAYER is the sources'
+# folder below src/coffer, OPENER the function in it that opens a URI (an OpenProvider of providers/module.h), or an
+# anchor, and FUNCTION a ReachProviderGroup.
 function(coffer_provider scheme layer opener)
-  cmake_parse_arguments(ARG "" "ANCHOR" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "" "ANCHOR;REACH" "SOURCES" ${ARGN})
   if(NOT scheme IN_LIST COFFER_PROVIDERS)
     return()
   endif()
@@ -53,6 +54,11 @@ function(coffer_provider scheme layer opener)
     set(COFFER_MODULE_ANCHOR ${ARG_ANCHOR})
     string(APPEND COFFER_MODULE_FUNCTIONS "\nOpenProviderAnchor ${ARG_ANCHOR};")
   endif()
+  set(COFFER_MODULE_REACH "nullptr")
+  if(ARG_REACH)
+    set(COFFER_MODULE_REACH ${ARG_REACH})
+    string(APPEND COFFER_MODULE_FUNCTIONS "\nReachProviderGroup ${ARG_REACH};")
+  endif()
   set(COFFER_MODULE_SCHEME ${scheme})
   set(COFFER_MODULE_OPENER ${opener})
 
@@ -60,7 +66,7 @@ function(coffer_provider scheme layer opener)
   configure_file(${PROJECT_SOURCE_DIR}/src/coffer/providers/module_entry.cc.in ${entry} @ONLY)
   set_property(GLOBAL APPEND_STRING PROPERTY COFFER_LINKED_FUNCTIONS "${COFFER_MODULE_FUNCTIONS}\n")
   set_property(GLOBAL APPEND PROPERTY COFFER_LINKED_PARTS
-    "    {\"${scheme}\", ${opener}, ${COFFER_MODULE_ANCHOR}},\n")
+    "    {\"${scheme}\", ${opener}, ${COFFER_MODULE_ANCHOR}, ${COFFER_MODULE_REACH}},\n")
   if(COFFER_FUZZ)
     return()
   endif()

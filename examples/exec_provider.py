@@ -66,8 +66,13 @@ class KeyFile:
             raise Refused("not_found", f"{self.path} has no key {name!r}")
         return keys[-1]
 
-    def by_handle(self, handle):
+    def by_handle(self, request):
+        """The key that the handle names. It may only be one of the name that Coffer was set up with: the handle comes
+        out of a file that others may have written."""
+        handle = request["handle"]
         name, _, wanted = handle.rpartition("/")
+        if name != request["key"]:
+            raise Refused("wrong_key", f"{handle!r} is no key of {request['key']!r}")
         for key in self.load().get(name, ()):
             if key["id"] == wanted:
                 return key
@@ -85,7 +90,7 @@ def associated_data(request):
 
 
 def wrap(keys, request):
-    key = keys.by_handle(request["handle"])
+    key = keys.by_handle(request)
     if key["state"] != "active":
         raise Refused("key_unavailable", f"key {request['handle']} is deactivated")
     nonce = os.urandom(NONCE_SIZE)
@@ -94,7 +99,7 @@ def wrap(keys, request):
 
 
 def unwrap(keys, request):
-    key = keys.by_handle(request["handle"])
+    key = keys.by_handle(request)
     wrapped = decoded(request, "ciphertext")
     try:
         plaintext = AESGCM(bytes.fromhex(key["key"])).decrypt(

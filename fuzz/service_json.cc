@@ -5,7 +5,6 @@
 
 #include "coffer/net/http/json_view.h"
 #include "coffer/providers/aws_kms/ini_file.h"
-#include "coffer/providers/azure_kv/challenge.h"
 #include "coffer/providers/exec/message.h"
 
 namespace {
@@ -88,17 +87,11 @@ void check_exec(ByteView bytes) {
   require(is_fit_for_log(exec::last_line_for_log(bytes, 1024)));
 }
 
-void check_challenge(ByteView bytes) {
-  const auto challenge = azure_kv::parse_challenge(as_text(bytes), "v.vault.azure.net:443");
-  require(challenge.is_ok() ? challenge->resource == "https://vault.azure.net" : challenge.code() == Code::kTampered);
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_json(ByteView(data, size));
   check_ini(ByteView(data, size));
   check_exec(ByteView(data, size));
-  check_challenge(ByteView(data, size));
   return 0;
 }

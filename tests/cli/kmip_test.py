@@ -164,6 +164,12 @@ class Coffers(KmipTest):
         self.assertIn("KMIP key", self.done("init", coffer, "--root", root).out)
         old = self.kmip("list", "--name", name, "--json").json()["keys"][0]["id"]
         self.kmip("revoke", old, "--yes")
+        for words, environment in ((["--config", coffer], {}), ([], {"COFFER": coffer})):
+            address = self.server.address()
+            run = self.coffer("kmip", "destroy", address, old, "--yes", *words, environment=environment)
+            self.assertEqual(run.status, 2, run)
+            for said in (old, "opens the keyring", coffer, "coffer rotate root"):
+                self.assertIn(said, run.err)
         status = self.done("status", coffer).out
         self.assertIn(f"KMIP key {old}" + (", kept in the server" if use == "encrypt" else " (fingerprint"), status)
         self.done("rotate", "root", coffer)

@@ -171,10 +171,12 @@ class OutputTest(SecretsTest):
         self.run_program(["softhsm2-util", "--init-token", "--free", "--label", "t", "--so-pin", "0000",
                           "--pin", pin.decode()])
         self.make_key("sealing.key")
-        sealed = self.done("seal-value", "pin", "--key", "sealing.key", stdin=pin).out.strip()
-        self.write("prepared.yaml", f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
-                                    f"    uri: pkcs11:token=t?module-path=/usr/lib/softhsm/libsofthsm2.so\n"
-                                    f"    pin_sealed: {sealed}\n".encode())
+        prepared = (f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  hsm:\n"
+                    f"    uri: pkcs11:token=t?module-path=/usr/lib/softhsm/libsofthsm2.so\n")
+        self.write("prepared.yaml", prepared.encode())
+        sealed = self.done("seal-value", "pin", "--for", "provider:hsm", "--config", "prepared.yaml",
+                           stdin=pin).out.strip()
+        self.write("prepared.yaml", f"{prepared}    pin_sealed: {sealed}\n".encode())
         by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true" +
                    "&pin-source=file:" + self.path("pin"))
         self.assertIn("it works", self.done("provider", "check", by_file).out)

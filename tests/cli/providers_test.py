@@ -43,8 +43,18 @@ class KeygenInAKeystore(KeystoreTest):
         self.assertIn("root", self.keytool("-list", "-keystore", "keys.p12"))
         os.chmod(self.path("keys.p12"), 0o600)
         self.done("init", "c.coffer", "--root", self.keystore("theirs"))
-        self.done("rotate", "root", "c.coffer", "--to", self.keystore("root"))
+        self.refused(["rotate", "root", "c.coffer", "--to", self.keystore("root")], "invalid_argument", "128 bits",
+                     "allow_weak_root=true")
+        self.done("rotate", "root", "c.coffer", "--to", self.keystore("root") + "&allow_weak_root=true")
         self.done("status", "c.coffer")
+
+    def test_a_wrong_password_is_not_taken_for_a_wrong_mode(self):
+        self.done("keygen", self.keystore())
+        self.done("init", "c.coffer", "--root", self.keystore())
+        self.write("password", b"guessed", 0o600)
+        run = self.refused(["status", "c.coffer"], "permission_denied", "store password is not right",
+                           "hint: correct what its option", "_file")
+        self.assertNotIn("the file's mode", run.err)
 
     def test_an_alias_is_never_overwritten(self):
         self.done("keygen", self.keystore())
@@ -168,15 +178,22 @@ class SealValue(KeystoreTest):
         self.make_key("sealing.key")
 
     def sealed(self, name="store_password", value=None, *words):
-        return self.done("seal-value", name, "--key", "sealing.key", *words, stdin=value or self.password)
+        return self.done("seal-value", name, "--key", "sealing.key", "--for", "keystore:", *words,
+                         stdin=value or self.password)
 
     def test_what_it_prints_may_stand_in_coffer_yaml(self):
-        text = self.sealed().out.strip()
-        self.assertRegex(text, r"^sealed:v1:[A-Za-z0-9+/=]+$")
         self.done("keygen", self.keystore())
-        self.write("prepared.yaml", f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  keys:\n"
-                                    f"    uri: keystore:{self.path('keys.p12')}\n"
-                                    f"    store_password_sealed: {text}\n".encode())
+        prepared = (f"version: 1\nsealing_key: {self.path('sealing.key')}\nkey_providers:\n  keys:\n"
+                    f"    uri: keystore:{self.path('keys.p12')}\n")
+        self.write("prepared.yaml", prepared.encode())
+        text = self.done("seal-value", "store_password", "--for", "provider:keys", "--config", "prepared.yaml",
+                         stdin=self.password).out.strip()
+        self.assertRegex(text, r"^sealed:v1:[A-Za-z0-9+/=]+$")
+        self.write("prepared.yaml", f"{prepared}    store_password_sealed: {text}\n".encode())
+        moved = prepared.replace("keys:\n", "others:\n")
+        self.write("moved.yaml", f"{moved}    store_password_sealed: {text}\n".encode())
+        self.assertIn("for another place than store_password of provider:others",
+                      self.problems("provider", "check", "provider:others", "--config", "moved.yaml").out)
         os.remove(self.path("password"))
         self.done("init", "c.coffer", "--root", "provider:keys", "--config", "prepared.yaml")
         self.done("rotate", "root", "c.coffer")
@@ -205,11 +222,12 @@ class SealValue(KeystoreTest):
         run = self.problems("provider", "check", f"keystore:{self.path('keys.p12')}?store_password_sealed={text}",
                             environment={"COFFER_SEALING_KEY": self.path("sealing.key")})
         self.assertIn("store_password_sealed", run.out)
-        self.assertIn("another option", run.out)
+        self.assertIn("another place", run.out)
 
     def test_typed_at_a_terminal_it_is_not_shown(self):
         ours, theirs = pty.openpty()
-        process = self.start("seal-value", "store_password", "--key", "sealing.key", stdin=theirs)
+        process = self.start("seal-value", "store_password", "--for", "keystore:", "--key", "sealing.key",
+                             stdin=theirs)
         self.assertIn(b"not shown", process.stderr.readline())
         while termios.tcgetattr(theirs)[3] & termios.ECHO:
             time.sleep(0.01)
@@ -233,9 +251,12 @@ class SealValue(KeystoreTest):
     def test_what_cannot_be_sealed_is_refused(self):
         for value in (b"", b"\n", b"two\nlines", b"x" * 4097):
             code = "limit_exceeded" if len(value) > 4096 else "invalid_argument"
-            self.refused(["seal-value", "token", "--key", "sealing.key"], code, stdin=value)
-        self.refused(["seal-value", "token"], "invalid_argument", "--key", stdin=b"x")
-        self.refused(["seal-value", "token", "--key", "missing"], "not_found", "missing", stdin=b"x")
+            self.refused(["seal-value", "token", "--for", "vault:", "--key", "sealing.key"], code, stdin=value)
+        self.refused(["seal-value", "token", "--for", "vault:"], "invalid_argument", "--key", stdin=b"x")
+        self.refused(["seal-value", "token", "--for", "vault:", "--key", "missing"], "not_found", "missing", stdin=b"x")
+        for where, code in (("", "invalid_argument"), ("prod", "invalid_argument"), ("provider:no", "invalid_argument"),
+                            ("kmip:no", "not_found")):
+            self.refused(["seal-value", "token", "--for", where, "--key", "sealing.key"], code, stdin=b"x")
 
 
 class InitFromAConfiguration(KeystoreTest):

@@ -102,7 +102,7 @@ class RoundTrip(unittest.TestCase):
         old = store.root_key
         store.root_key = os.path.join(self.scratch, "new.key")
         store.run("keygen", store.root_key, "--format", "jwk", "--bits", "192")
-        store.run("rotate", "root", store.coffer, "--to", store.root_key)
+        store.run("rotate", "root", store.coffer, "--to", f"file://{store.root_key}?allow_weak_root=true")
         store.run("rewrap", store.coffer)
         self.decode_all(store)
         with self.assertRaises(Failure) as raised:

@@ -26,6 +26,8 @@ class ProviderSurroundings {
   virtual bool replaces_in_place() const { return true; }
   // Now there is no key where the URI points.
   virtual void remove_key() = 0;
+  // Another key at the same place, which the same credentials open: what an attacker there would name.
+  virtual std::string uri_of_another_key() = 0;
   // The key's bytes where a test can know them, so that it can look for them where they must not be.
   virtual std::vector<Bytes> secrets() const = 0;
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <regex>
 #include <set>
 #include <thread>
 
@@ -207,6 +208,39 @@ TEST_P(ProviderContract, AHandleOfAnotherProviderIsRefusedWithWords) {
   EXPECT_EQ(provider_->describe(others), "a key of other:");
 }
 
+TEST_P(ProviderContract, AHandleNamesNoKeyButThoseOfTheUri) {
+  const RootKeyHandle own = current();
+  auto others = open_provider(surroundings_->uri_of_another_key());
+  ASSERT_TRUE(others.is_ok()) << others.status().to_string();
+  const auto foreign = (*others)->current();
+  ASSERT_TRUE(foreign.is_ok()) << foreign.status().to_string();
+  const auto wrapped = (*others)->wrap(*foreign, context_, key_);
+  ASSERT_TRUE(wrapped.is_ok()) << wrapped.status().to_string();
+  ASSERT_TRUE(unwraps(**others, *foreign, *wrapped));
+  for (const Status& status : {provider_->unwrap(*foreign, context_, *wrapped).status(),
+                               provider_->wrap(*foreign, context_, key_).status(), provider_->check(*foreign)}) {
+    EXPECT_EQ(status.code(), Code::kWrongKey) << status.to_string();
+    EXPECT_THAT(std::string(status.message()), HasSubstr((*others)->describe(*foreign)));
+  }
+  EXPECT_EQ(provider_->check(own).to_string(), Status().to_string());
+}
+
+TEST_P(ProviderContract, AKeyIsLookedAtAgain) {
+  const RootKeyHandle handle = current();
+  EXPECT_GT(provider_->check_interval().count(), 0);
+  EXPECT_EQ(provider_->check(handle).to_string(), Status().to_string());
+  if (surroundings_->deactivate_key()) {
+    const Status status = provider_->check(handle);
+    EXPECT_EQ(status.code(), Code::kKeyUnavailable) << status.to_string();
+    EXPECT_THAT(std::string(status.message()), HasSubstr(provider_->describe(handle)));
+  }
+  surroundings_->replace_key();
+  EXPECT_EQ(provider_->check(handle).code(),
+            surroundings_->replaces_in_place() ? Code::kWrongKey : Code::kKeyUnavailable);
+  surroundings_->remove_key();
+  EXPECT_EQ(provider_->check(handle).code(), Code::kKeyUnavailable);
+}
+
 TEST_P(ProviderContract, AWrappingThatDoesNotUnwrapToTheSameKeyIsRefusedBeforeItIsUsed) {
   const RootKeyHandle handle = current();
   if (!surroundings_->make_service_lie()) return;
@@ -259,11 +293,18 @@ TEST_P(ProviderContract, AServerThatIsAwayIsUnavailableAndIsUsedAgainWhenItIsBac
   if (!surroundings_->has_server()) return;
   RootKeyHandle handle = current();
   WrappedKeyringKey wrapped = wrap(handle);
+  // With little patience: they try until their time is over.
+  const std::string hasty =
+      std::regex_replace(surroundings_->uri(), std::regex("timeout_millis=[0-9]+"), "timeout_millis=400");
+  const auto before = open_provider(hasty).value();
+  EXPECT_TRUE(before->current().is_ok() || before->current().code() == Code::kProviderUnavailable)
+      << "on a busy machine";
   surroundings_->stop_server();
-  const std::unique_ptr<RootKeyProvider> fresh = open();
-  for (RootKeyProvider* provider : {provider_.get(), fresh.get()}) {
+  const auto fresh = open_provider(hasty).value();
+  for (RootKeyProvider* provider : {before.get(), fresh.get()}) {
     EXPECT_EQ(provider->unwrap(handle, context_, wrapped).code(), Code::kProviderUnavailable);
     EXPECT_EQ(provider->current().code(), Code::kProviderUnavailable);
+    EXPECT_EQ(provider->check(handle).code(), Code::kProviderUnavailable);
   }
   surroundings_->start_server();
   EXPECT_TRUE(unwraps(*provider_, handle, wrapped)) << "the same object, without being opened anew";

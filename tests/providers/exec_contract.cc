@@ -20,7 +20,11 @@ class ExecSurroundings final : public ProviderSurroundings {
     administer("add");
   }
 
-  std::string uri() const override { return "exec:" + command_ + "/app?arg1=" + key_file_; }
+  std::string uri() const override { return uri_of("app"); }
+  std::string uri_of_another_key() override {
+    administer("add", "other");
+    return uri_of("other");
+  }
   void replace_key() override {
     administer("remove");
     administer("add");
@@ -45,8 +49,9 @@ class ExecSurroundings final : public ProviderSurroundings {
   }
 
  private:
-  void administer(const std::string& verb) const {
-    const std::string line = command_ + " " + key_file_ + " " + verb + " app";
+  std::string uri_of(const std::string& name) const { return "exec:" + command_ + "/" + name + "?arg1=" + key_file_; }
+  void administer(const std::string& verb, const std::string& name = "app") const {
+    const std::string line = command_ + " " + key_file_ + " " + verb + " " + name;
     if (std::system(line.c_str()) != 0) throw std::runtime_error(line);
   }
 

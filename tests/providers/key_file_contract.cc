@@ -13,10 +13,14 @@ class KeyFileSurroundings final : public ProviderSurroundings {
  public:
   explicit KeyFileSurroundings(const std::string& form) : form_(form) { replace_key(); }
 
-  std::string uri() const override { return "file://" + path_; }
+  std::string uri() const override { return "file://" + path_ + consent(); }
 
   void replace_key() override {
-    if (!write().is_ok()) throw std::runtime_error("no key file at " + path_);
+    if (!write(path_).is_ok()) throw std::runtime_error("no key file at " + path_);
+  }
+  std::string uri_of_another_key() override {
+    if (!write(directory_ / "other.key").is_ok()) throw std::runtime_error("no other key file");
+    return "file://" + (directory_ / "other.key") + consent();
   }
 
   void remove_key() override {
@@ -30,16 +34,17 @@ class KeyFileSurroundings final : public ProviderSurroundings {
   }
 
  private:
-  Status write() {
+  std::string consent() const { return form_.ends_with("256") ? "" : "?allow_weak_root=true"; }
+  Status write(const std::string& path) {
     if (form_ == "Bare256") {
       COFFER_ASSIGN(SecretBytes key, random_secret(32));
-      return replace_file(Disk::posix(), path_, key.reveal(), 0600);
+      return replace_file(Disk::posix(), path, key.reveal(), 0600);
     }
     KeyFileRequest request;
     request.bits = std::stoi(form_.substr(3));
     request.form = form_.starts_with("Jwk") ? KeyFileForm::kJwk : KeyFileForm::kRaw;
     request.overwrite = true;
-    return generate_key_file(Disk::posix(), path_, request).status();
+    return generate_key_file(Disk::posix(), path, request).status();
   }
 
   const std::string form_;

@@ -288,6 +288,24 @@ TEST_F(KeyFileProviderTest, TheSameKeyInAnotherFormOpensTheSlot) {
   }
 }
 
+TEST_F(KeyFileProviderTest, AWeakKeyWrapsOnlyIfThatIsMeantAndOpensAllTheSame) {
+  for (const size_t size : {16, 24}) {
+    write(path_, std::string(size, '\xa3'));
+    const RootKeyHandle handle = provider_->current().value();
+    const Status refused = provider_->wrap(handle, context_, key_).status();
+    EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+    EXPECT_THAT(std::string(refused.message()),
+                testing::AllOf(HasSubstr(std::to_string(8 * size) + " bits"), HasSubstr("allow_weak_root=true")));
+    const auto consenting = open_provider("file://" + path_ + "?allow_weak_root=true").value();
+    EXPECT_EQ(consenting->uri(), "file://" + path_ + "?allow_weak_root=true");
+    const auto wrapped = consenting->wrap(handle, context_, key_);
+    ASSERT_TRUE(wrapped.is_ok()) << wrapped.status().to_string();
+    EXPECT_TRUE(provider_->unwrap(handle, context_, *wrapped).is_ok()) << "what there is stays readable";
+    EXPECT_TRUE(provider_->check(handle).is_ok());
+  }
+  EXPECT_EQ(open_provider("file://" + path_ + "?allow_weak_root=yes").code(), Code::kInvalidArgument);
+}
+
 TEST_F(KeyFileProviderTest, AServiceWrappedKeyIsNotUnwrappedHere) {
   wrapped_.algorithm = 2;
   EXPECT_EQ(provider_->unwrap(handle_, context_, wrapped_).code(), Code::kUnsupported);

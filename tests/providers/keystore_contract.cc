@@ -18,6 +18,7 @@ const std::vector<Bytes>& made_stores(const std::string& type) {
   while (out.size() < 2) {
     const TemporaryDirectory directory;
     make_secret_key(directory / "store", type, "root", 256, kKeyPassword);
+    make_secret_key(directory / "store", type, "other", 256, kKeyPassword);
     out.push_back(read_file(Disk::posix(), directory / "store", keystore::kKeystoreSizeMax).value());
   }
   return out;
@@ -38,6 +39,10 @@ class KeystoreSurroundings final : public ProviderSurroundings {
   void replace_key() override {
     const std::vector<Bytes>& stores = made_stores(type_);
     write("store", stores[next_++ % stores.size()]);
+  }
+  std::string uri_of_another_key() override {
+    const std::string root = uri();
+    return std::string(root).replace(root.find("alias=root"), 10, "alias=other");
   }
   void remove_key() override {
     if (!Disk::posix().remove(directory_ / "store").is_ok()) throw std::runtime_error("cannot remove the store");

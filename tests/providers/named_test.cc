@@ -35,6 +35,26 @@ TEST(NamedProvider, TheShortUriOpensWhatIsConfiguredAndStaysShort) {
   EXPECT_EQ((*named)->describe(), (*direct)->describe());
 }
 
+TEST(NamedProvider, OneThatTheStartRequiresIsAskedAlthoughNobodyUsesIt) {
+  const TemporaryDirectory directory;
+  const std::string used = directory / "used.key", unused = directory / "unused.key";
+  ASSERT_TRUE(replace_file(Disk::posix(), used, Bytes(32, 7), 0600).is_ok());
+  const auto yaml = [&](const std::string& word) {
+    return "key_providers:\n  spare:\n    uri: file://" + unused + "\n    start_requires: " + word + "\n";
+  };
+  const auto missing = open_provider(used, configured(yaml("all")));
+  EXPECT_EQ(missing.code(), Code::kNotFound);
+  EXPECT_THAT(message_of(missing.status()),
+              AllOf(HasSubstr("start_requires"), HasSubstr("provider:spare"), HasSubstr(unused)));
+  EXPECT_TRUE(open_provider(used, configured(yaml("used"))).is_ok());
+  EXPECT_EQ(open_provider(used, configured(yaml("some"))).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(replace_file(Disk::posix(), unused, Bytes(32, 8), 0600).is_ok());
+  EXPECT_TRUE(open_provider(used, configured(yaml("all"))).is_ok());
+  ASSERT_TRUE(Disk::posix().remove(unused).is_ok());
+  EXPECT_TRUE(open_provider(used, configured(yaml("all"))).is_ok()) << "this process has started";
+  EXPECT_EQ(open_provider("provider:spare", configured(yaml("all"))).value()->current().code(), Code::kNotFound);
+}
+
 TEST(NamedProvider, OptionsOfTheConfigurationAndOfTheUriComeTogether) {
   const ProviderConfig config = configured("key_providers:\n  a:\n    uri: vault://v:8200/transit?x=1\n    y: 2\n");
   auto whole = expand_named(parse_provider_uri("provider:a/app?z=3").value(), config);

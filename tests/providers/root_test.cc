@@ -48,6 +48,8 @@ class LyingService final : public ServiceRoot {
   }
 
  private:
+  Status check_within(const KeyFields&) const override { return Status::ok(); }
+
   Lies& lies_;
   SecretBytes kept_;
 };
@@ -87,6 +89,13 @@ TEST_F(ServiceAdapter, WhatTheServiceDoesNotOpenAgainIsRefusedWithItsReason) {
     lies_.refusal = Status(code, "no");
     EXPECT_EQ(wrap().code(), code);
   }
+}
+
+TEST_F(ServiceAdapter, WhoIsRefusedIsToldWhatToCorrect) {
+  lies_.refusal = Status(Code::kPermissionDenied, "the service said no");
+  EXPECT_THAT(message_of(wrap().status()), HasSubstr("the service said no; correct the credential"));
+  lies_.refusal = Status(Code::kPermissionDenied, "no; ask the owner");
+  EXPECT_THAT(message_of(wrap().status()), testing::EndsWith("no; ask the owner"));
 }
 
 TEST_F(ServiceAdapter, WrappingsThatFitIntoNoSlotAreRefused) {

@@ -10,6 +10,7 @@
 #include "coffer/config/uri.h"
 #include "coffer/crypto/random.h"
 #include "coffer/net/kmip/settings.h"
+#include "coffer/providers/named.h"
 #include "coffer/providers/registry.h"
 #include "io/temporary_directory.h"
 #include "support/configured.h"
@@ -22,12 +23,12 @@ using testing::Not;
 
 SecretBytes value_of(const std::string& text) { return SecretBytes::copy_of(as_bytes(text)); }
 
+const SealedPlace kPlace{"token", "provider:prod", "vault.example"};
+
 class SealedValue : public testing::Test {
  protected:
   SealedValue() : key_(random_key<RootRole>(32).value()) {}
-  std::string sealed(const std::string& text, const std::string& name = "token") {
-    return seal_value(key_, name, value_of(text)).value();
-  }
+  std::string sealed(const std::string& text) { return seal_value(key_, kPlace, value_of(text)).value(); }
   const RootKey key_;
 };
 
@@ -36,32 +37,42 @@ TEST_F(SealedValue, OpensToWhatWasSealedAtEverySize) {
     const std::string text(size, 'x');
     const std::string out = sealed(text);
     EXPECT_TRUE(out.starts_with("sealed:v1:"));
-    auto opened = open_sealed_value(key_, "token", out);
+    auto opened = open_sealed_value(key_, kPlace, out);
     ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
     EXPECT_EQ(as_text(opened->reveal()), text);
   }
-  EXPECT_EQ(seal_value(key_, "token", SecretBytes(4097)).code(), Code::kLimitExceeded);
+  EXPECT_EQ(seal_value(key_, kPlace, SecretBytes(4097)).code(), Code::kLimitExceeded);
 }
 
 TEST_F(SealedValue, IsNeverTheSameTwice) { EXPECT_NE(sealed("swordfish"), sealed("swordfish")); }
 
-// Made by another implementation (Python's cryptography): key 00…1f, salt 20…3f, name "token", value "swordfish".
+// Made by another implementation (Python's cryptography): key 00…1f, salt 20…3f, value "swordfish", for kPlace.
 TEST(SealedValueFormat, IsThatOfThePage) {
   constexpr const char* kGolden =
-      "sealed:v1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj+rBIEwM2QUX0Oq2yo7K9uJysG9W7aR5vUm";
+      "sealed:v1:ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj9FrVfH+uk0aClZB5qrzu/heWEZUpSeBaHs";
   Bytes bytes(32);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
-  auto opened = open_sealed_value(RootKey::copy_of(bytes), "token", kGolden);
+  auto opened = open_sealed_value(RootKey::copy_of(bytes), kPlace, kGolden);
   ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
   EXPECT_EQ(as_text(opened->reveal()), "swordfish");
 }
 
-TEST_F(SealedValue, DoesNotOpenForAnotherOptionOrByAnotherKey) {
+TEST_F(SealedValue, DoesNotOpenAtAnotherPlaceOrByAnotherKey) {
   const std::string text = sealed("swordfish");
-  for (const char* name : {"secret_id", "toke", "token ", ""}) {
-    EXPECT_EQ(open_sealed_value(key_, name, text).code(), Code::kWrongKey) << name;
+  const SealedPlace others[] = {{"secret_id", kPlace.provider, kPlace.hosts},
+                                {"toke", "n" + kPlace.provider, kPlace.hosts},
+                                {"", kPlace.provider, kPlace.hosts},
+                                {kPlace.option, "provider:test", kPlace.hosts},
+                                {kPlace.option, "kmip:prod", kPlace.hosts},
+                                {kPlace.option, "vault", kPlace.hosts},
+                                {kPlace.option, kPlace.provider, "evil.example"},
+                                {kPlace.option, kPlace.provider, ""}};
+  for (const SealedPlace& place : others) {
+    const auto opened = open_sealed_value(key_, place, text);
+    EXPECT_EQ(opened.code(), Code::kWrongKey) << place.text();
+    EXPECT_THAT(std::string(opened.status().message()), HasSubstr(place.text()));
   }
-  EXPECT_EQ(open_sealed_value(random_key<RootRole>(32).value(), "token", text).code(), Code::kWrongKey);
+  EXPECT_EQ(open_sealed_value(random_key<RootRole>(32).value(), kPlace, text).code(), Code::kWrongKey);
 }
 
 TEST_F(SealedValue, AlteredOrCutAnywhereIsAnError) {
@@ -69,10 +80,10 @@ TEST_F(SealedValue, AlteredOrCutAnywhereIsAnError) {
   for (size_t at = 0; at < text.size(); ++at) {
     std::string altered = text;
     altered[at] = altered[at] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(open_sealed_value(key_, "token", altered).is_ok()) << at;
-    EXPECT_FALSE(open_sealed_value(key_, "token", text.substr(0, at)).is_ok()) << at;
+    EXPECT_FALSE(open_sealed_value(key_, kPlace, altered).is_ok()) << at;
+    EXPECT_FALSE(open_sealed_value(key_, kPlace, text.substr(0, at)).is_ok()) << at;
   }
-  EXPECT_FALSE(open_sealed_value(key_, "token", text + "AAAA").is_ok());
+  EXPECT_FALSE(open_sealed_value(key_, kPlace, text + "AAAA").is_ok());
 }
 
 TEST_F(SealedValue, TextOfAnotherFormIsRefusedWithoutBeingRepeated) {
@@ -92,9 +103,10 @@ class SealedOption : public testing::Test {
     ::unsetenv("COFFER_SEALING_KEY");
   }
   ~SealedOption() override { ::unsetenv("COFFER_SEALING_KEY"); }
-  std::string sealed(const std::string& name) {
-    return seal_value(read_key_file(Disk::posix(), key_path_)->key, name, value_of("swordfish")).value();
+  std::string sealed(const SealedPlace& place) {
+    return seal_value(read_key_file(Disk::posix(), key_path_)->key, place, value_of("swordfish")).value();
   }
+  std::string sealed(const std::string& name) { return sealed(SealedPlace{name, "x", ""}); }
   Result<SecretBytes> read(const std::string& text, const std::string& sealing_key) {
     COFFER_ASSIGN(ProviderUri uri, parse_provider_uri("x:y?" + text));
     COFFER_ASSIGN(const SecretSource source, UriOptions(uri, sealing_key).take_secret("token"));
@@ -150,15 +162,17 @@ TEST_F(SealedOption, IsKeptInTheUriOfASlot) {
     auto provider = open_provider(uri + name + "_sealed=" + encode_uri_option(sealed(name)), config);
     ASSERT_TRUE(provider.is_ok()) << uri << ": " << provider.status().to_string();
     EXPECT_THAT((*provider)->uri(), HasSubstr(name + "_sealed=sealed:v1:"));
+    EXPECT_EQ(sealed_place(parse_provider_uri(uri).value(), name),
+              sealed_place(parse_provider_uri((*provider)->uri()).value(), name));
     EXPECT_EQ(open_provider((*provider)->uri(), config).value()->uri(), (*provider)->uri());
   }
 }
 
 TEST_F(SealedOption, ServesKmipHostsToo) {
-  const std::string text = sealed("keystore_password");
+  const std::string text = sealed(SealedPlace{"keystore_password", "kmip:prod", "h,hsm2.example"});
   const std::string yaml =
       "sealing_key: " + key_path_ +
-      "\nkmip_hosts:\n  prod:\n    hosts: h\n    keystore_path: /k\n    keystore_type: jks\n    ca: "
+      "\nkmip_hosts:\n  prod:\n    hosts: h:5697, HSM2.example\n    keystore_path: /k\n    keystore_type: jks\n    ca: "
       "/ca\n    keystore_password_sealed: " +
       text + "\n";
   auto groups = kmip::configured_groups(configured(yaml));
@@ -170,7 +184,7 @@ TEST_F(SealedOption, ServesKmipHostsToo) {
 
 TEST_F(SealedOption, ServesKmipHostsThatAUriNames) {
   auto uri = parse_provider_uri("kmip://h/k?keystore_path=/k&keystore_type=jks&ca=/ca&keystore_password_sealed=" +
-                                encode_uri_option(sealed("keystore_password")));
+                                encode_uri_option(sealed(SealedPlace{"keystore_password", "kmip", "h"})));
   ASSERT_TRUE(uri.is_ok());
   auto settings = kmip::parse_kmip_uri(*uri, configured("sealing_key: " + key_path_ + "\n"));
   ASSERT_TRUE(settings.is_ok()) << settings.status().to_string();
@@ -178,6 +192,20 @@ TEST_F(SealedOption, ServesKmipHostsThatAUriNames) {
   const std::string formatted = settings->uri;
   EXPECT_THAT(formatted, HasSubstr("keystore_password_sealed=sealed:v1:"));
   EXPECT_EQ(kmip::parse_kmip_uri(parse_provider_uri(formatted).value(), {})->uri, formatted);
+}
+
+TEST_F(SealedOption, OpensForTheProviderAndHostsThatItWasSealedFor) {
+  const std::string text = sealed(SealedPlace{"token", "provider:prod", "[::1],vault.example"});
+  const auto read_from = [&](const std::string& name, const std::string& authority) {
+    const ProviderConfig config = configured("key_providers:\n  " + name + ":\n    uri: x://" + authority +
+                                             "/m\n    token_sealed: " + text + "\n");
+    const ProviderUri whole = expand_named(parse_provider_uri("provider:" + name + "/k").value(), config).value();
+    return read_secret(UriOptions(whole, key_path_).take_secret("token").value()).status();
+  };
+  EXPECT_EQ(read_from("prod", "[::1]:8200,Vault.example").to_string(), Status().to_string());
+  EXPECT_EQ(read_from("test", "[::1],vault.example").code(), Code::kWrongKey);
+  EXPECT_EQ(read_from("prod", "[::1],evil.example").code(), Code::kWrongKey);
+  EXPECT_EQ(read_from("prod", "[::1]").code(), Code::kWrongKey);
 }
 
 TEST_F(SealedOption, TheKeysPathHasToBeAbsolute) {

@@ -4,9 +4,12 @@
 #include <charconv>
 #include <ctime>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/kmip_group.h"
 #include "coffer/cli/text.h"
+#include "coffer/keys/keyring_store.h"
+#include "coffer/providers/kmip/key_handle.h"
 
 namespace coffer::cli {
 namespace {
@@ -70,6 +73,32 @@ Result<Outcome> run_kmip_revoke(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+// The coffer that --config or the environment names; empty when neither names one.
+std::string coffer_at_hand(const Arguments& arguments) {
+  const char* named = std::getenv("COFFER");
+  const std::string path = arguments.value("--config", named == nullptr ? "" : named);
+  if (path.empty()) return path;
+  const std::string absolute = absolute_path(path);
+  const auto info = Disk::posix().info(absolute);
+  return info.is_ok() && info->is_directory ? absolute : absolute.substr(0, absolute.rfind('/'));
+}
+
+// A keyring's slots can be read without its root key.
+Status check_not_needed(const Arguments& arguments, const kmip::KeyAttributes& key) {
+  const std::string coffer = coffer_at_hand(arguments);
+  if (coffer.empty() || !Disk::posix().info(coffer + "/keyring").is_ok()) return Status::ok();
+  COFFER_ASSIGN(const KeyringStore::Snapshot keyring, open_file_keyring_store(Disk::posix(), coffer)->load());
+  for (const KeyringSlot& slot : keyring.header.slots) {
+    const auto name = kmip::decode_handle(slot.handle);
+    if (!name.has_value() || name->id != key.id) continue;
+    return {
+        Code::kInvalidArgument,
+        fmt::format("{} opens the keyring of {} (slot {}), which would be lost with it; first coffer rotate root {}",
+                    kmip_key_text(key), coffer, slot.id.short_hex(), coffer)};
+  }
+  return Status::ok();
+}
+
 Result<Outcome> run_kmip_destroy(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
   const std::string& id = arguments.operand("ID");
@@ -79,6 +108,7 @@ Result<Outcome> run_kmip_destroy(const Arguments& arguments, Console& console) {
                                         " is in use; first coffer kmip revoke, then coffer rotate root "
                                         "for each coffer, then destroy it"};
   }
+  COFFER_TRY(check_not_needed(arguments, key));
   if (!arguments.has("--yes")) {
     return needs_yes(client, key, "would be gone, and with it every coffer and backup whose keyring only it opens");
   }

@@ -8,7 +8,6 @@
 #include <cstring>
 
 #include "coffer/config/key_file.h"
-#include "coffer/config/sealed_value.h"
 #include "coffer/io/disk.h"
 
 namespace coffer {
@@ -40,14 +39,14 @@ Result<SecretBytes> open_sealed(const SecretSource& source) {
   std::string path = source.sealing_key;
   if (const char* named = std::getenv("COFFER_SEALING_KEY"); path.empty() && named != nullptr) path = named;
   if (path.empty()) {
-    return {Code::kInvalidArgument, "option " + source.sealed_for +
+    return {Code::kInvalidArgument, "option " + source.sealed_for.option +
                                         "_sealed: no key that opens sealed values is known; set sealing_key in "
                                         "coffer.yaml or the environment variable COFFER_SEALING_KEY to its path"};
   }
   auto key = read_key_file(Disk::posix(), path);
   if (!key.is_ok()) return key.status().with_context("the key of sealed values");
   auto value = open_sealed_value(key->key, source.sealed_for, source.sealed);
-  if (!value.is_ok()) return value.status().with_context("option " + source.sealed_for + "_sealed");
+  if (!value.is_ok()) return value.status().with_context("option " + source.sealed_for.option + "_sealed");
   return value;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "coffer/base/secret.h"
+#include "coffer/config/sealed_value.h"
 #include "coffer/io/disk.h"
 
 namespace coffer {
@@ -11,8 +12,8 @@ namespace coffer {
 struct SecretSource {
   std::string file = {};         // a path: the first line is the secret
   std::string environment = {};  // the name of a variable
-  std::string sealed = {};       // a sealed value: providers/sealed_value.h
-  std::string sealed_for = {};   // the option it was sealed for
+  std::string sealed = {};       // a sealed value
+  SealedPlace sealed_for = {};   // where it stands
   std::string sealing_key = {};  // the key file that opens it; empty: what COFFER_SEALING_KEY names
 
   bool given() const { return !file.empty() || !environment.empty() || !sealed.empty(); }

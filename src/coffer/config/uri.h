@@ -18,6 +18,8 @@ struct ProviderUri {
   std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
   std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
   std::string raw_path = {};  // the path before decoding, for schemes with delimiters inside it
+  // "provider:NAME" or "kmip:GROUP" once it was looked up by that; empty for a URI that stands for itself.
+  std::string configured_as = {};
   // What stands in coffer.yaml, and where, for errors: "coffer.yaml:3: kmip_hosts: prod", and the same of its options.
   std::string place = {};
   std::map<std::string, std::string> option_places = {};
@@ -38,6 +40,9 @@ Result<std::string> decode_percent(std::string_view text, std::string_view part)
 Result<std::string> decode_percent_bytes(std::string_view text, std::string_view part);
 // "a, b,c": without blanks around.
 std::vector<std::string_view> split_list(std::string_view text);
+
+// What a sealed value of that option is for.
+SealedPlace sealed_place(const ProviderUri& uri, std::string_view option);
 
 template <class T>
 struct Choice {

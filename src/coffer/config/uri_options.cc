@@ -3,7 +3,6 @@
 
 #include "coffer/base/path.h"
 #include "coffer/base/text.h"
-#include "coffer/config/sealed_value.h"
 #include "coffer/config/uri.h"
 
 namespace coffer {
@@ -86,7 +85,7 @@ Result<SecretSource> UriOptions::take_secret(const std::string& name) {
   }
   if (out.sealed.empty()) return out;
   COFFER_TRY(check_sealed_value(out.sealed).with_context(called(name + "_sealed")));
-  out.sealed_for = name;
+  out.sealed_for = sealed_place(uri_, name);
   out.sealing_key = sealing_key_;
   return out;
 }
@@ -136,6 +135,17 @@ std::vector<std::string_view> split_list(std::string_view text) {
     if (comma == std::string_view::npos) return out;
     text.remove_prefix(comma + 1);
   }
+}
+
+SealedPlace sealed_place(const ProviderUri& uri, std::string_view option) {
+  SealedPlace out{std::string(option), uri.configured_as.empty() ? uri.scheme : uri.configured_as, {}};
+  const std::string authority = uri.authority.value_or("");
+  for (std::string_view host : split_list(authority)) {
+    const size_t address_end = host.starts_with('[') ? std::min(host.find(']'), host.size()) : 0;
+    host = host.substr(0, host.find(':', address_end));
+    out.hosts += (out.hosts.empty() ? "" : ",") + lower_case(host);
+  }
+  return out;
 }
 
 Result<std::string> local_path(const ProviderUri& uri, std::string_view what, std::string_view form) {

@@ -3,6 +3,7 @@
 // thread-safe.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -35,10 +36,16 @@ class RootKeyProvider {
   virtual Result<RootKeyHandle> current() = 0;
   virtual Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
                                          const KeyringKey& key) = 0;
-  // kWrongKey when the provider's key is not the handle's (says both) or does not unwrap; kKeyUnavailable when it is
-  // gone.
+  // kWrongKey when the provider's key is not the handle's (says both), when the handle names a key that the URI does
+  // not, or it does not unwrap; kKeyUnavailable when it is gone.
   virtual Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                                     const WrappedKeyringKey& wrapped) = 0;
+  // Whether the handle's key may go on protecting: asked of the provider now, for a coffer that stays open.
+  // kKeyUnavailable, with the reason, when it is revoked, disabled, expired or gone; kWrongKey when another is there,
+  // or the handle names one that the URI does not; kProviderUnavailable when nobody answers.
+  virtual Status check(const RootKeyHandle& handle) = 0;
+  // How long after one check() another one is worth while.
+  virtual std::chrono::milliseconds check_interval() const = 0;
   // The URI that opens the same key from any working directory: what a slot keeps. Holds no secret.
   virtual std::string uri() const = 0;
   // For people: "key file /etc/coffer/root.key", and a handle in the provider's own words.

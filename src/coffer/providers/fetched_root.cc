@@ -46,7 +46,9 @@ std::optional<std::string> FetchedRoot::text_of(const KeyFields& handle_fields) 
 
 // The key that the slot wants, and no other.
 Result<FetchedRoot::Found> FetchedRoot::find_wanted(const KeyFields& wanted) {
-  COFFER_ASSIGN(Found found, find(KeyFields(wanted.begin() + 1, wanted.end())));
+  const KeyFields own(wanted.begin() + 1, wanted.end());
+  COFFER_TRY(check_within(own));
+  COFFER_ASSIGN(Found found, find(own));
   COFFER_ASSIGN(const KeyFields fields, with_fingerprint(found));
   if (equal_constant_time(as_bytes(fields[0]), as_bytes(wanted[0]))) return found;
   const bool same_name =
@@ -62,6 +64,7 @@ Result<Bytes> FetchedRoot::wrap(const KeyFields& wanted, const WrapContext& cont
     return {Code::kKeyUnavailable,
             root.not_for_wrapping + ", so it wraps nothing new; coffer rotate root takes one that does"};
   }
+  COFFER_TRY(check_strength(8 * root.key.size(), weak_is_allowed()));
   COFFER_ASSIGN(const WrapKey wrap_key, wrap_key_of(root.key, context));
   COFFER_ASSIGN(Bytes wrapped, kwp_wrap(wrap_key, key.reveal()));
   // Whoever wraps may rely on it alone from now on. The fingerprint says that the key is the one to be fetched again.
@@ -77,6 +80,12 @@ Result<KeyringKey> FetchedRoot::unwrap(const KeyFields& wanted, const WrapContex
   COFFER_ASSIGN(const Found root, find_wanted(wanted));
   COFFER_ASSIGN(const WrapKey wrap_key, wrap_key_of(root.key, context));
   return unwrap_with(wrap_key, wrapped);
+}
+
+Status FetchedRoot::check(const KeyFields& wanted) {
+  COFFER_ASSIGN(const Found root, find_wanted(wanted));
+  if (root.not_for_wrapping.empty()) return Status::ok();
+  return {Code::kKeyUnavailable, root.not_for_wrapping + "; coffer rotate root takes one that is in use"};
 }
 
 Result<RootFingerprint> fingerprint_of(const RootKey& root) {

@@ -28,11 +28,15 @@ class FetchedRoot : public Root {
   // The key of that name, or whatever stands in its place. kNotFound when there is none; else as current().
   virtual Result<Found> find(const KeyFields& wanted) = 0;
 
+  // Whether a key of less than 256 bits may wrap.
+  virtual bool weak_is_allowed() const { return false; }
+
   uint8_t wrap_algorithm() const final { return kWrapAlgorithmFetched; }
   Result<KeyFields> fields_now() final;
   std::optional<std::string> text_of(const KeyFields& handle_fields) const final;
   Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;
   Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) final;
+  Status check(const KeyFields& wanted) override;
 
  private:
   Result<Found> find_wanted(const KeyFields& wanted);

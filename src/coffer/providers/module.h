@@ -14,15 +14,18 @@ namespace coffer {
 
 struct SecretMemory;
 
-// What a provider adds to Coffer: a function of its folder, and one for a version anchor in the same place, where there
-// is one.
+// What a provider adds to Coffer: a function of its folder, one for a version anchor in the same place, where there is
+// one, and one for the groups of its hosts, if coffer.yaml has a section for them.
 using OpenProvider = Result<std::unique_ptr<RootKeyProvider>>(const ProviderUri& uri, const ProviderConfig& config);
 using OpenProviderAnchor = Result<std::unique_ptr<VersionAnchor>>(Disk& disk, const ProviderUri& uri,
                                                                   const AnchorPlace& place);
+// Whether anybody of a configured group of hosts answers.
+using ReachProviderGroup = Status(const std::string& group, const ProviderConfig& config);
 struct ProviderPart {
   std::string_view scheme;
   OpenProvider* open = nullptr;
   OpenProviderAnchor* open_anchor = nullptr;
+  ReachProviderGroup* reach_group = nullptr;
 };
 
 // Module and program hand each other C++ objects, so that both must come from one build: version and compiler.

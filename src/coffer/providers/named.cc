@@ -19,6 +19,8 @@ class Named final : public RootKeyProvider {
                             const WrappedKeyringKey& wrapped) override {
     return provider_->unwrap(handle, context, wrapped);
   }
+  Status check(const RootKeyHandle& handle) override { return provider_->check(handle); }
+  std::chrono::milliseconds check_interval() const override { return provider_->check_interval(); }
   std::string uri() const override { return uri_; }
   std::string describe() const override { return provider_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override { return provider_->describe(handle); }
@@ -28,7 +30,14 @@ class Named final : public RootKeyProvider {
   const std::string uri_;
 };
 
+constexpr std::string_view kStartRequiresOption = "start_requires";
+
 }  // namespace
+
+Result<bool> is_needed_at_start(const ProviderUri& configured) {
+  constexpr Choice<bool> kChoices[] = {{"all", true}, {"used", false}};
+  return UriOptions(configured).take_choice(kStartRequiresOption, kChoices, false);
+}
 
 Result<ProviderUri> expand_named(const ProviderUri& uri, const ProviderConfig& config) {
   const size_t slash = std::min(uri.path.find('/'), uri.path.size());
@@ -43,6 +52,8 @@ Result<ProviderUri> expand_named(const ProviderUri& uri, const ProviderConfig& c
             "no provider \"" + name + "\" is configured; add it to key_providers in " + config.name};
   }
   ProviderUri out = found->second;
+  out.configured_as = "provider:" + name;
+  std::erase_if(out.options, [](const auto& option) { return option.first == kStartRequiresOption; });
   if (slash < uri.path.size()) {
     for (std::string* path : {&out.path, &out.raw_path}) {
       if (path->ends_with('/')) path->pop_back();

@@ -1,8 +1,11 @@
 #include "coffer/providers/registry.h"
 
+#include <mutex>
+
 #include "coffer/net/kmip/settings.h"
 #include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
+#include "coffer/providers/per_process.h"
 
 namespace coffer {
 
@@ -46,20 +49,60 @@ Result<std::unique_ptr<RootKeyProvider>> open_kind(const ProviderUri& uri, const
   return part.open(uri, config);
 }
 
+Result<std::unique_ptr<RootKeyProvider>> open_by_name(const ProviderUri& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(const ProviderUri whole, expand_named(uri, config));
+  auto provider = open_kind(whole, config);
+  if (!provider.is_ok()) return provider.status().with_context(format_provider_uri(uri));
+  return under_name(std::move(*provider), uri);
+}
+
+// What `start_requires: all` wants looked at although nothing may be using it.
+Status check_needed_at_start(const kmip::Groups& groups, const ProviderConfig& config) {
+  for (const auto& [name, group] : groups) {
+    if (!group.needed_at_start) continue;
+    COFFER_ASSIGN(const ProviderPart part, find_provider_part("kmip"));
+    COFFER_TRY(part.reach_group(name, config).with_context("start_requires: all"));
+  }
+  for (const auto& [name, uri] : config.key_providers) {
+    COFFER_ASSIGN(const bool needed, is_needed_at_start(uri));
+    if (!needed) continue;
+    COFFER_ASSIGN(const auto provider, open_by_name({"provider", {}, name, {}, name}, config));
+    COFFER_TRY(provider->current().status().with_context("start_requires: all: provider:" + name));
+  }
+  return Status::ok();
+}
+
+// Configurations whose needed providers have answered: a process starts once.
+struct Started {
+  std::mutex mutex;
+  std::vector<ProviderConfig> configs;
+};
+
+Status check_start(const kmip::Groups& groups, const ProviderConfig& config) {
+  constexpr size_t kConfigsMax = 64;
+  auto& started = per_process<Started>();
+  {
+    std::lock_guard lock(started.mutex);
+    if (std::ranges::find(started.configs, config) != started.configs.end()) return Status::ok();
+  }
+  COFFER_TRY(check_needed_at_start(groups, config));
+  std::lock_guard lock(started.mutex);
+  if (started.configs.size() < kConfigsMax) started.configs.push_back(config);
+  return Status::ok();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config) {
   for (const auto& [name, base] : config.key_providers) {
     auto kind = find_kind(base);
     if (!kind.is_ok()) return kind.status().with_context(base.place + ": uri");
+    COFFER_TRY(is_needed_at_start(base).status());
   }
-  COFFER_TRY(kmip::configured_groups(config).status());
+  COFFER_ASSIGN(const kmip::Groups groups, kmip::configured_groups(config));
   COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
-  if (parsed.scheme != "provider") return open_kind(parsed, config);
-  COFFER_ASSIGN(const ProviderUri whole, expand_named(parsed, config));
-  auto provider = open_kind(whole, config);
-  if (!provider.is_ok()) return provider.status().with_context(uri);
-  return under_name(std::move(*provider), parsed);
+  COFFER_TRY(check_start(groups, config));
+  return parsed.scheme == "provider" ? open_by_name(parsed, config) : open_kind(parsed, config);
 }
 
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place) {

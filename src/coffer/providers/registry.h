@@ -12,7 +12,9 @@ namespace coffer {
 // provider configured under key_providers. kInvalidArgument for an unknown scheme (the message lists the known ones) or
 // option, a malformed URI, or anything wrong in the configuration's sections key_providers and kmip_hosts, used or not;
 // kUnsupported for a provider that was left out of this build or whose module is not there.
-// A relative path is one below the current directory of now. The key itself is looked at when it is used.
+// kProviderUnavailable, in a process that has not opened a provider by this configuration before, when one that is
+// there with `start_requires: all` does not answer. A relative path is one below the current directory of now. The key
+// itself is looked at when it is used.
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
 
 // What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.

@@ -38,6 +38,12 @@ std::string_view without_name(std::string_view message, const std::string& name)
   return rest.starts_with(": ") ? rest.substr(2) : message;
 }
 
+// What a service or a file said is often no help to whoever has to mend it.
+std::string with_advice(Code code, std::string message) {
+  if (code != Code::kPermissionDenied || message.find("; ") != std::string::npos) return message;
+  return message + "; correct the credential that the root's URI names, or what it is allowed to do";
+}
+
 // What to call a handle that is none of `scheme`'s: whose it is, if that can be told.
 std::string describe_foreign(std::string_view scheme, const RootKeyHandle& handle) {
   const std::optional<Handle> decoded = decode(handle);
@@ -75,6 +81,13 @@ class RootProvider final : public RootKeyProvider {
     return key.is_ok() ? std::move(key) : failed(key.status(), wanted);
   }
 
+  Status check(const RootKeyHandle& handle) override {
+    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
+    const Status status = root_->check(wanted);
+    return status.is_ok() ? status : failed(status, wanted);
+  }
+  std::chrono::milliseconds check_interval() const override { return root_->check_interval(); }
+
   std::string uri() const override { return root_->uri(); }
   std::string describe() const override { return root_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override {
@@ -100,7 +113,7 @@ class RootProvider final : public RootKeyProvider {
   // What went wrong with what the URI names.
   Status failed(const Status& status) const {
     const std::string name = describe();
-    return {status.code(), name + ": " + std::string(without_name(status.message(), name))};
+    return {status.code(), with_advice(status.code(), name + ": " + std::string(without_name(status.message(), name)))};
   }
 
   // What went wrong with the key that a slot wants: one that is not found is unavailable.
@@ -136,10 +149,25 @@ std::optional<KeyFields> decode_handle(std::string_view scheme, const RootKeyHan
   return std::move(decoded->fields);
 }
 
+Status check_strength(size_t bits, bool weak_is_allowed) {
+  if (weak_is_allowed || bits >= 8 * kKeyringKeySize) return Status::ok();
+  return {Code::kInvalidArgument, "it has " + std::to_string(bits) + " bits, so it is weaker than the keys of " +
+                                      std::to_string(8 * kKeyringKeySize) +
+                                      " bits that it would protect; take one of " +
+                                      std::to_string(8 * kKeyringKeySize) + " bits, or add " +
+                                      std::string(kWeakRootOption) + "=true to its URI"};
+}
+
+Status outside(std::string_view named) {
+  return {Code::kWrongKey, "that is not what the root's URI names" + (named.empty() ? "" : ", " + std::string(named)) +
+                               "; open the keyring by another slot, or correct the URI if the slot's key is right"};
+}
+
 Status does_not_open(std::string_view said) {
   const std::string reason = said.empty() ? "" : " (" + std::string(said) + ")";
-  return {Code::kWrongKey,
-          "it does not open the slot's keyring key" + reason + ": the slot was altered or is another coffer's"};
+  return {Code::kWrongKey, "it does not open the slot's keyring key" + reason +
+                               ": the slot was altered or is another coffer's; restore "
+                               "the keyring from a backup, or name its own root key"};
 }
 
 std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::unique_ptr<Root> root) {

@@ -11,6 +11,11 @@
 
 namespace coffer {
 
+// kInvalidArgument for a key that is weaker than those it would protect, unless its URI says that this is meant. Asked
+// before anything new is wrapped only: what was wrapped once stays readable.
+inline constexpr std::string_view kWeakRootOption = "allow_weak_root";
+Status check_strength(size_t bits, bool weak_is_allowed);
+
 // What names one root key at its provider: texts or bytes, by its own order and meaning, none of it secret.
 using KeyFields = std::vector<std::string>;
 
@@ -32,6 +37,18 @@ class Root {
   virtual std::optional<std::string> text_of(const KeyFields& handle_fields) const = 0;
   virtual Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) = 0;
   virtual Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) = 0;
+  virtual Status check(const KeyFields& wanted) = 0;
+
+  virtual std::chrono::milliseconds check_interval() const { return kCheckInterval; }
+
+ protected:
+  // A handle comes out of a keyring that nobody has opened yet: whoever can write that file chooses it. So it may name
+  // a key within what the URI names, a version say, and must not lead anywhere else. outside() for any other; asks
+  // nobody.
+  virtual Status check_within(const KeyFields& key) const = 0;
+
+ private:
+  static constexpr std::chrono::milliseconds kCheckInterval{300'000};
 };
 
 // Adds handles, and who is named in an error. REQUIRES: `scheme` lives as long as the program.
@@ -41,6 +58,9 @@ std::unique_ptr<RootKeyProvider> make_provider(std::string_view scheme, std::uni
 Result<RootKeyHandle> encode_handle(std::string_view scheme, const KeyFields& fields);
 // Nothing for a handle that is malformed or of another scheme.
 std::optional<KeyFields> decode_handle(std::string_view scheme, const RootKeyHandle& handle);
+
+// kWrongKey: the handle names a key that the URI does not. `named`: what the URI does name, if that is worth saying.
+Status outside(std::string_view named = {});
 
 // The key that the handle names is there, and does not open what the slot holds. `said`: the service's own reason.
 Status does_not_open(std::string_view said = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/crypto/kdf.h"
+#include "coffer/crypto/random.h"
 
 namespace coffer {
 namespace {
@@ -19,6 +20,7 @@ Status check_size(ByteView wrapped) {
 }  // namespace
 
 Result<Bytes> ServiceRoot::wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) {
+  COFFER_TRY(check_within(wanted));
   COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
   COFFER_ASSIGN(Bytes wrapped, encrypt(wanted, context, plaintext));
   if (wrapped.size() > kWrappedKeyringKeySizeMax) {
@@ -31,8 +33,15 @@ Result<Bytes> ServiceRoot::wrap(const KeyFields& wanted, const WrapContext& cont
 
 Result<KeyringKey> ServiceRoot::unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) {
   COFFER_TRY(check_size(wrapped));
+  COFFER_TRY(check_within(wanted));
   COFFER_ASSIGN(const SecretBytes plaintext, decrypt(wanted, context, wrapped));
   return keyring_key_of(context, plaintext);
+}
+
+Status ServiceRoot::check(const KeyFields& wanted) {
+  COFFER_TRY(check_within(wanted));
+  COFFER_ASSIGN(const SecretBytes something, random_secret(kServicePlaintextSize));
+  return encrypt(wanted, {}, something).status();
 }
 
 // Whoever wraps may rely on it alone from now on: it is tried before.

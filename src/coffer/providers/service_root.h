@@ -26,6 +26,8 @@ class ServiceRoot : public Root {
   std::optional<std::string> text_of(const KeyFields& handle_fields) const final { return describe(handle_fields); }
   Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;
   Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) final;
+  // By having it wrap something: no service says more reliably that it would.
+  Status check(const KeyFields& wanted) override;
 
  private:
   Status prove(const KeyFields& wanted, const WrapContext& context, ByteView wrapped, const SecretBytes& plaintext);

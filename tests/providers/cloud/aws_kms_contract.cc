@@ -17,15 +17,19 @@ std::string profile_with(const std::string& secret) {
 
 class AwsKmsSurroundings final : public ProviderSurroundings {
  public:
-  AwsKmsSurroundings() { make(); }
+  AwsKmsSurroundings() { make("root"); }
 
   std::string uri() const override { return uri_with(server_.file("credentials", profile_with(kSecret))); }
+  std::string uri_of_another_key() override {
+    make("other");
+    const std::string root = uri();
+    return std::string(root).replace(root.find("alias/root"), 10, "alias/other");
+  }
 
   void replace_key() override {
     remove_key();
-    make();
+    make("root");
   }
-  bool replaces_in_place() const override { return false; }
   void remove_key() override { server_.operate(R"({"action":"remove_key","key":"alias/root"})"); }
 
   std::vector<Bytes> secrets() const override {
@@ -51,10 +55,10 @@ class AwsKmsSurroundings final : public ProviderSurroundings {
   void resume_server() override { server_.resume(); }
 
  private:
-  void make() {
+  void make(const std::string& alias) {
     const auto made = nlohmann::json::parse(server_.operate(R"({"action":"call","operation":"CreateKey"})"));
-    server_.operate(R"({"action":"call","operation":"CreateAlias","AliasName":"alias/root","TargetKeyId":)" +
-                    made.at("KeyMetadata").at("KeyId").dump() + "}");
+    server_.operate(R"({"action":"call","operation":"CreateAlias","AliasName":"alias/)" + alias +
+                    R"(","TargetKeyId":)" + made.at("KeyMetadata").at("KeyId").dump() + "}");
   }
   std::string uri_with(const std::string& credentials) const {
     return "aws-kms://eu-west-1/alias/root?endpoint=http://" + server_.host() +

@@ -16,6 +16,12 @@ class AzureKvSurroundings final : public ProviderSurroundings {
 
   std::string uri() const override { return uri_with(server_.file("secret", kSecret)); }
 
+  std::string uri_of_another_key() override {
+    server_.operate(R"({"action":"make_key","name":"other","kty":")" + type_ + "\"}");
+    const std::string root = uri();
+    return std::string(root).replace(root.find("/keys/root"), 10, "/keys/other");
+  }
+
   void replace_key() override {
     act("make_key", ",\"kty\":\"" + type_ + "\"");
     act("drop_first_version");
@@ -56,7 +62,8 @@ class AzureKvSurroundings final : public ProviderSurroundings {
   }
   std::string uri_with(const std::string& secret_file) const {
     return "azure-kv://" + server_.host() + "/keys/root?client=db&authority=https://" + server_.host() +
-           "&timeout_millis=4000&ca_file=" + kmip::certificates() + "/ca.pem&secret_file=" + secret_file;
+           "&tenant=11111111-2222-3333-4444-555555555555&timeout_millis=4000&ca_file=" + kmip::certificates() +
+           "/ca.pem&secret_file=" + secret_file;
   }
 
   const std::string type_;

@@ -224,7 +224,7 @@ class AwsKms(FakeService):
         if not 1 <= len(plaintext) <= PLAINTEXT_SIZE_MAX:
             refuse("ValidationException", "Value at 'plaintext' failed to satisfy constraint: length")
         nonce = os.urandom(NONCE_SIZE)
-        head = b"\x01\x02\x02\x00" + uuid.UUID(key["id"]).bytes
+        head = b"\x01\x02\x02\x00" + uuid.UUID(key["id"].removeprefix("mrk-")).bytes
         sealed = AESGCM(bytes.fromhex(key["material"])).encrypt(nonce, self.to_wrap(plaintext),
                                                                   head + self.context(body))
         return {"CiphertextBlob": base64.b64encode(head + nonce + sealed).decode(), "KeyId": self.arn(key["id"]),
@@ -238,6 +238,8 @@ class AwsKms(FakeService):
         if len(rest) < NONCE_SIZE + 16 or head[:4] != b"\x01\x02\x02\x00":
             refuse("InvalidCiphertextException", "")
         key_id = str(uuid.UUID(bytes=head[4:]))
+        multi_region = "mrk-" + uuid.UUID(bytes=head[4:]).hex
+        key_id = multi_region if multi_region in self.state["keys"] else key_id
         if body.get("KeyId") is not None and self.usable(body["KeyId"])["id"] != key_id:
             refuse("IncorrectKeyException", "The key ID in the request does not identify a CMK that can perform this "
                                             "operation.")

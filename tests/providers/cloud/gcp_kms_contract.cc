@@ -18,6 +18,12 @@ class GcpKmsSurroundings final : public ProviderSurroundings {
 
   std::string uri() const override { return uri_with(account_); }
 
+  std::string uri_of_another_key() override {
+    server_.operate("{\"action\":\"make_key\",\"name\":\"" + kKey + "-other\"}");
+    const std::string root = uri();
+    return std::string(root).replace(root.find(kKey), kKey.size(), kKey + "-other");
+  }
+
   void replace_key() override {
     act("rotate");
     act("set_state", R"(,"version":"1","state":"DESTROYED")");

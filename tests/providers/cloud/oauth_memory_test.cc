@@ -75,7 +75,8 @@ TEST(OauthMemory, AzureKeyVaultLeavesNothing) {
   FakeServer server{"fake_azure_kv.py", {}, /*tls=*/true};
   server.operate(R"({"action":"make_key","name":"k"})");
   server.operate(R"({"action":"add_application","client":"db","secret":"s"})");
-  leaves_nothing(**open_provider("azure-kv://" + server.host() + "/keys/k?client=db&authority=https://" +
+  leaves_nothing(**open_provider("azure-kv://" + server.host() +
+                                 "/keys/k?client=db&tenant=11111111-2222-3333-4444-555555555555&authority=https://" +
                                  server.host() + "&ca_file=" + kmip::certificates() +
                                  "/ca.pem&secret_file=" + server.file("secret", "s")));
 }

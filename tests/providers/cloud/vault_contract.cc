@@ -16,6 +16,12 @@ class VaultSurroundings final : public ProviderSurroundings {
 
   std::string uri() const override { return uri_with(server_.file("token", kToken)); }
 
+  std::string uri_of_another_key() override {
+    server_.operate(R"({"action":"make_key","name":"other"})");
+    const std::string root = uri();
+    return std::string(root).replace(root.find("transit/root"), 12, "transit/other");
+  }
+
   void replace_key() override {
     remove_key();
     make();

@@ -58,6 +58,14 @@ class Vault : public testing::Test {
   KeyringKey key_;
 };
 
+TEST_F(Vault, AWeakKeyWrapsOnlyIfThatIsMeant) {
+  make_key(R"(,"type":"aes128-gcm96")");
+  const Status refused = round_trip(*open_with_token());
+  EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+  EXPECT_THAT(message(refused), AllOf(HasSubstr("128 bits"), HasSubstr("allow_weak_root=true")));
+  EXPECT_EQ(round_trip(*open_with_token("root", "&allow_weak_root=true")).to_string(), Status().to_string());
+}
+
 TEST_F(Vault, AppRoleLogsInOnceForManyCalls) {
   make_key();
   server_.operate(R"({"action":"set","roles":{"my-role":"my-secret"}})");

@@ -68,7 +68,7 @@ class Worker {
 
 TEST_F(KmipPair, WorkGoesOnWhenTheFirstServerIsKilledAndWhenItComesBack) {
   for (const char* use : {"get", "encrypt"}) {
-    auto provider = open_provider(uri(std::string("retries=2&use=") + use));
+    auto provider = open_provider(uri(std::string("use=") + use));
     ASSERT_TRUE(provider) << provider.status().to_string();
     ASSERT_TRUE((*provider)->current());  // made before, so that the two do not race
     Worker one(**provider), another(**provider);
@@ -82,16 +82,74 @@ TEST_F(KmipPair, WorkGoesOnWhenTheFirstServerIsKilledAndWhenItComesBack) {
 
 TEST_F(KmipPair, BothHaveTheSameKeyWhicheverMadeIt) {
   stop_first();
-  const auto made = (*open_provider(uri("retries=2&use=get")))->current();
+  const auto made = (*open_provider(uri("use=get")))->current();
   ASSERT_TRUE(made) << made.status().to_string();
   start_first();
-  const auto found = (*open_provider(uri("retries=2&use=get")))->current();
+  const auto found = (*open_provider(uri("use=get")))->current();
   ASSERT_TRUE(found) << found.status().to_string();
   EXPECT_EQ(*found, *made);
 }
 
+TEST_F(KmipPair, AServerThatIsLongAwayIsWaitedForAsLongAsTimeIsGiven) {
+  second_->kill();
+  stop_first();
+  std::string patient = uri("use=get");
+  patient.replace(patient.find("timeout_millis=5000"), 19, "timeout_millis=60000");
+  std::thread later([this] { start_first(); });  // which takes it a second or more
+  const auto handle = (*open_provider(patient))->current();
+  later.join();
+  EXPECT_TRUE(handle) << handle.status().to_string();
+}
+
+// Two servers that have nothing in common: replicas of which one is behind.
+class KmipStrangers : public testing::Test {
+ protected:
+  static Client client_of(const ServerProcess& server) { return loopback_client(server.port()); }
+  static std::string make_key(const Client& client) {
+    NewKey wanted;
+    wanted.name = "root";
+    const std::string id = client.create(wanted).value();
+    EXPECT_TRUE(client.activate(id));
+    return id;
+  }
+  std::unique_ptr<RootKeyProvider> open(const std::string& timeout_millis) const {
+    return open_provider(
+               "kmip://127.0.0.1:" + std::to_string(empty_->port()) + ",127.0.0.1:" + std::to_string(full_->port()) +
+               "/root?use=get&key_cache_millis=0&timeout_millis=" + timeout_millis + "&" + certificate_options())
+        .value();
+  }
+
+  const ServerDirectory first_, second_;
+  const std::unique_ptr<ServerProcess> empty_ = start_pykmip(first_.path());
+  const std::unique_ptr<ServerProcess> full_ = start_pykmip(second_.path());
+};
+
+TEST_F(KmipStrangers, WhatOneHostDoesNotHaveIsAskedOfTheOthers) {
+  const Client full = client_of(*full_);
+  const std::string id = make_key(full);
+  const auto provider = open("20000");
+  const auto handle = provider->current();
+  ASSERT_TRUE(handle) << handle.status().to_string();
+  const WrapContext context{random_id().value(), random_id().value()};
+  const KeyringKey key = random_key<KeyringRole>(32).value();
+  const auto wrapped = provider->wrap(*handle, context, key);
+  ASSERT_TRUE(wrapped) << wrapped.status().to_string();
+  EXPECT_TRUE(provider->unwrap(*handle, context, *wrapped));
+
+  full_->suspend();
+  const auto away = open("1500")->unwrap(*handle, context, *wrapped);
+  EXPECT_EQ(away.code(), Code::kProviderUnavailable) << "the one that has it may be the one that is away";
+  EXPECT_THAT(std::string(away.status().message()), HasSubstr("does not have it"));
+  full_->resume();
+  ASSERT_TRUE(full.revoke(id, RevocationReason::kCessation, "", 0));
+  ASSERT_TRUE(full.destroy(id));
+  EXPECT_EQ(provider->unwrap(*handle, context, *wrapped).code(), Code::kKeyUnavailable) << "now nobody has it";
+  EXPECT_EQ(provider->current().code(), Code::kNotFound);
+}
+
 TEST_F(KmipPair, WhenBothAreAwayBothAreNamed) {
-  const std::string address = uri("use=get&retries=0");
+  std::string address = uri("use=get");
+  address.replace(address.find("timeout_millis=5000"), 19, "timeout_millis=700");
   stop_first();
   second_->kill();
   const auto handle = (*open_provider(address))->current();

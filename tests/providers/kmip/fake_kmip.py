@@ -26,6 +26,7 @@ from fake_kmip_message import (  # noqa: E402
     BYTES, DATE, ENUMERATION, INTEGER, STRUCTURE, TEXT, Item, decode, number_of, structure)
 
 PRE_ACTIVE, ACTIVE, DEACTIVATED, COMPROMISED, DESTROYED, DESTROYED_COMPROMISED = range(1, 7)
+REPLACED_OBJECT = 0x107  # a Link Type
 KEY_COMPROMISE = 2
 GCM = 9
 DATES = ("Initial Date", "Activation Date", "Process Start Date", "Protect Stop Date", "Deactivation Date",
@@ -48,6 +49,7 @@ class Key:
         self.names = []
         self.groups = []
         self.custom = {}
+        self.replaces = None
         self.value = b""
 
     def put(self, name, item):
@@ -70,6 +72,9 @@ class Key:
                                     Item("Name Type", ENUMERATION, 1))
         yield from (("Object Group", Item("Attribute Value", TEXT, group)) for group in self.groups)
         yield from ((name, Item("Attribute Value", TEXT, text)) for name, text in self.custom.items())
+        if self.replaces:
+            yield "Link", structure("Attribute Value", Item("Link Type", ENUMERATION, REPLACED_OBJECT),
+                                    Item("Linked Object Identifier", TEXT, self.replaces))
 
     def matches(self, name, item):
         wanted = item.get("Name Value") if name == "Name" else item.value
@@ -161,6 +166,7 @@ class Store:
                                                                "Cryptographic Usage Mask")})
         new.single.update({"State": ACTIVE, "Activation Date": int(time.time())})
         new.names, old.names = old.names, []
+        new.replaces = old.id
         new.groups, new.custom, new.value = list(old.groups), dict(old.custom), os.urandom(len(old.value))
         return [self.id_item(new)]
 

@@ -119,6 +119,34 @@ TEST_P(FakeKmipVersions, AnExpiredKeyUnwrapsButWrapsNothingNew) {
   EXPECT_NE((*provider)->current().value(), *old) << "a new one is made";
 }
 
+TEST_P(FakeKmipVersions, AKeyThatWasReplacedUnderItsNameStillOpensAndOnlyThat) {
+  const auto provider = open_provider(uri("create=true"));
+  ASSERT_OK(provider);
+  const auto first = (*provider)->current();
+  ASSERT_OK(first);
+  const auto wrapped = (*provider)->wrap(*first, context_, key_);
+  ASSERT_OK(wrapped);
+  std::string latest = decode_handle(*first)->id;
+  for (int i = 0; i < 2; ++i) {  // the name goes along each time
+    const OperationRequest rekey{
+        "Re-key"_operation, [&](TtlvWriter& writer, ProtocolVersion) { writer.text("Unique Identifier"_tag, latest); }};
+    ASSERT_OK(client_.group().call(std::span(&rekey, 1), Repeat::kOnlyIfUnsent));
+    latest = client_.locate({name_, {}})->front();
+  }
+  EXPECT_EQ(decode_handle((*provider)->current().value())->id, latest);
+  EXPECT_TRUE((*provider)->unwrap(*first, context_, *wrapped));
+  EXPECT_EQ((*provider)->check(*first).to_string(), Status().to_string()) << "it is active, and within the name";
+
+  NewKey other;
+  other.name = name_ + " other";
+  const auto id = client_.create(other);
+  ASSERT_OK(id);
+  ASSERT_TRUE(client_.activate(*id));
+  KeyFields fields = decode_handle("kmip", *first).value();
+  fields.back() = *id;
+  EXPECT_EQ((*provider)->unwrap(encode_handle("kmip", fields).value(), context_, *wrapped).code(), Code::kWrongKey);
+}
+
 TEST_P(FakeKmipVersions, ADestroyedKeyIsCalledSoWithItsDate) {
   const auto provider = open_provider(uri("create=true"));
   ASSERT_OK(provider);
@@ -203,7 +231,6 @@ TEST_P(FakeKmipTrouble, IsAnErrorThatNamesTheHostAndEndsInTime) {
   const ServerProcess& server = fresh_fake(std::string("--trouble=") + GetParam().name);
   GroupSettings settings = loopback_settings(server.port());
   settings.timeout = kShort;
-  settings.retries = 0;
   settings.version = kKmip14;
   const auto start = std::chrono::steady_clock::now();
   const auto answer = client_of(settings).query();
@@ -267,7 +294,7 @@ TEST(FakeKmip, TlsVersionAndHostNameAreAsToldElseRefused) {
   for (const char* version : {"1.2", "1.3"}) {
     const ServerProcess& server = fresh_fake(std::string("--tls=") + version);
     GroupSettings settings = loopback_settings(server.port());
-    settings.retries = 0;
+    settings.timeout = std::chrono::milliseconds(2500);
     const auto reports = client_of(settings).group().ping();
     EXPECT_TRUE(reports[0].status) << reports[0].status.message();
     EXPECT_EQ(reports[0].tls_version, std::string("TLSv") + version);
@@ -275,9 +302,14 @@ TEST(FakeKmip, TlsVersionAndHostNameAreAsToldElseRefused) {
     const auto other = client_of(settings).query();
     EXPECT_EQ(other.code(), Code::kProviderUnavailable);
     EXPECT_THAT(std::string(other.status().message()), HasSubstr(host_of(server)));
+    settings.tls.protocol.clear();
+    settings.tls.cipher_suites = {version[2] == '2' ? "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"
+                                                    : "TLS_CHACHA20_POLY1305_SHA256"};
+    EXPECT_TRUE(client_of(settings).query()) << settings.tls.cipher_suites[0];
   }
   const ServerProcess& elsewhere = fresh_fake("--certificate=elsewhere");
   GroupSettings settings = loopback_settings(elsewhere.port());
+  settings.timeout = std::chrono::milliseconds(2500);
   const auto refused = client_of(settings).query();
   EXPECT_EQ(refused.code(), Code::kProviderUnavailable);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("localhost"));

@@ -27,18 +27,20 @@ SharedServer& server() {
 
 class KmipSurroundings final : public ProviderSurroundings {
  public:
-  explicit KmipSurroundings(const std::string& use) : use_(use) { make_key(); }
+  explicit KmipSurroundings(const std::string& use) : use_(use) { make_key(name_); }
   ~KmipSurroundings() override {
     if (!runs_) start_server();
     server().process->resume();
   }
 
-  std::string uri() const override {
-    return loopback_uri(server().port, name_, "client", "retries=0&timeout_millis=3000&key_cache_millis=0&use=" + use_);
+  std::string uri() const override { return uri_of(name_); }
+  std::string uri_of_another_key() override {
+    make_key(name_ + " other");
+    return uri_of(name_ + " other");
   }
   void replace_key() override {
     remove_key();
-    make_key();
+    make_key(name_);
   }
   bool replaces_in_place() const override { return false; }
   void remove_key() override {
@@ -47,7 +49,7 @@ class KmipSurroundings final : public ProviderSurroundings {
   }
   std::vector<Bytes> secrets() const override { return keys_; }
   std::optional<std::string> uri_with_wrong_credentials() const override {
-    return loopback_uri(server().port, name_, "stranger", "retries=0&timeout_millis=3000&use=" + use_);
+    return loopback_uri(server().port, name_, "stranger", "timeout_millis=3000&use=" + use_);
   }
   bool deactivate_key() override {
     must(operator_.revoke(ids_.back(), RevocationReason::kCessation, "test", 0));
@@ -72,9 +74,12 @@ class KmipSurroundings final : public ProviderSurroundings {
     if (!status) throw std::runtime_error(status.to_string());
   }
 
-  void make_key() {
+  std::string uri_of(const std::string& name) const {
+    return loopback_uri(server().port, name, "client", "timeout_millis=3000&key_cache_millis=0&use=" + use_);
+  }
+  void make_key(const std::string& name) {
     NewKey wanted;
-    wanted.name = name_;
+    wanted.name = name;
     auto id = operator_.create(wanted);
     must(id.status());
     must(operator_.activate(*id));

@@ -27,7 +27,7 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   const auto settings = parse(
       "kmip://hsm1,hsm2:5697,[2001:db8::1]:5698/prod%20key?cert=/c/client.pem&key=/c/client.key&ca=/c/"
       "ca.pem&namespace=a%26b&"
-      "strength=128&create=true&use=get&timeout_millis=2500&key_cache_millis=0&retries=5&protocol=TLSv1.3&"
+      "strength=128&create=true&use=get&timeout_millis=2500&key_cache_millis=0&protocol=TLSv1.3&"
       "cipher_suites=TLS_AES_256_GCM_SHA384&verify_host=false&kmip_version=2.1&policy=p&namespace_attribute=x-ns",
       {});
   ASSERT_TRUE(settings) << settings.status().message();
@@ -42,7 +42,6 @@ TEST(KmipSettings, AUriNamesHostsKeyAndOptions) {
   EXPECT_EQ(settings->key.operation_policy, "p");
   EXPECT_EQ(settings->group.timeout.count(), 2500);
   EXPECT_EQ(settings->group.key_cache.count(), 0);
-  EXPECT_EQ(settings->group.retries, 5);
   EXPECT_EQ(settings->group.tls.protocol, "TLSv1.3");
   EXPECT_THAT(settings->group.tls.cipher_suites, ElementsAre("TLS_AES_256_GCM_SHA384"));
   EXPECT_FALSE(settings->group.tls.verify_host);
@@ -57,9 +56,8 @@ TEST(KmipSettings, AUriThatSaysLittleMeansTheDefaults) {
   const auto settings = parse("kmip://hsm1/prod?" + std::string(kPem), {});
   ASSERT_TRUE(settings) << settings.status().message();
   EXPECT_EQ(settings->group.hosts.front().port, 5696);
-  EXPECT_EQ(settings->group.timeout.count(), 1000);
+  EXPECT_EQ(settings->group.timeout.count(), 10000);
   EXPECT_EQ(settings->group.key_cache.count(), 300000);
-  EXPECT_EQ(settings->group.retries, 2);
   EXPECT_TRUE(settings->group.tls.verify_host);
   EXPECT_EQ(settings->key.algorithm, "AES");
   EXPECT_EQ(settings->key.bits, 256);
@@ -83,7 +81,8 @@ TEST(KmipSettings, WhatIsWrongWithAUriIsNamed) {
       {with("timout=5"), "option timout: kmip: has no such option"},
       {with("timeout_millis=0"), "timeout_millis: expected a number from 1 to 600000"},
       {with("timeout_millis=1s"), "timeout_millis: expected a number"},
-      {with("retries=11"), "retries: expected a number from 0 to 10"},
+      {with("retries=2"), "option retries: kmip: has no such option"},
+      {with("start_requires=all"), "option start_requires: kmip: has no such option"},
       {with("create=maybe"), "create: expected true or false"},
       {with("use=put"), "use: expected auto, get or encrypt"},
       {with("strength=255"), "strength: expected 128, 192 or 256"},
@@ -133,6 +132,7 @@ kmip_hosts:
     cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, ECDHE-RSA-AES256-GCM-SHA384]
   standby:
     hosts: [hsm3]
+    start_requires: all
     cert: /etc/coffer/kmip.pem
     ca: /etc/coffer/ca.pem
 )";
@@ -152,6 +152,8 @@ TEST(KmipSettings, GroupsAreReadFromYaml) {
   EXPECT_EQ(prod.tls.protocol, "TLSv1.2");
   EXPECT_EQ(prod.tls.cipher_suites.size(), 2u);
   EXPECT_THAT(groups->at("standby").hosts, ElementsAre(HostAddress{"hsm3", 5696}));
+  EXPECT_TRUE(groups->at("standby").needed_at_start);
+  EXPECT_FALSE(prod.needed_at_start);
 
   const auto settings = parse("kmip:prod/orders?create=true&namespace=shop", config);
   ASSERT_TRUE(settings) << settings.status().message();
@@ -177,6 +179,7 @@ TEST(KmipSettings, WhatIsWrongWithAConfigurationIsNamedWithItsLine) {
       {"kmip_hosts:\n  prod:\n    hosts: h\n    cert: client.pem",
        "coffer.yaml:5: kmip_hosts: prod: cert: expected an absolute path"},
       {"kmip_hosts:\n  prod:\n    hosts: h\n    truststore_password: hunter2", "a secret does not stand in clear here"},
+      {"kmip_hosts:\n  prod:\n    hosts: h\n    start_requires: some", "prod: start_requires: expected all or used"},
       {"kmip_hosts:\n  prod:\n    hosts: h", "prod: a client certificate is needed"},
       {"kmip_hosts:\n  prod:\n    cert: /c\n    ca: /a", "prod: hosts is missing"},
       {"kmip_hosts:\n  prod:\n    hosts: h\n    timeout: 5\n    timeout: 6", "timeout is there twice"},

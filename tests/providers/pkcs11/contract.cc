@@ -19,6 +19,10 @@ class Pkcs11Surroundings final : public ProviderSurroundings {
   }
 
   std::string uri() const override { return token_.uri("root") + "&mechanism=" + mechanism_; }
+  std::string uri_of_another_key() override {
+    token_.generate("other", {0, 2});
+    return token_.uri("other") + "&mechanism=" + mechanism_;
+  }
   void replace_key() override {
     token_.destroy("root");
     token_.generate("root", {0, 1});

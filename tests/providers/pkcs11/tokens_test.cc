@@ -83,13 +83,18 @@ TEST_F(Pkcs11Tokens, KeysOfOneLabelAreAnErrorThatNamesTheirIds) {
   EXPECT_THAT(first->describe(first->current().value()), HasSubstr("key k (id 0001, check value "));
 }
 
-TEST_F(Pkcs11Tokens, AHandleFindsItsKeyWhateverTheUriPointsAtByNow) {
+TEST_F(Pkcs11Tokens, AHandleFindsItsKeyAmongThoseOfTheUriAndNoOther) {
   token_.generate("old", {1});
   auto before = open(token_.uri("old"));
   const RootKeyHandle handle = before->current().value();
   const WrappedKeyringKey wrapped = before->wrap(handle, context_, key_).value();
   token_.generate("new", {2});
-  EXPECT_TRUE(unwraps(*open(token_.uri("new")), handle, wrapped));
+  const Status elsewhere = open(token_.uri("new"))->unwrap(handle, context_, wrapped).status();
+  EXPECT_EQ(elsewhere.code(), Code::kWrongKey);
+  EXPECT_THAT(message_of(elsewhere), AllOf(HasSubstr("key old"), HasSubstr("URI names, key new")));
+  EXPECT_EQ(open(token_.uri("old") + "&mechanism=any").get()->check(handle).to_string(), Status().to_string());
+  token_.generate("old", {3});  // of two that are called so, the handle's id says which
+  EXPECT_TRUE(unwraps(*open(token_.uri("old")), handle, wrapped));
 }
 
 TEST_F(Pkcs11Tokens, AKeyIsMadeOnlyWhenAskedForAndNeverLeavesTheToken) {

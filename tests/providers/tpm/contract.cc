@@ -21,12 +21,15 @@ class TpmSurroundings final : public ProviderSurroundings {
   }
 
   std::string uri() const override { return uri_with("password"); }
+  std::string uri_of_another_key() override {
+    const std::string root = uri();
+    const std::string other = std::string(root).replace(root.find("root.tpm"), 8, "other.tpm");
+    make(other);
+    return other;
+  }
   void replace_key() override {
     remove_key();
-    auto maker = open_provider(uri() + "&pcrs=sha256:7,16&create=true");
-    if (!maker.is_ok()) throw std::runtime_error(maker.status().to_string());
-    auto made = (*maker)->current();
-    if (!made.is_ok()) throw std::runtime_error(made.status().to_string());
+    make(uri());
   }
   void remove_key() override { std::filesystem::remove(tpm_.path("root.tpm")); }
   std::vector<Bytes> secrets() const override {
@@ -43,6 +46,12 @@ class TpmSurroundings final : public ProviderSurroundings {
   void resume_server() override { tpm_.resume(); }
 
  private:
+  static void make(const std::string& uri) {
+    auto maker = open_provider(uri + "&pcrs=sha256:7,16&create=true");
+    if (!maker.is_ok()) throw std::runtime_error(maker.status().to_string());
+    auto made = (*maker)->current();
+    if (!made.is_ok()) throw std::runtime_error(made.status().to_string());
+  }
   std::string uri_with(const std::string& password) const {
     return "tpm:" + tpm_.path("root.tpm") + "?tcti=" + tpm_.tcti() + "&auth_file=" + tpm_.path(password) +
            "&timeout_millis=4000";

@@ -125,7 +125,7 @@ TEST_F(TpmAnchor, ASealedPasswordIsOpenedByTheKeyThatTheConfigurationNames) {
   const std::string sealing_key = tpm_.path("sealing.key"), directory = tpm_.path("c.coffer");
   ASSERT_TRUE(generate_key_file(Disk::posix(), sealing_key, {}).is_ok());
   const KeyFile key = read_key_file(Disk::posix(), sealing_key).value();
-  const std::string sealed = seal_value(key.key, "auth", SecretBytes::copy_of(as_bytes("p"))).value();
+  const std::string sealed = seal_value(key.key, {"auth", "tpm", ""}, SecretBytes::copy_of(as_bytes("p"))).value();
   ASSERT_TRUE(replace_file(Disk::posix(), tpm_.path("password"), as_bytes("p"), 0600).is_ok());
   ASSERT_TRUE(replace_file(Disk::posix(), tpm_.path("root.key"), Bytes(32, 0xc5), 0600).is_ok());
   Coffer::CreateOptions create;

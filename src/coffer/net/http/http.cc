@@ -141,17 +141,24 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
   }
   HttpSettings of_try = settings;
   of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_this_machine(parts.host);
+  // What tells most: an answer, else a reason that is not just that time was short.
+  std::optional<Result<Response>> latest;
   for (int tries = 1;; ++tries) {
     const milliseconds left = left_until(deadline);
-    if (left <= milliseconds(0)) return {Code::kProviderUnavailable, host + ": no time left to ask it"};
+    if (left <= milliseconds(0)) {
+      if (latest.has_value()) return std::move(*latest);
+      return {Code::kProviderUnavailable, host + ": no time left to ask it"};
+    }
     of_try.try_timeout = std::min(left, settings.try_timeout);
     Try one = transfer(of_try, request, host);
     const bool answered = one.result.is_ok();
     const bool again = answered ? request.is_transient(*one.result) : one.may_repeat;
-    if (!again || tries >= settings.tries_max) return std::move(one.result);
+    if (!again) return std::move(one.result);
     milliseconds pause = pause_before_try(settings, tries);
     if (answered) pause = std::max(pause, wanted_pause(*one.result));
-    if (pause >= left_until(deadline)) return std::move(one.result);
+    const bool cut_short = left < settings.try_timeout;
+    if (answered || !latest.has_value() || (!latest->is_ok() && !cut_short)) latest.emplace(std::move(one.result));
+    if (pause >= left_until(deadline)) return std::move(*latest);
     std::this_thread::sleep_for(pause);
   }
 }

@@ -9,6 +9,7 @@ namespace {
 constexpr std::string_view kCustomPrefix = "x-";
 constexpr std::string_view kCustomVendor = "x";
 constexpr size_t kValuesMax = 256;  // of one attribute
+constexpr uint32_t kReplacedObjectLink = 0x107;
 
 constexpr Tag kWanted[] = {"Name"_tag,
                            "Object Type"_tag,
@@ -17,6 +18,7 @@ constexpr Tag kWanted[] = {"Name"_tag,
                            "Cryptographic Usage Mask"_tag,
                            "State"_tag,
                            "Object Group"_tag,
+                           "Link"_tag,
                            "Initial Date"_tag,
                            "Activation Date"_tag,
                            "Protect Stop Date"_tag,
@@ -36,9 +38,18 @@ Status set(const Result<Value>& value, std::optional<T>& out) {
   return value.status();
 }
 
+// Of the links to other objects, the one to the key that came before.
+Status read_link(const Item& link, std::string& replaces) {
+  COFFER_ASSIGN(const uint32_t type, link.get("Link Type"_tag, &Item::enumeration));
+  const auto linked = link.find("Linked Object Identifier"_tag);
+  if (type == kReplacedObjectLink && linked && linked->type() == ItemType::kTextString) replaces = *linked->text();
+  return Status::ok();
+}
+
 // `value` may bear another tag (Attribute Value) than the attribute it is of.
 Status read_attribute(Tag tag, const Item& value, KeyAttributes& out) {
   if (tag == "Name"_tag) return add(value.get("Name Value"_tag, &Item::text), "Name Value", out.names);
+  if (tag == "Link"_tag) return read_link(value, out.replaces);
   if (tag == "Object Group"_tag) return add(value.text(), describe(value.tag()), out.groups);
   if (tag == "Object Type"_tag) return set(value.enumeration(), out.object_type);
   if (tag == "Cryptographic Algorithm"_tag) return set(value.enumeration(), out.algorithm);

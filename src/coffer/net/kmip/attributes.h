@@ -15,6 +15,7 @@ struct KeyAttributes {
   std::vector<std::string> names;
   std::vector<std::string> groups;
   std::map<std::string, std::string> custom;  // "x-…" → text
+  std::string replaces;                       // the key that this one was made to replace (Re-key), by identifier
   std::optional<ObjectType> object_type;
   std::optional<CryptographicAlgorithm> algorithm;
   std::optional<int32_t> bits;

@@ -96,6 +96,13 @@ Result<Item> payload_in(const Answer& answer, size_t index = 0) {
   return {Code::kProviderUnavailable, "kmip host " + answer.host + ": a successful operation has no Response Payload"};
 }
 
+// Of a Locate.
+bool finds_nothing(const Response& response) {
+  const OperationResult& result = response.results()[0];
+  if (result.status != ResultStatus::kSuccess) return false;
+  return !result.payload || !result.payload->find("Unique Identifier"_tag);
+}
+
 Result<KeyAttributes> attributes_in(const Answer& answer, const std::string& id, size_t index = 0) {
   COFFER_TRY(status_in(answer, of_key("Get Attributes"_operation, id), index));
   COFFER_ASSIGN(const Item payload, payload_in(answer, index));
@@ -176,7 +183,9 @@ Result<std::string> Client::create(const NewKey& key) const {
 Result<std::vector<std::string>> Client::locate(const KeyFilter& filter) const {
   std::vector<std::string> out;
   while (true) {
-    COFFER_ASSIGN(const Answer answer, call(locate_request(filter, static_cast<int32_t>(out.size())), "Locate"));
+    const auto request = locate_request(filter, static_cast<int32_t>(out.size()));
+    COFFER_ASSIGN(const Answer answer, group_->look(request, finds_nothing));
+    COFFER_TRY(status_in(answer, "Locate"));
     size_t found = 0;
     if (const auto& payload = answer.response.results()[0].payload) {
       for (const Item item : payload->children()) {
@@ -194,8 +203,8 @@ Result<std::vector<std::string>> Client::locate(const KeyFilter& filter) const {
   }
 }
 
-Result<FetchedKey> Client::get(const std::string& id) const {
-  const OperationRequest requests[] = {on_key("Get"_operation, id), attributes_request(id, {})};
+Result<FetchedKey> Client::get(const std::string& id, const KeySpace& space) const {
+  const OperationRequest requests[] = {on_key("Get"_operation, id), attributes_request(id, space)};
   COFFER_ASSIGN(const Answer answer, group_->call(requests, Repeat::kAlways));
   const std::string host = "kmip host " + answer.host;
   auto attributes = attributes_in(answer, id, 1);

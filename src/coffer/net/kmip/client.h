@@ -56,7 +56,7 @@ class Client {
   Result<std::vector<std::string>> locate(const KeyFilter& filter) const;
   // Raw key bytes with the attributes, in one message. kUnsupported for a key wrapped or in a form that is none of
   // bytes; kKeyUnavailable for one that is destroyed, however the server puts it.
-  Result<FetchedKey> get(const std::string& id) const;
+  Result<FetchedKey> get(const std::string& id, const KeySpace& space = {}) const;
   Result<KeyAttributes> attributes(const std::string& id, const KeySpace& space = {}) const;
   // Keys that went away meanwhile, or are not shown to us, are left out.
   Result<std::vector<KeyAttributes>> attributes(std::span<const std::string> ids, const KeySpace& space = {}) const;

@@ -36,14 +36,14 @@ bool is_about_our_certificate(int reason) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const TlsContext& context, const HostAddress& host,
-                                                     std::chrono::milliseconds timeout) {
+                                                     Deadline deadline) {
   const CallGuard guard;
-  COFFER_ASSIGN(BioHandle socket, connect_host(host, timeout));
+  COFFER_ASSIGN(BioHandle socket, connect_host(host, deadline));
   std::unique_ptr<Connection> out(new Connection);
   COFFER_ASSIGN(out->ssl_, context.make_session(host, out->verification_));
   BIO* const bio = socket.release();
   SSL_set_bio(out->ssl_.get(), bio, bio);
-  COFFER_TRY(out->handshake(deadline_in(timeout)));
+  COFFER_TRY(out->handshake(deadline));
   return out;
 }
 
@@ -135,9 +135,8 @@ Status Connection::receive_exactly(MutableBytes out, Deadline deadline) {
   return Status::ok();
 }
 
-Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout) {
+Result<SecretBuffer> Connection::exchange(ByteView request, size_t size_max, Deadline deadline) {
   const CallGuard guard;
-  const Deadline deadline = deadline_in(timeout);
   sent_ = false;
   COFFER_TRY(send_all(request, deadline));
   SecretBuffer out;

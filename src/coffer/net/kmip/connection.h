@@ -11,18 +11,18 @@ namespace coffer::kmip {
 
 class Connection {
  public:
-  // Resolving and connecting together, and the handshake, take at most `timeout` each. kProviderUnavailable (refused,
+  // Resolving, connecting and the handshake end by the deadline. kProviderUnavailable (refused,
   // timed out, not trusted and why, …) or kPermissionDenied (the host does not accept our certificate); messages do not
   // name the host.
   static Result<std::unique_ptr<Connection>> open(const TlsContext& context, const HostAddress& host,
-                                                  std::chrono::milliseconds timeout);
+                                                  Deadline deadline);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Sends one message and receives one, of at most `size_max` bytes; takes at most `timeout` in all. Codes as above.
+  // Sends one message and receives one, of at most `size_max` bytes. Codes as above.
   // After a failure the connection is useless.
-  Result<SecretBuffer> exchange(ByteView request, size_t size_max, std::chrono::milliseconds timeout);
+  Result<SecretBuffer> exchange(ByteView request, size_t size_max, Deadline deadline);
   // Whether the host may have seen something of a request of the latest exchange().
   bool may_have_sent() const { return sent_; }
   // Nothing has arrived unasked, and the host has not closed it. After a fork it is the parent's, and never idle here.

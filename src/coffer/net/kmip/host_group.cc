@@ -10,6 +10,7 @@ namespace {
 constexpr std::chrono::seconds kHoldOff{10};  // how long a host that failed is tried after the others
 constexpr std::chrono::milliseconds kFirstPause{100};
 constexpr std::chrono::milliseconds kLongestPause{2000};
+constexpr std::chrono::milliseconds kShortestTry{250};  // of what time there is
 
 std::chrono::milliseconds pause_after(int round) {
   const auto pause = std::min(kFirstPause * (1 << std::min(round, 10)), kLongestPause);
@@ -55,9 +56,16 @@ Result<ProtocolVersion> best_of(const std::vector<ProtocolVersion>& offered) {
 
 }  // namespace
 
+bool all_not_found(const Response& response) {
+  return !response.results().empty() && std::ranges::all_of(response.results(), [](const OperationResult& result) {
+    return result.status != ResultStatus::kSuccess && result.reason == "Item Not Found"_reason;
+  });
+}
+
 // A connection to a host while somebody uses it.
 struct HostGroup::Session {
   Host& host;
+  Deadline deadline;
   std::unique_ptr<Connection> connection;
   bool was_kept = false;
   bool sent = false;        // whether the host may have seen something of what it was asked
@@ -75,15 +83,15 @@ HostGroup::HostGroup(const GroupSettings& settings, std::shared_ptr<const TlsCon
   for (const HostAddress& address : settings_.hosts) hosts_.push_back({address, {}, Clock::time_point::min()});
 }
 
-Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept) {
+Result<HostGroup::Session> HostGroup::open(Host& host, bool may_be_kept, Deadline deadline) {
   std::unique_ptr<Connection> kept;
   {
     std::lock_guard lock(mutex_);
     if (may_be_kept && kept_host_ == &host) kept = std::move(kept_);
   }
-  if (kept != nullptr && kept->is_idle()) return Session{host, std::move(kept), true, false, {}};
-  COFFER_ASSIGN(auto opened, Connection::open(*context_, host.address, settings_.timeout));
-  return Session{host, std::move(opened), false, false, {}};
+  if (kept != nullptr && kept->is_idle()) return Session{host, deadline, std::move(kept), true, false, {}};
+  COFFER_ASSIGN(auto opened, Connection::open(*context_, host.address, deadline));
+  return Session{host, deadline, std::move(opened), false, false, {}};
 }
 
 void HostGroup::keep(Session session) {
@@ -106,32 +114,65 @@ std::vector<HostGroup::Host*> HostGroup::hosts_by_health() {
   return out;
 }
 
-Result<Answer> HostGroup::call(std::span<const OperationRequest> operations, Repeat repeat) {
-  std::vector<std::pair<Host*, Status>> failures;
-  for (int round = 0; round <= settings_.retries; ++round) {
-    if (round > 0) std::this_thread::sleep_for(pause_after(round - 1));
-    failures.clear();
-    bool hopeless = true;
-    for (Host* host : hosts_by_health()) {
-      bool sent = false;
-      auto answer = call_host(*host, operations, repeat, sent);
-      mark(*host, answer.is_ok());
-      if (answer) return answer;
-      failures.emplace_back(host, answer.status());
-      hopeless = hopeless && is_final(answer.code());
-      if (sent && repeat == Repeat::kOnlyIfUnsent) {
-        return {Code::kProviderUnavailable, settings_.describe() + ": " + host->address.text() + ": " +
-                                                std::string(answer.status().message()) +
-                                                "; whether the request took effect is not known"};
-      }
-    }
-    if (hopeless) break;
-  }
-  return all_failed(failures);
+Result<Answer> HostGroup::call(std::span<const OperationRequest> operations, Repeat repeat,
+                               const IsMissing& is_missing) {
+  return call_in_rounds(operations, repeat, is_missing, /*all_must_miss=*/true);
 }
 
-Status HostGroup::all_failed(std::span<const std::pair<Host*, Status>> failures) const {
-  Code code = is_final(failures[0].second.code()) ? failures[0].second.code() : Code::kProviderUnavailable;
+Result<Answer> HostGroup::look(const OperationRequest& operation, const IsMissing& is_missing) {
+  return call_in_rounds(std::span(&operation, 1), Repeat::kAlways, is_missing, /*all_must_miss=*/false);
+}
+
+Result<Answer> HostGroup::call_in_rounds(std::span<const OperationRequest> operations, Repeat repeat,
+                                         const IsMissing& is_missing, bool all_must_miss) {
+  const Deadline deadline = deadline_in(settings_.timeout);
+  Tally tally;
+  for (int round = 0;; ++round) {
+    COFFER_ASSIGN(std::optional<Answer> answer, one_round(operations, repeat, is_missing, deadline, tally));
+    if (answer) return std::move(*answer);
+    if (tally.missing && (tally.failures.empty() || !all_must_miss)) return std::move(*tally.missing);
+    const std::chrono::milliseconds pause = pause_after(round);
+    if (tally.hopeless || pause + kShortestTry >= left_until(deadline)) break;
+    std::this_thread::sleep_for(pause);
+  }
+  const Status failed = all_failed(tally.failures);
+  if (!tally.missing) return failed;
+  return {Code::kProviderUnavailable,
+          settings_.describe() + ": " + tally.missing->host +
+              " does not have it, and not every host can be asked: " + std::string(failed.message())};
+}
+
+// Each host gets its share of the time that is left, so that a silent one leaves some for the others and a second try.
+Result<std::optional<Answer>> HostGroup::one_round(std::span<const OperationRequest> operations, Repeat repeat,
+                                                   const IsMissing& is_missing, Deadline deadline, Tally& tally) {
+  const std::vector<Host*> hosts = hosts_by_health();
+  tally.failures.clear();
+  tally.hopeless = true;
+  for (size_t i = 0; i < hosts.size(); ++i) {
+    Host& host = *hosts[i];
+    const std::chrono::milliseconds left = left_until(deadline);
+    const auto share = std::max(left / static_cast<int64_t>(hosts.size() - i + 1), std::min(left, kShortestTry));
+    bool sent = false;
+    auto answer = call_host(host, operations, repeat, deadline_in(share), sent);
+    mark(host, answer.is_ok());
+    if (answer) {
+      if (hosts.size() == 1 || !is_missing(answer->response)) return std::optional<Answer>(std::move(*answer));
+      if (!tally.missing) tally.missing = std::move(*answer);
+      continue;
+    }
+    tally.failures.push_back({&host, answer.status()});
+    tally.hopeless = tally.hopeless && is_final(answer.code());
+    if (sent && repeat == Repeat::kOnlyIfUnsent) {
+      return {Code::kProviderUnavailable, settings_.describe() + ": " + host.address.text() + ": " +
+                                              std::string(answer.status().message()) +
+                                              "; whether the request took effect is not known"};
+    }
+  }
+  return std::optional<Answer>();
+}
+
+Status HostGroup::all_failed(std::span<const Failure> failures) const {
+  Code code = is_final(failures[0].status.code()) ? failures[0].status.code() : Code::kProviderUnavailable;
   std::string reasons;
   for (const auto& [host, status] : failures) {
     if (status.code() != code) code = Code::kProviderUnavailable;
@@ -143,9 +184,9 @@ Status HostGroup::all_failed(std::span<const std::pair<Host*, Status>> failures)
 
 // Opens a connection if need be, and a second one when the first had been kept and turns out to be dead.
 Result<Answer> HostGroup::call_host(Host& host, std::span<const OperationRequest> operations, Repeat repeat,
-                                    bool& sent) {
+                                    Deadline deadline, bool& sent) {
   for (bool may_be_kept = true;; may_be_kept = false) {
-    COFFER_ASSIGN(Session session, open(host, may_be_kept));
+    COFFER_ASSIGN(Session session, open(host, may_be_kept, deadline));
     auto response = ask(session, operations);
     sent = sent || session.sent;
     const bool dead = !response && session.was_kept && response.code() == Code::kProviderUnavailable;
@@ -180,7 +221,7 @@ Result<Response> HostGroup::ask(Session& session, std::span<const OperationReque
 Result<Response> HostGroup::exchange(Session& session, std::span<const OperationRequest> operations) {
   const SecretBuffer request = encode_request(session.version, operations);
   if (request.size() > kMessageSizeMax) return {Code::kLimitExceeded, "the request is larger than a message may be"};
-  COFFER_ASSIGN(SecretBuffer bytes, session.connection->exchange(request.view(), kMessageSizeMax, settings_.timeout));
+  COFFER_ASSIGN(SecretBuffer bytes, session.connection->exchange(request.view(), kMessageSizeMax, session.deadline));
   auto response = Response::parse(std::move(bytes));
   if (response) return response;
   return {Code::kProviderUnavailable, "its answer cannot be understood: " + std::string(response.status().message())};
@@ -225,7 +266,7 @@ std::vector<HostReport> HostGroup::ping() {
     HostReport report;
     report.host = host.address.text();
     const auto start = Clock::now();
-    auto session = open(host, false);
+    auto session = open(host, false, deadline_in(settings_.timeout));
     report.status = session.status();
     if (session) {
       report.tls_version = session->connection->tls_version();

@@ -10,7 +10,6 @@ constexpr size_t kNameSizeMax = 200;
 constexpr size_t kUriSizeMax = 1024;  // what a keyring's slot holds
 constexpr uint64_t kTimeoutMillisMax = 600'000;
 constexpr uint64_t kKeyCacheMillisMax = uint64_t{7} * 24 * 3600 * 1000;
-constexpr uint64_t kRetriesMax = 10;
 
 constexpr Choice<StoreType> kStoreTypes[] = {
     {"pem", StoreType::kPem}, {"pkcs12", StoreType::kPkcs12}, {"p12", StoreType::kPkcs12}, {"jks", StoreType::kJks}};
@@ -20,6 +19,8 @@ constexpr Choice<std::optional<ProtocolVersion>> kVersions[] = {{"1.0", kKmip10}
                                                                 {"1.3", kKmip13}, {"1.4", kKmip14},  {"2.0", kKmip20},
                                                                 {"2.1", kKmip21}};
 constexpr Choice<int> kStrengths[] = {{"128", 128}, {"192", 192}, {"256", 256}};
+
+constexpr Choice<bool> kStartRequires[] = {{"all", true}, {"used", false}};
 
 // Where a store's options are: `pem` is the short form of a path to PEM.
 struct StoreOptions {
@@ -120,9 +121,6 @@ Status take_group_options(UriOptions& options, GroupSettings& out) {
   COFFER_TRY(take_store(options, {"truststore_", "ca"}, out.tls.trust));
   COFFER_TRY(take_millis(options, "timeout_millis", 1, kTimeoutMillisMax, out.timeout));
   COFFER_TRY(take_millis(options, "key_cache_millis", 0, kKeyCacheMillisMax, out.key_cache));
-  COFFER_ASSIGN(const uint64_t retries,
-                options.take_number("retries", static_cast<uint64_t>(out.retries), 0, kRetriesMax));
-  out.retries = static_cast<int>(retries);
   COFFER_ASSIGN(out.tls.protocol, options.take_choice("protocol", kProtocols, ""));
   COFFER_TRY(take_cipher_suites(options, out.tls.cipher_suites));
   COFFER_ASSIGN(out.tls.verify_host, options.take_switch("verify_host", true));
@@ -136,6 +134,7 @@ Status take_key_options(UriOptions& options, KeySettings& out) {
   out.algorithm = options.take("algorithm", out.algorithm);
   COFFER_ASSIGN(out.bits, options.take_choice("strength", kStrengths, out.bits));
   COFFER_ASSIGN(out.create, options.take_switch("create", false));
+  COFFER_ASSIGN(out.allow_weak, options.take_switch("allow_weak_root", false));
   out.operation_policy = options.take("policy", "");
   COFFER_ASSIGN(out.use, options.take_choice("use", kUses, KeyUse::kAuto));
   return Status::ok();
@@ -177,15 +176,16 @@ Status check_settings(const KeySettings& key) {
   return Status::ok();
 }
 
-Result<GroupSettings> configured_group(const std::string& name, const ProviderUri& uri,
-                                       const std::string& sealing_key) {
+Result<GroupSettings> configured_group(const std::string& name, ProviderUri uri, const std::string& sealing_key) {
   GroupSettings out;
   out.name = name;
+  uri.configured_as = "kmip:" + name;
   auto hosts = parse_hosts(uri.authority.value_or(""));
   if (!hosts) return hosts.status().with_context(uri.place);
   out.hosts = std::move(*hosts);
   UriOptions options(uri, sealing_key);
   COFFER_TRY(take_group_options(options, out));
+  COFFER_ASSIGN(out.needed_at_start, options.take_choice("start_requires", kStartRequires, false));
   COFFER_TRY(options.finish());
   COFFER_TRY(check_settings(out).with_context(uri.place));
   return out;

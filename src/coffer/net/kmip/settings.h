@@ -50,10 +50,10 @@ struct GroupSettings {
   std::string name;                // as configured; empty for one that a URI describes
   std::vector<HostAddress> hosts;  // in the order they are tried
   TlsSettings tls;
-  std::chrono::milliseconds timeout{1000};      // for each: resolving and connecting, handshake, request and its answer
+  std::chrono::milliseconds timeout{10000};     // for one question: all hosts, tries and pauses
   std::chrono::milliseconds key_cache{300000};  // 0: nothing is kept
-  int retries = 2;                              // further rounds through all hosts
   std::optional<ProtocolVersion> version;       // none: negotiated
+  bool needed_at_start = false;                 // a coffer is not opened while no host of the group answers
 
   // "kmip group prod (hsm1:5696, hsm2:5696)".
   std::string describe() const;
@@ -80,7 +80,8 @@ struct KeySettings {
   KeySpace space;
   std::string algorithm = "AES";
   int bits = 256;
-  bool create = false;  // make the key when there is none that is active
+  bool create = false;      // make the key when there is none that is active
+  bool allow_weak = false;  // wrap with one of less than 256 bits
   KeyUse use = KeyUse::kAuto;
   std::string
       operation_policy;  // Operation Policy Name of keys that are made (protocols before 2.0); empty: the server's

@@ -93,8 +93,7 @@ Status wait_until(int socket, Readiness readiness, Deadline deadline) {
 }
 
 // Each address gets its share of the time, so that a silent first one leaves some for the others.
-Result<BioHandle> connect_host(const HostAddress& host, std::chrono::milliseconds timeout) {
-  const Deadline deadline = deadline_in(timeout);
+Result<BioHandle> connect_host(const HostAddress& host, Deadline deadline) {
   COFFER_ASSIGN(const Addresses addresses, resolve(host.name, host.port, deadline));
   Status latest;
   for (size_t i = 0; i < addresses.size(); ++i) {

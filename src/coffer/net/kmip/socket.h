@@ -14,8 +14,8 @@ enum class Readiness { kReadable, kWritable };
 // kProviderUnavailable: "timed out".
 Status wait_until(int socket, Readiness readiness, Deadline deadline);
 
-// A connected socket that does not block. kProviderUnavailable: its name is not known, nobody listens, or `timeout` is
-// over, for resolving and connecting together.
-Result<BioHandle> connect_host(const HostAddress& host, std::chrono::milliseconds timeout);
+// A connected socket that does not block. kProviderUnavailable: its name is not known, nobody listens, or the
+// deadline is over.
+Result<BioHandle> connect_host(const HostAddress& host, Deadline deadline);
 
 }  // namespace coffer::kmip

@@ -69,37 +69,62 @@ int note_refusal(int ok, X509_STORE_CTX* store) {
   return 0;
 }
 
-// The name in OpenSSL's spelling, if it is one suite that `context` can use before TLS 1.3.
-std::string openssl_suite(SSL_CTX* context, const std::string& name) {
-  const char* converted = OPENSSL_cipher_name(name.c_str());
-  const std::string spelled = std::strcmp(converted, "(NONE)") == 0 ? name : converted;
-  if (SSL_CTX_set_cipher_list(context, spelled.c_str()) != 1) return "";
-  const STACK_OF(SSL_CIPHER)* usable = SSL_CTX_get_ciphers(context);
-  for (int i = 0; i < sk_SSL_CIPHER_num(usable); ++i) {
-    if (SSL_CIPHER_get_name(sk_SSL_CIPHER_value(usable, i)) == spelled) return spelled;
+constexpr const char* kTls13Suites =
+    "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:TLS_AES_128_CCM_SHA256:"
+    "TLS_AES_128_CCM_8_SHA256";
+
+// By OpenSSL's name or IANA's; nothing when `all` has none of the name.
+const SSL_CIPHER* find_suite(const SSL_CTX* all, const std::string& name) {
+  const STACK_OF(SSL_CIPHER)* known = SSL_CTX_get_ciphers(all);
+  for (int i = 0; i < sk_SSL_CIPHER_num(known); ++i) {
+    const SSL_CIPHER* suite = sk_SSL_CIPHER_value(known, i);
+    const char* standard = SSL_CIPHER_standard_name(suite);
+    if (SSL_CIPHER_get_name(suite) == name || (standard != nullptr && standard == name)) return suite;
   }
-  return "";
+  return nullptr;
 }
 
-Status set_cipher_suites(SSL_CTX* context, const std::vector<std::string>& names) {
+// The two lists that OpenSSL wants, each suite in the one of its protocol: what goes into the other is lost.
+struct SuiteLists {
   std::string tls12, tls13;
-  const SslContextHandle scratch(SSL_CTX_new(TLS_client_method()));
-  for (const std::string& name : names) {
-    const bool is13 = SSL_CTX_set_ciphersuites(scratch.get(), name.c_str()) == 1;
-    const std::string spelled = is13 ? name : openssl_suite(scratch.get(), name);
-    if (spelled.empty()) {
-      return {Code::kInvalidArgument,
-              "cipher_suites: " + name + " is not known to OpenSSL, or is forbidden by its policy"};
-    }
-    std::string& list = is13 ? tls13 : tls12;
-    list += (list.empty() ? "" : ":") + spelled;
+};
+
+Result<SuiteLists> sort_suites(const std::vector<std::string>& names) {
+  const SslContextHandle all(SSL_CTX_new(TLS_client_method()));
+  if (all == nullptr || SSL_CTX_set_ciphersuites(all.get(), kTls13Suites) != 1 ||
+      SSL_CTX_set_cipher_list(all.get(), "ALL") != 1) {
+    return {Code::kInternal, "OpenSSL has no cipher suites: " + openssl_reason()};
   }
-  bool ok = true;
-  if (!tls12.empty()) ok = ok && SSL_CTX_set_cipher_list(context, tls12.c_str()) == 1;
-  if (!tls13.empty()) ok = ok && SSL_CTX_set_ciphersuites(context, tls13.c_str()) == 1;
+  SuiteLists out;
+  std::string unknown;
+  for (const std::string& name : names) {
+    const SSL_CIPHER* suite = find_suite(all.get(), name);
+    if (suite == nullptr) {
+      unknown += (unknown.empty() ? "" : ", ") + name;
+      continue;
+    }
+    std::string& list = std::strcmp(SSL_CIPHER_get_version(suite), "TLSv1.3") == 0 ? out.tls13 : out.tls12;
+    list.append(list.empty() ? "" : ":").append(SSL_CIPHER_get_name(suite));
+  }
+  if (unknown.empty()) return out;
+  return {Code::kInvalidArgument, "cipher_suites: OpenSSL has no " + unknown +
+                                      "; give IANA's names (TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, "
+                                      "TLS_AES_256_GCM_SHA384) or OpenSSL's (openssl ciphers -stdname ALL)"};
+}
+
+Status set_cipher_suites(SSL_CTX* context, const TlsSettings& settings) {
+  if (settings.cipher_suites.empty()) return Status::ok();
+  COFFER_ASSIGN(const SuiteLists lists, sort_suites(settings.cipher_suites));
   // Suites of one version only: the other version would bring suites that were not asked for.
-  if (!names.empty() && tls12.empty()) ok = ok && SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1;
-  if (!names.empty() && tls13.empty()) ok = ok && SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1;
+  const bool only13 = lists.tls12.empty(), only12 = lists.tls13.empty();
+  if ((only13 && settings.protocol == "TLSv1.2") || (only12 && settings.protocol == "TLSv1.3")) {
+    return {Code::kInvalidArgument, "cipher_suites: none of them is one of protocol " + settings.protocol +
+                                        "; name suites of it, or leave one of the two options out"};
+  }
+  bool ok = only13 || SSL_CTX_set_cipher_list(context, lists.tls12.c_str()) == 1;
+  ok = ok && (only12 || SSL_CTX_set_ciphersuites(context, lists.tls13.c_str()) == 1);
+  if (only13) ok = ok && SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1;
+  if (only12) ok = ok && SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION) == 1;
   if (!ok) return {Code::kInvalidArgument, "cipher_suites: OpenSSL refuses them: " + openssl_reason()};
   return Status::ok();
 }
@@ -145,7 +170,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsSettings& 
   SSL_CTX* const context = out->context_.get();
   if (context == nullptr) return {Code::kInternal, "OpenSSL has no TLS: " + openssl_reason()};
   COFFER_TRY(set_protocol(context, settings.protocol));
-  COFFER_TRY(set_cipher_suites(context, settings.cipher_suites));
+  COFFER_TRY(set_cipher_suites(context, settings));
   // Received keys are wiped from OpenSSL's buffers as soon as they were handed over.
   SSL_CTX_set_options(context,
                       SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);

@@ -1,3 +1,3 @@
 if(COFFER_WITH_HTTP)
-  coffer_layer(coffer_providers net/oauth token.cc jwt.cc trusted_service.cc)
+  coffer_layer(coffer_providers net/oauth token.cc jwt.cc)
 endif()

@@ -86,7 +86,8 @@ std::string words_of(ByteView text) {
   std::string out;
   for (const uint8_t c : text) {
     if (c == '\r' || c == '\n' || out.size() == kWordsMax) break;
-    out += c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '?';
+    // Behind a semicolon, an error says what to do next: those words are ours.
+    out += c == ';' ? ',' : c >= 0x20 && c < 0x7f ? static_cast<char>(c) : '?';
   }
   return out;
 }

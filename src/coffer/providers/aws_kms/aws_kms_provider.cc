@@ -73,14 +73,13 @@ bool concerns_the_key(const std::string& error) {
   return is_one_of(error, kErrors);
 }
 
-// Fields: the key's ARN.
+// Fields: the key's ARN. KMS is always asked for the key of the URI, and says of which key its answer is.
 class AwsKmsRoot final : public ServiceRoot {
  public:
   explicit AwsKmsRoot(Settings settings) : settings_(std::move(settings)) {}
 
   Result<KeyFields> current() override {
-    COFFER_ASSIGN(const KmsAnswer answer, ask("DescribeKey", JsonBody().text("KeyId", settings_.key)));
-    COFFER_TRY(refusal(answer, "describe it"));
+    COFFER_ASSIGN(const KmsAnswer answer, describe_key());
     const JsonView key = answer.response.json()["KeyMetadata"];
     COFFER_ASSIGN(const std::string arn, member(key, "Arn"));
     COFFER_ASSIGN(const std::string state, member(key, "KeyState"));
@@ -97,7 +96,7 @@ class AwsKmsRoot final : public ServiceRoot {
   }
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
-    JsonBody body = body_with(context, key[0]);
+    JsonBody body = body_with(context);
     body.base64("Plaintext", plaintext.reveal());
     COFFER_ASSIGN(const KmsAnswer answer, ask("Encrypt", body));
     COFFER_TRY(refusal(answer, "wrap"));
@@ -108,10 +107,12 @@ class AwsKmsRoot final : public ServiceRoot {
   }
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
-    JsonBody body = body_with(context, key[0]);
+    JsonBody body = body_with(context);
     body.base64("CiphertextBlob", ciphertext);
     COFFER_ASSIGN(const KmsAnswer answer, ask("Decrypt", body));
-    COFFER_TRY(refusal(answer, "unwrap"));
+    const Status refused = refusal(answer, "unwrap");
+    if (refused.code() == Code::kWrongKey) COFFER_TRY(check_target(key[0]));
+    COFFER_TRY(refused);
     COFFER_TRY(check_key_id(answer, key[0]));
     return http::json_base64(answer.response.json(), "Plaintext", kServicePlaintextSize);
   }
@@ -119,11 +120,49 @@ class AwsKmsRoot final : public ServiceRoot {
   std::string uri() const override { return settings_.uri; }
   std::string describe() const override { return "AWS KMS key " + settings_.key + " in " + settings_.region; }
   std::optional<std::string> describe(const KeyFields& key) const override {
-    if (key.size() != 1 || !key[0].starts_with("arn:") || key[0].size() > kArnSizeMax) return std::nullopt;
+    if (key.size() != 1 || key[0].size() > kArnSizeMax || !parse_arn(key[0]).has_value()) return std::nullopt;
     return http::printable(key[0]);
   }
 
  private:
+  Status check_within(const KeyFields& key) const override {
+    const Arn arn = *parse_arn(key[0]);
+    if (arn.region != settings_.region && !arn.is_multi_region()) return outside("a key in " + settings_.region);
+    const std::optional<Arn> named = parse_arn(settings_.key);
+    const bool same_owner = !named.has_value() || (named->partition == arn.partition && named->account == arn.account);
+    const std::string resource = named.has_value() ? named->resource : settings_.key;
+    // What an alias leads to, KMS says.
+    const bool same_key = resource.starts_with("alias/") || without_kind(resource) == without_kind(arn.resource);
+    return same_owner && same_key ? Status::ok() : outside("key " + settings_.key);
+  }
+
+  // A success.
+  Result<KmsAnswer> describe_key() {
+    COFFER_ASSIGN(KmsAnswer answer, ask("DescribeKey", JsonBody().text("KeyId", settings_.key)));
+    COFFER_TRY(refusal(answer, "describe it"));
+    return answer;
+  }
+
+  // Whether the URI's key is still the one of that ARN, as far as we may know: an alias may have been moved.
+  Status check_target(const std::string& arn) {
+    const auto answer = describe_key();
+    if (!answer.is_ok()) return Status::ok();
+    COFFER_ASSIGN(const std::string found, member(answer->response.json()["KeyMetadata"], "Arn"));
+    return found == in_this_region(arn) ? Status::ok() : another(found);
+  }
+
+  std::string in_this_region(const std::string& arn) const {
+    Arn out = *parse_arn(arn);
+    out.region = settings_.region;
+    return out.text();
+  }
+
+  static Status another(const std::string& found) {
+    return outside(http::printable(found) +
+                   " (if its alias was moved: name the slot's key by its ARN until the root "
+                   "is rotated)");
+  }
+
   // KMS's yes, or a no that has to do with the key. `operation` is KMS's: "Decrypt".
   Result<KmsAnswer> ask(const std::string& operation, JsonBody& body) {
     const http::Deadline deadline = http::deadline_from_now(settings_.http);
@@ -189,17 +228,16 @@ class AwsKmsRoot final : public ServiceRoot {
   }
 
   // The context must be the same to decrypt; CloudTrail shows it.
-  static JsonBody body_with(const WrapContext& context, const std::string& arn) {
+  JsonBody body_with(const WrapContext& context) const {
     JsonBody body;
-    body.text("KeyId", arn).open("EncryptionContext");
+    body.text("KeyId", settings_.key).open("EncryptionContext");
     body.text("coffer", context.coffer_id.hex()).text("slot", context.slot_id.hex()).close();
     return body;
   }
 
-  static Status check_key_id(const KmsAnswer& answer, const std::string& arn) {
+  Status check_key_id(const KmsAnswer& answer, const std::string& arn) const {
     COFFER_ASSIGN(const std::string used, member(answer.response.json(), "KeyId"));
-    if (used == arn) return {};
-    return {Code::kTampered, "KMS used " + http::printable(used) + " instead of " + http::printable(arn)};
+    return used == in_this_region(arn) ? Status::ok() : another(used);
   }
 
   static Status refusal(const KmsAnswer& answer, std::string_view what) {

@@ -21,6 +21,7 @@ using Fetched = CredentialStore::Fetched;
 constexpr size_t kFileSizeMax = size_t{256} << 10;
 constexpr size_t kTokenSizeMax = size_t{32} << 10;
 constexpr size_t kCredentialSizeMax = 1024;
+constexpr std::chrono::seconds kInstancePatience(4);
 
 SecretBytes secret_of(std::string_view text) { return SecretBytes::copy_of(as_bytes(text)); }
 
@@ -168,7 +169,6 @@ Result<std::optional<Fetched>> from_files(const Settings& settings, const std::s
 
 HttpSettings metadata_settings(const Settings& settings) {
   HttpSettings out = http::machine_settings(settings.http);
-  out.tries_max = 3;
   out.connect_timeout = std::min(out.connect_timeout, http::milliseconds(1000));
   out.try_timeout = std::min(out.try_timeout, http::milliseconds(2000));
   return out;
@@ -233,6 +233,8 @@ Result<Fetched> from_instance(const Settings& settings, Deadline deadline) {
       "or an instance's role";
   if (environment("AWS_EC2_METADATA_DISABLED") == "true") return {Code::kPermissionDenied, std::string(kNone)};
   const std::string what = "the instance metadata service";
+  // Elsewhere than on AWS nobody answers there.
+  deadline = std::min(deadline, deadline_in(kInstancePatience));
   std::string base = environment("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   while (base.ends_with('/')) base.pop_back();
   if (base.empty()) base = "http://169.254.169.254";

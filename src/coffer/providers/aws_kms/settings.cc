@@ -21,17 +21,6 @@ bool is_key(std::string_view text) {
   });
 }
 
-// The fourth part of arn:PARTITION:kms:REGION:ACCOUNT:…; empty when it is not that.
-std::string_view region_of_arn(std::string_view arn) {
-  if (!arn.starts_with("arn:")) return {};
-  for (int colons = 0; colons < 3; ++colons) {
-    const size_t colon = arn.find(':');
-    if (colon == std::string_view::npos) return {};
-    arn.remove_prefix(colon + 1);
-  }
-  return arn.substr(0, arn.find(':'));
-}
-
 Result<std::string> take_endpoint(UriOptions& options, std::string_view name) {
   std::string out = options.take(name, "");
   while (out.ends_with('/')) out.pop_back();
@@ -49,6 +38,20 @@ std::string address_in(const std::string& region, const std::string& service) {
 
 }  // namespace
 
+std::optional<Arn> parse_arn(std::string_view text) {
+  std::vector<std::string> parts;
+  while (parts.size() < 5) {
+    const size_t colon = text.find(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    parts.emplace_back(text.substr(0, colon));
+    text.remove_prefix(colon + 1);
+  }
+  const bool is_kms = parts[0] == "arn" && !parts[1].empty() && parts[2] == "kms" && is_region(parts[3]);
+  const bool names = text.starts_with("key/") || text.starts_with("alias/");
+  if (!is_kms || parts[4].empty() || !names || !is_key(text)) return std::nullopt;
+  return Arn{parts[1], parts[3], parts[4], std::string(text)};
+}
+
 std::string Settings::kms_address() const { return endpoint.empty() ? address_in(region, "kms") : endpoint; }
 
 std::string Settings::sts_address() const { return sts_endpoint.empty() ? address_in(region, "sts") : sts_endpoint; }
@@ -61,7 +64,12 @@ Result<Settings> read_settings(const ProviderUri& uri) {
             "the root key URI names no key; expected aws-kms://REGION/KEY-ID, "
             "aws-kms://REGION/alias/NAME or aws-kms:///arn:aws:kms:REGION:ACCOUNT:key/KEY-ID"};
   }
-  const std::string arn_region(region_of_arn(out.key));
+  const std::optional<Arn> arn = parse_arn(out.key);
+  if (!arn.has_value() && out.key.starts_with("arn:")) {
+    return {Code::kInvalidArgument,
+            "the root key URI's ARN is none of KMS; expected arn:aws:kms:REGION:ACCOUNT:key/ID"};
+  }
+  const std::string arn_region = arn.has_value() ? arn->region : "";
   out.region = uri.authority.value_or("");
   if (out.region.empty()) out.region = arn_region;
   if (out.region.empty()) out.region = http::environment("AWS_REGION");

@@ -6,8 +6,6 @@
 
 #include "coffer/base/base64.h"
 #include "coffer/config/provider_config.h"
-#include "coffer/net/oauth/trusted_service.h"
-#include "coffer/providers/azure_kv/challenge.h"
 #include "coffer/providers/azure_kv/credentials.h"
 #include "coffer/providers/service_root.h"
 
@@ -21,8 +19,10 @@ using http::Response;
 constexpr size_t kKidSizeMax = 480;
 constexpr std::string_view kHttps = "https://";
 constexpr std::string_view kKeys = "/keys/";
-constexpr std::array<std::string_view, 3> kAuthorities = {"login.microsoftonline.com", "login.microsoftonline.us",
-                                                          "login.chinacloudapi.cn"};
+// Where Microsoft has key vaults: hosts below these.
+constexpr std::array<std::string_view, 6> kVaultDomains = {".vault.azure.net",         ".vault.azure.cn",
+                                                           ".vault.usgovcloudapi.net", ".managedhsm.azure.net",
+                                                           ".managedhsm.azure.cn",     ".managedhsm.usgovcloudapi.net"};
 
 constexpr std::string_view kRsa = "RSA-OAEP-256";
 constexpr std::string_view kAes = "A256KW";
@@ -142,7 +142,7 @@ class AzureKvRoot final : public ServiceRoot {
   }
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext&, const SecretBytes& plaintext) override {
-    COFFER_ASSIGN(const KeyName name, own(key));
+    const KeyName name = *parse_kid(key[1]);
     COFFER_ASSIGN(const Response response, operate(name, "/wrapkey", key[0], plaintext.reveal()));
     COFFER_ASSIGN(const JsonView answer, json_in(response));
     COFFER_ASSIGN(const SecretBytes wrapped, value_of(answer));
@@ -153,7 +153,7 @@ class AzureKvRoot final : public ServiceRoot {
   }
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext&, ByteView ciphertext) override {
-    COFFER_ASSIGN(const KeyName name, own(key));
+    const KeyName name = *parse_kid(key[1]);
     auto response = operate(name, "/unwrapkey", key[0], ciphertext);
     if (response.code() == Code::kInvalidArgument) return does_not_open(response.status().message());
     COFFER_TRY(response.status());
@@ -169,10 +169,12 @@ class AzureKvRoot final : public ServiceRoot {
   }
 
  private:
-  Result<KeyName> own(const KeyFields& key) const {
-    std::optional<KeyName> name = parse_kid(key[1]);
-    if (name.has_value() && lower_case(name->name) == lower_case(settings_.key.name)) return std::move(*name);
-    return {Code::kWrongKey, "it is a version of another key than the URI's"};
+  Status check_within(const KeyFields& key) const override {
+    const std::optional<KeyName> name = parse_kid(key[1]);
+    const KeyName& named = settings_.key;
+    const bool same_version = named.version.empty() || lower_case(name->version) == lower_case(named.version);
+    if (same_version && lower_case(name->name) == lower_case(named.name)) return Status::ok();
+    return outside((named.version.empty() ? "versions of key " : "version ") + named.path());
   }
 
   Status not_its_key(const std::string& kid) const {
@@ -198,10 +200,8 @@ class AzureKvRoot final : public ServiceRoot {
 
   // A success.
   Result<Response> ask(http::Request request) {
-    const std::string url = request.url;
-    const auto fetch = [&](http::Deadline until) -> Result<oauth::TokenCache::Fetched> {
-      COFFER_ASSIGN(const Challenge found, challenge(url, until));
-      return fetch_entra_token(settings_.credentials, found.resource, found.tenant, settings_.http, until);
+    const auto fetch = [this](http::Deadline until) {
+      return fetch_entra_token(settings_.credentials, settings_.http, until);
     };
     return oauth::send_with_token(settings_.http, std::move(request), http::deadline_from_now(settings_.http), tokens_,
                                   fetch, "code", refusal);
@@ -221,24 +221,24 @@ class AzureKvRoot final : public ServiceRoot {
     return {Code::kTampered, settings_.host + ": the answer's \"value\" is not base64url"};
   }
 
-  // Asked without a token and without contents, for each token anew: the vault may have moved to another tenant. The
-  // answer is the same for every key of the vault.
-  Result<Challenge> challenge(const std::string& url, http::Deadline deadline) const {
-    http::Request request;
-    request.url = url;
-    COFFER_ASSIGN(const Response response, http::send(settings_.http, request, deadline));
-    if (response.status == 401) return parse_challenge(response.header("www-authenticate"), settings_.host);
-    const std::string status = std::to_string(response.status);
-    if (http::is_transient_status(response)) {
-      return {Code::kProviderUnavailable, settings_.host + " answers with status " + status};
-    }
-    return {Code::kTampered, settings_.host + ": to a request without a token it answers with status " + status +
-                                 " instead of 401; is it a key vault?"};
-  }
-
   const Settings settings_;
   oauth::TokenCache tokens_;
 };
+
+// Empty when the host is below none of them.
+std::string_view vault_domain_of(const std::string& host) {
+  const auto found = std::find_if(kVaultDomains.begin(), kVaultDomains.end(),
+                                  [&](std::string_view domain) { return host.ends_with(domain); });
+  return found == kVaultDomains.end() ? std::string_view() : *found;
+}
+
+// For what service a token is asked for. A vault would say so itself, and also whom to ask; but what it says is not
+// taken for true.
+std::string resource_for(const std::string& vault_host) {
+  std::string_view domain = vault_domain_of(vault_host);
+  if (domain.empty()) domain = kVaultDomains.front();
+  return std::string(kHttps) + std::string(domain.substr(1));
+}
 
 // For the cloud that the vault is in; AZURE_AUTHORITY_HOST is what Microsoft's own libraries look at, too.
 std::string authority_for(const std::string& vault_host) {
@@ -247,18 +247,6 @@ std::string authority_for(const std::string& vault_host) {
   if (domain.ends_with(".cn")) return "https://login.chinacloudapi.cn";
   if (domain.ends_with(".usgovcloudapi.net")) return "https://login.microsoftonline.us";
   return "https://login.microsoftonline.com";
-}
-
-// Tokens and secrets go to the vault and to who gives the tokens.
-Status check_addresses(const ProviderUri& uri, const Settings& settings, const ProviderConfig& config) {
-  COFFER_TRY(oauth::check_trusted(settings.vault, kVaultDomains, config, [&](const ProviderUri& configured) {
-    return configured.scheme == uri.scheme && configured.authority == uri.authority;
-  }));
-  const std::string& authority = settings.credentials.authority;
-  if (authority.empty()) return Status::ok();
-  return oauth::check_trusted(authority, kAuthorities, config, [&](const ProviderUri& configured) {
-    return configured.scheme == uri.scheme && oauth::has_option(configured, "authority", authority);
-  });
 }
 
 Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& config) {
@@ -277,9 +265,9 @@ Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& con
   }
   out.key = std::move(*key);
   out.vault = std::string(kHttps) + host;
-  COFFER_TRY(check_addresses(uri, out, config));
   COFFER_ASSIGN(out.host, http::host_of_url(out.vault));
   if (out.credentials.authority.empty()) out.credentials.authority = authority_for(host);
+  if (out.credentials.resource.empty()) out.credentials.resource = resource_for(host);
   out.uri = format_provider_uri(options.kept());
   return out;
 }

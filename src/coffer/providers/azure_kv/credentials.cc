@@ -35,14 +35,13 @@ struct Application {
   std::string token_url;
 };
 
-Result<Application> application_of(const CredentialSettings& settings, const std::string& tenant_of_vault) {
+Result<Application> application_of(const CredentialSettings& settings) {
   Application out;
   out.client = first_given(settings.client, "AZURE_CLIENT_ID");
   if (out.client.empty()) {
     return {Code::kInvalidArgument, "the id of the application is missing: option client, or AZURE_CLIENT_ID"};
   }
-  std::string tenant = first_given(settings.tenant, "AZURE_TENANT_ID");
-  if (tenant.empty()) tenant = tenant_of_vault;
+  const std::string tenant = first_given(settings.tenant, "AZURE_TENANT_ID");
   if (tenant.empty()) {
     return {Code::kInvalidArgument, "the tenant is missing: option tenant, or AZURE_TENANT_ID"};
   }
@@ -87,7 +86,7 @@ Status add_workload_token(const CredentialSettings& settings, oauth::Form& form)
   return Status::ok();
 }
 
-http::Request managed_identity_request(const CredentialSettings& settings, const std::string& resource) {
+http::Request managed_identity_request(const CredentialSettings& settings) {
   const std::string of_service = http::environment("IDENTITY_ENDPOINT");
   const std::string of_service_header = http::environment("IDENTITY_HEADER");
   http::Request request;
@@ -100,7 +99,7 @@ http::Request managed_identity_request(const CredentialSettings& settings, const
         (host.empty() ? "http://169.254.169.254" : host) + "/metadata/identity/oauth2/token?api-version=2018-02-01";
     request.headers = {{"Metadata", "true"}};
   }
-  request.url += "&resource=" + http::encode_url(resource);
+  request.url += "&resource=" + http::encode_url(settings.resource);
   const std::string client = first_given(settings.client, "AZURE_CLIENT_ID");
   if (!client.empty()) request.url += "&client_id=" + http::encode_url(client);
   // The service says so while it starts or is brought up to date.
@@ -111,12 +110,11 @@ http::Request managed_identity_request(const CredentialSettings& settings, const
 }
 
 Result<TokenCache::Fetched> fetch_by_application(const std::string& kind, const CredentialSettings& settings,
-                                                 const std::string& resource, const std::string& tenant,
                                                  const http::HttpSettings& http_settings, http::Deadline deadline) {
-  COFFER_ASSIGN(const Application application, application_of(settings, tenant));
+  COFFER_ASSIGN(const Application application, application_of(settings));
   oauth::Form form;
   form.add("grant_type", "client_credentials").add("client_id", application.client);
-  form.add("scope", resource + "/.default");
+  form.add("scope", settings.resource + "/.default");
   if (kind == "client_secret") {
     COFFER_TRY(add_secret(settings, form));
   } else if (kind == "client_certificate") {
@@ -141,17 +139,19 @@ Result<CredentialSettings> take_credential_settings(UriOptions& options) {
   COFFER_ASSIGN(out.certificate_file, options.take_path("certificate_file"));
   COFFER_ASSIGN(out.token_file, options.take_path("token_file"));
   out.authority = options.take("authority", "");
+  out.resource = options.take("resource", "");
+  if (!out.resource.empty() && (!out.resource.starts_with("https://") || out.resource.ends_with('/'))) {
+    return options.wrong("resource", "the service that the vault is of, such as https://managedhsm.azure.net");
+  }
   return out;
 }
 
-Result<TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings, const std::string& resource,
-                                              const std::string& tenant, const http::HttpSettings& http_settings,
-                                              http::Deadline deadline) {
+Result<TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings,
+                                              const http::HttpSettings& http_settings, http::Deadline deadline) {
   const std::string kind = kind_of(settings);
-  auto token = kind == "managed_identity"
-                   ? oauth::fetch_token(http::machine_settings(http_settings),
-                                        managed_identity_request(settings, resource), deadline)
-                   : fetch_by_application(kind, settings, resource, tenant, http_settings, deadline);
+  auto token = kind == "managed_identity" ? oauth::fetch_token(http::machine_settings(http_settings),
+                                                               managed_identity_request(settings), deadline)
+                                          : fetch_by_application(kind, settings, http_settings, deadline);
   return std::move(token).with_context("credentials (" + kind + ")");
 }
 

@@ -15,14 +15,13 @@ struct CredentialSettings {
   std::string certificate_file;  // PEM with certificate and private key
   std::string token_file;
   std::string authority;  // "https://login.microsoftonline.com"
+  std::string resource;   // for what the token is: "https://vault.azure.net"
 };
 
 Result<CredentialSettings> take_credential_settings(UriOptions& options);
 
-// `resource`: for what the token is, "https://vault.azure.net"; `tenant`: what the vault says, used when neither URI
-// nor environment names one.
-Result<oauth::TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings, const std::string& resource,
-                                                     const std::string& tenant, const http::HttpSettings& http_settings,
-                                                     http::Deadline deadline);
+// REQUIRES: authority and resource are not empty.
+Result<oauth::TokenCache::Fetched> fetch_entra_token(const CredentialSettings& settings,
+                                                     const http::HttpSettings& http_settings, http::Deadline deadline);
 
 }  // namespace coffer::azure_kv

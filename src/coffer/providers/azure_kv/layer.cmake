@@ -1,2 +1,2 @@
 coffer_provider(azure-kv providers/azure_kv open_azure_kv
-  SOURCES credentials.cc challenge.cc azure_kv_provider.cc)
+  SOURCES credentials.cc azure_kv_provider.cc)

@@ -84,7 +84,8 @@ Result<CommandAnswer> decode_answer(ByteView text, std::string_view operation) {
     COFFER_ASSIGN(out.error, error_of(answer["error"]));
   } else if (operation == "current") {
     out.handle = answer["handle"].text(kHandleTextSizeMax).value_or("");
-    if (!is_handle_text(out.handle)) return malformed("it has no handle of 1 to 480 printable ASCII characters");
+    if (!is_handle_text(out.handle))
+      return malformed("it has no handle of 1 to 480 printable ASCII characters, the first not a dash");
   } else if (operation == "wrap") {
     COFFER_ASSIGN(out.ciphertext, bytes_member(answer, "ciphertext"));
   } else {
@@ -94,7 +95,7 @@ Result<CommandAnswer> decode_answer(ByteView text, std::string_view operation) {
 }
 
 bool is_handle_text(std::string_view text) {
-  return !text.empty() && text.size() <= kHandleTextSizeMax &&
+  return !text.empty() && text.size() <= kHandleTextSizeMax && text.front() != '-' &&
          std::all_of(text.begin(), text.end(), [](char c) { return is_printable(static_cast<uint8_t>(c)); });
 }
 

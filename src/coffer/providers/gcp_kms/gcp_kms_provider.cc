@@ -1,12 +1,10 @@
 // Root keys in Google Cloud KMS (REST, v1), with its checksums verified both ways: docs/providers/gcp-kms.md; bytes in
 // docs/format.md, section 7.
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "coffer/base/crc32c.h"
 #include "coffer/config/provider_config.h"
-#include "coffer/net/oauth/trusted_service.h"
 #include "coffer/providers/gcp_kms/credentials.h"
 #include "coffer/providers/service_root.h"
 
@@ -21,7 +19,6 @@ constexpr size_t kResourceSizeMax = 480;
 constexpr size_t kNameSizeMax = 1024;
 constexpr size_t kBytesMax = 1024;  // of a plaintext or ciphertext
 constexpr std::string_view kEndpoint = "https://cloudkms.googleapis.com";
-constexpr std::array<std::string_view, 1> kDomains = {".googleapis.com"};
 constexpr std::string_view kVersions = "/cryptoKeyVersions/";
 constexpr std::string_view kForm = "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K";
 
@@ -113,14 +110,12 @@ class GcpKmsRoot final : public ServiceRoot {
   }
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
-    COFFER_TRY(check_own(key[0]));
     COFFER_ASSIGN(Encrypted sealed, seal(key[0], associated_data_of(context, key[0]), plaintext.reveal()));
     if (sealed.version != key[0]) return not_its_key(sealed.version);
     return std::move(sealed.ciphertext);
   }
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
-    COFFER_TRY(check_own(key[0]));
     auto opened = open(associated_data_of(context, key[0]), ciphertext);
     if (opened.is_ok()) return opened;
     const Status& status = opened.status();
@@ -138,9 +133,8 @@ class GcpKmsRoot final : public ServiceRoot {
   }
 
  private:
-  Status check_own(const std::string& version) const {
-    if (key_of_version(version) == settings_.key) return Status::ok();
-    return {Code::kWrongKey, "it is a version of another key than the URI's"};
+  Status check_within(const KeyFields& key) const override {
+    return key_of_version(key[0]) == settings_.key ? Status::ok() : outside("versions of " + settings_.key);
   }
 
   Status not_its_key(const std::string& version) const {
@@ -218,7 +212,7 @@ class GcpKmsRoot final : public ServiceRoot {
   oauth::TokenCache tokens_;
 };
 
-Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& config) {
+Result<Settings> read_settings(const ProviderUri& uri) {
   UriOptions options(uri);
   Settings out;
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
@@ -230,9 +224,6 @@ Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& con
   if (!is_key_name(out.key)) {
     return {Code::kInvalidArgument, "a Google Cloud KMS key is written " + std::string(kForm)};
   }
-  COFFER_TRY(oauth::check_trusted(out.endpoint, kDomains, config, [&](const ProviderUri& configured) {
-    return configured.scheme == uri.scheme && oauth::has_option(configured, "endpoint", out.endpoint);
-  }));
   COFFER_ASSIGN(out.host, http::host_of_url(out.endpoint));
   out.uri = format_provider_uri(options.kept());
   return out;
@@ -241,8 +232,8 @@ Result<Settings> read_settings(const ProviderUri& uri, const ProviderConfig& con
 }  // namespace
 }  // namespace gcp_kms
 
-Result<std::unique_ptr<RootKeyProvider>> open_gcp_kms(const ProviderUri& uri, const ProviderConfig& config) {
-  COFFER_ASSIGN(gcp_kms::Settings settings, gcp_kms::read_settings(uri, config));
+Result<std::unique_ptr<RootKeyProvider>> open_gcp_kms(const ProviderUri& uri, const ProviderConfig&) {
+  COFFER_ASSIGN(gcp_kms::Settings settings, gcp_kms::read_settings(uri));
   return make_provider("gcp-kms", std::make_unique<gcp_kms::GcpKmsRoot>(std::move(settings)));
 }
 

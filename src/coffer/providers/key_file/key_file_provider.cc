@@ -12,7 +12,8 @@ namespace {
 // another id.
 class KeyFileRoot final : public FetchedRoot {
  public:
-  KeyFileRoot(Disk& disk, const std::string& path) : disk_(disk), path_(path) {}
+  KeyFileRoot(Disk& disk, const std::string& path, bool allow_weak)
+      : disk_(disk), path_(path), allow_weak_(allow_weak) {}
 
   Result<Found> current() override {
     COFFER_ASSIGN(KeyFile file, read_key_file(disk_, path_));
@@ -27,7 +28,10 @@ class KeyFileRoot final : public FetchedRoot {
     return {Code::kNotFound, "the file is gone; restore it, or give the place where it is now"};
   }
 
-  std::string uri() const override { return "file://" + encode_uri_path(path_); }
+  bool weak_is_allowed() const override { return allow_weak_; }
+  std::string uri() const override {
+    return "file://" + encode_uri_path(path_) + (allow_weak_ ? "?" + std::string(kWeakRootOption) + "=true" : "");
+  }
   std::string describe() const override { return "key file " + path_; }
   std::optional<std::string> describe(const KeyFields& key) const override {
     if (key.empty()) return "";
@@ -36,21 +40,27 @@ class KeyFileRoot final : public FetchedRoot {
   }
 
  private:
+  // The file holds one key, whatever id a handle states: the fingerprint tells whether it is the one.
+  Status check_within(const KeyFields&) const override { return Status::ok(); }
+
   Disk& disk_;
   const std::string path_;
+  const bool allow_weak_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_key_file(const ProviderUri& uri, const ProviderConfig&) {
-  COFFER_TRY(UriOptions(uri).finish());
+  UriOptions options(uri);
+  COFFER_ASSIGN(const bool allow_weak, options.take_switch(kWeakRootOption, false));
+  COFFER_TRY(options.finish());
   COFFER_ASSIGN(const std::string path, local_path(uri, "key file", "file:///PATH (three slashes)"));
-  return make_key_file_provider(Disk::posix(), path);
+  return make_key_file_provider(Disk::posix(), path, allow_weak);
 }
 
-std::unique_ptr<RootKeyProvider> make_key_file_provider(Disk& disk, const std::string& path) {
+std::unique_ptr<RootKeyProvider> make_key_file_provider(Disk& disk, const std::string& path, bool allow_weak) {
   COFFER_REQUIRE(path.starts_with('/'), "a key file is named by its absolute path");
-  return make_provider("file", std::make_unique<KeyFileRoot>(disk, path));
+  return make_provider("file", std::make_unique<KeyFileRoot>(disk, path, allow_weak));
 }
 
 }  // namespace coffer

@@ -39,7 +39,9 @@ Result<size_t> choose(const std::vector<std::string>& aliases, const std::string
 
 Status password_refused(const Status& status, std::string_view which) {
   if (status.code() != Code::kWrongKey) return status;
-  return {Code::kPermissionDenied, "the " + std::string(which) + " is not right, or the file was altered"};
+  return {Code::kPermissionDenied,
+          "the " + std::string(which) +
+              " is not right, or the file was altered; correct what its option (…_file, …_env or …_sealed) names"};
 }
 
 Result<Pkcs12Secrets> secrets_in(ByteView contents, const Password& store_password, WorkBudget& budget) {

@@ -52,6 +52,7 @@ struct KeystorePlace {
   std::string alias;  // empty: the only secret key
   std::optional<keystore::KeystoreType> type;
   SecretSource store_password, key_password;
+  bool allow_weak = false;  // a key of less than 256 bits may wrap
   std::string uri;
 };
 Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::string& sealing_key = {});

@@ -18,6 +18,7 @@ class KeystoreRoot final : public FetchedRoot {
   Result<Found> current() override { return read(place_.alias); }
   Result<Found> find(const KeyFields& wanted) override { return read(place_.alias.empty() ? wanted[0] : place_.alias); }
 
+  bool weak_is_allowed() const override { return place_.allow_weak; }
   std::string uri() const override { return place_.uri; }
   std::string describe() const override { return "keystore " + place_.path; }
   std::optional<std::string> describe(const KeyFields& key) const override {
@@ -26,6 +27,10 @@ class KeystoreRoot final : public FetchedRoot {
   }
 
  private:
+  // Where the URI has an alias, a handle's is not looked at: the fingerprint tells whether it is the key. Else the URI
+  // names the whole keystore.
+  Status check_within(const KeyFields&) const override { return Status::ok(); }
+
   Result<Found> read(const std::string& alias) const {
     auto contents = read_private_file(place_.path, keystore::kKeystoreSizeMax);
     if (contents.code() == Code::kNotFound) {
@@ -67,6 +72,7 @@ Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::stri
   COFFER_ASSIGN(out.type, options.take_choice("type", kTypes, std::optional<keystore::KeystoreType>()));
   COFFER_ASSIGN(out.store_password, options.take_secret("store_password"));
   COFFER_ASSIGN(out.key_password, options.take_secret("key_password"));
+  COFFER_ASSIGN(out.allow_weak, options.take_switch(kWeakRootOption, false));
   COFFER_TRY(options.finish());
   if (!out.store_password.given()) {
     return {Code::kInvalidArgument,

@@ -14,7 +14,10 @@ bool is_verdict(Code code) {
 }  // namespace
 
 KeptKeys::KeptKeys(const Client& client, const KeySettings& settings)
-    : client_(client), search_(client, settings), lifetime_(client.group().settings().key_cache) {}
+    : client_(client),
+      search_(client, settings),
+      space_(settings.space),
+      lifetime_(client.group().settings().key_cache) {}
 
 Result<KeptKeys::Key> KeptKeys::find(const std::string& id, bool with_bytes) {
   Kept kept;
@@ -54,14 +57,14 @@ Result<FetchedKey> KeptKeys::ask_server(const std::string& id, bool with_bytes) 
   if (id == kCurrent) {
     COFFER_ASSIGN(out.attributes, search_.find());
   } else if (with_bytes) {
-    COFFER_ASSIGN(out, client_.get(id));
+    COFFER_ASSIGN(out, client_.get(id, space_));
     const size_t size = out.key.size();
     if (size != 16 && size != 24 && size != 32) {
       return {Code::kInvalidArgument,
               where + ": key " + excerpt(id) + " has " + std::to_string(size) + " bytes; expected 16, 24 or 32"};
     }
   } else {
-    COFFER_ASSIGN(out.attributes, client_.attributes(id));
+    COFFER_ASSIGN(out.attributes, client_.attributes(id, space_));
     COFFER_TRY(check_not_destroyed(out.attributes, where));
   }
   return out;

@@ -20,6 +20,8 @@ class KeptKeys {
   Result<Key> fetched(const std::string& id) { return find(id, true); }
   // The same, from the server in any case.
   Result<Key> attributes_now(const std::string& id) { return ask(id, false); }
+  // KeySearch::check_named().
+  Status check_named(const KeyAttributes& key) const { return search_.check_named(key); }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -37,6 +39,7 @@ class KeptKeys {
 
   const Client client_;
   const KeySearch search_;
+  const KeySpace space_;
   const std::chrono::milliseconds lifetime_;
   std::mutex mutex_;
   std::map<std::string, Kept> keys_;

@@ -4,6 +4,8 @@
 #include <ctime>
 #include <thread>
 
+#include "coffer/providers/root.h"
+
 namespace coffer::kmip {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr int kWaitsMax = 3;
 constexpr std::chrono::milliseconds kWait{150};
 constexpr int64_t kJustMadeSeconds = 60;
 constexpr size_t kListedMax = 8;
+constexpr int kReplacedMax = 64;  // how far back a key's predecessors are looked for
 
 int64_t now_seconds() { return static_cast<int64_t>(std::time(nullptr)); }
 
@@ -72,6 +75,28 @@ Result<KeySearch::Keys> KeySearch::candidates() const {
   std::erase_if(keys, [this](const KeyAttributes& key) { return !is_meant(key); });
   std::ranges::sort(keys, older);
   return keys;
+}
+
+// From the keys of the name backwards, since what a key says of its successors is up to who owns it.
+Result<bool> KeySearch::was_replaced(const std::string& id) const {
+  COFFER_ASSIGN(const Keys keys, candidates());
+  int left = kReplacedMax;
+  for (const KeyAttributes& key : keys) {
+    for (std::string at = key.replaces; !at.empty() && left > 0; --left) {
+      if (at == id) return true;
+      auto before = client_.attributes(at, settings_.space);
+      if (before.code() == Code::kNotFound || before.code() == Code::kPermissionDenied) break;
+      if (!before) return before.status();
+      at = before->replaces;
+    }
+  }
+  return false;
+}
+
+Status KeySearch::check_named(const KeyAttributes& key) const {
+  if (is_meant(key)) return Status::ok();
+  COFFER_ASSIGN(const bool replaced, was_replaced(key.id));
+  return replaced ? Status::ok() : outside("keys of the name " + what_is_wanted().substr(4));
 }
 
 Result<KeyAttributes> KeySearch::newest_active(const Keys& keys) const {

@@ -21,10 +21,14 @@ class KeySearch {
   Result<KeyAttributes> find() const;
   // Every key of the name and namespace, whatever its state.
   Result<std::vector<KeyAttributes>> candidates() const;
+  // Ok for a key of the name and namespace, and for one that such a key replaced (Re-key takes the name along);
+  // outside() for any other.
+  Status check_named(const KeyAttributes& key) const;
 
  private:
   using Keys = std::vector<KeyAttributes>;
 
+  Result<bool> was_replaced(const std::string& id) const;
   bool is_meant(const KeyAttributes& key) const;
   bool fits(const KeyAttributes& key) const;
   Result<KeyAttributes> newest_active(const Keys& keys) const;

@@ -1,2 +1,2 @@
-coffer_provider(kmip providers/kmip open_kmip_provider
+coffer_provider(kmip providers/kmip open_kmip_provider REACH reach_kmip_group
   SOURCES key_search.cc kept_keys.cc provider.cc)

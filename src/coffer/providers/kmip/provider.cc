@@ -46,6 +46,13 @@ class Opened {
 
   // The way to the current key.
   Result<KeyWay> way();
+  // Whether the key of the identifier may wrap, by what the server says now.
+  Status check(const std::string& id);
+  // Where nothing is kept, often; but nobody's server is asked without a pause.
+  std::chrono::milliseconds check_interval() const {
+    return std::max<std::chrono::milliseconds>(settings_.group.key_cache, std::chrono::seconds(1));
+  }
+  bool weak_is_allowed() const { return settings_.key.allow_weak; }
   std::string uri() const { return settings_.uri; }
   std::string describe() const;
 
@@ -64,6 +71,18 @@ class Opened {
   mutable std::mutex mutex_;
   std::optional<WayTaken> taken_;  // what auto came to, for which key
 };
+
+Status check_may_wrap(const KeyAttributes& key) {
+  const std::string why_not = why_not_to_wrap(key);
+  if (why_not.empty()) return Status::ok();
+  return {Code::kKeyUnavailable, why_not + ", so it wraps nothing new; use one that is active: coffer rotate root"};
+}
+
+Status Opened::check(const std::string& id) {
+  COFFER_ASSIGN(const KeptKeys::Key key, keys.attributes_now(id));
+  COFFER_TRY(keys.check_named(key->attributes));
+  return check_may_wrap(key->attributes);
+}
 
 Result<KeyWay> Opened::way() {
   if (settings_.key.use == KeyUse::kGet) return KeyWay::kFetched;
@@ -119,8 +138,12 @@ class KmipFetched final : public FetchedRoot {
   }
   Result<Found> find(const KeyFields& wanted) override {
     COFFER_ASSIGN(const KeptKeys::Key key, opened_->keys.fetched(wanted[0]));
+    COFFER_TRY(opened_->keys.check_named(key->attributes));
     return Found{wanted, RootKey::copy_of(key->key.reveal()), why_not_to_wrap(key->attributes)};
   }
+  Status check(const KeyFields& wanted) override { return opened_->check(wanted.back()); }
+  bool weak_is_allowed() const override { return opened_->weak_is_allowed(); }
+  std::chrono::milliseconds check_interval() const override { return opened_->check_interval(); }
 
   std::string uri() const override { return opened_->uri(); }
   std::string describe() const override { return opened_->describe(); }
@@ -130,6 +153,9 @@ class KmipFetched final : public FetchedRoot {
   }
 
  private:
+  // The server knows whose name an identifier has.
+  Status check_within(const KeyFields&) const override { return Status::ok(); }
+
   const std::shared_ptr<Opened> opened_;
 };
 
@@ -144,12 +170,14 @@ class KmipInService final : public ServiceRoot {
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
     COFFER_ASSIGN(const KeptKeys::Key kept, opened_->keys.attributes(key[0]));
-    COFFER_TRY(check_may_wrap(*kept));
+    COFFER_TRY(opened_->keys.check_named(kept->attributes));
+    COFFER_TRY(check_may_wrap(kept->attributes));
+    COFFER_TRY(check_strength(static_cast<size_t>(kept->attributes.bits.value_or(256)), opened_->weak_is_allowed()));
     auto sealed = opened_->client.encrypt(key[0], bytes_of(context), plaintext);
     if (sealed || sealed.code() == Code::kProviderUnavailable) return sealed;
     // What was kept may be older than a change of the key's state.
     COFFER_ASSIGN(const KeptKeys::Key fresh, opened_->keys.attributes_now(key[0]));
-    COFFER_TRY(check_may_wrap(*fresh));
+    COFFER_TRY(check_may_wrap(fresh->attributes));
     return sealed;
   }
 
@@ -157,10 +185,15 @@ class KmipInService final : public ServiceRoot {
     if (ciphertext.size() != kNonceSize + kServicePlaintextSize + kTagSize) {
       return {Code::kTampered, "what the slot holds was not wrapped by a KMIP server, by its size"};
     }
+    COFFER_ASSIGN(const KeptKeys::Key kept, opened_->keys.attributes(key[0]));
+    COFFER_TRY(opened_->keys.check_named(kept->attributes));
     auto opened = opened_->client.decrypt(key[0], bytes_of(context), ciphertext);
     if (opened || opened.code() == Code::kProviderUnavailable) return opened;
     return refused(key[0], context, ciphertext, opened.status());
   }
+
+  Status check(const KeyFields& wanted) override { return opened_->check(wanted[0]); }
+  std::chrono::milliseconds check_interval() const override { return opened_->check_interval(); }
 
   std::string uri() const override { return opened_->uri(); }
   std::string describe() const override { return opened_->describe(); }
@@ -170,11 +203,7 @@ class KmipInService final : public ServiceRoot {
   }
 
  private:
-  static Status check_may_wrap(const FetchedKey& key) {
-    const std::string why_not = why_not_to_wrap(key.attributes);
-    if (why_not.empty()) return Status::ok();
-    return {Code::kKeyUnavailable, why_not + ", so it wraps nothing new; use one that is active: coffer rotate root"};
-  }
+  Status check_within(const KeyFields&) const override { return Status::ok(); }
 
   // Servers say in many ways why they do not decrypt, and some nothing of use: find out what is the case.
   Result<SecretBytes> refused(const std::string& id, const WrapContext& context, ByteView wrapped,
@@ -222,6 +251,8 @@ class KmipProvider final : public RootKeyProvider {
                             const WrappedKeyringKey& wrapped) override {
     return by(handle).unwrap(handle, context, wrapped);
   }
+  Status check(const RootKeyHandle& handle) override { return by(handle).check(handle); }
+  std::chrono::milliseconds check_interval() const override { return opened_->check_interval(); }
   std::string uri() const override { return opened_->uri(); }
   std::string describe() const override { return opened_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override { return by(handle).describe(handle); }
@@ -246,6 +277,17 @@ Result<std::unique_ptr<RootKeyProvider>> open_kmip_provider(const ProviderUri& u
   COFFER_ASSIGN(auto group, kmip::HostGroup::create(settings.group));
   return std::unique_ptr<RootKeyProvider>(
       std::make_unique<kmip::KmipProvider>(std::make_shared<kmip::Opened>(settings, kmip::Client(std::move(group)))));
+}
+
+Status reach_kmip_group(const std::string& group, const ProviderConfig& config) {
+  COFFER_ASSIGN(const kmip::GroupSettings settings, kmip::parse_kmip_group(group, config));
+  COFFER_ASSIGN(const auto hosts, kmip::HostGroup::create(settings));
+  std::string reasons;
+  for (const kmip::HostReport& report : hosts->ping()) {
+    if (report.status.is_ok()) return Status::ok();
+    reasons += (reasons.empty() ? "" : ", ") + report.host + ": " + std::string(report.status.message());
+  }
+  return {Code::kProviderUnavailable, settings.describe() + ": no host answers: " + reasons};
 }
 
 }  // namespace coffer

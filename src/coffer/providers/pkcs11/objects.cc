@@ -1,5 +1,6 @@
 // What a session does with the objects of its token.
 #include <algorithm>
+#include <cstring>
 
 #include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
@@ -77,6 +78,14 @@ Bytes Session::computed_check_value(CK_OBJECT_HANDLE object) {
   if (functions().C_EncryptInit(session_, &ecb, object) != CKR_OK) return {};
   if (functions().C_Encrypt(session_, zeros, sizeof zeros, out, &size) != CKR_OK || size < kCheckValueSize) return {};
   return Bytes(out, out + kCheckValueSize);
+}
+
+std::optional<size_t> Session::key_bits(const TokenKey& key) {
+  const std::optional<Bytes> size = attribute(key.object, CKA_VALUE_LEN, sizeof(CK_ULONG));
+  CK_ULONG bytes = 0;
+  if (!size.has_value() || size->size() != sizeof bytes) return std::nullopt;
+  std::memcpy(&bytes, size->data(), sizeof bytes);
+  return 8 * bytes;
 }
 
 Result<CK_OBJECT_HANDLE> Session::generate_key(const std::string& label, const Bytes& id) {

@@ -51,18 +51,21 @@ Result<Pin> known_pin(const Settings& settings) {
                                             : "PIN of " + settings.pin.file;
   auto bytes = read_secret(settings.pin);
   if (!bytes.is_ok()) {
-    return {Code::kPermissionDenied, describe_token(settings) + ": no PIN: " + std::string(bytes.status().message())};
+    return {Code::kPermissionDenied, describe_token(settings) + ": no PIN: " + std::string(bytes.status().message()) +
+                                         "; put it where the URI's option says, or correct that"};
   }
-  if (bytes->empty()) return {Code::kPermissionDenied, describe_token(settings) + ": the " + out.source + " is empty"};
+  if (bytes->empty())
+    return {Code::kPermissionDenied, describe_token(settings) + ": the " + out.source + " is empty; put the PIN there"};
   out.bytes = std::move(*bytes);
   return out;
 }
 
 Result<Pin> ask_pin(const Settings& settings) {
   if (::isatty(STDIN_FILENO) != 1) {
-    return {Code::kPermissionDenied, describe_token(settings) +
-                                         " wants a PIN: add pin-source=file:/PATH or pin_env=NAME to its URI "
-                                         "(standard input is no terminal, so nobody can be asked)"};
+    return {Code::kPermissionDenied,
+            describe_token(settings) +
+                " wants a PIN, and standard input is no terminal where somebody could be asked "
+                "for it; add pin-source=file:/PATH or pin_env=NAME to its URI"};
   }
   auto bytes = ask_secret(STDIN_FILENO, STDERR_FILENO, "PIN of " + describe_token(settings) + ": ", kPinSizeMax);
   if (!bytes.is_ok()) return bytes.status().with_context("PIN of " + describe_token(settings));

@@ -68,11 +68,14 @@ Result<TokenKey> find_current(Session& session, const Settings& settings) {
   return found.front();
 }
 
-// The key that a handle names, wherever the URI points by now.
+// The key that a handle names, of those that the URI names.
 Result<TokenKey> find_named(Session& session, const Settings& settings, const KeyName& name) {
-  const std::string label = name.key.id.empty() ? name.key.label : "";
+  const std::string label_in_handle = name.key.id.empty() ? name.key.label : "";
+  const std::string& label = settings.object.empty() ? label_in_handle : settings.object;
   COFFER_ASSIGN(const std::vector<TokenKey> found, session.find_keys(label, name.key.id));
   if (found.empty()) {
+    COFFER_ASSIGN(const std::vector<TokenKey> others, session.find_keys(label_in_handle, name.key.id));
+    if (!others.empty()) return outside(describe_key(settings));
     return {Code::kNotFound,
             "it is gone from " + describe_token(settings) + "; restore the token, or use another slot's root key"};
   }
@@ -132,6 +135,7 @@ class Pkcs11Root final : public ServiceRoot {
     const Bytes bound = bound_of(context);
     return call<Bytes>(false, [=, name = *name_in(key)](Session& session, const Settings& settings) -> Result<Bytes> {
       COFFER_ASSIGN(const TokenKey root, find_named(session, settings, name));
+      COFFER_TRY(check_strength(session.key_bits(root).value_or(256), settings.allow_weak));
       return wrap_at_token(session, root, name.mechanism, bound, *kept);
     });
   }
@@ -156,6 +160,14 @@ class Pkcs11Root final : public ServiceRoot {
   }
 
  private:
+  // A label may be changed at the token; where there is an id, that and the URI's label are what is looked for.
+  Status check_within(const KeyFields& key) const override {
+    const TokenKey named = name_in(key)->key;
+    const bool same_id = settings_.id.empty() || named.id == settings_.id;
+    const bool same_label = settings_.object.empty() || !named.id.empty() || named.label == settings_.object;
+    return same_id && same_label ? Status::ok() : outside(describe_key(settings_));
+  }
+
   // On a thread of its own, since nothing else ends the wait for a module that does not come back. A person is asked
   // for the PIN in between, at leisure.
   template <class T>

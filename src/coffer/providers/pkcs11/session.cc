@@ -126,8 +126,9 @@ Status Session::login(const Token& token, const Pin& pin) {
   if ((token.flags & CKF_USER_PIN_LOCKED) != 0) return login_failed(token, pin, CKR_PIN_LOCKED);
   const std::string name = module_.name() + "\n" + token.serial;
   if (!pin.bytes.empty() && was_refused(name, pin)) {
-    return {Code::kPermissionDenied, describe_token(settings_) + " has refused the " + pin.source +
-                                         " before; it is not tried again, so that the token does not lock: correct it"};
+    return {Code::kPermissionDenied,
+            describe_token(settings_) + " has refused the " + pin.source +
+                " before, and it is not tried again, so that the token does not lock; correct it"};
   }
   if ((token.flags & CKF_USER_PIN_FINAL_TRY) != 0 && !pin.prompted && !own_keypad) {
     return {Code::kPermissionDenied,

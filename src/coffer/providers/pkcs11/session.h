@@ -54,6 +54,8 @@ class Session {
   Status destroy(CK_OBJECT_HANDLE object, std::string_view what);
   // Nothing when the object has no such attribute, keeps it secret, or it is larger than `size_max`.
   std::optional<Bytes> attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, size_t size_max);
+  // Nothing where the token does not tell.
+  std::optional<size_t> key_bits(const TokenKey& key);
   // The flags of C_GetMechanismInfo; 0 for a mechanism that the token does not have.
   CK_FLAGS mechanism_flags(CK_MECHANISM_TYPE mechanism);
 

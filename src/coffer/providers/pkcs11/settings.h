@@ -27,8 +27,9 @@ struct Settings {
   SecretSource pin;
   std::optional<Mechanism> mechanism;  // nothing: the best that works
   uint64_t timeout_millis = 0;
-  bool create = false;  // a key that is not there is made
-  std::string uri;      // without that
+  bool allow_weak = false;  // a key of less than 256 bits may wrap
+  bool create = false;      // a key that is not there is made
+  std::string uri;          // without that
 };
 
 // kInvalidArgument for what RFC 7512 does not have, for a PIN in the URI, and for what tells tokens apart only until

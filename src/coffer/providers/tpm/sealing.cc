@@ -207,7 +207,7 @@ std::string changed_pcrs(const Device& device, const SealedFile& file) {
 Status unseal_failed(const Device& device, const SealedFile& file, TSS2_RC rc) {
   const TSS2_RC code = bare_code(rc);
   if (code == TPM2_RC_AUTH_FAIL || code == TPM2_RC_BAD_AUTH) {
-    return {Code::kPermissionDenied, "the TPM refuses the key's password (auth_file, auth_env)"};
+    return {Code::kPermissionDenied, "the TPM refuses the key's password; correct what auth_file or auth_env names"};
   }
   if (code != TPM2_RC_POLICY_FAIL && code != TPM2_RC_PCR_CHANGED) return device.check(rc, "unsealing");
   const std::string changed = changed_pcrs(device, file);

@@ -64,7 +64,7 @@ Result<TokenPlace> token_place(const Settings& settings) {
   if (!source.given() && std::getenv("VAULT_TOKEN") != nullptr) source.environment = "VAULT_TOKEN";
   if (!source.given() && !home.empty()) source.file = home + "/.vault-token";
   if (!source.given()) {
-    return {Code::kPermissionDenied, "there is no token for Vault: give token_file, or set VAULT_TOKEN"};
+    return {Code::kPermissionDenied, "there is no token for Vault; give token_file, or set VAULT_TOKEN"};
   }
   std::string name = !source.sealed.empty() ? "the token in token_sealed"
                      : source.file.empty()  ? "the token in the variable " + source.environment

@@ -20,6 +20,7 @@ struct Settings {
   std::string role;         // kAppRole: the role id; kKubernetes: the role's name
   SecretSource secret_id;   // kAppRole
   std::string jwt_file;     // kKubernetes
+  bool allow_weak = false;  // a key of 128 bits may wrap
   http::HttpSettings http;
   std::string uri;  // that needs none of Vault's variables but VAULT_TOKEN
 

@@ -72,6 +72,7 @@ struct KeyReport {
   JsonView data;
 
   std::string type() const { return data["type"].text(64).value_or("?"); }
+  size_t bits() const { return type() == "aes128-gcm96" ? 128 : 256; }
   bool derived() const { return data["derived"].boolean().value_or(false); }
   int64_t latest() const { return data["latest_version"].number().value_or(0); }
   int64_t smallest_for_wrapping() const { return data["min_encryption_version"].number().value_or(0); }
@@ -110,13 +111,14 @@ class VaultRoot final : public ServiceRoot {
 
   Result<Bytes> encrypt(const KeyFields& key, const WrapContext& context, const SecretBytes& plaintext) override {
     const Deadline end = deadline();
-    COFFER_ASSIGN(const KeyVersion wanted, own(key));
+    const KeyVersion wanted = *version_of(key);
     COFFER_ASSIGN(const KeyReport report, read_key(end));
     COFFER_TRY(check(report, wanted));
     if (wanted.version < report.smallest_for_wrapping()) {
       return {Code::kKeyUnavailable, "it may not wrap any more: the key's min_encryption_version is " +
                                          std::to_string(report.smallest_for_wrapping()) + "; rotate the root"};
     }
+    COFFER_TRY(check_strength(report.bits(), session_.settings().allow_weak));
     JsonBody body = body_with(context, wanted, /*bind=*/true);
     body.base64("plaintext", plaintext.reveal()).number("key_version", wanted.version);
     COFFER_ASSIGN(const Response answer, operate("encrypt", body, end));
@@ -130,7 +132,7 @@ class VaultRoot final : public ServiceRoot {
 
   Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) override {
     const Deadline end = deadline();
-    COFFER_ASSIGN(const KeyVersion wanted, own(key));
+    const KeyVersion wanted = *version_of(key);
     const uint8_t form = ciphertext[0];
     if (ciphertext.size() < 2 || (form != kContextBound && form != kContextIgnored)) return does_not_open();
     COFFER_ASSIGN(const Response answer, decrypt(context, wanted, ciphertext.subspan(1), form == kContextBound, end));
@@ -151,10 +153,9 @@ class VaultRoot final : public ServiceRoot {
  private:
   Deadline deadline() const { return http::deadline_from_now(session_.settings().http); }
 
-  Result<KeyVersion> own(const KeyFields& key) const {
-    std::optional<KeyVersion> version = version_of(key);
-    if (version.has_value() && version->name == session_.settings().key_name()) return std::move(*version);
-    return {Code::kWrongKey, "it is another key than the URI's"};
+  Status check_within(const KeyFields& key) const override {
+    const std::string named = session_.settings().key_name();
+    return version_of(key)->name == named ? Status::ok() : outside("versions of " + named);
   }
 
   std::string path(std::string_view operation) const {
