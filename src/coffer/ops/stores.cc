@@ -112,10 +112,11 @@ class Adopter {
       return {Code::kInvalidArgument, path_ + ": nothing there needs to be adopted" +
                                           (found_.left > 0 ? " from that store; without --from, others would be" : "")};
     }
-    COFFER_TRY(coffer_.stores().change([&](Keyring& next) -> Status {
+    const Status changed = coffer_.stores().change([&](Keyring& next) -> Status {
       for (const auto& [directory, needs] : needs_) COFFER_TRY(let_in(next, directory, needs));
       return Status::ok();
-    }));
+    });
+    COFFER_TRY(changed);
     return std::move(found_);
   }
 

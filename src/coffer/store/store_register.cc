@@ -136,7 +136,7 @@ Result<std::vector<MovingStore>> StoreRegister::begin_move(const std::string& fr
   // What is at the target already makes the rename fail, and is to stay as it is.
   if ((!has_stores && stays) || source == target || !is_empty(target)) return std::vector<MovingStore>();
   std::vector<MovingStore> moving;
-  COFFER_TRY(change([&](Keyring& next) -> Status {
+  const Status changed = change([&](Keyring& next) -> Status {
     moving.clear();
     for (const StoreEntry& store : std::vector<StoreEntry>(next.stores())) {
       // Nothing is there: not the store that was once.
@@ -158,7 +158,8 @@ Result<std::vector<MovingStore>> StoreRegister::begin_move(const std::string& fr
     for (const Lineage& each : leaving.lineage) add_lineage(entry, each.store, LineageHow::kLinked);
     for (const std::string& domain : leaving.domains) add_domain(entry, domain);
     return next.replace_store(std::move(entry));
-  }));
+  });
+  COFFER_TRY(changed);
   return moving;
 }
 
