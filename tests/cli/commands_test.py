@@ -1,6 +1,7 @@
 """Every command when all is well: what it answers, as text and as JSON, and what it leaves on disk."""
 
 import os
+import re
 import shutil
 import stat
 
@@ -223,7 +224,7 @@ class Rotate(CliTest):
         root = ["--root", self.uri("moved.key")]
         for words in (["status"], ["keyring", "show"], ["verify"], ["rewrap"], ["domain", "list"], ["rotate", "root"]):
             self.done(*words, "c.coffer", *root)
-        # The rotation wrote the new place down.
+        self.edit("c.coffer/coffer.yaml", "root.key", "moved.key")
         self.done("status", "c.coffer")
 
 
@@ -414,7 +415,10 @@ class Domains(CliTest):
 
     def test_a_configuration_laid_out_otherwise_is_not_touched(self):
         self.make_coffer()
-        self.write("c.coffer/coffer.yaml", b"{version: 1, cipher: aes-128-gcm}\n")
+        coffer, keyring, name, uri = re.search(r"coffer: (\S+)\nkeyring: (\S+)\nroots:\n  (\S+):\n    uri: (\S+)",
+                                               self.read("c.coffer/coffer.yaml").decode()).groups()
+        self.write("c.coffer/coffer.yaml", (f"{{version: 1, cipher: aes-128-gcm, coffer: {coffer}, keyring: {keyring}, "
+                                            f"roots: {{{name}: {{uri: {uri}}}}}}}\n").encode())
         self.refused(["domain", "add", "c.coffer", "one", "--path", "store/one"], "unsupported", "coffer.yaml", "one")
 
     def test_names_and_paths_are_given_once(self):

@@ -98,7 +98,7 @@ class OpeningByThePlugIn(CliTest):
         self.write("c.coffer/coffer.yaml", b"version: 1\nfrob: 1\n")
         self.refused_as_by_other_commands("c.coffer", "invalid_argument", "coffer.yaml:2", "frob")
         os.remove(self.path("c.coffer/coffer.yaml"))
-        self.refused_as_by_other_commands("c.coffer", "not_found", "it has no coffer.yaml")
+        self.refused_as_by_other_commands("c.coffer", "not_found", "no coffer.yaml")
         self.refused(["exec", "nowhere.coffer", "--", *self.LDB], "not_found", "nowhere.coffer")
         os.symlink("c.coffer", self.path("link.coffer"))
         self.refused_as_by_other_commands("link.coffer", "not_found", "link.coffer")

@@ -73,6 +73,12 @@ class CliTest(unittest.TestCase):
         os.chmod(self.path(name), mode)
         return self.path(name)
 
+    def edit(self, name, old, new):
+        """As with an editor."""
+        text = self.read(name).decode()
+        self.assertIn(old, text)
+        self.write(name, text.replace(old, new).encode())
+
     def set_byte(self, name, offset, change=lambda byte: byte ^ 1):
         with open(self.path(name), "r+b") as file:
             file.seek(offset)

@@ -180,7 +180,7 @@ class OutputTest(SecretsTest):
         by_file = ("pkcs11:token=t;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so&create=true" +
                    "&pin-source=file:" + self.path("pin"))
         self.assertIn("it works", self.done("provider", "check", by_file).out)
-        self.done("init", "c.coffer", "--root", "provider:hsm/root", "--config", "prepared.yaml")
+        self.done("init", "c.coffer", "--root", "provider:hsm/root", "--template", "prepared.yaml")
         self.done("provider", "check", "provider:hsm/root", "--config", "c.coffer", "--json")
         for words in (["status"], ["keyring", "show"], ["rotate", "root"]):
             self.done(*words, "c.coffer")

@@ -195,7 +195,7 @@ class SealValue(KeystoreTest):
         self.assertIn("for another place than store_password of provider:others",
                       self.problems("provider", "check", "provider:others", "--config", "moved.yaml").out)
         os.remove(self.path("password"))
-        self.done("init", "c.coffer", "--root", "provider:keys", "--config", "prepared.yaml")
+        self.done("init", "c.coffer", "--root", "provider:keys", "--template", "prepared.yaml")
         self.done("rotate", "root", "c.coffer")
         self.assertIn("it works", self.done("provider", "check", "provider:keys", "--config", "c.coffer").out)
 
@@ -268,10 +268,14 @@ class InitFromAConfiguration(KeystoreTest):
         self.write("prepared.yaml", text)
         return text
 
-    def test_it_is_taken_over_to_the_letter_and_its_names_may_be_used_at_once(self):
+    def test_it_is_taken_over_with_what_is_in_it_and_its_names_may_be_used_at_once(self):
         text = self.prepare()
-        self.done("init", "c.coffer", "--root", "provider:keys?alias=root", "--config", "prepared.yaml")
-        self.assertEqual(self.read("c.coffer/coffer.yaml"), text)
+        self.done("init", "c.coffer", "--root", "provider:keys?alias=root", "--template", "prepared.yaml")
+        taken = self.read("c.coffer/coffer.yaml")
+        begin, rest = text.split(b"cipher", 1)
+        self.assertTrue(taken.startswith(begin + b"coffer: "), taken)
+        self.assertIn(b"cipher" + rest, taken)
+        self.assertIn(b'roots:\n  "root-1":\n    uri: "provider:keys"\n', taken)
         answer = self.done("status", "c.coffer", "--json").json()
         self.assertEqual(answer["config"]["cipher"], "aes-128-gcm")
         for words in (["status", "c.coffer"], ["keyring", "show", "c.coffer"], ["inspect", "c.coffer/keyring"],
@@ -283,13 +287,13 @@ class InitFromAConfiguration(KeystoreTest):
     def test_it_and_the_flags_exclude_each_other(self):
         self.prepare()
         for flag in (["--cipher", "aes-256-gcm"], ["--anchor", "anchor"], ["--reads", "pread"]):
-            self.refused(["init", "c.coffer", "--root", "provider:keys", "--config", "prepared.yaml", *flag],
-                         "invalid_argument", flag[0], "--config")
+            self.refused(["init", "c.coffer", "--root", "provider:keys", "--template", "prepared.yaml", *flag],
+                         "invalid_argument", flag[0], "--template")
 
     def test_a_wrong_one_makes_nothing(self):
         self.make_key()
         self.write("prepared.yaml", b"cipher: rot13\n")
-        self.refused(["init", "c.coffer", "--root", self.uri("root.key"), "--config", "prepared.yaml"],
+        self.refused(["init", "c.coffer", "--root", self.uri("root.key"), "--template", "prepared.yaml"],
                      "invalid_argument", "prepared.yaml:1", "cipher")
         self.assertFalse(os.path.exists(self.path("c.coffer")))
 

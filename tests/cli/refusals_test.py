@@ -1,6 +1,7 @@
 """Keys and coffers that are wrong in every way: each refusal is distinct, says what to do, and leaves no trace."""
 
 import os
+import re
 import shutil
 import subprocess
 import unittest
@@ -143,6 +144,8 @@ class Coffers(CliTest):
 
     def test_errors_in_coffer_yaml_name_the_file_the_line_and_the_key(self):
         self.make_coffer()
+        identity = re.search(r"(coffer: .*\n)(keyring: .*\n)(roots:\n( .*\n)+)",
+                             self.read("c.coffer/coffer.yaml").decode()).group(0)
         for text, part in (("version: 1\nciphr: aes-256-gcm\n", "unknown option \"ciphr\""),
                            ("version: 2\n", "version"), ("", "empty"), ("cipher: aes-256-gcm\n", "version is missing"),
                            ("version: 1\nreads: pread\nreads: pread\n", "reads is there twice"),
@@ -150,14 +153,20 @@ class Coffers(CliTest):
                            ("version: 1\ndomains: [{name: x, path: /x}]\n", "coffer domain add"),
                            ("version: 1\nchunk_size: 1000\n", "chunk_size"),
                            ("version: 1\ncipher: rot13\n", "cipher"), ("version: [\n", "YAML"),
-                           ("version: 1\ndata_files: log\n", "data_files")):
-            self.write("c.coffer/coffer.yaml", text.encode())
+                           ("version: 1\ndata_files: log\n", "data_files"), ("version: 1\n", "keyring"),
+                           ("version: 1\nkeyring: /k\n", "coffer"), ("version: 1\ncoffer: 12\n", "coffer's id"),
+                           ("version: 1\nroots: {a b: {uri: x}}\n", "roots: a name has"),
+                           ("version: 1\nroots: {a: {uri: /x, fingerprint: 12}}\n", "fingerprint: expected")):
+            self.write("c.coffer/coffer.yaml", (text + (identity if "domains" in text else "")).encode())
             self.refused(["status", "c.coffer"], "invalid_argument", "coffer.yaml:", part)
 
-    def test_a_coffer_that_was_moved_goes_on_working(self):
+    def test_a_coffer_that_was_moved_goes_on_working_when_it_is_told(self):
         self.make_coffer()
         contents = self.make_store()
         shutil.move(self.path("c.coffer"), self.path("moved.coffer"))
+        self.refused(["rotate", "domain", "moved.coffer", "system"], "foreign", "moved.coffer",
+                     f"keyring: {self.path('moved.coffer')}")
+        self.edit("moved.coffer/coffer.yaml", self.path("c.coffer"), self.path("moved.coffer"))
         self.assertEqual(self.done("cat", "moved.coffer", "store/raw").bytes, contents["store/raw"])
 
 

@@ -20,7 +20,7 @@ inline KeyringSlot slot_of(uint8_t value) {
   KeyringSlot slot;
   slot.id = id_of(value);
   slot.created = 1'700'000'000;
-  slot.provider_uri = "file:///etc/coffer/root.key";
+  slot.root = "root-1";
   slot.handle.bytes = Bytes(49, value);
   slot.wrapped.algorithm = 1;
   slot.wrapped.bytes = Bytes(40, value);
@@ -62,7 +62,7 @@ inline void expect_equal(const DomainKeyEntry& a, const DomainKeyEntry& b) {
 inline void expect_equal(const Keyring& a, const Keyring& b) {
   EXPECT_EQ(a.coffer_id(), b.coffer_id());
   EXPECT_EQ(a.version(), b.version());
-  EXPECT_EQ(a.previous_hash(), b.previous_hash());
+  EXPECT_EQ(a.ancestors(), b.ancestors());
   EXPECT_EQ(a.created(), b.created());
   EXPECT_EQ(a.updated(), b.updated());
   ASSERT_EQ(a.domains().size(), b.domains().size());

@@ -39,7 +39,7 @@ struct StoreFields {
 struct BodyFields {
   Id coffer_id = id_of(0xc0);
   uint64_t version = 2;
-  Bytes previous_hash = Bytes(32, 0x44);
+  Bytes ancestors = Bytes(32, 0x44);
   std::vector<DomainFields> domains;
   std::vector<StoreFields> stores;
 };
@@ -49,7 +49,7 @@ Bytes encode(const BodyFields& fields) {
   Writer writer(out);
   writer.id(fields.coffer_id);
   writer.u64(fields.version);
-  writer.bytes(fields.previous_hash);
+  writer.bytes(fields.ancestors);
   writer.u64(11);
   writer.u64(12);
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
@@ -110,7 +110,8 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   ASSERT_TRUE(keyring.is_ok()) << keyring.status().to_string();
   EXPECT_EQ(keyring->coffer_id(), id_of(0xc0));
   EXPECT_EQ(keyring->version(), 2u);
-  EXPECT_EQ(keyring->previous_hash()[31], 0x44);
+  ASSERT_EQ(keyring->ancestors().size(), 1u);
+  EXPECT_EQ(keyring->ancestors()[0][31], 0x44);
   EXPECT_EQ(keyring->created(), 11u);
   EXPECT_EQ(keyring->updated(), 12u);
   ASSERT_EQ(keyring->domains().size(), 2u);
@@ -191,8 +192,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BrokenCase{"ZeroCofferId", [](BodyFields& b) { b.coffer_id = Id{}; }, "coffer id"},
         BrokenCase{"VersionZero", [](BodyFields& b) { b.version = 0; }, "count from 1"},
-        BrokenCase{"FirstWithPredecessor", [](BodyFields& b) { b.version = 1; }, "predecessor"},
-        BrokenCase{"LaterWithoutPredecessor", [](BodyFields& b) { b.previous_hash = Bytes(32, 0); }, "predecessor"},
+        BrokenCase{"FirstWithAncestor", [](BodyFields& b) { b.version = 1; }, "must"},
+        BrokenCase{"TooFewAncestors", [](BodyFields& b) { b.version = 70; }, "must"},
         BrokenCase{"NoSystemDomain", [](BodyFields& b) { b.domains[0].name = "other"; }, "domain system"},
         BrokenCase{"NoDomain", [](BodyFields& b) { b.domains.clear(); }, "domain system"},
         BrokenCase{"RepeatedDomain", [](BodyFields& b) { b.domains[1].name = "system"; }, "must not repeat"},

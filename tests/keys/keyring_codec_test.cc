@@ -44,7 +44,7 @@ TEST(KeyringCodec, WhatIsSealedOpensToTheSame) {
   ASSERT_EQ(header->slots.size(), 2u);
   EXPECT_EQ(header->slots[1].id, slots[1].id);
   EXPECT_EQ(header->slots[1].created, slots[1].created);
-  EXPECT_EQ(header->slots[1].provider_uri, slots[1].provider_uri);
+  EXPECT_EQ(header->slots[1].root, slots[1].root);
   EXPECT_EQ(header->slots[1].handle, slots[1].handle);
   EXPECT_EQ(header->slots[1].wrapped.algorithm, 1);
   EXPECT_EQ(header->slots[1].wrapped.bytes, slots[1].wrapped.bytes);
@@ -144,10 +144,11 @@ struct SlotCase {
 
 TEST(KeyringCodec, SlotsStayWithinTheirLimits) {
   const SlotCase cases[] = {
-      {"longest URI", [](KeyringSlot& s) { s.provider_uri.assign(1024, 'u'); }, true},
-      {"too long a URI", [](KeyringSlot& s) { s.provider_uri.assign(1025, 'u'); }, false},
-      {"no URI", [](KeyringSlot& s) { s.provider_uri.clear(); }, false},
-      {"a URI with an escape sequence", [](KeyringSlot& s) { s.provider_uri = "file:\x1b[2J"; }, false},
+      {"longest name", [](KeyringSlot& s) { s.root.assign(64, 'u'); }, true},
+      {"too long a name", [](KeyringSlot& s) { s.root.assign(65, 'u'); }, false},
+      {"no name", [](KeyringSlot& s) { s.root.clear(); }, false},
+      {"a name with an escape sequence", [](KeyringSlot& s) { s.root = "root\x1b[2J"; }, false},
+      {"a URI for a name", [](KeyringSlot& s) { s.root = "file:///etc/coffer/root.key"; }, false},
       {"longest handle", [](KeyringSlot& s) { s.handle.bytes.assign(512, 1); }, true},
       {"too long a handle", [](KeyringSlot& s) { s.handle.bytes.assign(513, 1); }, false},
       {"longest wrapped key", [](KeyringSlot& s) { s.wrapped.bytes.assign(1024, 1); }, true},
@@ -176,9 +177,9 @@ TEST(KeyringCodec, ASuccessorNamesItsPredecessor) {
   ASSERT_TRUE(KeyringCodec::prepare_successor(keyring, first, 2000).is_ok());
   EXPECT_EQ(keyring.version(), 2u);
   EXPECT_EQ(keyring.updated(), 2000u);
-  EXPECT_EQ(keyring.previous_hash(), sha256(first).value());
+  EXPECT_EQ(keyring.ancestors(), std::vector{sha256(first).value()});
   Bytes second = KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key_of(5)).value();
-  EXPECT_EQ(KeyringCodec::open(second, keyring_key_of(5))->previous_hash(), sha256(first).value());
+  EXPECT_EQ(KeyringCodec::open(second, keyring_key_of(5))->ancestors(), std::vector{sha256(first).value()});
 
   EXPECT_EQ(KeyringCodec::prepare_successor(keyring, first, 3000).code(), Code::kConflict) << "not from version 1";
   EXPECT_EQ(keyring.version(), 2u);

@@ -42,25 +42,34 @@ class LiveKeyringTest : public testing::TestWithParam<bool> {
   KeyringSurroundings surroundings(KeyringPlace& place) {
     KeyringSurroundings out;
     out.store = place.open();
-    out.open_root = [this](const std::string& uri) {
+    out.coffer_id = id_of(0xc0);
+    out.open_root = [this](const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
       ++asked_;
       gate_.pass();
-      return open_provider(uri, {});
+      return configured(name, uri_instead);
     };
     out.retry_delay = retry_delay_;
     if (anchored_) {
-      out.open_anchor = [this](const Id& coffer_id) -> Result<std::unique_ptr<VersionAnchor>> {
-        return open_file_anchor(anchor_disk_, "/anchor", coffer_id);
+      out.open_anchor = [this]() -> Result<std::unique_ptr<VersionAnchor>> {
+        return open_file_anchor(anchor_disk_, "/anchor", id_of(0xc0));
       };
     }
     return out;
   }
   void make_first(KeyringPlace& place, uint8_t coffer) {
-    auto provider = open_provider(key_uri("root.key"), {});
-    ASSERT_TRUE(provider.is_ok()) << provider.status().to_string();
-    auto sealed = seal_first_keyring(Keyring::create(id_of(coffer), 1).value(), **provider);
+    auto root = configured("root-1", "");
+    ASSERT_TRUE(root.is_ok()) << root.status().to_string();
+    auto sealed = seal_first_keyring(Keyring::create(id_of(coffer), 1).value(), *root);
     ASSERT_TRUE(sealed.is_ok()) << sealed.status().to_string();
     ASSERT_TRUE(save_first_keyring(surroundings(place), *sealed).is_ok());
+  }
+
+  // root-1 and root-2 are configured, and pinned if the test says so.
+  Result<ConfiguredRoot> configured(const std::string& name, const std::string& uri_instead) {
+    if (name != "root-1" && name != "root-2") return {Code::kKeyUnavailable, "no root " + name};
+    const std::string file = name == "root-1" ? "root.key" : "other.key";
+    COFFER_ASSIGN(auto provider, open_provider(uri_instead.empty() ? key_uri(file) : uri_instead, {}));
+    return ConfiguredRoot{name, std::move(provider), pins_[name]};
   }
 
   // As one more program.
@@ -76,13 +85,14 @@ class LiveKeyringTest : public testing::TestWithParam<bool> {
     ASSERT_TRUE(done.is_ok()) << done.to_string();
   }
   void rotate_root(LiveKeyring& live) {
-    const Status done = live.rotate_root(key_uri("other.key"));
+    const Status done = live.rotate_root("root-2");
     ASSERT_TRUE(done.is_ok()) << done.to_string();
   }
 
   TemporaryDirectory directory_;
   MemoryDisk anchor_disk_;
   bool anchored_ = false;
+  std::map<std::string, std::string> pins_;
   std::chrono::milliseconds retry_delay_ = std::chrono::hours(1);
   std::unique_ptr<KeyringPlace> place_;
   Gate gate_;
@@ -98,7 +108,7 @@ TEST_P(LiveKeyringTest, WhatAnotherSavedIsTakenUpWithTheKeyInHand) {
   rotate_domain(*other);
   asked_ = 0;
   const auto before = mine->snapshot();
-  ASSERT_TRUE(mine->refresh_without_waiting().is_ok());
+  mine->refresh_without_waiting();
   EXPECT_EQ(mine->snapshot()->version(), 2u);
   EXPECT_EQ(mine->header()->version, 2u);
   EXPECT_EQ(before->version(), 1u) << "who has a snapshot keeps it";
@@ -110,9 +120,9 @@ TEST_P(LiveKeyringTest, ARotatedRootKeyIsAskedForAsideAndNobodyWhoServesWaits) {
   rotate_root(*open());
   gate_.close();
   // Would hang if it waited.
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(mine->refresh_without_waiting().is_ok());
+  for (int i = 0; i < 3; ++i) mine->refresh_without_waiting();
   gate_.wait_for_somebody();
-  ASSERT_TRUE(mine->refresh_without_waiting().is_ok());
+  mine->refresh_without_waiting();
   EXPECT_EQ(mine->snapshot()->version(), 1u);
   EXPECT_EQ(mine->condition().last_refresh.code(), Code::kProviderUnavailable);
   gate_.open();
@@ -126,7 +136,7 @@ TEST_P(LiveKeyringTest, ClosingWaitsForTheProviderThatIsAskedAside) {
   auto mine = open();
   rotate_root(*open());
   gate_.close();
-  ASSERT_TRUE(mine->refresh_without_waiting().is_ok());
+  mine->refresh_without_waiting();
   gate_.wait_for_somebody();
   std::atomic<bool> closed{false};
   std::thread closer([&] {
@@ -144,7 +154,7 @@ TEST_P(LiveKeyringTest, AProviderThatIsAwayIsNotAskedForEveryFileAndTheSnapshotS
   remove_key("other.key");
   EXPECT_EQ(mine->refresh().code(), Code::kKeyUnavailable);
   asked_ = 0;
-  EXPECT_TRUE(mine->refresh_without_waiting().is_ok());
+  mine->refresh_without_waiting();
   EXPECT_EQ(mine->refresh_unless_just_failed().code(), Code::kKeyUnavailable);
   EXPECT_EQ(asked_, 0);
   EXPECT_EQ(mine->snapshot()->version(), 1u);
@@ -165,36 +175,107 @@ TEST_P(LiveKeyringTest, AChangeThatSucceedsEndsAFailureToKeepUp) {
   EXPECT_EQ(mine->snapshot()->version(), 3u);
 }
 
-TEST_P(LiveKeyringTest, AnOlderKeyringIsRefusedUntilTheNewerOneIsBack) {
+TEST_P(LiveKeyringTest, AnOlderKeyringIsRefusedAndWhoServesGoesOnWithTheNewerOne) {
   auto mine = open();
   const Bytes old = place_->read();
   rotate_domain(*mine);
   const Bytes newest = place_->read();
   place_->put(old);
-  for (int again = 0; again < 2; ++again) {
-    EXPECT_EQ(mine->refresh_without_waiting().code(), Code::kRolledBack) << "also who serves is told";
-    EXPECT_EQ(mine->refresh().code(), Code::kRolledBack);
-  }
+  mine->refresh_without_waiting();
+  EXPECT_EQ(mine->condition().last_refresh.code(), Code::kRolledBack);
+  EXPECT_EQ(mine->refresh().code(), Code::kRolledBack);
   EXPECT_EQ(mine->snapshot()->version(), 2u);
+  EXPECT_EQ(mine->update([](Keyring&) { return Status::ok(); }).code(), Code::kRolledBack) << "nothing is built on it";
   place_->put(newest);
-  EXPECT_TRUE(mine->refresh_without_waiting().is_ok()) << "at once, not after a while";
+  EXPECT_TRUE(mine->refresh().is_ok());
 }
 
-TEST_P(LiveKeyringTest, AnotherCoffersKeyringAndAnotherOfTheSameNumberAreTampering) {
+TEST_P(LiveKeyringTest, AnotherCoffersKeyringIsForeignAndAnotherOfTheSameNumberDiverged) {
   auto mine = open();
   const Bytes first = place_->read();
   ValuePlace elsewhere;
   make_first(elsewhere, 0xc1);
   place_->put(elsewhere.read());
-  EXPECT_EQ(mine->refresh_without_waiting().code(), Code::kTampered);
+  EXPECT_EQ(mine->refresh().code(), Code::kForeign);
+  EXPECT_EQ(LiveKeyring::open(surroundings(*place_)).code(), Code::kForeign) << "nor does a program begin with it";
   ValuePlace sideways;
   make_first(sideways, 0xc0);
   place_->put(sideways.read());
   const Status refused = mine->refresh();
-  EXPECT_EQ(refused.code(), Code::kTampered);
+  EXPECT_EQ(refused.code(), Code::kDiverged);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("version 1"));
   place_->put(first);
   EXPECT_TRUE(mine->refresh().is_ok());
+}
+
+// Two copies, each changed by itself, and one put in the place of the other.
+TEST_P(LiveKeyringTest, ALaterVersionThatDoesNotDescendFromTheOneInUseIsDiverged) {
+  auto mine = open();
+  const Bytes first = place_->read();
+  rotate_domain(*open());
+  rotate_domain(*open());
+  const Bytes apart = place_->read();
+  place_->put(first);
+  rotate_domain(*mine);
+  const Bytes own = place_->read();
+  place_->put(apart);
+  EXPECT_EQ(mine->refresh().code(), Code::kDiverged);
+  EXPECT_EQ(mine->snapshot()->version(), 2u);
+  place_->put(own);
+  EXPECT_TRUE(mine->refresh().is_ok());
+}
+
+TEST_P(LiveKeyringTest, AKeyringThatAStrangersRootKeyLocksIsTakenUpByNobody) {
+  auto mine = open();
+  const Bytes own = place_->read();
+  // A stranger makes a keyring of this coffer's id and a later version, under a root key of his own.
+  write_key("stranger.key", 0x91);
+  for (const char* name : {"root-1", "root-9"}) {
+    auto stranger = open_provider(key_uri("stranger.key"), {});
+    ASSERT_TRUE(stranger.is_ok());
+    const ConfiguredRoot root{name, std::move(*stranger)};
+    Keyring keyring = Keyring::create(id_of(0xc0), 1).value();
+    const Bytes sealed = seal_first_keyring(keyring, root).value();
+    ASSERT_TRUE(KeyringCodec::prepare_successor(keyring, sealed, 2).is_ok());
+    const KeyringKey key = keyring_key_of(9);
+    const KeyringSlot slot = make_slot(root, id_of(0xc0), key).value();
+    place_->put(KeyringCodec::seal(keyring, std::span(&slot, 1), key).value());
+    const Code expected = std::string_view(name) == "root-1" ? Code::kWrongKey : Code::kKeyUnavailable;
+    EXPECT_EQ(LiveKeyring::open(surroundings(*place_)).code(), expected) << name;
+    EXPECT_EQ(mine->refresh().code(), expected) << name;
+    EXPECT_EQ(mine->snapshot()->version(), 1u);
+  }
+  place_->put(own);
+  EXPECT_TRUE(mine->refresh().is_ok());
+}
+
+TEST_P(LiveKeyringTest, APinnedRootIsThatKeyOnly) {
+  const std::string own =
+      configured("root-1", "")->provider->fingerprint(configured("root-1", "")->provider->current().value()).value();
+  EXPECT_EQ(own.size(), 32u);
+  pins_["root-1"] = own;
+  auto mine = open();
+  EXPECT_TRUE(mine->rotate_root("").is_ok());
+  // Another key at its place neither wraps nor unwraps.
+  write_key("root.key", 0x85);
+  const Status refused = mine->rotate_root("");
+  EXPECT_EQ(refused.code(), Code::kWrongKey);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("pinned to the key with fingerprint " + own));
+  pins_["root-1"] = std::string(32, '0');
+  write_key("root.key", 0x81);
+  EXPECT_EQ(LiveKeyring::open(surroundings(*place_)).code(), Code::kWrongKey);
+}
+
+TEST_P(LiveKeyringTest, WhatMayNotBeChangedIsNotChanged) {
+  KeyringSurroundings given = surroundings(*place_);
+  given.may_change = {Code::kForeign, "a copy"};
+  const auto copy = LiveKeyring::open(std::move(given));
+  ASSERT_TRUE(copy.is_ok());
+  const Bytes before = place_->read();
+  EXPECT_EQ((*copy)->update([](Keyring&) { return Status::ok(); }).message(), "a copy");
+  EXPECT_EQ((*copy)->rotate_root("root-2").code(), Code::kForeign);
+  EXPECT_EQ(place_->read(), before);
+  EXPECT_TRUE((*copy)->refresh().is_ok());
 }
 
 TEST_P(LiveKeyringTest, AnOldKeyringPutBackIsNoticedByTheAnchorEvenIfItIsTheOneInUse) {
@@ -203,7 +284,7 @@ TEST_P(LiveKeyringTest, AnOldKeyringPutBackIsNoticedByTheAnchorEvenIfItIsTheOneI
   const Bytes old = place_->read();
   rotate_domain(*open());
   place_->put(old);
-  EXPECT_EQ(mine->refresh_without_waiting().code(), Code::kRolledBack);
+  EXPECT_EQ(mine->refresh().code(), Code::kRolledBack);
   asked_ = 0;
   EXPECT_EQ(LiveKeyring::open(surroundings(*place_)).code(), Code::kRolledBack);
   EXPECT_EQ(asked_, 0) << "nobody follows what a keyring says that is refused anyway";
@@ -215,7 +296,7 @@ TEST_P(LiveKeyringTest, BytesThatAreNoKeyringLeaveTheSnapshotInUse) {
   Bytes bad = good;
   bad.back() ^= 1;
   place_->put(bad);
-  EXPECT_TRUE(mine->refresh_without_waiting().is_ok()) << "a disk's fault stops nobody";
+  mine->refresh_without_waiting();
   EXPECT_EQ(mine->condition().last_refresh.code(), Code::kDamaged);
   place_->put(good);
   EXPECT_TRUE(mine->refresh().is_ok());
@@ -260,7 +341,7 @@ TEST_P(LiveKeyringTest, ReadersAndRotationsOfEveryKindRunAtOnce) {
     readers.emplace_back([&] {
       uint64_t version = 0;
       while (!stop) {
-        EXPECT_TRUE(mine->refresh_without_waiting().is_ok());
+        mine->refresh_without_waiting();
         const auto keys = mine->snapshot();
         EXPECT_GE(keys->version(), version) << "never back";
         EXPECT_NE(keys->find_domain(kSystemDomain)->active(), nullptr);
@@ -282,7 +363,7 @@ TEST_P(LiveKeyringTest, AMovedRootKeyIsUsedUntilTheRootIsRotated) {
   ASSERT_TRUE(Disk::posix().rename(directory_ / "root.key", directory_ / "moved.key").is_ok());
   auto mine = open(key_uri("moved.key"));
   rotate_root(*mine);
-  EXPECT_EQ(mine->header()->slots.front().provider_uri, key_uri("other.key"));
+  EXPECT_EQ(mine->header()->slots.front().root, "root-2");
   // Another program rotates once more; the place that was given for the first root key says nothing of this one.
   ASSERT_TRUE(open()->rotate_root({}).is_ok());
   EXPECT_TRUE(mine->refresh().is_ok());
@@ -324,7 +405,7 @@ TEST_P(LiveKeyringTest, AFailureThatLastsIsNewsOnceHoweverOftenAProviderIsAskedA
   EXPECT_THAT(mine->news_since(seen), HasSubstr("other.key"));
   for (int again = 0; again < 3; ++again) {
     asked_ = 0;
-    EXPECT_TRUE(mine->refresh_without_waiting().is_ok());
+    mine->refresh_without_waiting();
     EXPECT_EQ(mine->news_since(seen), "") << "not while it is asked";
     EXPECT_FALSE(mine->refresh().is_ok());
     EXPECT_EQ(mine->news_since(seen), "") << "nor after it";
@@ -332,7 +413,7 @@ TEST_P(LiveKeyringTest, AFailureThatLastsIsNewsOnceHoweverOftenAProviderIsAskedA
   }
 }
 
-TEST_P(LiveKeyringTest, RefusalIsNewsThatSaysWhatItStops) {
+TEST_P(LiveKeyringTest, RefusalIsNews) {
   auto mine = open();
   const Bytes old = place_->read();
   rotate_domain(*mine);
@@ -340,24 +421,24 @@ TEST_P(LiveKeyringTest, RefusalIsNewsThatSaysWhatItStops) {
   EXPECT_THAT(mine->news_since(seen), HasSubstr("version 2 is in use"));
   place_->put(old);
   EXPECT_FALSE(mine->refresh().is_ok());
-  EXPECT_THAT(mine->news_since(seen), testing::AllOf(HasSubstr("no new files"), HasSubstr("rolled_back")));
+  EXPECT_THAT(mine->news_since(seen), testing::AllOf(HasSubstr("version 2 stays in use"), HasSubstr("rolled_back")));
 }
 
 TEST_P(LiveKeyringTest, AnySlotUnlocksAndTheFirstOnesErrorCounts) {
   auto key = keyring_key_of(7);
   KeyringHeader header{id_of(0xc0), 1, {}};
-  for (const char* name : {"root.key", "other.key"}) {
-    auto provider = open_provider(key_uri(name), {});
-    ASSERT_TRUE(provider.is_ok());
-    auto slot = make_slot(**provider, header.coffer_id, key);
+  for (const char* name : {"root-1", "root-2"}) {
+    auto root = configured(name, "");
+    ASSERT_TRUE(root.is_ok());
+    auto slot = make_slot(*root, header.coffer_id, key);
     ASSERT_TRUE(slot.is_ok());
     header.slots.push_back(std::move(*slot));
   }
-  const RootOpener open_root = [](const std::string& uri) { return open_provider(uri, {}); };
+  const auto open_root = [this](const std::string& name, const std::string& uri) { return configured(name, uri); };
   remove_key("root.key");
-  EXPECT_TRUE(unlock_slots(header, open_root).is_ok());
+  EXPECT_TRUE(unlock_slots(header, open_root, "").is_ok());
   remove_key("other.key");
-  const auto locked = unlock_slots(header, open_root);
+  const auto locked = unlock_slots(header, open_root, "");
   EXPECT_EQ(locked.code(), Code::kKeyUnavailable);
   EXPECT_THAT(std::string(locked.status().message()), HasSubstr("root.key"));
 }

@@ -21,22 +21,38 @@ TEST(Succession, TheVeryOneInUseAndAnyLaterVersionMayFollow) {
   EXPECT_TRUE(check_succession(in_use, identity(1, 600, 5)).is_ok());
 }
 
-TEST(Succession, BackIsRolledBackAndSidewaysIsTampered) {
+TEST(Succession, BackIsRolledBackSidewaysDivergedAndAnotherCoffersForeign) {
   const KeyringIdentity in_use = identity(1, 5, 5);
   EXPECT_EQ(check_succession(in_use, identity(1, 4, 5)).code(), Code::kRolledBack);
-  EXPECT_EQ(check_succession(in_use, identity(1, 5, 6)).code(), Code::kTampered);
+  EXPECT_EQ(check_succession(in_use, identity(1, 5, 6)).code(), Code::kDiverged);
   for (uint64_t version : {4u, 5u, 6u}) {
-    EXPECT_EQ(check_succession(in_use, identity(2, version, 5)).code(), Code::kTampered) << version;
+    EXPECT_EQ(check_succession(in_use, identity(2, version, 5)).code(), Code::kForeign) << version;
   }
 }
 
-TEST(Succession, OnlyWhatSomebodyPutThereOnPurposeIsASignOfAttack) {
-  for (Code code : {Code::kRolledBack, Code::kTampered}) EXPECT_TRUE(is_sign_of_attack({code, "x"}));
-  for (Code code : {Code::kDamaged, Code::kIo, Code::kNotFound, Code::kProviderUnavailable, Code::kWrongKey,
-                    Code::kKeyUnavailable, Code::kTruncated, Code::kPermissionDenied}) {
-    EXPECT_FALSE(is_sign_of_attack({code, "x"})) << code_name(code);
+// `count` versions, each sealed and made the successor of the one before; the hashes of all that were sealed.
+Keyring descendant(uint64_t count, std::vector<Sha256>& hashes) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  for (uint64_t i = 0; i < count; ++i) {
+    const KeyringSlot slot = slot_of(1);
+    const Bytes sealed = KeyringCodec::seal(keyring, std::span(&slot, 1), keyring_key_of(5)).value();
+    hashes.push_back(sha256(sealed).value());
+    EXPECT_TRUE(KeyringCodec::prepare_successor(keyring, sealed, 2).is_ok());
   }
-  EXPECT_FALSE(is_sign_of_attack(Status::ok()));
+  return keyring;
+}
+
+TEST(Succession, ADescendantKnowsItsAncestorsAndNobodyElses) {
+  std::vector<Sha256> hashes;
+  const Keyring keyring = descendant(kAncestorsMax + 3, hashes);
+  EXPECT_EQ(keyring.ancestors().size(), kAncestorsMax);
+  for (uint64_t version = 1; version < keyring.version(); ++version) {
+    KeyringMark mark{version, hashes[version - 1]};
+    EXPECT_TRUE(check_descent(mark, keyring).is_ok()) << version;
+    mark.hash[0] ^= 1;
+    const bool remembered = keyring.version() - version <= kAncestorsMax;
+    EXPECT_EQ(check_descent(mark, keyring).code(), remembered ? Code::kDiverged : Code::kOk) << version;
+  }
 }
 
 }  // namespace

@@ -37,15 +37,15 @@ TEST(VersionAnchor, AcceptsWhatItSeesFirstAndWhatIsNewer) {
   EXPECT_TRUE(check_anchor(*anchor, mark_of(6, 2)).is_ok());
 }
 
-TEST(VersionAnchor, AnOlderKeyringIsRolledBackAndAnotherOfTheSameNumberTampered) {
+TEST(VersionAnchor, AnOlderKeyringIsRolledBackAndAnotherOfTheSameNumberDiverged) {
   MemoryDisk disk;
   auto anchor = open_file_anchor(disk, "/anchor", id_of(1));
   ASSERT_TRUE(anchor->advance(mark_of(5, 1)).is_ok());
   Status older = check_anchor(*anchor, mark_of(4, 9));
   EXPECT_EQ(older.code(), Code::kRolledBack);
   EXPECT_THAT(std::string(older.message()), HasSubstr("version 4 is older than version 5"));
-  EXPECT_EQ(check_anchor(*anchor, mark_of(5, 2)).code(), Code::kTampered);
-  EXPECT_EQ(anchor->advance(mark_of(5, 2)).code(), Code::kTampered);
+  EXPECT_EQ(check_anchor(*anchor, mark_of(5, 2)).code(), Code::kDiverged);
+  EXPECT_EQ(anchor->advance(mark_of(5, 2)).code(), Code::kDiverged);
   EXPECT_EQ(anchor->load().value(), mark_of(5, 1));
 }
 
@@ -153,7 +153,7 @@ TEST(VersionAnchor, NoticesARestoredOldKeyringFile) {
   ASSERT_TRUE(replace_file(disk, "/keyring", history.sealed(2), 0600).is_ok());
   EXPECT_EQ(check_now().code(), Code::kRolledBack);
   ASSERT_TRUE(replace_file(disk, "/keyring", history.another(3), 0600).is_ok());
-  EXPECT_EQ(check_now().code(), Code::kTampered);
+  EXPECT_EQ(check_now().code(), Code::kDiverged);
   ASSERT_TRUE(replace_file(disk, "/keyring", history.sealed(3), 0600).is_ok());
   EXPECT_TRUE(check_now().is_ok());
 }

@@ -108,7 +108,7 @@ TEST_P(ProviderContract, HandleAndWrappedKeyFitInASlot) {
   WrappedKeyringKey wrapped = wrap(handle);
   EXPECT_LE(handle.bytes.size(), kRootKeyHandleSizeMax);
   EXPECT_LE(wrapped.bytes.size(), kWrappedKeyringKeySizeMax);
-  KeyringSlot slot{context_.slot_id, 1, provider_->uri(), handle, wrapped};
+  KeyringSlot slot{context_.slot_id, 1, "root-1", handle, wrapped};
   Keyring keyring = Keyring::create(context_.coffer_id, 1).value();
   EXPECT_TRUE(KeyringCodec::seal(keyring, std::span(&slot, 1), key_).is_ok());
 }

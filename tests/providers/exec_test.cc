@@ -48,7 +48,7 @@ class ExecProviderTest : public testing::Test {
   // A shell script at command_; "$DIR" is the test's directory.
   void write_command(const std::string& script) {
     const std::string text = "#!/bin/sh\nDIR='" + directory_.path() + "'\n" + script + "\n";
-    ASSERT_TRUE(replace_file(Disk::posix(), command_, as_bytes(text), 0700).is_ok());
+    ASSERT_TRUE(replace_file(Disk::posix(), command_, as_bytes(text), 0700, ReplacedMode::kGiven).is_ok());
   }
   std::unique_ptr<RootKeyProvider> open(const std::string& behind = "/app") {
     auto provider = open_provider("exec:" + command_ + behind);

@@ -144,7 +144,7 @@ TEST(SecretSource, TakesTheFirstLineOfAFileThatNobodyElseReads) {
   ASSERT_TRUE(secret.is_ok()) << secret.status().to_string();
   EXPECT_EQ(as_text(secret->reveal()), "1234");
   EXPECT_EQ(read_secret_text({.file = path, .environment = {}})->size(), 5u);
-  ASSERT_TRUE(replace_file(Disk::posix(), path, as_bytes("1234"), 0644).is_ok());
+  ASSERT_TRUE(replace_file(Disk::posix(), path, as_bytes("1234"), 0644, ReplacedMode::kGiven).is_ok());
   auto open_to_all = read_secret({.file = path, .environment = {}});
   EXPECT_EQ(open_to_all.code(), Code::kPermissionDenied);
   EXPECT_THAT(message_of(open_to_all.status()), HasSubstr(path));

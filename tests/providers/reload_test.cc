@@ -20,19 +20,23 @@ class Reload : public testing::Test {
       ASSERT_TRUE(generate_key_file(Disk::posix(), directory_ / name, {}).is_ok());
     }
     Coffer::CreateOptions options;
-    options.root_uri = "provider:root";
-    options.config_text = config_text("a.key");
+    options.root_uri = "root-1";
+    options.config_text =
+        "version: 1\nroots: {root-1: {uri: 'provider:root'}}\nkey_providers:\n  root:\n    uri: file://" +
+        (directory_ / "a.key") + "\n";
     const Status made = Coffer::create(Disk::posix(), path_, options, open_provider);
     ASSERT_TRUE(made.is_ok()) << made.to_string();
   }
 
-  std::string config_text(const std::string& key) const {
-    return "version: 1\nkey_providers:\n  root:\n    uri: file://" + (directory_ / key) + "\n";
-  }
   // As an operator does with an editor.
-  void point_to(const std::string& key) {
-    ASSERT_TRUE(replace_file(Disk::posix(), path_ + "/coffer.yaml", as_bytes(config_text(key)), 0644).is_ok());
+  void edit(const std::string& before, const std::string& after) {
+    std::string text(as_text(read_file(Disk::posix(), path_ + "/coffer.yaml", kConfigSizeMax).value()));
+    const size_t at = text.find(before);
+    ASSERT_NE(at, std::string::npos) << text;
+    text.replace(at, before.size(), after);
+    ASSERT_TRUE(replace_file(Disk::posix(), path_ + "/coffer.yaml", as_bytes(text), 0644).is_ok());
   }
+  void point_to(const std::string& key) { edit("a.key", key); }
   std::shared_ptr<Coffer> open() {
     auto coffer = Coffer::open(Disk::posix(), path_, {}, open_provider);
     EXPECT_TRUE(coffer.is_ok()) << coffer.status().to_string();
@@ -87,9 +91,7 @@ TEST_F(Reload, SettingsThatAreWrongDoNotStopWhatRuns) {
   ASSERT_NE(running, nullptr);
   const uint64_t version = running->keyring()->version();
   rotate_from_outside();
-  ASSERT_TRUE(replace_file(Disk::posix(), path_ + "/coffer.yaml",
-                           as_bytes("version: 1\nkey_providers: {root: {uri: 'nothing:x'}}\n"), 0644)
-                  .is_ok());
+  edit("uri: file:", "uri: nothing:");
   auto file = running->new_file({.chunk_log2 = 12, .store_id = random_id().value()});
   ASSERT_TRUE(file.is_ok()) << "it goes on with the keys it has: " << file.status().to_string();
   EXPECT_FALSE(running->live_keyring().condition().last_refresh.is_ok()) << "and says why";

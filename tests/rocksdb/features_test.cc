@@ -7,6 +7,8 @@
 #include <rocksdb/utilities/transaction.h>
 #include <rocksdb/utilities/transaction_db.h>
 
+#include "coffer/config/config_edit.h"
+#include "coffer/ops/roots.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -349,9 +351,9 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   const std::string directory = work.path("tenant");
   ASSERT_FINE(work.coffer().live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
   // The configuration names absolute paths, which are known only now.
-  config.domains = {{"tenant", directory}};
-  ASSERT_FINE(
-      replace_file(Disk::posix(), work.coffer_directory() + "/coffer.yaml", as_bytes(format_config(config)), 0644));
+  ASSERT_FINE(work.coffer().edit_config([&](std::string_view yaml) {
+    return with_domain_path(yaml, {"tenant", directory}, "coffer.yaml");
+  }));
   work.reopen();
 
   OpenDb db = work.open();
@@ -397,7 +399,7 @@ TEST(Keyring, HowItKeepsUpIsInTheInfoLog) {
   ASSERT_FINE(generate_key_file(Disk::posix(), work.path("new.key"), {}));
   auto another = Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider);
   ASSERT_FINE(another);
-  ASSERT_FINE((*another)->live_keyring().rotate_root("file://" + work.path("new.key")));
+  ASSERT_FINE(rotate_root(**another, "file://" + work.path("new.key"), open_provider));
   ASSERT_FINE(Disk::posix().remove(work.path("new.key")));
   ASSERT_FALSE(work.coffer().live_keyring().refresh().is_ok());
   for (int i = 0; i < 3; ++i) {

@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "coffer/ops/roots.h"
 #include "coffer_fixture.h"
 #include "support/gate.h"
 
@@ -65,7 +66,7 @@ TEST_F(CofferTest, ARunningCofferSeesARotationByAnother) {
 TEST_F(CofferTest, RootRotationKeepsFilesReadableAndLocksOutTheOldKey) {
   auto file = coffer_->new_file({.kind = Kind::kLog});
   ASSERT_OK(file);
-  ASSERT_OK(open_coffer()->live_keyring().rotate_root(key_uri("other.key")));
+  ASSERT_OK(rotate_root(*open_coffer(), key_uri("other.key"), open_provider));
   EXPECT_EQ(Coffer::open(disk(), coffer_path(), {.root_uri = key_uri("root.key")}, open_provider).code(),
             Code::kWrongKey);
   auto reopened = open_coffer();
@@ -77,7 +78,7 @@ TEST_F(CofferTest, RootRotationKeepsFilesReadableAndLocksOutTheOldKey) {
 }
 
 TEST_F(CofferTest, ARunningCofferGoesOnWhenTheNewRootKeyIsOutOfReach) {
-  ASSERT_OK(open_coffer()->live_keyring().rotate_root(key_uri("other.key")));
+  ASSERT_OK(rotate_root(*open_coffer(), key_uri("other.key"), open_provider));
   std::filesystem::remove(root_ + "/other.key");
   EXPECT_FALSE(coffer_->live_keyring().refresh().is_ok());
   ASSERT_OK(coffer_->new_file({.kind = Kind::kLog}));
@@ -91,7 +92,7 @@ TEST_F(CofferTest, ARunningCofferGoesOnWhenTheNewRootKeyIsOutOfReach) {
 
 TEST_F(CofferTest, AFileOfAKeyringThatCannotBeUnlockedIsNotCalledRolledBack) {
   auto other = open_coffer();
-  ASSERT_OK(other->live_keyring().rotate_root(key_uri("other.key")));
+  ASSERT_OK(rotate_root(*other, key_uri("other.key"), open_provider));
   auto file = other->new_file({.kind = Kind::kLog});
   ASSERT_OK(file);
   std::filesystem::remove(root_ + "/other.key");
@@ -108,7 +109,7 @@ TEST_F(CofferTest, AFileOfAKeyringThatCannotBeUnlockedIsNotCalledRolledBack) {
 // Providers that answer when the test lets them.
 Gate gate;
 
-Result<std::unique_ptr<RootKeyProvider>> open_behind_gate(const std::string& uri, const ProviderConfig& config) {
+Result<std::unique_ptr<RootKeyProvider>> open_behind_gate(const ProviderUri& uri, const ProviderConfig& config) {
   gate.pass();
   return open_provider(uri, config);
 }
@@ -117,7 +118,7 @@ TEST_F(CofferTest, NoNewFileWaitsForAProvider) {
   auto slow = Coffer::open(disk(), coffer_path(), {}, open_behind_gate);
   ASSERT_OK(slow);
   auto other = open_coffer();
-  ASSERT_OK(other->live_keyring().rotate_root(key_uri("other.key")));
+  ASSERT_OK(rotate_root(*other, key_uri("other.key"), open_provider));
   gate.close();
   // Would hang if it waited.
   for (int i = 0; i < 3; ++i) ASSERT_OK((*slow)->new_file({.kind = Kind::kLog}));
@@ -154,13 +155,16 @@ TEST_F(CofferTest, FilesOfANewKeyringOpenAtOnceOnEveryThread) {
   }
 }
 
-TEST_F(CofferTest, ARolledBackKeyringStopsARunningCoffer) {
+TEST_F(CofferTest, ARunningCofferGoesOnWithItsKeysWhenAnOlderKeyringIsPutBack) {
   std::string old = read(coffer_path() + "/keyring");
   ASSERT_OK(
       coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
   write(coffer_path() + "/keyring", old);
   EXPECT_EQ(coffer_->live_keyring().refresh().code(), Code::kRolledBack);
-  EXPECT_EQ(coffer_->new_file({.kind = Kind::kLog}).code(), Code::kRolledBack);
+  auto file = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  EXPECT_EQ(file->fields.domain_key_version, 2u);
+  EXPECT_EQ(coffer_->live_keyring().condition().last_refresh.code(), Code::kRolledBack);
 }
 
 TEST_F(CofferTest, AFileThatHasSeenANewerKeyringTellsOfARollback) {

@@ -18,7 +18,8 @@ TEST(GoldenCoffer, OpensForEver) {
 
   auto coffer =
       Coffer::open(Disk::posix(), directory,
-                   {.root_uri = directory + "/root.key", .stores = {{"/tmp/g/store", directory}}}, open_provider);
+                   {.root_uri = directory + "/root.key", .may_be_away = true, .stores = {{"/tmp/g/store", directory}}},
+                   open_provider);
   ASSERT_OK(coffer);
   std::shared_ptr<const Keyring> keyring = (*coffer)->keyring();
   EXPECT_EQ(keyring->version(), 4u);

@@ -32,6 +32,10 @@ class FaultDisk::File final : public WritableFile {
     COFFER_TRY(disk_.step("truncate", path_));
     return writable_->truncate(size);
   }
+  Status set_owner(uint32_t owner, uint32_t group) override {
+    COFFER_TRY(disk_.step("set the owner of", path_));
+    return writable_->set_owner(owner, group);
+  }
   Status sync() override {
     COFFER_TRY(disk_.step("sync", path_));
     return writable_->sync();

@@ -1,7 +1,5 @@
 #include "support/memory_disk.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -79,6 +77,14 @@ class MemoryDisk::File final : public WritableFile {
     return {};
   }
 
+  Status set_owner(uint32_t owner, uint32_t group) override {
+    std::lock_guard lock(disk_.mutex_);
+    COFFER_TRY(check_open());
+    node_->owner = owner;
+    node_->group = group;
+    return {};
+  }
+
   Status sync() override {
     {
       std::lock_guard lock(disk_.mutex_);
@@ -102,7 +108,8 @@ class MemoryDisk::File final : public WritableFile {
     info.inode = node.inode;
     info.modified_ns = node.modified_ns;
     info.mode = node.mode;
-    info.owner = ::geteuid();
+    info.owner = node.owner;
+    info.group = node.group;
     info.is_directory = node.is_directory;
     return info;
   }

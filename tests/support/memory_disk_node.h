@@ -1,6 +1,8 @@
 // The insides of a MemoryDisk: its files and directories, and the changes a crash may undo.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 
@@ -13,6 +15,8 @@ struct MemoryDisk::Node {
   bool is_directory = false;
   uint64_t inode = 0;
   uint32_t mode = 0;
+  uint32_t owner = ::geteuid();
+  uint32_t group = ::getegid();
   int64_t modified_ns = 0;
   Bytes bytes;
   Bytes durable_bytes;

@@ -51,7 +51,7 @@ def read_keyring_slots(data):
     fields.at = 104
     slots = []
     for _ in range(min(slot_count, 16)):
-        slot = {"id": fields.bytes(16), "created": fields.number(8), "uri": fields.sized(2, 1024),
+        slot = {"id": fields.bytes(16), "created": fields.number(8), "root": fields.sized(2, 64),
                 "handle": fields.sized(2, 512), "algorithm": fields.number(1)}
         slot["wrapped"] = fields.sized(2, 1024)
         slots.append(slot)
@@ -65,8 +65,8 @@ def read_keyring_slots(data):
     if len({slot["id"] for slot in slots}) != slot_count:
         raise Failure("tampered", "a slot id stands in the keyring twice")
     for slot in slots:
-        if not slot["uri"] or re.search(rb"[\0-\x1f\x7f]", slot["uri"]) or not slot["wrapped"] or not any(slot["id"]):
-            raise Failure("tampered", "a slot without id, URI or key, or with control characters in its URI")
+        if not re.fullmatch(rb"[A-Za-z0-9._-]{1,64}", slot["root"]) or not slot["wrapped"] or not any(slot["id"]):
+            raise Failure("tampered", "a slot without id or key, or whose root has no proper name")
     return slots, fields.at
 
 
@@ -126,8 +126,9 @@ def read_store(fields):
 
 def read_keyring_body(body):
     fields = Fields(body, "tampered")
-    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "previous": fields.bytes(32),
-               "created": fields.number(8), "updated": fields.number(8), "domains": {}, "stores": []}
+    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "stores": []}
+    keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
+    keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     for _ in range(fields.number(2)):
         name = fields.sized(1, 64)
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
@@ -161,8 +162,8 @@ def check_keyring(keyring):
         raise Failure("tampered", "there is no domain system")
     if not all(map(any, [keyring["coffer_id"], *key_ids, *store_ids])):
         raise Failure("tampered", "an id is zero")
-    if any(keyring["previous"]) != (keyring["version"] > 1) or keyring["version"] == 0:
-        raise Failure("tampered", "the hash of the predecessor does not go with the version")
+    if keyring["version"] == 0:
+        raise Failure("tampered", "versions count from 1")
     for path in paths:
         if not re.fullmatch(rb"(/|(/[^/\0]+)+)", path) or {b".", b".."} & set(path.split(b"/")):
             raise Failure("tampered", f"store path {path!r}")
@@ -195,7 +196,7 @@ def describe_keyring(keyring):
     return {
         "coffer_id": keyring["coffer_id"].hex(),
         "version": keyring["version"],
-        "previous": keyring["previous"].hex(),
+        "ancestors": [ancestor.hex() for ancestor in keyring["ancestors"]],
         "created": keyring["created"],
         "updated": keyring["updated"],
         "domains": domains,
@@ -203,6 +204,6 @@ def describe_keyring(keyring):
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
                                 for each in store["lineage"]],
                     "domains": [text(name) for name in store["domains"]]} for store in keyring["stores"]],
-        "slots": [{"id": slot["id"].hex(), "uri": text(slot["uri"]), "algorithm": slot["algorithm"]}
+        "slots": [{"id": slot["id"].hex(), "root": text(slot["root"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

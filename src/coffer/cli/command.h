@@ -64,6 +64,9 @@ struct Command {
 // " COFFER [PATH…]": the operands as usage shows them.
 std::string operands_text(const Command& command);
 
+// Those that it declares, and those of every command that opens a coffer, but not --json and --help.
+std::vector<Flag> flags_of(const Command& command);
+
 // In the order of help.
 std::span<const Command> all_commands();
 

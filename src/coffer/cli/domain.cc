@@ -3,9 +3,9 @@
 
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
-#include "coffer/cli/config_edit.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/config/config_edit.h"
 
 namespace coffer::cli {
 namespace {
@@ -14,19 +14,16 @@ Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.domains_may_be_missing = true}));
   const std::string& name = arguments.operand("NAME");
   const std::string* given_path = arguments.find("--path");
-  std::string edited;
-  DomainPath entry{name, given_path != nullptr ? absolute_path(*given_path) : ""};
-  const std::string config_path = coffer->directory() + "/coffer.yaml";
+  const DomainPath entry{name, given_path != nullptr ? absolute_path(*given_path) : ""};
+  const std::string& config_path = coffer->config_path();
+  const auto edit = [&](std::string_view yaml) { return with_domain_path(yaml, entry, config_path); };
   if (given_path != nullptr) {
-    COFFER_ASSIGN(Bytes yaml, read_file(coffer->disk(), config_path, kConfigSizeMax));
-    COFFER_ASSIGN(edited, with_domain_path(as_text(yaml), entry, config_path));
+    COFFER_ASSIGN(const Bytes yaml, read_file(coffer->disk(), config_path, kConfigSizeMax));
+    COFFER_TRY(edit(as_text(yaml)).status());
   }
   // The key first: a configuration that names a domain without one would stop writers.
   COFFER_TRY(coffer->live_keyring().update([&](Keyring& keyring) { return keyring.add_domain(name, now_seconds()); }));
-  if (given_path != nullptr) {
-    COFFER_ASSIGN(FileInfo info, coffer->disk().info(config_path));
-    COFFER_TRY(replace_file(coffer->disk(), config_path, as_bytes(edited), info.mode));
-  }
+  if (given_path != nullptr) COFFER_TRY(coffer->edit_config(edit));
   const Id key = coffer->keyring()->find_domain(name)->active()->id;
   std::string text = fmt::format("domain {}: key 1 ({}) is active\n", name, key.short_hex());
   if (given_path != nullptr) text += fmt::format("  new data files under {}\n", printable(entry.path));
@@ -41,7 +38,7 @@ Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
 }
 
 Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
   const auto keyring = coffer->keyring();
   Json answer = Json::array();
   Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft, Table::Align::kLeft});

@@ -9,7 +9,8 @@ namespace coffer::cli {
 namespace {
 
 constexpr std::string_view kEnding = R"(
-COFFER may be left out when the environment variable COFFER names it.
+COFFER is the coffer's directory or its configuration file. It may be left out when the environment variable COFFER
+names it.
 The answer goes to standard output, everything else to standard error.
 Exit status: 0 done, 1 problems found, 2 failed.
 )";
@@ -54,7 +55,7 @@ std::string command_help(const Command& command) {
   Table table({Table::Align::kLeft, Table::Align::kLeft});
   for (const Operand& operand : command.operands)
     table.add({fmt::format("  {}", operand.name), std::string(operand.about)});
-  for (const Flag& flag : command.flags) table.add({"  " + flag_names(flag), flag_about(flag)});
+  for (const Flag& flag : flags_of(command)) table.add({"  " + flag_names(flag), flag_about(flag)});
   table.add({"  --json", "answer, and report errors, as JSON"});
   table.add({"  -h, --help", "this text"});
   out += table.text() + "\nexamples:\n";

@@ -8,6 +8,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -43,16 +44,16 @@ Config config_from(const Arguments& arguments) {
   return config;
 }
 
-// From --config, whose text is taken over as it is, or from the flags; not from both.
+// From --template, whose text is taken over as it is, or from the flags; not from both.
 Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
-  const std::string* file = arguments.find("--config");
+  const std::string* file = arguments.find("--template");
   if (file == nullptr) {
     options.config = config_from(arguments);
     return Status::ok();
   }
   for (const char* flag : kConfigFlags) {
     if (arguments.has(flag)) {
-      return {Code::kInvalidArgument, fmt::format("init: {} says what --config says already; write it there", flag)};
+      return {Code::kInvalidArgument, fmt::format("init: {} says what --template says already; write it there", flag)};
     }
   }
   COFFER_ASSIGN(const Bytes text, read_file(Disk::posix(), *file, kConfigSizeMax));
@@ -62,7 +63,10 @@ Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
 }
 
 Result<Outcome> run_init(const Arguments& arguments, Console& console) {
-  const std::string directory = absolute_path(arguments.operand("COFFER"));
+  const std::string place = absolute_path(arguments.operand("COFFER"));
+  if (arguments.has("--config") && !arguments.has("--keyring")) {
+    return {Code::kInvalidArgument, "init: --config FILE needs --keyring DIR: where the keyring is to be"};
+  }
   const std::string* root = arguments.find("--root");
   if (root == nullptr || root->empty()) {
     return {Code::kInvalidArgument,
@@ -70,16 +74,20 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   }
   Coffer::CreateOptions options;
   options.root_uri = *root;
+  if (const std::string* keyring = arguments.find("--keyring")) options.keyring = absolute_path(*keyring);
   COFFER_TRY(take_config(arguments, options));
   options.open_anchor = open_anchor;
-  COFFER_TRY(Coffer::create(Disk::posix(), directory, options, open_provider));
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_TRY(Coffer::create(Disk::posix(), place, options, open_provider));
+  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), place, {.open_anchor = open_anchor}, open_provider));
   const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
   const ProviderConfig config = provider_config_of(*coffer);
-  console.answer(Json{{"coffer", directory}, {"id", header.coffer_id.hex()}, {"root", slot_json(slot, config)}},
-                 fmt::format("made the coffer {}\n  root key  {}\n            {}\n", directory, slot.provider_uri,
-                             describe_root_key(slot, config)));
+  console.answer(Json{{"coffer", coffer->directory()},
+                      {"config", coffer->config_path()},
+                      {"id", header.coffer_id.hex()},
+                      {"root", slot_json(slot, config)}},
+                 fmt::format("made the coffer {}\n  root key  {}: {}\n            {}\n", place, slot.root,
+                             printable(uri_of_root(slot.root, config)), printable(describe_root_key(slot, config))));
   console.note("keep a copy of the root key in another place: without it every file is lost");
   return Outcome::kDone;
 }
@@ -93,8 +101,8 @@ Command init_command() {
       .operands = {coffer_operand()},
       .flags =
           {
-              {"--root", "URI", "where the root key is (needed)"},
-              {"--config", "FILE", "a coffer.yaml to begin with, instead of the flags below"},
+              {"--root", "URI", "where the root key is, or its name in the template (needed)"},
+              {"--template", "FILE", "a coffer.yaml to begin with, instead of the flags below"},
               {"--cipher", "NAME", "for new files", {"aes-128-gcm", "aes-192-gcm", "aes-256-gcm", "chacha20-poly1305"}},
               {"--ctr-cipher", "NAME", "for new files of kind ctr", {"aes-128-ctr", "aes-192-ctr", "aes-256-ctr"}},
               {"--chunk-size",
@@ -108,7 +116,8 @@ Command init_command() {
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
                    "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305",
-                   "init /var/lib/db.coffer --root provider:keys/root --config prepared.yaml"},
+                   "init /var/lib/db.coffer --root provider:keys/root --template prepared.yaml",
+                   "init --config /etc/coffer/db.yaml --keyring /var/lib/db.coffer --root file:///etc/coffer/root.key"},
       .run = run_init,
   };
 }

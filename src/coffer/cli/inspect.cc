@@ -78,7 +78,9 @@ void add_sizes(Fields& out, const FileHead& head, std::shared_ptr<const Readable
 Fields slot_fields(const KeyringSlot& slot, const ProviderConfig& config) {
   Fields out;
   out.add("slot id", slot.id.hex());
-  out.add("root key", slot.provider_uri);
+  out.add("root", slot.root);
+  const std::string uri = uri_of_root(slot.root, config);
+  out.add("root key", uri.empty() ? "not in the configuration" : uri, uri.empty() ? Json(nullptr) : Json(uri));
   out.add("key", describe_root_key(slot, config));
   out.add("created", time_text(slot.created), slot.created);
   const uint8_t algorithm = slot.wrapped.algorithm;

@@ -33,11 +33,10 @@ Json keyring_json(const std::string& directory, const Keyring& keyring, const Ke
   for (const StoreEntry& store : keyring.stores()) {
     stores.push_back({{"id", store.id.hex()}, {"created", store.created}, {"path", store.path}});
   }
-  return {{"coffer", directory},          {"id", keyring.coffer_id().hex()},
-          {"version", keyring.version()}, {"previous_sha256", to_hex(keyring.previous_hash())},
-          {"created", keyring.created()}, {"updated", keyring.updated()},
-          {"slots", std::move(slots)},    {"domains", std::move(domains)},
-          {"stores", std::move(stores)}};
+  const Json previous = keyring.ancestors().empty() ? Json(nullptr) : Json(to_hex(keyring.ancestors().front()));
+  return {{"coffer", directory},         {"id", keyring.coffer_id().hex()}, {"version", keyring.version()},
+          {"previous_sha256", previous}, {"created", keyring.created()},    {"updated", keyring.updated()},
+          {"slots", std::move(slots)},   {"domains", std::move(domains)},   {"stores", std::move(stores)}};
 }
 
 // The last change of state that a key has gone through, as "deactivated 2024-05-01 12:00:00 UTC".
@@ -57,7 +56,8 @@ std::string keyring_text(const std::string& directory, const Keyring& keyring, c
   Table slots({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   slots.add({"SLOT", "CREATED", "ROOT KEY", "KEY"});
   for (const KeyringSlot& slot : header.slots) {
-    slots.add({slot.id.short_hex(), time_text(slot.created), printable(slot.provider_uri),
+    slots.add({slot.id.short_hex(), time_text(slot.created),
+               slot.root + ": " + printable(uri_of_root(slot.root, config)),
                printable(describe_root_key(slot, config))});
   }
   Table keys({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
@@ -79,7 +79,7 @@ std::string keyring_text(const std::string& directory, const Keyring& keyring, c
 }
 
 Result<Outcome> run_keyring_show(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
   const KeyringHeader header = *coffer->live_keyring().header();
   const auto keyring = coffer->keyring();
   const ProviderConfig config = provider_config_of(*coffer);

@@ -4,15 +4,16 @@
 
 #include "coffer/base/advice.h"
 #include "coffer/base/path.h"
+#include "coffer/io/trusted_path.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
 
-Operand coffer_operand() { return {"COFFER", "the coffer's directory"}; }
+Operand coffer_operand() { return {"COFFER", "the coffer's directory, or its configuration file"}; }
 
 Operand paths_operand() { return {"PATH", "stores or single files; none: every store the coffer remembers", true}; }
 
-Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where the keyring says"}; }
+Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where coffer.yaml says"}; }
 
 Flag as_flag() { return {"--as", "PATH", "the one path given is PATH at another place: a copy, a mounted backup"}; }
 
@@ -33,6 +34,7 @@ Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options) {
   options.open_anchor = open_anchor;
   options.root_uri = arguments.value("--root", "");
+  if (const std::string* keyring = arguments.find("--keyring")) options.keyring = absolute_path(*keyring);
   if (arguments.has("--root") && options.root_uri.empty()) {
     return {Code::kInvalidArgument, "--root: expected a URI, such as file:///etc/coffer/root.key"};
   }
@@ -45,6 +47,8 @@ Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
   std::string path = absolute_path(file_or_coffer);
   COFFER_ASSIGN(const FileInfo info, Disk::posix().info(path));
   if (info.is_directory) path += "/coffer.yaml";
+  // It chooses hosts, modules and commands.
+  COFFER_TRY(check_only_owner_changes(Disk::posix(), path).with_context("the configuration is not believed"));
   COFFER_ASSIGN(Config config, read_config(Disk::posix(), path));
   return std::move(config.providers);
 }
@@ -61,15 +65,23 @@ ProviderConfig provider_config_of(const Coffer& coffer) {
   return config.is_ok() ? std::move(*config) : ProviderConfig{};
 }
 
+std::string uri_of_root(const std::string& name, const ProviderConfig& config) {
+  const auto found = config.roots.find(name);
+  return found != config.roots.end() ? format_provider_uri(found->second.uri) : "";
+}
+
 std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config) {
-  auto provider = open_provider(slot.provider_uri, config);
+  const auto found = config.roots.find(slot.root);
+  if (found == config.roots.end()) return "handle " + to_hex(slot.handle.bytes);
+  auto provider = open_provider(found->second.uri, config);
   if (!provider.is_ok()) return "handle " + to_hex(slot.handle.bytes);
   return (*provider)->describe(slot.handle);
 }
 
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {
   return {{"id", slot.id.hex()},
-          {"uri", slot.provider_uri},
+          {"root", slot.root},
+          {"uri", uri_of_root(slot.root, config)},
           {"key", describe_root_key(slot, config)},
           {"created", slot.created},
           {"wrap_algorithm", slot.wrapped.algorithm}};

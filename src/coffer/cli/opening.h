@@ -7,7 +7,7 @@
 
 namespace coffer::cli {
 
-// The operand COFFER, unlocked with the root key of --root or of the keyring's slot.
+// The operand COFFER, unlocked with the root key of --root or of the configuration.
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options = {});
 
 // The same for a command with PATH or FILE operands: what --as says is said to the coffer.
@@ -21,6 +21,8 @@ Result<ProviderConfig> named_provider_config(const Arguments& arguments);
 // The coffer's own; nothing configured if it cannot be read. For descriptions only.
 ProviderConfig provider_config_of(const Coffer& coffer);
 
+// What the configuration has for a root's name; empty if nothing.
+std::string uri_of_root(const std::string& name, const ProviderConfig& config);
 // A root key in its provider's own words, or the handle's bytes if the provider cannot be opened here.
 std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config);
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);

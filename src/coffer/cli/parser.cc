@@ -184,7 +184,7 @@ class CommandLineParser {
   // Takes the flags out; what is left are operands.
   Result<Words> parse_flags(Words words) {
     const Command& command = *invocation_.command;
-    std::vector<Flag> flags = command.flags;
+    std::vector<Flag> flags = flags_of(command);
     flags.push_back({"--json", "", ""});
     flags.push_back({"--help", "", "", {}, "-h"});
     CLI::App app;
@@ -258,9 +258,13 @@ class CommandLineParser {
     const std::vector<Operand>& declared = invocation_.command->operands;
     const bool open_ended = !declared.empty() && declared.back().any_number;
     const size_t needed = declared.size() - (open_ended ? 1 : 0);
+    const bool opens_coffer = !declared.empty() && declared.front().name == kCofferOperand;
+    if (const std::string* config = invocation_.arguments.find("--config"); config != nullptr && opens_coffer) {
+      if (config->empty()) return error("--config is empty");
+      words.insert(words.begin(), *config);
+    }
     const bool one_short = open_ended ? words.empty() && needed == 1 : words.size() + 1 == needed;
-    if (one_short && environment_coffer_ != nullptr && *environment_coffer_ != '\0' &&
-        declared.front().name == kCofferOperand) {
+    if (one_short && environment_coffer_ != nullptr && *environment_coffer_ != '\0' && opens_coffer) {
       words.insert(words.begin(), environment_coffer_);
     }
     if (words.size() < needed) return error("expected" + operands_text(*invocation_.command));

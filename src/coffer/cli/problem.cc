@@ -25,7 +25,6 @@ std::string_view problem_kind(Code code) {
     case Code::kPlaintext: return "plaintext";
     case Code::kUnsupported: return "unsupported";
     case Code::kRolledBack: return "rolled back";
-    case Code::kDiverged: return "diverged";
     case Code::kForeign: return "foreign";
     case Code::kNotFound: return "missing";
     default: return "unreadable";

@@ -5,22 +5,28 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/rewrapping.h"
 #include "coffer/cli/text.h"
+#include "coffer/ops/roots.h"
+#include "coffer/providers/registry.h"
 
 namespace coffer::cli {
 namespace {
 
 Result<Outcome> run_rotate_root(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  // A root key that was moved is found at its new place from now on.
-  const std::string to = arguments.value("--to", arguments.value("--root", ""));
-  if (arguments.has("--to") && to.empty()) return {Code::kInvalidArgument, "--to: expected a URI"};
-  COFFER_TRY(coffer->live_keyring().rotate_root(to));
+  const std::string to = arguments.value("--to", "");
+  if (arguments.has("--to") && to.empty()) return {Code::kInvalidArgument, "--to: expected a root's name or a URI"};
+  COFFER_ASSIGN(const RootRotation done, rotate_root(*coffer, to, open_provider));
   const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
   const ProviderConfig config = provider_config_of(*coffer);
-  console.answer(Json{{"keyring_version", header.version}, {"root", slot_json(slot, config)}},
-                 fmt::format("the keyring (now version {}) has a fresh key, wrapped by\n  {}\n  {}\n", header.version,
-                             printable(slot.provider_uri), printable(describe_root_key(slot, config))));
+  console.answer(
+      Json{{"keyring_version", header.version}, {"root", slot_json(slot, config)}},
+      fmt::format("the keyring (now version {}) has a fresh key, wrapped by root {}\n  {}\n  {}\n", header.version,
+                  slot.root, printable(uri_of_root(slot.root, config)), printable(describe_root_key(slot, config))));
+  for (const std::string& name : done.removed) {
+    console.note(fmt::format("root {} may not lock this coffer any more: it was taken out of {}", name,
+                             printable(coffer->config_path())));
+  }
   console.note("backups of the keyring made before still need the root key of that time");
   return Outcome::kDone;
 }
@@ -60,10 +66,9 @@ Command rotate_root_command() {
       .name = "rotate root",
       .about = "seals the keyring under a fresh key, wrapped by the root key; no store is touched",
       .operands = {coffer_operand()},
-      .flags = {{"--to", "URI", "wrap it by another root key from now on, or by the same at another place"},
-                root_flag()},
+      .flags = {{"--to", "ROOT", "go over to another root key: its name in coffer.yaml, or a URI"}, root_flag()},
       .examples = {"rotate root /var/lib/db.coffer --to file:///etc/coffer/root-2.key",
-                   "rotate root /var/lib/db.coffer"},
+                   "rotate root /var/lib/db.coffer --to root-2", "rotate root /var/lib/db.coffer"},
       .run = run_rotate_root,
   };
 }

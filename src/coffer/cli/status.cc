@@ -91,7 +91,7 @@ std::string remark_on(const StatusReport& report, const StoreEntry& store) {
 std::string heading(const StatusReport& report) {
   std::string out = printable(report.directory) + "\n";
   for (const KeyringSlot& slot : report.header.slots) {
-    out += fmt::format("  root key   {}\n", printable(slot.provider_uri));
+    out += fmt::format("  root key   {}: {}\n", slot.root, printable(uri_of_root(slot.root, report.providers)));
     out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot, report.providers)),
                        age_text(seconds_since(slot.created, report.now)));
   }

@@ -27,6 +27,9 @@ class Parser {
     const std::string& key = entry.key;
     const YAML::Node& value = entry.value;
     if (key == "version") return expect_version(value);
+    if (key == "coffer") return coffer_id(value);
+    if (key == "keyring") return path(value, key, config_.keyring);
+    if (key == "roots") return take(read_roots(reader_, value), config_.providers.roots);
     if (key == "cipher") return cipher(value, true, config_.suite);
     if (key == "ctr_cipher") return cipher(value, false, config_.ctr_suite);
     if (key == "chunk_size") return chunk_size(value);
@@ -41,9 +44,9 @@ class Parser {
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
     return reader_.error(entry.key_node, "unknown option \"" + key +
-                                             "\"; known are version, cipher, ctr_cipher, chunk_size, data_files, "
-                                             "log_files, reads, anchor, domains, stores, bind, key_providers, "
-                                             "kmip_hosts and sealing_key");
+                                             "\"; known are version, coffer, keyring, roots, cipher, ctr_cipher, "
+                                             "chunk_size, data_files, log_files, reads, anchor, domains, stores, bind, "
+                                             "key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -61,6 +64,15 @@ class Parser {
   Status expect_version(const YAML::Node& value) {
     if (scalar(value) == "1") return Status::ok();
     return reader_.error(value, "version: this coffer understands version 1 only");
+  }
+
+  Status coffer_id(const YAML::Node& value) {
+    auto id = Id::parse(scalar(value));
+    if (!id.is_ok() || id->is_zero()) {
+      return reader_.error(value, "coffer: expected the coffer's id, 32 hexadecimal digits, as init writes it");
+    }
+    config_.coffer_id = *id;
+    return Status::ok();
   }
 
   Status cipher(const YAML::Node& value, bool authenticated, Suite& out) {
@@ -206,10 +218,22 @@ Result<Config> read_config(Disk& disk, const std::string& path) {
   return parse_config(as_text(text), path);
 }
 
+namespace {
+
+std::string format_identity(const Config& config) {
+  std::string out;
+  if (!config.coffer_id.is_zero()) out += "coffer: \"" + config.coffer_id.hex() + "\"\n";
+  if (!config.keyring.empty()) out += "keyring: " + yaml_quoted(config.keyring) + "\n";
+  return out + format_roots(config.providers.roots);
+}
+
+}  // namespace
+
 std::string format_config(const Config& config) {
   std::string out =
-      "# How this coffer writes new files; existing ones say for themselves how they are read.\n"
-      "version: 1\n";
+      "# Which root keys may lock this coffer, and how it writes new files. Whoever can write here decides both.\n"
+      "version: 1\n" +
+      format_identity(config);
   out += "cipher: " + std::string(suite_info(config.suite).name) + "        # blocks and log files\n";
   out += "ctr_cipher: " + std::string(suite_info(config.ctr_suite).name) + "    # ctr files\n";
   out += "chunk_size: " + std::to_string(1 << config.chunk_log2) +

@@ -51,6 +51,8 @@ inline constexpr std::array kLogKinds{Kind::kLog, Kind::kCtr};
 std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name);
 
 struct Config {
+  Id coffer_id;         // of the coffer that this file is for; zero: init has not written it yet
+  std::string keyring;  // absolute path of the keyring's directory, where the coffer is at home; empty: as above
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
   int chunk_log2 = 10;                  // of blocks files; docs/adr/0008

@@ -57,7 +57,7 @@ Result<std::string> generate_key_file(Disk& disk, const std::string& path, const
   std::array<uint8_t, kGeneratedIdSize> id;
   COFFER_TRY(random_bytes(id));
   const SecretBytes contents = request.form == KeyFileForm::kRaw ? raw_form(id, key) : jwk_form(id, key, request.bits);
-  Status status = request.overwrite ? replace_file(disk, path, contents.reveal(), kKeyFileMode)
+  Status status = request.overwrite ? replace_file(disk, path, contents.reveal(), kKeyFileMode, ReplacedMode::kGiven)
                                     : create_file(disk, path, contents.reveal(), kKeyFileMode);
   if (status.code() == Code::kAlreadyExists) {
     return {Code::kAlreadyExists,

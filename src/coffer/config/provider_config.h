@@ -11,20 +11,33 @@ namespace coffer {
 
 using NamedProviders = std::map<std::string, ProviderUri>;
 
+// A root key that may lock the coffer.
+struct RootSetting {
+  ProviderUri uri;
+  std::string fingerprint;  // 32 hexadecimal digits of the only key it may be; empty: not pinned
+
+  friend bool operator==(const RootSetting& a, const RootSetting& b) {
+    return a.uri == b.uri && a.fingerprint == b.fingerprint;
+  }
+};
+using RootSettings = std::map<std::string, RootSetting>;
+
 // Read anew whenever a provider is opened, so that a changed host or credential needs no restart.
 struct ProviderConfig {
   std::string name = "coffer.yaml";  // the file's, for errors
+  RootSettings roots;                // by the names that slots have for them
   NamedProviders key_providers;      // what provider:NAME stands for
   NamedProviders kmip_hosts;         // each group as the kmip: URI of its hosts, without a key
   std::string sealing_key;           // path of the key file that opens sealed values; empty: none is configured
 
   friend bool operator==(const ProviderConfig& a, const ProviderConfig& b) {
-    return a.key_providers == b.key_providers && a.kmip_hosts == b.kmip_hosts && a.sealing_key == b.sealing_key;
+    return a.roots == b.roots && a.key_providers == b.key_providers && a.kmip_hosts == b.kmip_hosts &&
+           a.sealing_key == b.sealing_key;
   }
 };
 
-// Opens "scheme:…". providers/ has the one list; store/ gets it passed in.
-using ProviderOpener = Result<std::unique_ptr<RootKeyProvider>> (*)(const std::string& uri,
+// Opens a root key. providers/ has the one list; store/ gets it passed in.
+using ProviderOpener = Result<std::unique_ptr<RootKeyProvider>> (*)(const ProviderUri& uri,
                                                                     const ProviderConfig& config);
 
 }  // namespace coffer

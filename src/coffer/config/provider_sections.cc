@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "coffer/config/yaml_quoted.h"
+#include "coffer/keys/keyring_body.h"
 
 namespace coffer {
 namespace {
 
 constexpr size_t kNamesMax = 64;
-constexpr size_t kNameSizeMax = 64;
-constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+constexpr size_t kFingerprintDigits = 32;
 
 // What both sections have in common: mappings of options under names. `add` begins a URI by the option `first`.
 class SectionReader {
@@ -33,10 +33,7 @@ class SectionReader {
 
  private:
   Status check_name(const YamlReader::Entry& entry) const {
-    const std::string& name = entry.key;
-    if (!name.empty() && name.size() <= kNameSizeMax && name.find_first_not_of(kNameCharacters) == std::string::npos) {
-      return Status::ok();
-    }
+    if (valid_root_name(entry.key)) return Status::ok();
     return reader_.error(entry.key_node,
                          section_ + ": a name has 1 to 64 letters, digits, dots, underscores or dashes");
   }
@@ -75,27 +72,70 @@ class SectionReader {
   const std::string section_, first_;
 };
 
+std::string format_options(const ProviderUri& uri) {
+  std::string out;
+  for (const auto& [option, value] : uri.options) {
+    out += "    " + yaml_quoted(option) + ": " + yaml_quoted(value) + "\n";
+  }
+  return out;
+}
+
 std::string format_section(const std::string& section, const NamedProviders& providers,
                            std::string (*first)(const ProviderUri& uri)) {
   if (providers.empty()) return {};
   std::string out = section + ":\n";
   for (const auto& [name, uri] : providers) {
-    out += "  " + yaml_quoted(name) + ":\n    " + first(uri) + "\n";
-    for (const auto& [option, value] : uri.options) {
-      out += "    " + yaml_quoted(option) + ": " + yaml_quoted(value) + "\n";
-    }
+    out += "  " + yaml_quoted(name) + ":\n    " + first(uri) + "\n" + format_options(uri);
   }
   return out;
+}
+
+std::string uri_line(const ProviderUri& uri) {
+  const std::string authority = uri.authority.has_value() ? "//" + *uri.authority : "";
+  return "uri: " + yaml_quoted(uri.scheme + ":" + authority + uri.raw_path);
+}
+
+Status begin_by_uri(const std::string& text, ProviderUri& uri) {
+  auto parsed = parse_provider_uri(text);
+  if (parsed.is_ok()) uri = std::move(*parsed);
+  return parsed.status();
+}
+
+bool is_fingerprint(std::string_view text) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return text.size() == kFingerprintDigits && std::ranges::all_of(text, is_digit);
 }
 
 }  // namespace
 
 Result<NamedProviders> read_key_providers(const YamlReader& reader, const YAML::Node& section) {
-  return SectionReader(reader, "key_providers", "uri").read(section, [](const std::string& text, ProviderUri& uri) {
-    auto parsed = parse_provider_uri(text);
-    if (parsed.is_ok()) uri = std::move(*parsed);
-    return parsed.status();
-  });
+  return SectionReader(reader, "key_providers", "uri").read(section, begin_by_uri);
+}
+
+Result<RootSettings> read_roots(const YamlReader& reader, const YAML::Node& section) {
+  COFFER_ASSIGN(NamedProviders uris, SectionReader(reader, "roots", "uri").read(section, begin_by_uri));
+  RootSettings out;
+  for (auto& [name, uri] : uris) {
+    RootSetting root;
+    const auto pin = std::ranges::find(uri.options, "fingerprint", [](const auto& option) { return option.first; });
+    if (pin != uri.options.end()) {
+      if (!is_fingerprint(pin->second)) {
+        return {Code::kInvalidArgument,
+                uri.option_places["fingerprint"] + ": expected 32 hexadecimal digits in lower case"};
+      }
+      root.fingerprint = pin->second;
+      uri.options.erase(pin);
+    }
+    root.uri = std::move(uri);
+    out.emplace(name, std::move(root));
+  }
+  return out;
+}
+
+std::string format_root(const std::string& name, const RootSetting& root) {
+  std::string out = "  " + yaml_quoted(name) + ":\n    " + uri_line(root.uri) + "\n";
+  if (!root.fingerprint.empty()) out += "    fingerprint: " + yaml_quoted(root.fingerprint) + "\n";
+  return out + format_options(root.uri);
 }
 
 Result<NamedProviders> read_kmip_hosts(const YamlReader& reader, const YAML::Node& section) {
@@ -106,13 +146,16 @@ Result<NamedProviders> read_kmip_hosts(const YamlReader& reader, const YAML::Nod
   });
 }
 
+std::string format_roots(const RootSettings& roots) {
+  std::string out = roots.empty() ? "" : "roots:\n";
+  for (const auto& [name, root] : roots) out += format_root(name, root);
+  return out;
+}
+
 std::string format_providers(const ProviderConfig& config) {
   std::string out;
   if (!config.sealing_key.empty()) out += "sealing_key: " + yaml_quoted(config.sealing_key) + "\n";
-  out += format_section("key_providers", config.key_providers, [](const ProviderUri& uri) {
-    const std::string authority = uri.authority.has_value() ? "//" + *uri.authority : "";
-    return "uri: " + yaml_quoted(uri.scheme + ":" + authority + uri.raw_path);
-  });
+  out += format_section("key_providers", config.key_providers, uri_line);
   out += format_section("kmip_hosts", config.kmip_hosts,
                         [](const ProviderUri& uri) { return "hosts: " + yaml_quoted(uri.authority.value_or("")); });
   return out;

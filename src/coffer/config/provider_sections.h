@@ -1,4 +1,4 @@
-// The sections key_providers and kmip_hosts of coffer.yaml, and how they are written.
+// The sections roots, key_providers and kmip_hosts of coffer.yaml, and how they are written.
 #pragma once
 
 #include "coffer/config/provider_config.h"
@@ -6,12 +6,18 @@
 
 namespace coffer {
 
+// A mapping of names to mappings of `uri`, `fingerprint` and the options to put behind the URI.
+Result<RootSettings> read_roots(const YamlReader& reader, const YAML::Node& section);
 // A mapping of names to mappings of `uri` and the options to put behind it.
 Result<NamedProviders> read_key_providers(const YamlReader& reader, const YAML::Node& section);
 // HCD's spelling: a mapping of groups to mappings of `hosts` and further options.
 Result<NamedProviders> read_kmip_hosts(const YamlReader& reader, const YAML::Node& section);
 
+// The lines of one entry of `roots`. REQUIRES: no control characters.
+std::string format_root(const std::string& name, const RootSetting& root);
 // The lines that read back as the same; nothing for what is not configured.
+std::string format_roots(const RootSettings& roots);
+// Of all else.
 std::string format_providers(const ProviderConfig& config);
 
 }  // namespace coffer

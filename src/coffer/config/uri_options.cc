@@ -153,6 +153,10 @@ Result<std::string> local_path(const ProviderUri& uri, std::string_view what, st
     return {Code::kInvalidArgument, "a " + std::string(what) + " is on this machine, not on \"" + *uri.authority +
                                         "\"; write " + std::string(form)};
   }
+  // Where a configuration is read from must not decide which file it means.
+  if (!uri.place.empty() && !uri.path.starts_with('/')) {
+    return {Code::kInvalidArgument, uri.place + ": uri: expected an absolute path; write " + std::string(form)};
+  }
   if (!uri.path.empty() && uri.path != "/") return absolute_path(uri.path);
   return {Code::kInvalidArgument, "the root key URI names no " + std::string(what) + "; write " + std::string(form)};
 }

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/roots.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 
@@ -45,8 +46,8 @@ Status last_refresh(const Coffer& coffer) noexcept {
   return no_throw([&] { return coffer.live_keyring().condition().last_refresh; });
 }
 
-Status rotate_root_key(Coffer& coffer, const std::string& root_uri) noexcept {
-  return no_throw([&] { return coffer.live_keyring().rotate_root(root_uri); });
+Status rotate_root_key(Coffer& coffer, const std::string& root) noexcept {
+  return no_throw([&] { return rotate_root(coffer, root, open_provider).status(); });
 }
 
 Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept {

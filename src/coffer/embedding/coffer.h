@@ -24,9 +24,11 @@ struct NewCoffer {
 // changes then.
 Status create_coffer(const std::string& directory, const NewCoffer& what) noexcept;
 
-// Unlocks its keyring with its root key; `root_uri`, if given, says where that key is instead of where the keyring
-// says. The codes say what to do: kProviderUnavailable (later again), kKeyUnavailable, kWrongKey, kDamaged, kTampered,
-// kRolledBack. There is no way from here to files in clear.
+// `directory` is the coffer's, or its configuration file. Unlocks its keyring with its root key; `root_uri`, if given,
+// says where that key is instead of where coffer.yaml says. The codes say what to do: kProviderUnavailable (later
+// again), kKeyUnavailable, kWrongKey, kDamaged, kTampered, kRolledBack, kDiverged, kForeign (a copy, or a keyring of
+// another coffer), kPermissionDenied (somebody else could have written coffer.yaml). There is no way from here to files
+// in clear.
 Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const std::string& root_uri = {}) noexcept;
 
 // Counts the changes of the keyring in use, beginning with 1.
@@ -38,8 +40,10 @@ Status refresh_keyring(Coffer& coffer) noexcept;
 // check.
 Status last_refresh(const Coffer& coffer) noexcept;
 
-// A fresh key of the keyring, wrapped by the root key of `root_uri` (empty: the present one). No store is touched.
-Status rotate_root_key(Coffer& coffer, const std::string& root_uri = {}) noexcept;
+// A fresh key of the keyring, wrapped by `root`: a name that coffer.yaml has under `roots`, a URI, or empty for the
+// present one. A URI is put into coffer.yaml under a name of its own, and the root it takes the place of is taken out.
+// No store is touched.
+Status rotate_root_key(Coffer& coffer, const std::string& root = {}) noexcept;
 // A fresh key of a domain ("system", or one of coffer.yaml), for new files; old ones stay readable.
 Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept;
 

@@ -15,7 +15,7 @@ namespace coffer {
 struct FileInfo {
   uint64_t size = 0;
   uint64_t inode = 0;
-  uint64_t device = 0;  // inode numbers are unique on one device
+  uint64_t device = 0;      // inode numbers are unique on one device
   int64_t modified_ns = 0;  // since the Unix epoch
   uint32_t mode = 0;        // permission bits
   uint32_t owner = 0;       // uid
@@ -39,6 +39,8 @@ class WritableFile : public ReadableFile {
  public:
   virtual Status write_at(uint64_t offset, ByteView bytes) = 0;
   virtual Status truncate(uint64_t size) = 0;
+  // To whom it belongs from now on. Does nothing if it does already.
+  virtual Status set_owner(uint32_t owner, uint32_t group) = 0;
   // fdatasync: contents and size are durable once it returns ok. After a failure the unsynced bytes may or may not be
   // on the disk, and calling again proves nothing (the kernel may have dropped them): treat the file as torn.
   virtual Status sync() = 0;
@@ -81,7 +83,8 @@ class Disk {
   // The path without symbolic links, "." and "..", absolute. kNotFound for what is not there.
   virtual Result<std::string> canonical(const std::string& path) = 0;
   // Creates the lock file (mode 0600) if there is none; it is never removed. Waits if `wait`, else kBusy. Advisory,
-  // between processes and between threads alike. A forked child that keeps the descriptor keeps the lock.
+  // between processes and between threads alike. A forked child that keeps the descriptor keeps the lock. A symbolic
+  // link is not followed: kInvalidArgument.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) = 0;
 
   // The machine's real file systems.
@@ -93,10 +96,13 @@ Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max);
 // Old or new contents after a crash at any instant, never a mixture: write to a temporary file beside it, sync, rename,
 // sync the directory. On failure the old file stands and the temporary one is removed, with one exception: when syncing
 // the directory fails the new file is in place but may be undone by a crash, and the message says so.
-// A symbolic link at `path` is replaced, not followed. A crash may leave the temporary file, `path` + kTemporaryInfix +
-// ….
+// A symbolic link at `path` is replaced, not followed. What is replaced keeps its owner, group and mode;
+// kPermissionDenied where this user may not give that to a file. `mode` is for one that was not there, and with kGiven
+// for any. A crash may leave the temporary file, `path` + kTemporaryInfix + ….
 inline constexpr std::string_view kTemporaryInfix = ".tmp-";
-Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);
+enum class ReplacedMode { kKept, kGiven };
+Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode,
+                    ReplacedMode of_replaced = ReplacedMode::kKept);
 // A new file with these contents, synced with its name. kAlreadyExists. On failure it is removed again; a crash before
 // this returns may leave it short.
 Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);

@@ -1,1 +1,1 @@
-coffer_layer(coffer io posix_disk.cc whole_file.cc)
+coffer_layer(coffer io posix_disk.cc trusted_path.cc whole_file.cc)

@@ -137,6 +137,15 @@ class PosixFile final : public WritableFile {
     return result == 0 ? Status() : failure("truncate", path_);
   }
 
+  Status set_owner(uint32_t owner, uint32_t group) override {
+    COFFER_ASSIGN(const FileInfo now, info());
+    if (now.owner == owner && now.group == group) return {};
+    if (::fchown(descriptor_.get(), owner, group) != 0) return failure("set the owner of", path_);
+    // Giving a file away takes bits of its mode along.
+    return ::fchmod(descriptor_.get(), static_cast<mode_t>(now.mode)) == 0 ? Status()
+                                                                           : failure("set the mode of", path_);
+  }
+
   Status sync() override {
     COFFER_TRY(check_range(0, 0));
     int result = retry_interrupted([&] { return ::fdatasync(descriptor_.get()); });
@@ -266,7 +275,7 @@ class PosixDisk final : public Disk {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {
-    COFFER_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT, 0600));
+    COFFER_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     // flock belongs to the open file, not to the process: two threads that each lock() exclude each other.
     if (retry_interrupted([&] { return ::flock(descriptor.get(), LOCK_EX | (wait ? 0 : LOCK_NB)); }) != 0) {
       if (errno == EWOULDBLOCK) {

@@ -49,9 +49,13 @@ Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max) {
   return contents;
 }
 
-Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
-  COFFER_ASSIGN(TemporaryFile temporary, create_beside(disk, path, mode));
-  Status status = fill(*temporary.file, contents);
+Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode, ReplacedMode of_replaced) {
+  const auto old = disk.info(path);
+  if (!old.is_ok() && old.code() != Code::kNotFound) return old.status();
+  COFFER_ASSIGN(TemporaryFile temporary,
+                create_beside(disk, path, old.is_ok() && of_replaced == ReplacedMode::kKept ? old->mode : mode));
+  Status status = old.is_ok() ? temporary.file->set_owner(old->owner, old->group) : Status::ok();
+  if (status.is_ok()) status = fill(*temporary.file, contents);
   if (status.is_ok()) status = disk.rename(temporary.path, path);
   if (!status.is_ok()) {
     // The first failure is the one worth reporting; a temporary file that stays behind is named after what it was for.

@@ -4,9 +4,9 @@
 
 namespace coffer {
 
-Result<Bytes> seal_first_keyring(const Keyring& keyring, RootKeyProvider& provider) {
+Result<Bytes> seal_first_keyring(const Keyring& keyring, const ConfiguredRoot& root) {
   COFFER_ASSIGN(KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
-  COFFER_ASSIGN(KeyringSlot slot, make_slot(provider, keyring.coffer_id(), key));
+  COFFER_ASSIGN(KeyringSlot slot, make_slot(root, keyring.coffer_id(), key));
   return KeyringCodec::seal(keyring, std::span(&slot, 1), key);
 }
 
@@ -14,7 +14,7 @@ Status save_first_keyring(const KeyringSurroundings& surroundings, ByteView seal
   COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(sealed));
   COFFER_TRY(surroundings.store->save(sealed, 0));
   if (!surroundings.open_anchor) return Status::ok();
-  COFFER_ASSIGN(auto anchor, surroundings.open_anchor(header.coffer_id));
+  COFFER_ASSIGN(auto anchor, surroundings.open_anchor());
   COFFER_ASSIGN(Sha256 hash, sha256(sealed));
   return anchor->advance({header.version, hash});
 }

@@ -65,6 +65,14 @@ bool valid_domain_name(std::string_view name) {
   });
 }
 
+bool valid_root_name(std::string_view name) {
+  if (name.empty() || name.size() > kRootNameSizeMax) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+  });
+}
+
 const DomainKeyEntry* Domain::active() const {
   // The active key is nearly always the last.
   for (auto entry = keys.rbegin(); entry != keys.rend(); ++entry) {
@@ -95,7 +103,7 @@ Keyring Keyring::clone() const {
   Keyring copy;
   copy.coffer_id_ = coffer_id_;
   copy.version_ = version_;
-  copy.previous_hash_ = previous_hash_;
+  copy.ancestors_ = ancestors_;
   copy.created_ = created_;
   copy.updated_ = updated_;
   copy.domains_.reserve(domains_.size());

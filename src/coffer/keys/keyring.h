@@ -15,7 +15,8 @@ namespace coffer {
 inline constexpr size_t kKeyringFileSizeMax = size_t{17} << 20;
 inline constexpr size_t kKeyringBodySizeMax = size_t{16} << 20;  // sealed, tag included
 inline constexpr size_t kKeyringSlotCountMax = 16;
-inline constexpr size_t kProviderUriSizeMax = 1024;
+inline constexpr size_t kRootNameSizeMax = 64;
+inline constexpr size_t kAncestorsMax = 64;
 inline constexpr size_t kRootKeyHandleSizeMax = 512;
 inline constexpr size_t kWrappedKeyringKeySizeMax = 1024;
 inline constexpr size_t kDomainNameSizeMax = 64;
@@ -47,7 +48,7 @@ struct Domain {
 struct KeyringSlot {
   Id id;
   uint64_t created = 0;
-  std::string provider_uri;
+  std::string root;  // the name that coffer.yaml has for the root key: all that a slot says of where that is
   RootKeyHandle handle;
   WrappedKeyringKey wrapped;
 };
@@ -69,7 +70,8 @@ class Keyring {
   uint64_t version() const { return version_; }
   uint64_t created() const { return created_; }
   uint64_t updated() const { return updated_; }
-  const Sha256& previous_hash() const { return previous_hash_; }
+  // SHA-256 of the sealed keyrings before this one, newest first: as many as there were, at most kAncestorsMax.
+  const std::vector<Sha256>& ancestors() const { return ancestors_; }
   const std::vector<Domain>& domains() const { return domains_; }
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
@@ -106,7 +108,7 @@ class Keyring {
 
   Id coffer_id_;
   uint64_t version_ = 1;
-  Sha256 previous_hash_{};
+  std::vector<Sha256> ancestors_;
   uint64_t created_ = 0;
   uint64_t updated_ = 0;
   std::vector<Domain> domains_;
@@ -135,8 +137,8 @@ class KeyringCodec {
   // Seals `keyring` as it stands (its version and previous_hash included). kInvalidArgument for slots, kLimitExceeded
   // for a keyring that the format has no room for.
   static Result<Bytes> seal(const Keyring& keyring, std::span<const KeyringSlot> slots, const KeyringKey& key);
-  // What the successor of `current_sealed` must say: version + 1 and its hash. For use right before seal(). kConflict
-  // when `keyring` does not descend from it: another version or coffer.
+  // What the successor of `current_sealed` must say: version + 1 and its ancestors. For use right before seal().
+  // kConflict when `keyring` does not descend from it: another version or coffer.
   static Status prepare_successor(Keyring& keyring, ByteView current_sealed, uint64_t now);
 };
 

@@ -8,7 +8,7 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kFixedSize = 16 + 8 + 32 + 8 + 8 + 2 + 2;
+constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 5 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
@@ -113,6 +113,9 @@ Result<StoreEntry> decode_store(Reader& reader) {
   return store;
 }
 
+// Version 1 has none before it.
+size_t ancestor_count(uint64_t version) { return std::min<uint64_t>(version - 1, kAncestorsMax); }
+
 Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreEntry>& stores) {
   std::unordered_set<std::string_view> names, paths;
   std::unordered_set<Id, IdHash> key_ids, store_ids;
@@ -136,7 +139,7 @@ Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreE
 }  // namespace
 
 size_t KeyringBody::size(const Keyring& keyring) {
-  size_t size = kFixedSize;
+  size_t size = kFixedSize + keyring.ancestors().size() * sizeof(Sha256);
   for (const Domain& domain : keyring.domains()) {
     size += 1 + domain.name.size() + 2;
     for (const DomainKeyEntry& key : domain.keys) size += kKeyFixedSize + key.key.size();
@@ -150,7 +153,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   Writer writer(body.reveal_mutable());
   writer.id(keyring.coffer_id());
   writer.u64(keyring.version());
-  writer.bytes(keyring.previous_hash());
+  for (const Sha256& ancestor : keyring.ancestors()) writer.bytes(ancestor);
   writer.u64(keyring.created());
   writer.u64(keyring.updated());
   writer.u16(static_cast<uint16_t>(keyring.domains().size()));
@@ -161,6 +164,9 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   }
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
+  if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
+    return {Code::kInternal, "a keyring does not have as many ancestors as its version says"};
+  }
   if (!writer.ok() || writer.written() != body.size()) return {Code::kInternal, "a keyring did not fit its own size"};
   return body;
 }
@@ -170,15 +176,13 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   Keyring keyring;
   keyring.coffer_id_ = reader.id();
   keyring.version_ = reader.u64();
-  reader.copy_to(keyring.previous_hash_);
+  if (reader.ok() && keyring.version_ == 0) return broken("versions must count from 1");
+  if (reader.ok()) keyring.ancestors_.resize(ancestor_count(keyring.version_));
+  for (Sha256& ancestor : keyring.ancestors_) reader.copy_to(ancestor);
   keyring.created_ = reader.u64();
   keyring.updated_ = reader.u64();
   if (!reader.ok()) return broken("it must not end within its first fields");
   if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
-  if (keyring.version_ == 0) return broken("versions must count from 1");
-  if ((keyring.version_ == 1) != (keyring.previous_hash_ == Sha256{})) {
-    return broken("version 1, and no other, must have no predecessor");
-  }
   for (uint16_t left = reader.u16(); left > 0; --left) {
     COFFER_ASSIGN(Domain domain, decode_domain(reader));
     keyring.domains_.push_back(std::move(domain));

@@ -18,5 +18,6 @@ class KeyringBody {
 // The rules that a keyring's parts obey on disk and in memory alike.
 bool valid_domain_name(std::string_view name);
 bool valid_store_path(std::string_view path);
+bool valid_root_name(std::string_view name);  // 1 to 64 letters, digits, dots, underscores or dashes
 
 }  // namespace coffer

@@ -4,7 +4,6 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
-#include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/keys/keyring_body.h"
@@ -57,7 +56,7 @@ KeyringSlot read_slot(Reader& reader) {
   KeyringSlot slot;
   slot.id = reader.id();
   slot.created = reader.u64();
-  slot.provider_uri = as_text(reader.bytes16(kProviderUriSizeMax));
+  slot.root = as_text(reader.bytes16(kRootNameSizeMax));
   ByteView handle = reader.bytes16(kRootKeyHandleSizeMax);
   slot.handle.bytes.assign(handle.begin(), handle.end());
   slot.wrapped.algorithm = reader.u8();
@@ -99,7 +98,7 @@ std::optional<size_t> claimed_size(ByteView sealed) {
       size_t skip;
       size_t size_max;
     };
-    for (Field field : {Field{24, kProviderUriSizeMax}, {0, kRootKeyHandleSizeMax}, {1, kWrappedKeyringKeySizeMax}}) {
+    for (Field field : {Field{24, kRootNameSizeMax}, {0, kRootKeyHandleSizeMax}, {1, kWrappedKeyringKeySizeMax}}) {
       at += field.skip;
       if (at + 2 > sealed.size()) return kUnknownButMore;
       const uint16_t size = load_le16(sealed.data() + at);
@@ -119,8 +118,8 @@ Status check_slots(std::span<const KeyringSlot> slots) {
     const std::string name = "slot " + slot.id.short_hex();
     if (slot.id.is_zero() || !ids.insert(slot.id).second)
       return {Code::kInvalidArgument, name + " must have an id of its own"};
-    if (slot.provider_uri.empty() || slot.provider_uri.size() > kProviderUriSizeMax || has_control(slot.provider_uri)) {
-      return {Code::kInvalidArgument, name + " must have a provider URI of 1 to 1024 printable bytes"};
+    if (!valid_root_name(slot.root)) {
+      return {Code::kInvalidArgument, name + " must name its root key by 1 to 64 of [A-Za-z0-9._-]"};
     }
     if (slot.handle.bytes.size() > kRootKeyHandleSizeMax) {
       return {Code::kInvalidArgument, name + " must have a handle of at most 512 bytes"};
@@ -182,7 +181,7 @@ Result<SealingMaterial> derive_material(const KeyringKey& key, const Id& coffer_
 size_t slots_size(std::span<const KeyringSlot> slots) {
   size_t size = 0;
   for (const KeyringSlot& slot : slots) {
-    size += kSlotSizeMin + slot.provider_uri.size() + slot.handle.bytes.size() + slot.wrapped.bytes.size();
+    size += kSlotSizeMin + slot.root.size() + slot.handle.bytes.size() + slot.wrapped.bytes.size();
   }
   return size;
 }
@@ -190,7 +189,7 @@ size_t slots_size(std::span<const KeyringSlot> slots) {
 void write_slot(const KeyringSlot& slot, Writer& writer) {
   writer.id(slot.id);
   writer.u64(slot.created);
-  writer.bytes16(as_bytes(slot.provider_uri));
+  writer.bytes16(as_bytes(slot.root));
   writer.bytes16(slot.handle.bytes);
   writer.u8(slot.wrapped.algorithm);
   writer.bytes16(slot.wrapped.bytes);
@@ -265,7 +264,9 @@ Status KeyringCodec::prepare_successor(Keyring& keyring, ByteView current_sealed
                                  " of coffer " + current.coffer_id.short_hex()};
   }
   if (keyring.version_ == UINT64_MAX) return {Code::kLimitExceeded, "the keyring has no version left"};
-  COFFER_ASSIGN(keyring.previous_hash_, sha256(current_sealed));
+  COFFER_ASSIGN(const Sha256 hash, sha256(current_sealed));
+  if (keyring.ancestors_.size() == kAncestorsMax) keyring.ancestors_.pop_back();
+  keyring.ancestors_.insert(keyring.ancestors_.begin(), hash);
   ++keyring.version_;
   keyring.updated_ = now;
   return {};

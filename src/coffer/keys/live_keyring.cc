@@ -18,7 +18,9 @@ bool same(const Status& a, const Status& b) { return a.code() == b.code() && a.m
 LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
     : store_(std::move(surroundings.store)),
       open_root_(std::move(surroundings.open_root)),
+      coffer_id_(surroundings.coffer_id),
       open_anchor_(std::move(surroundings.open_anchor)),
+      may_change_(std::move(surroundings.may_change)),
       retry_delay_(surroundings.retry_delay),
       root_uri_(std::move(surroundings.root_uri)) {}
 
@@ -35,8 +37,7 @@ Result<std::unique_ptr<LiveKeyring>> LiveKeyring::open(KeyringSurroundings surro
 Status LiveKeyring::start() {
   std::lock_guard turn(turn_);
   if (open_anchor_) {
-    COFFER_ASSIGN(KeyringStore::Snapshot stored, store_->load());
-    COFFER_ASSIGN(anchor_, open_anchor_(stored.header.coffer_id));
+    COFFER_ASSIGN(anchor_, open_anchor_());
   }
   return reload(Unlocking::kNow).status();
 }
@@ -63,8 +64,8 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   if (std::exchange(seen, now.change_count) == now.change_count) return {};
   const std::string version = "version " + std::to_string(now.version);
   if (now.last_refresh.is_ok()) return "keyring " + store_->name() + ": " + version + " is in use";
-  return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version + " stays in use" +
-         (is_sign_of_attack(now.last_refresh) ? ", and no new files are made: " : ": ") + now.last_refresh.to_string();
+  return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version +
+         " stays in use: " + now.last_refresh.to_string();
 }
 
 void LiveKeyring::publish(const Status& outcome) {
@@ -89,18 +90,17 @@ Status LiveKeyring::refresh_unless_just_failed() {
   return reload_unless_just_failed(Unlocking::kNow);
 }
 
-Status LiveKeyring::refresh_without_waiting() {
+void LiveKeyring::refresh_without_waiting() {
   std::unique_lock turn(turn_, std::try_to_lock);
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
-  if (!turn.owns_lock()) return Status::ok();
-  Status status = reload_unless_just_failed(Unlocking::kAside);
-  return is_sign_of_attack(status) ? status : Status::ok();
+  if (!turn.owns_lock()) return;
+  [[maybe_unused]] const Status kept = reload_unless_just_failed(Unlocking::kAside);
 }
 
 Status LiveKeyring::reload_unless_just_failed(Unlocking unlocking) {
   const Status last = condition().last_refresh;
   // A failure that says "being asked" is none for who can wait.
-  const bool failed = !last.is_ok() && !is_sign_of_attack(last) && !(unlocking == Unlocking::kNow && asker_runs_);
+  const bool failed = !last.is_ok() && !(unlocking == Unlocking::kNow && asker_runs_);
   if (failed && Clock::now() - last_reload_ < retry_delay_) return last;
   return reload_if_changed(unlocking);
 }
@@ -116,9 +116,8 @@ Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
   const Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   last_reload_ = Clock::now();
   // That a provider is asked once more is no news while it is known why it did not unlock the last time.
-  const Status last = condition().last_refresh;
   const bool asked_again = unlocking == Unlocking::kAside && asker_runs_ &&
-                           outcome.code() == Code::kProviderUnavailable && !last.is_ok() && !is_sign_of_attack(last);
+                           outcome.code() == Code::kProviderUnavailable && !condition().last_refresh.is_ok();
   if (!asked_again) publish(outcome);
   if (!outcome.is_ok()) return outcome;
   return stored;
@@ -131,22 +130,30 @@ Result<LiveKeyring::Stored> LiveKeyring::load() {
     COFFER_ASSIGN(stored.remembered, anchor_->load());
   }
   COFFER_ASSIGN(stored.snapshot, store_->load());
-  return stored;
+  const Id& found = stored.snapshot.header.coffer_id;
+  if (found == coffer_id_) return stored;
+  return {Code::kForeign, store_->name() + " is the keyring of coffer " + found.short_hex() +
+                              ", and the configuration " + "is that of coffer " + coffer_id_.short_hex() +
+                              "; put the two together that belong so"};
 }
 
 Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
   const KeyringHeader& header = stored.snapshot.header;
   KeyringIdentity found{header.coffer_id, {header.version, {}}};
   COFFER_ASSIGN(found.mark.hash, sha256(stored.snapshot.sealed));
+  std::optional<KeyringMark> seen;
   if (in_use_.keyring != nullptr) {
-    const KeyringIdentity known{in_use_.keyring->coffer_id(), {in_use_.keyring->version(), in_use_.hash}};
-    COFFER_TRY(check_succession(known, found).with_context(store_->name()));
+    seen = {in_use_.keyring->version(), in_use_.hash};
+    COFFER_TRY(check_succession({in_use_.keyring->coffer_id(), *seen}, found).with_context(store_->name()));
   }
   COFFER_TRY(check_mark(stored.remembered, found.mark).with_context(store_->name()));
   if (in_use_.keyring != nullptr && header.version == in_use_.keyring->version()) return Status::ok();
 
   COFFER_ASSIGN(InUse next, open_stored(stored.snapshot, unlocking));
   next.hash = found.mark.hash;
+  for (const std::optional<KeyringMark>& known : {seen, stored.remembered}) {
+    if (known.has_value()) COFFER_TRY(check_descent(*known, *next.keyring).with_context(store_->name()));
+  }
   if (anchor_ != nullptr) COFFER_TRY(anchor_->advance(found.mark));
   in_use_ = std::move(next);
   return Status::ok();
@@ -173,8 +180,7 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
 }
 
 Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) const {
-  auto key =
-      unlock_slots(header, [&](const std::string& uri) { return open_root_(root_uri_.empty() ? uri : root_uri_); });
+  auto key = unlock_slots(header, open_root_, root_uri_);
   if (!key.is_ok()) return key.status().with_context("cannot unlock the keyring " + store_->name());
   return key;
 }
@@ -202,20 +208,23 @@ Status LiveKeyring::update(const std::function<Status(Keyring&)>& change) {
   });
 }
 
-Status LiveKeyring::rotate_root(const std::string& root_uri) {
+Status LiveKeyring::rotate_root(const std::string& root_name) {
   std::lock_guard turn(turn_);
   COFFER_TRY(replace([&](const KeyringHeader& current) -> Result<Successor> {
-    COFFER_ASSIGN(auto provider, open_root_(root_uri.empty() ? current.slots.front().provider_uri : root_uri));
+    // Where the operator has said that the key is, only for the one that is there.
+    COFFER_ASSIGN(const ConfiguredRoot root,
+                  root_name.empty() ? open_root_(current.slots.front().root, root_uri_) : open_root_(root_name, ""));
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(kKeyringKeySize));
-    COFFER_ASSIGN(KeyringSlot slot, make_slot(*provider, current.coffer_id, fresh));
+    COFFER_ASSIGN(KeyringSlot slot, make_slot(root, current.coffer_id, fresh));
     return Successor{in_use_.keyring->clone(), {std::move(slot)}, std::move(fresh)};
   }));
-  root_uri_.clear();
+  if (!root_name.empty()) root_uri_.clear();
   return Status::ok();
 }
 
 Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make) {
+  COFFER_TRY(may_change_);
   const auto started = Clock::now();
   do {
     COFFER_ASSIGN(Stored stored, reload(Unlocking::kNow));

@@ -6,8 +6,9 @@
 //              changed            the key in hand opens it
 //    CURRENT ──────────▶ LOADED ──────────────────────────────▶ CURRENT, with the new snapshot
 //                          ├─ it does not ──▶ ASKING a provider ──▶ CURRENT, or BEHIND
-//                          ├─ it cannot be read ──▶ BEHIND: the snapshot stays in use; another look after 5 s
-//                          └─ goes back or sideways, or is not authentic ──▶ REFUSED: no new files; a look each time
+//                          └─ it cannot be read, goes back or sideways, or is not authentic ──▶ BEHIND
+//
+// BEHIND: the snapshot stays in use, files are made under it; another look after 5 s.
 //
 // docs/keys.md, "Reload", has it in full.
 #pragma once
@@ -27,10 +28,14 @@ namespace coffer {
 struct KeyringSurroundings {
   std::unique_ptr<KeyringStore> store;
   RootOpener open_root;
+  // The coffer that the keyring has to be of.
+  Id coffer_id = {};
   // Empty: there is no anchor.
-  std::function<Result<std::unique_ptr<VersionAnchor>>(const Id& coffer_id)> open_anchor = {};
-  // Instead of the URI in a slot: the same root key at another place. Until the root key is rotated.
+  std::function<Result<std::unique_ptr<VersionAnchor>>()> open_anchor = {};
+  // Instead of the URI that is configured: the same root key at another place. Until the root key is rotated.
   std::string root_uri = {};
+  // Ok, or why nothing may be changed here.
+  Status may_change = {};
   // A provider that is away is asked again this often, and not for every file.
   std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
 };
@@ -66,13 +71,14 @@ class LiveKeyring {
   // The same for whoever needs what the snapshot does not have: waits, but does not ask again right after a failure.
   Status refresh_unless_just_failed();
   // The same for whoever can go on with the snapshot there is: never waits. A root key's provider is asked by a thread
-  // aside. Fails on signs of an attack only; what else failed is in condition().
-  Status refresh_without_waiting();
+  // aside. What failed is in condition().
+  void refresh_without_waiting();
 
   // Applies `change` to the newest keyring and saves it, again after a lost race. `change` must be repeatable.
+  // KeyringSurroundings::may_change comes first.
   Status update(const std::function<Status(Keyring&)>& change);
-  // New keyring key, wrapped by the root key of `root_uri` (empty: the current URI's current key).
-  Status rotate_root(const std::string& root_uri);
+  // New keyring key, wrapped by the current key of the root of this name (empty: that of the present slot).
+  Status rotate_root(const std::string& root_name);
 
  private:
   // Whether a provider is waited for, or asked by a thread of its own.
@@ -112,7 +118,9 @@ class LiveKeyring {
 
   const std::unique_ptr<KeyringStore> store_;
   const RootOpener open_root_;
+  const Id coffer_id_;
   const decltype(KeyringSurroundings::open_anchor) open_anchor_;
+  const Status may_change_;
   const std::chrono::milliseconds retry_delay_;
   std::unique_ptr<VersionAnchor> anchor_;
 

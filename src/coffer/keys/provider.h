@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "coffer/base/secret.h"
@@ -46,8 +47,11 @@ class RootKeyProvider {
   virtual Status check(const RootKeyHandle& handle) = 0;
   // How long after one check() another one is worth while.
   virtual std::chrono::milliseconds check_interval() const = 0;
-  // The URI that opens the same key from any working directory: what a slot keeps. Holds no secret.
+  // The URI that opens the same key from any working directory: what coffer.yaml keeps. Holds no secret.
   virtual std::string uri() const = 0;
+  // 32 hexadecimal digits that tell the handle's key from all others: what coffer.yaml pins. Nothing for keys that
+  // never come here, and for those that their server replaces by newer ones under the same URI.
+  virtual std::optional<std::string> fingerprint(const RootKeyHandle& handle) const = 0;
   // For people: "key file /etc/coffer/root.key", and a handle in the provider's own words.
   virtual std::string describe() const = 0;
   virtual std::string describe(const RootKeyHandle& handle) const = 0;

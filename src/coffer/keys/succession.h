@@ -1,4 +1,5 @@
-// Whether a stored keyring may take the place of the one in use: only forward, and only within one coffer.
+// Whether a stored keyring may take the place of the one in use: only forward, only within one coffer, and only a
+// descendant of it.
 #pragma once
 
 #include "coffer/keys/version_anchor.h"
@@ -11,13 +12,12 @@ struct KeyringIdentity {
   KeyringMark mark;
 };
 
-// Ok for a later version, and for the very one in use. kTampered for another coffer's, or another keyring of the same
-// version; kRolledBack for an earlier one. Both are signs of an attack. `found` need not be authentic yet: who opens it
-// vouches for that.
+// Ok for a later version, and for the very one in use. kForeign for another coffer's, kRolledBack for an earlier one,
+// kDiverged for another one of the same version. `found` need not be authentic yet: who opens it vouches for that.
 Status check_succession(const KeyringIdentity& in_use, const KeyringIdentity& found);
 
-// A keyring that was put there on purpose: whoever serves must not go on making files as if nothing had happened. All
-// other failures are of disks, networks and providers.
-bool is_sign_of_attack(const Status& status);
+// Of a keyring that was opened: kDiverged when it remembers another predecessor than the one that was seen. Ok where it
+// is too much later to remember (kAncestorsMax).
+Status check_descent(const KeyringMark& known, const Keyring& next);
 
 }  // namespace coffer

@@ -77,8 +77,8 @@ Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMar
                                    ", which the version anchor has seen; restore the newer keyring"};
   }
   if (found.version == remembered->version && found.hash != remembered->hash) {
-    return {Code::kTampered, "keyring version " + std::to_string(found.version) +
-                                 " is not the one of that number that the version anchor has seen"};
+    return {Code::kDiverged, "keyring version " + std::to_string(found.version) +
+                                 " is not the one of that number that the version anchor has seen; restore that one"};
   }
   return {};
 }

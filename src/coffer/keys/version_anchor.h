@@ -23,11 +23,11 @@ class VersionAnchor {
   // Nothing on first use.
   virtual Result<std::optional<KeyringMark>> load() = 0;
   // Remembers `mark`, durably. Does nothing if a newer one, or the same, is remembered: an anchor never goes back.
-  // kTampered when another hash is remembered for this version.
+  // kDiverged when another hash is remembered for this version.
   virtual Status advance(const KeyringMark& mark) = 0;
 };
 
-// kRolledBack when `found` is older than what is remembered; kTampered when it is the same version with another hash.
+// kRolledBack when `found` is older than what is remembered; kDiverged when it is the same version with another hash.
 // Load the remembered mark before the keyring: another process may save and advance in between, and what was loaded
 // first would then look rolled back.
 Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMark& found);

@@ -44,6 +44,11 @@ std::optional<std::string> FetchedRoot::text_of(const KeyFields& handle_fields) 
   return own->empty() ? "key " + fingerprint : *own + " (" + fingerprint + ")";
 }
 
+std::optional<std::string> FetchedRoot::fingerprint_in(const KeyFields& handle_fields) const {
+  if (!text_of(handle_fields).has_value()) return std::nullopt;
+  return to_hex(as_bytes(handle_fields[0]));
+}
+
 // The key that the slot wants, and no other.
 Result<FetchedRoot::Found> FetchedRoot::find_wanted(const KeyFields& wanted) {
   const KeyFields own(wanted.begin() + 1, wanted.end());

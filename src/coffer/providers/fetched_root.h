@@ -32,6 +32,7 @@ class FetchedRoot : public Root {
   virtual bool weak_is_allowed() const { return false; }
 
   uint8_t wrap_algorithm() const final { return kWrapAlgorithmFetched; }
+  std::optional<std::string> fingerprint_in(const KeyFields& handle_fields) const final;
   Result<KeyFields> fields_now() final;
   std::optional<std::string> text_of(const KeyFields& handle_fields) const final;
   Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;

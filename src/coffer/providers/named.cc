@@ -22,6 +22,9 @@ class Named final : public RootKeyProvider {
   Status check(const RootKeyHandle& handle) override { return provider_->check(handle); }
   std::chrono::milliseconds check_interval() const override { return provider_->check_interval(); }
   std::string uri() const override { return uri_; }
+  std::optional<std::string> fingerprint(const RootKeyHandle& handle) const override {
+    return provider_->fingerprint(handle);
+  }
   std::string describe() const override { return provider_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override { return provider_->describe(handle); }
 

@@ -94,13 +94,17 @@ Status check_start(const kmip::Groups& groups, const ProviderConfig& config) {
 }  // namespace
 
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config) {
+  COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
+  return open_provider(parsed, config);
+}
+
+Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& parsed, const ProviderConfig& config) {
   for (const auto& [name, base] : config.key_providers) {
     auto kind = find_kind(base);
     if (!kind.is_ok()) return kind.status().with_context(base.place + ": uri");
     COFFER_TRY(is_needed_at_start(base).status());
   }
   COFFER_ASSIGN(const kmip::Groups groups, kmip::configured_groups(config));
-  COFFER_ASSIGN(const ProviderUri parsed, parse_provider_uri(uri));
   COFFER_TRY(check_start(groups, config));
   return parsed.scheme == "provider" ? open_by_name(parsed, config) : open_kind(parsed, config);
 }

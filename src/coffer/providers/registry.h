@@ -16,6 +16,8 @@ namespace coffer {
 // there with `start_requires: all` does not answer. A relative path is one below the current directory of now. The key
 // itself is looked at when it is used.
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, const ProviderConfig& config = {});
+// The same of a URI that was taken apart already. A ProviderOpener.
+Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& uri, const ProviderConfig& config);
 
 // What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place);

@@ -89,6 +89,11 @@ class RootProvider final : public RootKeyProvider {
   std::chrono::milliseconds check_interval() const override { return root_->check_interval(); }
 
   std::string uri() const override { return root_->uri(); }
+  std::optional<std::string> fingerprint(const RootKeyHandle& handle) const override {
+    const std::optional<KeyFields> fields = decode_handle(scheme_, handle);
+    if (!fields.has_value() || root_->is_replaced_by_server()) return std::nullopt;
+    return root_->fingerprint_in(*fields);
+  }
   std::string describe() const override { return root_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override {
     const std::optional<KeyFields> fields = decode_handle(scheme_, handle);

@@ -31,7 +31,11 @@ class Root {
   // A key in the provider's own words: "key id 0a0b"; nothing for fields that no key of this kind has.
   virtual std::optional<std::string> describe(const KeyFields& key) const = 0;
 
+  // Whether another key may take the place of a fetched one at its server, under the same URI: then it is not pinned.
+  virtual bool is_replaced_by_server() const { return false; }
+
   // What FetchedRoot and ServiceRoot make of a provider's own functions, for make_provider(). `wanted` has a text.
+  virtual std::optional<std::string> fingerprint_in(const KeyFields& handle_fields) const = 0;
   virtual uint8_t wrap_algorithm() const = 0;
   virtual Result<KeyFields> fields_now() = 0;
   virtual std::optional<std::string> text_of(const KeyFields& handle_fields) const = 0;

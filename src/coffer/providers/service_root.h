@@ -22,6 +22,7 @@ class ServiceRoot : public Root {
   virtual Result<SecretBytes> decrypt(const KeyFields& key, const WrapContext& context, ByteView ciphertext) = 0;
 
   uint8_t wrap_algorithm() const final { return kWrapAlgorithmService; }
+  std::optional<std::string> fingerprint_in(const KeyFields&) const final { return std::nullopt; }
   Result<KeyFields> fields_now() final { return current(); }
   std::optional<std::string> text_of(const KeyFields& handle_fields) const final { return describe(handle_fields); }
   Result<Bytes> wrap(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key) final;

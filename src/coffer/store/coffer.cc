@@ -3,27 +3,36 @@
 #include "coffer/base/check.h"
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
-#include "coffer/store/surroundings.h"
 
 namespace coffer {
 
-Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& directory, const OpenOptions& options,
+Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& place, const OpenOptions& options,
                                              ProviderOpener opener) {
-  auto file = std::make_shared<ConfigFile>(disk, directory);
+  COFFER_ASSIGN(std::string config_path, config_path_of(disk, place));
+  auto file = std::make_shared<ConfigFile>(disk, std::move(config_path));
   COFFER_ASSIGN(Config config, file->read());
-  KeyringSurroundings surroundings = surroundings_of(disk, directory, config, file, opener, options.open_anchor);
+  COFFER_ASSIGN(KeyringPlace keyring_place, keyring_place_of(disk, file->path(), config, options.keyring));
+  if (!options.may_be_away) COFFER_TRY(keyring_place.at_home);
+  KeyringSurroundings surroundings = surroundings_of(disk, keyring_place, config, file, opener, options.open_anchor);
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
-  return std::shared_ptr<Coffer>(
-      new Coffer(disk, directory, std::move(config), std::move(file), std::move(keyring), options.stores));
+  return std::shared_ptr<Coffer>(new Coffer(disk, std::move(keyring_place), std::move(config), std::move(file),
+                                            std::move(keyring), options.stores));
 }
 
 bool Coffer::is_own_file(std::string_view name) {
   for (std::string_view own : {"keyring", "coffer.yaml"}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  return name == "keyring.lock" || name == "envelope.lock" || name == "anchor.lock";
+  return name == "keyring.lock" || name == "coffer.yaml.lock" || name == "envelope.lock" || name == "anchor.lock";
+}
+
+const std::string& Coffer::config_path() const { return config_file_->path(); }
+
+Status Coffer::edit_config(const std::function<Result<std::string>(std::string_view yaml)>& change) {
+  COFFER_TRY(at_home_);
+  return config_file_->edit(change);
 }
 
 Result<ProviderConfig> Coffer::provider_config() const {
@@ -32,7 +41,7 @@ Result<ProviderConfig> Coffer::provider_config() const {
 }
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
-  COFFER_TRY(keyring_->refresh_without_waiting());
+  keyring_->refresh_without_waiting();
   std::shared_ptr<const Keyring> keys = keyring();
   const Domain* domain = keys->find_domain(request.domain);
   if (domain == nullptr) {
@@ -123,7 +132,7 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
 Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                           const std::array<uint8_t, kTagSize>& body_mac) {
   // A rewrap beside us may have put a newer key there, which a slot of ours must not undo.
-  COFFER_TRY(keyring_->refresh_without_waiting());
+  keyring_->refresh_without_waiting();
   std::shared_ptr<const Keyring> keys = keyring();
   const Domain* domain = keys->find_key(scan.fields.domain_key_id).domain;
   const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;

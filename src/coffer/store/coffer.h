@@ -4,13 +4,11 @@
 
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
-#include "coffer/keys/live_keyring.h"
 #include "coffer/store/places.h"
 #include "coffer/store/store_register.h"
+#include "coffer/store/surroundings.h"
 
 namespace coffer {
-
-class ConfigFile;
 
 // What came of an unlocked file header: enough to open or continue the body.
 struct OpenedFile {
@@ -39,32 +37,44 @@ class Coffer {
   Coffer& operator=(const Coffer&) = delete;
 
   struct CreateOptions {
+    // Where the root key is; or the name that the configuration has for it.
     std::string root_uri;
     Config config = {};
     // The text of coffer.yaml, instead of `config`.
     std::string config_text = {};
+    // The keyring's directory, if it is not the coffer's own: then `place` is the configuration file.
+    std::string keyring = {};
     AnchorOpener open_anchor = open_anchor_at_path;
   };
   struct OpenOptions {
-    // Instead of the URI in the keyring's slot: the same root key at another place.
+    // Instead of the URI that is configured: the same root key at another place.
     std::string root_uri = {};
     AnchorOpener open_anchor = open_anchor_at_path;
+    // Instead of the keyring's directory that is configured.
+    std::string keyring = {};
+    // A coffer that was copied or moved is opened too, for looking at: nothing of it may be changed.
+    bool may_be_away = false;
     // Else domains in coffer.yaml that the keyring does not have are an error.
     bool domains_may_be_missing = false;
     // Besides those of coffer.yaml, and before them.
     std::vector<StorePlace> stores = {};
   };
 
-  // Makes the directory (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a coffer and
-  // kInvalidArgument on a directory with other things in it; nothing on disk changes then.
-  static Status create(Disk& disk, const std::string& directory, const CreateOptions& options, ProviderOpener opener);
-  // Unlocks the keyring with its root key.
-  static Result<std::shared_ptr<Coffer>> open(Disk& disk, const std::string& directory, const OpenOptions& options,
+  // Makes the directory `place` (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a
+  // coffer and kInvalidArgument on a directory with other things in it; nothing on disk changes then.
+  static Status create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener);
+  // `place` is a coffer's directory or its configuration file. Unlocks the keyring with its root key. kForeign for one
+  // that was copied or moved; kPermissionDenied for a configuration that somebody else could have written.
+  static Result<std::shared_ptr<Coffer>> open(Disk& disk, const std::string& place, const OpenOptions& options,
                                               ProviderOpener opener);
 
+  // The keyring's.
   const std::string& directory() const { return directory_; }
   // Whether a file of this name in the coffer's directory is the coffer's, and no store's.
   static bool is_own_file(std::string_view name);
+  const std::string& config_path() const;
+  // Ok, or kForeign: this is a copy, which may be looked at only.
+  const Status& at_home() const { return at_home_; }
   const Config& config() const { return config_; }
   Disk& disk() const { return disk_; }
   // The keys there are now: an immutable snapshot, at once.
@@ -74,6 +84,8 @@ class Coffer {
 
   // coffer.yaml as it is now, for opening key providers.
   Result<ProviderConfig> provider_config() const;
+  // Changes coffer.yaml: `change` makes its new text of the present one. For commands of an operator; engines never do.
+  Status edit_config(const std::function<Result<std::string>(std::string_view yaml)>& change);
 
   // Where files may be, and the stores there are.
   const Places& places() const { return places_; }
@@ -104,10 +116,11 @@ class Coffer {
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
 
  private:
-  Coffer(Disk& disk, std::string directory, Config config, std::shared_ptr<ConfigFile> config_file,
+  Coffer(Disk& disk, KeyringPlace place, Config config, std::shared_ptr<ConfigFile> config_file,
          std::unique_ptr<LiveKeyring> keyring, std::vector<StorePlace> stores)
       : disk_(disk),
-        directory_(std::move(directory)),
+        directory_(std::move(place.directory)),
+        at_home_(std::move(place.at_home)),
         config_(std::move(config)),
         config_file_(std::move(config_file)),
         keyring_(std::move(keyring)),
@@ -116,6 +129,7 @@ class Coffer {
 
   Disk& disk_;
   const std::string directory_;
+  const Status at_home_;
   const Config config_;
   const std::shared_ptr<ConfigFile> config_file_;
   const std::unique_ptr<LiveKeyring> keyring_;

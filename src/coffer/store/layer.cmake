@@ -1,1 +1,1 @@
-coffer_layer(coffer store coffer.cc create.cc places.cc store_register.cc surroundings.cc)
+coffer_layer(coffer store coffer.cc create.cc new_root.cc places.cc store_register.cc surroundings.cc)

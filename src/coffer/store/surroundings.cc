@@ -1,37 +1,117 @@
 #include "coffer/store/surroundings.h"
 
+#include "coffer/base/path.h"
+#include "coffer/io/trusted_path.h"
+
 namespace coffer {
+namespace {
+
+Result<bool> is_same_directory(Disk& disk, const std::string& a, const std::string& b) {
+  COFFER_ASSIGN(const FileInfo first, disk.info(a));
+  auto second = disk.info(b);
+  if (second.code() == Code::kNotFound) return false;
+  if (!second.is_ok()) return second.status();
+  return first.inode == second->inode && first.device == second->device;
+}
+
+// What to do about a keyring that is not where its configuration says.
+Status away(Disk& disk, const std::string& here, const Config& config, const std::string& config_path) {
+  const bool original_is_there = disk.info(config.keyring + "/keyring").is_ok();
+  const std::string what = here + " was copied or moved: the coffer lives in " + config.keyring;
+  const std::string clone = "coffer store clone " + here + " DIRECTORY makes an independent coffer of it";
+  if (original_is_there) return {Code::kForeign, what + ", which is still there; " + clone};
+  return {Code::kForeign, what + ", where it is no longer; if it was moved, write \"keyring: " + here + "\" into " +
+                              config_path + "; if it is a copy, " + clone};
+}
+
+Result<ConfiguredRoot> open_configured(const std::string& name, const std::string& uri_instead, const Config& config,
+                                       ProviderOpener open_provider) {
+  const ProviderConfig& providers = config.providers;
+  const auto found = providers.roots.find(name);
+  if (found == providers.roots.end()) {
+    return {Code::kKeyUnavailable, "the keyring is locked by root \"" + name + "\", which " + providers.name +
+                                       " does not have; if that is right, add it under \"roots\", else restore the "
+                                       "keyring"};
+  }
+  ProviderUri uri = found->second.uri;
+  if (!uri_instead.empty()) {
+    COFFER_ASSIGN(uri, parse_provider_uri(uri_instead));
+  }
+  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
+  COFFER_ASSIGN(root.provider, open_provider(uri, providers));
+  return root;
+}
+
+}  // namespace
 
 Result<Config> ConfigFile::read() {
-  const std::string path = directory_ + "/coffer.yaml";
-  auto text = read_file(disk_, path, kConfigSizeMax);
-  if (text.code() == Code::kNotFound) {
-    return {Code::kNotFound, directory_ + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
-  }
-  if (!text.is_ok()) return text.status();
+  COFFER_TRY(check_only_owner_changes(disk_, path_).with_context("the configuration is not believed"));
+  COFFER_ASSIGN(Bytes text, read_file(disk_, path_, kConfigSizeMax));
   std::lock_guard lock(mutex_);
-  if (!config_.has_value() || *text != text_) {
-    COFFER_ASSIGN(config_, parse_config(as_text(*text), path));
-    text_ = std::move(*text);
+  if (config_.has_value() && text == text_) return *config_;
+  COFFER_ASSIGN(Config config, parse_config(as_text(text), path_));
+  if (config.coffer_id.is_zero() || config.keyring.empty()) {
+    return {Code::kInvalidArgument, path_ + ": \"" + (config.keyring.empty() ? "keyring" : "coffer") +
+                                        "\" is missing: it does not say which coffer it is for; give it to coffer "
+                                        "init --template"};
   }
+  config_ = std::move(config);
+  text_ = std::move(text);
   return *config_;
 }
 
-KeyringSurroundings surroundings_of(Disk& disk, const std::string& directory, const Config& config,
+Status ConfigFile::edit(const std::function<Result<std::string>(std::string_view yaml)>& change) {
+  COFFER_ASSIGN(const auto lock, disk_.lock(path_ + ".lock", true));
+  COFFER_TRY(read().status());
+  COFFER_ASSIGN(const Bytes text, read_file(disk_, path_, kConfigSizeMax));
+  COFFER_ASSIGN(const std::string changed, change(as_text(text)));
+  if (as_text(text) == changed) return Status::ok();
+  return replace_file(disk_, path_, as_bytes(changed), 0644);
+}
+
+Result<std::string> config_path_of(Disk& disk, const std::string& place) {
+  const auto info = disk.info(place);
+  if (info.code() == Code::kNotFound) {
+    return {Code::kNotFound, place + " is not a coffer: it is not there; coffer init makes one"};
+  }
+  if (!info.is_ok()) return info.status();
+  if (!info->is_directory) return place;
+  const std::string path = place + "/coffer.yaml";
+  if (disk.info(path).code() != Code::kNotFound) return path;
+  if (disk.info(place + "/keyring").is_ok()) {
+    return {Code::kNotFound, place + " has a keyring, but no coffer.yaml; name its configuration file instead of the " +
+                                 "directory, or restore coffer.yaml from a backup"};
+  }
+  return {Code::kNotFound, place + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
+}
+
+Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path, const Config& config,
+                                      const std::string& keyring_instead) {
+  const std::string beside(parent_of(config_path));
+  std::string here = keyring_instead;
+  // A configuration that has a keyring beside it speaks of that one: it may have been copied together with it.
+  if (here.empty()) here = disk.info(beside + "/keyring").is_ok() ? beside : config.keyring;
+  if (here == config.keyring) return KeyringPlace{here, Status::ok()};
+  COFFER_ASSIGN(const bool at_home, is_same_directory(disk, here, config.keyring));
+  return KeyringPlace{here, at_home ? Status::ok() : away(disk, here, config, config_path)};
+}
+
+KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
                                     std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,
                                     AnchorOpener open_anchor) {
   KeyringSurroundings out;
-  out.store = open_file_keyring_store(disk, directory);
-  out.open_root = [config_file = std::move(config_file),
-                   open_provider](const std::string& uri) -> Result<std::unique_ptr<RootKeyProvider>> {
+  out.store = open_file_keyring_store(disk, place.directory);
+  out.coffer_id = config.coffer_id;
+  out.may_change = place.at_home;
+  out.open_root = [config_file = std::move(config_file), open_provider](
+                      const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
     COFFER_ASSIGN(const Config now, config_file->read());
-    return open_provider(uri, now.providers);
+    return open_configured(name, uri_instead, now, open_provider);
   };
-  if (!config.anchor.empty()) {
-    out.open_anchor = [&disk, directory, open_anchor, name = config.anchor,
-                       sealing_key = config.providers.sealing_key](const Id& coffer_id) {
-      return open_anchor(disk, {name, coffer_id, directory, sealing_key});
-    };
+  // A copy is older than the original by right, and must not make the original look old.
+  if (!config.anchor.empty() && place.at_home.is_ok()) {
+    const AnchorPlace anchor{config.anchor, config.coffer_id, place.directory, config.providers.sealing_key};
+    out.open_anchor = [&disk, open_anchor, anchor] { return open_anchor(disk, anchor); };
   }
   return out;
 }

@@ -1,6 +1,7 @@
-// What a coffer's directory and configuration say about where its keyring lives and how its root keys are reached.
+// What a coffer's configuration says about where its keyring lives and how its root keys are reached.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -9,24 +10,41 @@
 
 namespace coffer {
 
-// <directory>/coffer.yaml. Thread-safe. `disk` outlives it.
+// A coffer's configuration. Thread-safe. `disk` outlives it.
 class ConfigFile {
  public:
-  ConfigFile(Disk& disk, std::string directory) : disk_(disk), directory_(std::move(directory)) {}
+  ConfigFile(Disk& disk, std::string path) : disk_(disk), path_(std::move(path)) {}
 
-  // As it is now; parsed only if its text is another than the last time. kNotFound: the directory is no coffer.
+  const std::string& path() const { return path_; }
+  // As it is now; parsed only if its text is another than the last time. kPermissionDenied when somebody else could
+  // have written it; kInvalidArgument also when it does not say which coffer it is for.
   Result<Config> read();
+  // `change` makes the new text of the present one. One at a time, between processes; old or new after a crash.
+  Status edit(const std::function<Result<std::string>(std::string_view yaml)>& change);
 
  private:
   Disk& disk_;
-  const std::string directory_;
+  const std::string path_;
   std::mutex mutex_;
   Bytes text_;
   std::optional<Config> config_;  // of text_
 };
 
-// Providers are opened with coffer.yaml as it is at that time. `disk` outlives what is returned.
-KeyringSurroundings surroundings_of(Disk& disk, const std::string& directory, const Config& config,
+// `place` is a coffer's directory or its configuration file. kNotFound when it is neither.
+Result<std::string> config_path_of(Disk& disk, const std::string& place);
+
+// Where a keyring is, and whether it is at home there.
+struct KeyringPlace {
+  std::string directory;
+  // Ok, or kForeign: it was copied or moved, and must not speak for the original. Says what to do.
+  Status at_home;
+};
+// `keyring_instead`, if not empty, is where the operator wants it to be looked for.
+Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path, const Config& config,
+                                      const std::string& keyring_instead);
+
+// Providers are opened with the configuration as it is at that time. `disk` outlives what is returned.
+KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
                                     std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,
                                     AnchorOpener open_anchor);
 

@@ -59,7 +59,7 @@ TEST_F(TpmAnchor, RemembersTheNewestVersionAndNeverGoesBack) {
   EXPECT_TRUE(open()->advance(mark(8)).is_ok()) << "as a file's";
   EXPECT_TRUE(open()->advance(mark(12)).is_ok());
   EXPECT_EQ(loaded(), mark(12));
-  EXPECT_EQ(open()->advance(mark(12, 2)).code(), Code::kTampered);
+  EXPECT_EQ(open()->advance(mark(12, 2)).code(), Code::kDiverged);
   tpm_.stop();
   EXPECT_EQ(open()->load().code(), Code::kProviderUnavailable);
   tpm_.start();

@@ -130,6 +130,7 @@ std::string Opened::describe() const {
 // Fields of either way: the server's Unique Identifier.
 class KmipFetched final : public FetchedRoot {
  public:
+  bool is_replaced_by_server() const override { return true; }
   explicit KmipFetched(std::shared_ptr<Opened> opened) : opened_(std::move(opened)) {}
 
   Result<Found> current() override {
@@ -254,6 +255,9 @@ class KmipProvider final : public RootKeyProvider {
   Status check(const RootKeyHandle& handle) override { return by(handle).check(handle); }
   std::chrono::milliseconds check_interval() const override { return opened_->check_interval(); }
   std::string uri() const override { return opened_->uri(); }
+  std::optional<std::string> fingerprint(const RootKeyHandle& handle) const override {
+    return by(handle).fingerprint(handle);
+  }
   std::string describe() const override { return opened_->describe(); }
   std::string describe(const RootKeyHandle& handle) const override { return by(handle).describe(handle); }
 

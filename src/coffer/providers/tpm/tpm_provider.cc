@@ -45,7 +45,7 @@ struct Call {
       return {Code::kInternal, "the TPM gave back another key than it sealed"};
     }
     COFFER_ASSIGN(const Bytes bytes, tpm::encode(file));
-    return replace_file(Disk::posix(), settings.path, bytes, kSealedFileMode);
+    return replace_file(Disk::posix(), settings.path, bytes, kSealedFileMode, ReplacedMode::kGiven);
   }
 
   Result<SealedFile> file() const {
