@@ -52,9 +52,6 @@ def key_of_domain(slot, domain_key):
 
 
 def key_from_keyring(slot, keyring):
-    if slot.keyring_version > keyring["version"]:
-        raise Failure("rolled_back", f"the file has seen keyring version {slot.keyring_version}, this one is "
-                      f"{keyring['version']}")
     for keys in keyring["domains"].values():
         for key in keys:
             if key["id"] == slot.domain_key_id:
@@ -72,6 +69,9 @@ def decode(data, *, keyring=None, domain_key=None, file_key=None):
         domain_key = key_from_keyring(slot, keyring) if keyring else key_of_domain(slot, domain_key)
         file_key = unwrap_file_key(slot, domain_key)
     check_envelope_mac(slot, file_key, given)
+    if keyring is not None and slot.keyring_version > keyring["version"]:
+        raise Failure("rolled_back", f"the file has seen keyring version {slot.keyring_version}, this one is "
+                      f"{keyring['version']}")
     about = {
         "kind": KINDS[slot.kind],
         "suite": SUITES[slot.suite][0],

@@ -129,10 +129,10 @@ class Coffers(CliTest):
         self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
         self.write("c.coffer/keyring", old, 0o600)
         kinds = set(self.verified("c.coffer").values())
-        self.assertEqual(kinds, {"rolled back"})
+        self.assertEqual(kinds, {"missing key"})
         run = self.problems("verify", "c.coffer")
-        self.assertIn(": rolled back: ", run.out)
-        self.refused(["cat", "c.coffer", "store/raw"], "rolled_back", "store/raw")
+        self.assertIn("restore the newer keyring", run.out)
+        self.refused(["cat", "c.coffer", "store/raw"], "key_unavailable", "store/raw")
 
     def test_an_older_keyring_is_noticed_at_once_where_there_is_an_anchor(self):
         self.make_coffer("c.coffer", "root.key", "--anchor", "anchor")

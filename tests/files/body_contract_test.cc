@@ -1,11 +1,14 @@
 // What every kind of body owes an engine, over a disk in memory that fails and forgets. A new kind passes by being
 // added to the list at the end.
+#include <random>
+
 #include "coffer/files/body.h"
 #include "coffer/files/new_file.h"
 #include "store/coffer_fixture.h"
 #include "support/disk_append_file.h"
 #include "support/fault_disk.h"
 #include "support/memory_disk.h"
+#include "support/seed.h"
 
 namespace coffer {
 namespace {
@@ -81,10 +84,20 @@ class BodyContract : public CofferFixture, public ::testing::WithParamInterface<
     Status close() { return writer->close(*file); }
   };
 
-  Result<NewFile> header() {
+  // `recycled`: the file that is to become another one.
+  Result<NewFile> header(const ReadableFile* recycled = nullptr) {
     const Kind kind = GetParam().kind;
     const Config config;
-    return coffer_->new_file({.kind = kind, .suite = config.suite_of(kind), .chunk_log2 = config.chunk_log2_of(kind)});
+    Sha256 earlier_body{};
+    if (recycled != nullptr && kind == Kind::kLog) {
+      Bytes beginning(kLogSessionHeaderSize);
+      COFFER_ASSIGN(const size_t count, recycled->read_at(kEnvelopeSize, beginning));
+      COFFER_ASSIGN(earlier_body, earlier_body_of(ByteView(beginning).first(count)));
+    }
+    return coffer_->new_file({.kind = kind,
+                              .suite = config.suite_of(kind),
+                              .chunk_log2 = config.chunk_log2_of(kind),
+                              .earlier_body = earlier_body});
   }
 
   Result<Writing> create(Disk& disk, EngineRole role = EngineRole::kOther) {
@@ -301,10 +314,10 @@ TEST_P(BodyContract, ARecycledFileIsWhollyTheOldOrWhollyTheNewOneAtAnyCrash) {
       EXPECT_TRUE(*text == pattern(3000) || text->empty() || *text == "new");
     }
   });
-  auto head = header();
-  ASSERT_OK(head);
   auto file = disk.open_write(kPath);
   ASSERT_OK(file);
+  auto head = header(file->get());
+  ASSERT_OK(head);
   auto writer = new_writer(coffer_, std::move(*head), EngineRole::kLog);
   ASSERT_OK(writer);
   Writing writing{std::move(*writer), std::make_unique<DiskAppendFile>(disk, kPath, std::move(*file))};
@@ -316,6 +329,67 @@ TEST_P(BodyContract, ARecycledFileIsWhollyTheOldOrWhollyTheNewOneAtAnyCrash) {
   auto text = read_back(disk);
   ASSERT_OK(text);
   EXPECT_EQ(*text, "new") << "and nothing of the earlier life behind it";
+}
+
+// E9, L10: no crash of a file that may be empty leaves what is damage, whatever of the unsynced bytes reached the disk.
+TEST_P(BodyContract, NoCrashOfANewFileLooksLikeDamage) {
+  int images = 0;
+  for (uint64_t seed : seeds(40)) {
+    SCOPED_TRACE("COFFER_SEED=" + std::to_string(seed));
+    MemoryDisk disk;
+    std::mt19937_64 random(seed);
+    disk.set_observer([&] {
+      for (CrashKind kind : {CrashKind::kDropped, CrashKind::kTorn, CrashKind::kReordered}) {
+        for (int i = 0; i < 12; ++i, ++images) {
+          auto image = disk.crash_image(kind, random());
+          if (!image->info(kPath).is_ok()) continue;
+          auto file = image->open_read(kPath);
+          ASSERT_OK(file);
+          auto head = read_head(**file, kPath);
+          ASSERT_OK(head);
+          ASSERT_OK(head->refusal);
+          if (GetParam().is_log) {
+            ASSERT_OK(read_back(*image));
+          }
+        }
+      }
+    });
+    auto writing = create(disk);
+    ASSERT_OK(writing);
+    ASSERT_OK(disk.sync_directory("/"));
+    for (uint64_t steps = random() % 6; steps > 0; --steps) ASSERT_OK(writing->append(pattern(random() % 3000)));
+    if (random() % 2 == 0) ASSERT_OK(writing->sync());
+    ASSERT_OK(writing->close());
+    disk.set_observer({});
+    if (HasFailure()) return;
+  }
+  EXPECT_GT(images, 5000);
+}
+
+TEST_P(BodyContract, AHeaderThatIsGoneOverABodyIsDamage) {
+  MemoryDisk disk;
+  write_file(disk, pattern(3000));
+  auto file = disk.open_write(kPath);
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->write_at(0, Bytes(kEnvelopeSize)));
+  EXPECT_EQ(read_back(disk).code(), Code::kDamaged);
+  EXPECT_EQ(shown(disk).code(), Code::kDamaged);
+}
+
+// L10: with the header of another file of the same store, which is genuine, a log would read as an empty one.
+TEST_P(BodyContract, TheHeaderOfAnotherFileOverABodyIsNoticed) {
+  if (GetParam().kind == Kind::kCtr) GTEST_SKIP() << "nothing authenticates a ctr body before it is proved as a whole";
+  MemoryDisk disk, other_disk;
+  write_file(disk, pattern(3000));
+  write_file(other_disk, pattern(10));
+  auto other = other_disk.open_read(kPath);
+  ASSERT_OK(other);
+  Bytes envelope(kEnvelopeSize);
+  ASSERT_OK((*other)->read_at(0, envelope));
+  auto file = disk.open_write(kPath);
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->write_at(0, envelope));
+  EXPECT_THAT(read_back(disk).code(), ::testing::AnyOf(Code::kDamaged, Code::kTampered, Code::kWrongKey));
 }
 
 // A listing of thousands of files reads one header each. Only a log's frames do not say how much stands before them.
@@ -335,6 +409,79 @@ INSTANTIATE_TEST_SUITE_P(Kinds, BodyContract,
                          ::testing::Values(KindOfBody{Kind::kBlocks, true}, KindOfBody{Kind::kLog, false, true},
                                            KindOfBody{Kind::kCtr}),
                          [](const auto& kind) { return std::string(kind_name(kind.param.kind)); });
+
+// A log whose end was allocated ahead, or that somebody has made huge: what is not there is not read.
+class SparseLog : public CofferFixture {
+ protected:
+  static constexpr uint64_t kHugeSize = uint64_t{20} << 30;
+
+  // Counts the bytes that are read of a file, and tells of its holes.
+  class MeteredFile final : public ReadableFile {
+   public:
+    explicit MeteredFile(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+    Result<size_t> read_at(uint64_t offset, MutableBytes out) const override {
+      auto count = file_->read_at(offset, out);
+      if (count.is_ok()) bytes += *count;
+      return count;
+    }
+    Result<uint64_t> size() const override { return file_->size(); }
+    Result<uint64_t> next_data(uint64_t offset) const override { return file_->next_data(offset); }
+    Result<FileInfo> info() const override { return file_->info(); }
+
+    mutable uint64_t bytes = 0;
+
+   private:
+    std::unique_ptr<ReadableFile> file_;
+  };
+
+  std::shared_ptr<MeteredFile> metered(const std::string& path) {
+    auto file = disk().open_read(path);
+    EXPECT_TRUE(file.is_ok()) << status_text(file);
+    return std::make_shared<MeteredFile>(std::move(*file));
+  }
+  // What reading the whole log gives.
+  Result<LogEnd> read_all(const std::shared_ptr<MeteredFile>& file) {
+    COFFER_ASSIGN(FileHead head, read_head(*file, kPath));
+    COFFER_TRY(head.refusal);
+    COFFER_ASSIGN(OpenedFile opened, coffer_->unlock(head.scan, kPath));
+    const LogParams params{opened.fields.suite, opened.fields.file_id, opened.fields.earlier_body};
+    COFFER_ASSIGN(LogReader reader, LogReader::create(file, opened.file_key, params));
+    return reader.measure();
+  }
+};
+
+TEST_F(SparseLog, AHoleBehindItsEndIsPassedOver) {
+  write(db("log"), sealed_file(Kind::kLog, pattern(5000)));
+  std::filesystem::resize_file(db("log"), kHugeSize);
+  auto file = metered(db("log"));
+  auto end = read_all(file);
+  ASSERT_OK(end);
+  EXPECT_EQ(end->logical_size, 5000u);
+  EXPECT_LT(file->bytes, uint64_t{32} << 20);
+}
+
+TEST_F(SparseLog, WhatTestifiesBehindAHoleIsFound) {
+  const std::string sealed = sealed_file(Kind::kLog, pattern(200000));
+  write(db("log"), sealed);
+  // A hole from the middle of the file on, but for its last 1000 bytes.
+  std::filesystem::resize_file(db("log"), 20000);
+  std::filesystem::resize_file(db("log"), sealed.size());
+  std::fstream out(db("log"), std::ios::binary | std::ios::in | std::ios::out);
+  out.seekp(static_cast<std::streamoff>(sealed.size() - 3000));
+  out << sealed.substr(sealed.size() - 3000);
+  out.close();
+  EXPECT_EQ(read_all(metered(db("log"))).code(), Code::kDamaged);
+}
+
+TEST_F(SparseLog, AHeaderOfZerosBeforeAHoleIsAFileThatNeverWasWritten) {
+  write(db("log"), "");
+  std::filesystem::resize_file(db("log"), kHugeSize);
+  auto file = metered(db("log"));
+  auto head = read_head(*file, kPath);
+  ASSERT_OK(head);
+  EXPECT_EQ(head->what, FileHead::What::kNothing);
+  EXPECT_LT(file->bytes, uint64_t{32} << 20);
+}
 
 // A ctr file of the text "old" that is open, and closed by the test.
 class CtrClose : public CofferFixture {

@@ -82,6 +82,8 @@ TEST_F(Reading, GoesOnWhenTheLogHasGrown) {
     LogReader reader = open();
     Bytes out;
     for (size_t size = 0; size <= log_.bytes.size(); ++size) {
+      // Its first header stands in one sector, which is there or not.
+      if (preallocated && size > kEnvelopeSize && size < kEnvelopeSize + kLogSessionHeaderSize) continue;
       if (preallocated) {
         std::copy_n(log_.bytes.begin(), size, file_->bytes.begin());
       } else {

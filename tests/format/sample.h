@@ -46,7 +46,7 @@ struct Sample {
   }
 
   BlocksParams blocks_params() const { return {fields.suite, fields.chunk_log2, fields.file_id}; }
-  LogParams log_params() const { return {fields.suite, fields.file_id}; }
+  LogParams log_params() const { return {fields.suite, fields.file_id, fields.earlier_body}; }
 
   Bytes envelope() const {
     Bytes out(kEnvelopeSize);

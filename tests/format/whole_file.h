@@ -41,7 +41,7 @@ inline Result<WholeFile> read_whole_file(const Bytes& file, const DomainKey& dom
       break;
     }
     case Kind::kLog: {
-      LogParams params{scan.fields.suite, scan.fields.file_id};
+      LogParams params{scan.fields.suite, scan.fields.file_id, scan.fields.earlier_body};
       COFFER_ASSIGN(LogContents contents, read_log_body(file_key, params, file));
       out.plaintext = std::move(contents.plaintext);
       out.closed = contents.end.closed;

@@ -115,7 +115,7 @@ class WorkedExamples(unittest.TestCase):
 
     def test_log(self):
         about = {}
-        slot = types.SimpleNamespace(suite=3, file_id=self.FILE_ID)
+        slot = types.SimpleNamespace(suite=3, file_id=self.FILE_ID, earlier_body=bytes(32))
         data = self.bytes_shown("5")
         self.assertEqual(decode_log(data, slot, self.FILE_KEY, about), b"put a=1;put b=2;")
         self.assertEqual((about["closed"], about["frames"], about["watermark"], about["log_end"]),

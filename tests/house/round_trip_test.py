@@ -201,7 +201,7 @@ class Verdicts(unittest.TestCase):
                     if data:
                         done, data = self.alter(chance, data, sound["blocks"] + sound["log"])
                         what += f" {done};"
-                path = os.path.join(copies, f"{number:06}.sst")
+                path = os.path.join(copies, f"{number:06}")
                 write(path, data)
                 try:
                     coffer_decode.decode(data, keyring=keyring)

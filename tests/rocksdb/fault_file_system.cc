@@ -339,7 +339,8 @@ void FaultFileSystem::spoil(const std::string& path, const Durability& state, st
       }
       break;
     case 3:  // what the sectors held before; journalling file systems show that only of blocks a file had already
-      for (uint64_t i = std::max(state.synced_size + random() % (unsynced + 1), kHeaderSize); i < bytes.size(); ++i) {
+      for (uint64_t i = std::max((state.synced_size + random() % (unsynced + 1) + 511) / 512 * 512, kHeaderSize);
+           i < bytes.size(); ++i) {
         bytes[i] = static_cast<char>(random());
       }
       break;

@@ -7,8 +7,8 @@ namespace coffer::rocks {
 namespace {
 
 TEST(FileName, TablesAndBlobsAreDataFilesUnderAllTheirNames) {
-  for (const char* name : {"000012.sst", "/db/000012.sst", "000012.ldb", "000012.blob", "000012.sst.tmp",
-                           "000012_s123_456.sst"}) {
+  for (const char* name :
+       {"000012.sst", "/db/000012.sst", "000012.ldb", "000012.blob", "000012.sst.tmp", "000012_s123_456.sst"}) {
     EXPECT_EQ(role_of(name), EngineRole::kData) << name;
   }
   for (const char* name : {"000012.log", "MANIFEST-000001", "CURRENT", "LOG", "sst", "000012.sst/CURRENT", "x.sstx"}) {

@@ -15,9 +15,8 @@ using rocksdb::IOStatus;
 using rocksdb::Slice;
 
 constexpr size_t kChunk = 1024;
-constexpr size_t kSizes[] = {0,    1,    2,    15,   16,   17,    31,    100,   kChunk - 1, kChunk, kChunk + 1,
-                             2047, 2048, 2049, 4095, 4096, 4097,  5000,  8191,  8192,       8193,   65536,
-                             70000};
+constexpr size_t kSizes[] = {0,    1,    2,    15,   16,   17,   31,   100,  kChunk - 1, kChunk, kChunk + 1, 2047,
+                             2048, 2049, 4095, 4096, 4097, 5000, 8191, 8192, 8193,       65536,  70000};
 constexpr int kSteps = 120;
 
 // One of the two: a file system and the directory in it.
@@ -294,9 +293,8 @@ TEST_P(PosixContract, ARecycledLogBeginsWithWhatWasWrittenToItLast) {
   both("write", [&](Operations& side) { return side.write("000005.log", first, false, true); });
   EXPECT_EQ(coffer_.reuse("000006.log", "000005.log", second), plain_.reuse("000006.log", "000005.log", second));
   both("old name", [](Operations& side) { return side.exists("000005.log"); });
-  both("beginning", [&](Operations& side) {
-    return side.read_forward("000006.log", {second[0].size() + second[1].size()});
-  });
+  both("beginning",
+       [&](Operations& side) { return side.read_forward("000006.log", {second[0].size() + second[1].size()}); });
 }
 
 }  // namespace

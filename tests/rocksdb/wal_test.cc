@@ -131,6 +131,11 @@ TEST_F(WriteAheadLog, GarbageBehindEveryByteIsRecoveredAsByPlainRocksDb) {
     if (bytes[cut] == sealed_.bytes[cut]) ++bytes[cut];
     std::map<std::string, std::string> contents;
     rocksdb::Status status = recover_sealed(bytes, &contents);
+    // The log's first sector is written whole or not at all: what begins a session there was put there (L10).
+    if (cut >= kEnvelopeSize + 4 && cut < kEnvelopeSize + kLogSessionHeaderSize) {
+      ASSERT_FALSE(status.ok()) << "garbage from " << cut;
+      continue;
+    }
     ASSERT_TRUE(status.ok()) << "garbage from " << cut << ": " << status.ToString();
     ASSERT_EQ(contents, expected[static_cast<size_t>(std::max(put_at(cut), 0))]) << "garbage from " << cut;
   }

@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "coffer/base/codec.h"
+#include "coffer/base/crc32c.h"
 #include "coffer/ops/roots.h"
 #include "coffer_fixture.h"
 #include "support/gate.h"
@@ -178,7 +180,22 @@ TEST_F(CofferTest, AFileThatHasSeenANewerKeyringTellsOfARollback) {
   auto restarted = open_coffer();
   ASSERT_NE(restarted, nullptr);
   EXPECT_EQ(restarted->unlock(same_key->envelope, "f").code(), Code::kRolledBack);
-  EXPECT_EQ(restarted->unlock(new_key->envelope, "f").code(), Code::kRolledBack);
+  // Without its key nothing in a header is proved: what it says of the keyring is a hint.
+  const Status unknown = restarted->unlock(new_key->envelope, "f").status();
+  EXPECT_EQ(unknown.code(), Code::kKeyUnavailable);
+  EXPECT_THAT(unknown.to_string(), HasSubstr("restore the newer keyring"));
+}
+
+TEST_F(CofferTest, WhatAHeaderSaysOfTheKeyringIsBelievedOnceItIsAuthentic) {
+  auto file = coffer_->new_file({.kind = Kind::kLog});
+  ASSERT_OK(file);
+  // With good checksums, as anybody can make them.
+  for (size_t slot : {size_t{0}, kSlotSize}) {
+    uint8_t* record = file->envelope.data() + slot;
+    store_le64(record + 80, 1000);
+    store_le32(record + 508, crc32c({record, 508}));
+  }
+  EXPECT_EQ(coffer_->unlock(file->envelope, "f").code(), Code::kTampered);
 }
 
 TEST_F(CofferTest, TheAnchorRemembersAcrossRestarts) {

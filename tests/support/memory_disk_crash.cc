@@ -22,12 +22,19 @@ class Fate {
   void write(Bytes& bytes, size_t change, uint64_t offset, ByteView written) {
     if (kind_ == CrashKind::kTorn) {
       if (change < torn_at_) write_into(bytes, offset, written);
-      if (change == torn_at_) write_into(bytes, offset, written.first(below(written.size() + 1)));
+      if (change == torn_at_) write_into(bytes, offset, written.first(torn_size(bytes, offset, written.size())));
     }
     if (kind_ == CrashKind::kReordered) write_sectors(bytes, offset, written);
   }
 
  private:
+  // Anywhere where the file ends then; elsewhere between two sectors, each of which is written whole or not at all.
+  size_t torn_size(const Bytes& bytes, uint64_t offset, size_t size) {
+    const uint64_t end = offset + below(size + 1);
+    if (end >= bytes.size()) return end - offset;
+    return std::max(end / MemoryDisk::kSectorSize * MemoryDisk::kSectorSize, offset) - offset;
+  }
+
   // Each sector by itself; the file grows at most as far as the write did, with zeros where no sector arrived.
   void write_sectors(Bytes& bytes, uint64_t offset, ByteView written) {
     uint64_t end = offset + written.size();

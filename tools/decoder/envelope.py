@@ -49,13 +49,15 @@ class Slot:
             "body size or MAC without a sealed body": sealed or (self.body_size == 0 and not any(self.body_mac)),
             "the wrapped key has the wrong size": wrapped_size == key_size + 8,
             "bytes that must be zero are not": zero1 == 0 and zero2 == 0 and not any(slot[114:120])
-            and not any(slot[120 + key_size + 8:476]) and not any(slot[RECORD_SIZE:]),
+            and not any(slot[120 + key_size + 8:160]) and not any(slot[192:476]) and not any(slot[RECORD_SIZE:]),
+            "only a log has an earlier body": self.kind == 2 or not any(slot[160:192]),
         }
         broken = [rule for rule, holds in rules.items() if not holds]
         if broken:
             self.reason = "; ".join(broken)
             return
         self.state = "readable"
+        self.earlier_body = slot[160:192]
         self.wrapped_key = slot[120:120 + key_size + 8]
         self.mac = slot[476:508]
 
@@ -69,6 +71,8 @@ def current_slot(data):
                 raise Failure("plaintext", "not a Coffer file: no magic")
         raise Failure("never_written", f"{len(data)} bytes, shorter than the envelope: never synced, or cut off")
     if not any(head):
+        if any(data[ENVELOPE_SIZE:]):
+            raise Failure("damaged", "the envelope is gone: all zero, and what stands behind it is not")
         raise Failure("never_written", "the envelope is all zero: never synced")
     slots = [Slot(head[:SLOT_SIZE]), Slot(head[SLOT_SIZE:])]
     for slot in slots:

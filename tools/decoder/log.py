@@ -1,5 +1,6 @@
 """Kind log: docs/format.md, section 5."""
 
+import hashlib
 import hmac
 import re
 import struct
@@ -33,6 +34,7 @@ class Log:
         self.data = data
         self.suite = slot.suite
         self.file_id = slot.file_id
+        self.earlier_body = slot.earlier_body
         self.file_key = file_key
         self.session = None
         self.out = []
@@ -117,6 +119,10 @@ class Log:
 
     def judge_bad_place(self, position):
         """Raises if synced data is damaged at `position`, returns if it is a torn tail."""
+        beginning = self.data[ENVELOPE_SIZE:ENVELOPE_SIZE + SESSION_SIZE]
+        if position == ENVELOPE_SIZE and len(beginning) == SESSION_SIZE and beginning[:4] == SESSION_MAGIC \
+                and hashlib.sha256(beginning).digest() != self.earlier_body:
+            raise Failure("damaged", "the log does not begin with a session of this file")
         if position < self.watermark or self.evidence_after(position):
             raise Failure("damaged", f"synced data is damaged at offset {position}")
 

@@ -120,7 +120,7 @@ Result<Outcome> inspect_envelope(const std::string& path, ByteView start, std::s
                                  uint64_t file_size, Console& console) {
   Fields fields;
   std::string type = "never written";
-  const FileHead head = look_at_head(start, path);
+  COFFER_ASSIGN(const FileHead head, judge_head(start, *file, path));
   COFFER_TRY(head.refusal);
   if (head.is(FileHead::What::kCoffer)) {
     type = std::string(kind_name(head.scan.fields.kind)) + " file";

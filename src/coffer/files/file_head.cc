@@ -20,6 +20,19 @@ bool begins_like_a_header(ByteView start) {
   return begins_like_a_slot(start.first(first)) && begins_like_a_slot(start.subspan(first));
 }
 
+// Whether all that stands behind the header is zeros: space that was allocated ahead.
+Result<bool> is_empty_behind(const ReadableFile& file) {
+  constexpr size_t kPieceSize = 256 * 1024;
+  Bytes piece(kPieceSize);
+  for (uint64_t offset = kEnvelopeSize;;) {
+    COFFER_ASSIGN(offset, file.next_data(offset));
+    COFFER_ASSIGN(const size_t count, file.read_at(offset, piece));
+    if (!all_zeros(ByteView(piece).first(count))) return false;
+    if (count < piece.size()) return true;
+    offset += count;
+  }
+}
+
 FileHead refused(FileHead::What what, Status why) { return {.what = what, .scan = {}, .refusal = std::move(why)}; }
 
 }  // namespace
@@ -40,10 +53,21 @@ FileHead look_at_head(ByteView start, const std::string& path) {
   return {.what = What::kCoffer, .scan = std::move(*scan), .refusal = {}};
 }
 
+Result<FileHead> judge_head(ByteView start, const ReadableFile& file, const std::string& path) {
+  FileHead head = look_at_head(start, path);
+  if (!head.is(FileHead::What::kNothing) || start.size() < kEnvelopeSize) return head;
+  COFFER_ASSIGN(const bool empty, is_empty_behind(file));
+  if (empty) return head;
+  return refused(
+      FileHead::What::kUnreadable,
+      {Code::kDamaged, path + ": its header is gone (all zeros), and what stands behind it is not; restore " +
+                           "the file from a backup or a replica"});
+}
+
 Result<FileHead> read_head(const ReadableFile& file, const std::string& path) {
   Bytes start(kEnvelopeSize);
   COFFER_ASSIGN(size_t count, file.read_at(0, start));
-  return look_at_head(ByteView(start).first(count), path);
+  return judge_head(ByteView(start).first(count), file, path);
 }
 
 }  // namespace coffer

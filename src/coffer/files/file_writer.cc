@@ -1,5 +1,7 @@
 #include "coffer/files/file_writer.h"
 
+#include <utility>
+
 namespace coffer {
 
 Status FileWriter::append(ByteView data, AppendFile& file) {
@@ -40,9 +42,17 @@ Status FileWriter::settle_head(AppendFile& file) {
 
 Status FileWriter::write(const Status& sealed, AppendFile& file) {
   Status status = sealed;
-  if (status.is_ok() && !out_.empty()) status = file.append(out_.view());
+  if (status.is_ok() && !out_.empty()) status = write_out(file);
   out_.clear();
   return fail(std::move(status));
+}
+
+Status FileWriter::write_out(AppendFile& file) {
+  const size_t head_size = std::exchange(head_size_, 0);
+  if (!head_syncs_first_ || head_size == 0 || out_.size() == head_size) return file.append(out_.view());
+  COFFER_TRY(file.append(out_.view().first(head_size)));
+  COFFER_TRY(file.sync(false));
+  return file.append(out_.view().subspan(head_size));
 }
 
 // The kernel may have dropped what it could not write, and would call the next sync a success: whatever is written from

@@ -48,6 +48,9 @@ class FileWriter {
   // For a recycled file, before anything else: hands the header over and syncs it. Until both slots are durable nothing
   // may be written under the new key, so at any crash the file is wholly the old or wholly the new one.
   Status settle_head(AppendFile& file);
+  // For a file that a crash may empty, before anything else: syncs the header before it hands over what stands behind
+  // it. So a header that is gone over a body that is not is no crash (docs/format.md, E9).
+  void sync_head_first() { head_syncs_first_ = true; }
 
   virtual uint64_t logical_size() const = 0;
   // About where the plaintext byte `offset` comes to lie; at least as far as it really does. For hints.
@@ -57,7 +60,7 @@ class FileWriter {
 
  protected:
   // `head`: what goes out before the first data; empty when it is in the file.
-  FileWriter(const Id& file_id, ByteView head) : file_id_(file_id) { out_.append(head); }
+  FileWriter(const Id& file_id, ByteView head) : file_id_(file_id), head_size_(head.size()) { out_.append(head); }
 
   virtual Status append_data(ByteView data, AppendFile& file) = 0;
   virtual Status sync_data(bool full, AppendFile& file) { return sync_file(full, file); }
@@ -76,8 +79,11 @@ class FileWriter {
 
  private:
   Status fail(Status status);
+  Status write_out(AppendFile& file);
 
   const Id file_id_;
+  size_t head_size_;  // of the header, while it is in out_
+  bool head_syncs_first_ = false;
   std::atomic<bool> failed_{false};
   bool closed_ = false;
   bool recycled_ = false;

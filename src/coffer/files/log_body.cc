@@ -9,7 +9,7 @@ namespace {
 
 LogParams log_params(const EnvelopeFields& fields) {
   COFFER_REQUIRE(fields.kind == Kind::kLog, "a body is opened as the kind that its header says");
-  return {fields.suite, fields.file_id};
+  return {fields.suite, fields.file_id, fields.earlier_body};
 }
 
 class LogBody final : public Body {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "coffer/format/envelope.h"
+
 namespace coffer {
 
 void LogCursor::forget() {
@@ -54,10 +56,17 @@ Result<LogStep> LogCursor::settled_step() {
 
 // Ok if the log ends where the cursor stands; kDamaged if it does not.
 Status LogCursor::search_tail() {
+  if (opener_.position() == kEnvelopeSize) {
+    std::array<uint8_t, kLogSessionHeaderSize> beginning{};
+    COFFER_ASSIGN(size_t count, file_->read_at(kEnvelopeSize, beginning));
+    COFFER_TRY(check_log_beginning(opener_.params(), ByteView(beginning).first(count)));
+  }
   COFFER_ASSIGN(uint64_t size, file_->size());
   LogTailSearch search(opener_.params().file_id, opener_.position(), size);
   Buffer tail;
   for (;;) {
+    COFFER_ASSIGN(const uint64_t data, file_->next_data(search.offset()));
+    if (data > search.offset()) search.pass_zeros(data);
     uint64_t rest = size > search.offset() ? size - search.offset() : 0;
     // One byte more than there is: not getting it proves the end.
     size_t wanted = static_cast<size_t>(std::min<uint64_t>(rest + 1, LogTailSearch::kWindowSizeMin));

@@ -11,6 +11,11 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   if (place.role == EngineRole::kData) {
     request.domain = place.domain.empty() ? coffer.places().domain_of(place.path) : std::string_view(place.domain);
   }
+  if (place.recycled != nullptr && request.kind == Kind::kLog) {
+    std::array<uint8_t, kLogSessionHeaderSize> beginning{};
+    COFFER_ASSIGN(const size_t count, place.recycled->read_at(kEnvelopeSize, beginning));
+    COFFER_ASSIGN(request.earlier_body, earlier_body_of(ByteView(beginning).first(count)));
+  }
   COFFER_ASSIGN(request.store_id, coffer.stores().store_for({.directory = place.store_directory,
                                                              .joins_database = place.role == EngineRole::kData,
                                                              .confirms = place.confirms_store,
@@ -21,7 +26,9 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
 
 Result<std::unique_ptr<FileWriter>> new_writer(std::shared_ptr<Coffer> coffer, NewFile header, EngineRole role) {
   const Body& body = body_of(header.fields.kind);
-  return body.create(std::move(coffer), std::move(header), role);
+  COFFER_ASSIGN(auto writer, body.create(std::move(coffer), std::move(header), role));
+  if (may_be_empty(role)) writer->sync_head_first();
+  return writer;
 }
 
 }  // namespace coffer

@@ -11,6 +11,8 @@ struct NewFilePlace {
   EngineRole role = EngineRole::kOther;
   std::string domain;           // of a kData file; empty: the one that coffer.yaml has for the path
   bool confirms_store = false;  // a database is in store_directory if this file is
+  // The file that gets this name and identity, and keeps its bytes.
+  const ReadableFile* recycled = nullptr;
 };
 
 // Nothing is written: an engine that keeps an old file of this name until there is a key has lost nothing.

@@ -17,7 +17,8 @@ constexpr uint8_t kWrapKwp = 1;
 constexpr uint8_t kFlagBodySealed = 1;
 constexpr size_t kWrappedFieldSize = 40;
 constexpr size_t kWrappedOffset = 120;
-constexpr size_t kReservedSize = 316;
+constexpr size_t kEarlierBodyOffset = kWrappedOffset + kWrappedFieldSize;
+constexpr size_t kReservedSize = 284;
 constexpr size_t kMacOffset = 476;
 constexpr size_t kCrcOffset = 508;
 constexpr uint64_t kBodySizeMax = uint64_t{1} << 40;
@@ -41,6 +42,7 @@ std::string_view broken_rule(const EnvelopeFields& fields) {
   if (!fields.body_sealed && (fields.body_size != 0 || !all_zero(fields.body_mac))) {
     return "a body that is not sealed has neither size nor MAC";
   }
+  if (fields.kind != Kind::kLog && !all_zero(fields.earlier_body)) return "only a log is recycled";
   if (fields.body_size > kBodySizeMax) return "a body holds at most 2^40 bytes";
   if (fields.domain_key_version == 0) return "domain key versions start at 1";
   return {};
@@ -82,7 +84,9 @@ Status seal_record(const EnvelopeFields& fields, ByteView wrapped, const FileKey
   writer.u16(static_cast<uint16_t>(wrapped.size()));
   writer.zeros(6);
   writer.bytes(wrapped);
-  writer.zeros(kWrappedFieldSize - wrapped.size() + kReservedSize);
+  writer.zeros(kWrappedFieldSize - wrapped.size());
+  writer.bytes(fields.earlier_body);
+  writer.zeros(kReservedSize);
   COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, fields.file_id, record.first(kMacOffset)));
   writer.bytes(mac);
   writer.u32(crc32c(record.first(kCrcOffset)));
@@ -148,8 +152,10 @@ SlotReading read_slot(ByteView slot) {
   size_t wrapped = reader.u16();
   zero =
       all_zero(reader.bytes(6)) && zero && (flags & ~kFlagBodySealed) == 0 && all_zero(slot.subspan(kSlotRecordSize));
-  bool wrapped_fits = wrapped == wrapped_size(suite_info(fields.suite).key_size) &&
-                      all_zero(record.first(kMacOffset).subspan(kWrappedOffset + wrapped));
+  const bool wrapped_fits = wrapped == wrapped_size(suite_info(fields.suite).key_size) &&
+                            all_zero(record.first(kEarlierBodyOffset).subspan(kWrappedOffset + wrapped)) &&
+                            all_zero(record.first(kMacOffset).subspan(kEarlierBodyOffset + fields.earlier_body.size()));
+  std::ranges::copy(record.subspan(kEarlierBodyOffset, fields.earlier_body.size()), fields.earlier_body.begin());
   if (reader.ok() && zero && wrapped_fits && fields.sequence > 0 && broken_rule(fields).empty()) {
     out.state = SlotState::kReadable;
   }
@@ -179,7 +185,11 @@ Result<EnvelopeScan> scan_envelope(ByteView envelope) {
     out.slots[static_cast<size_t>(i)] = reading.state;
     COFFER_TRY(reading.unsupported);
     if (reading.state != SlotState::kReadable) continue;
-    if (out.current >= 0 && out.fields.sequence >= reading.fields.sequence) continue;
+    if (out.current >= 0 && out.fields.sequence >= reading.fields.sequence) {
+      out.other = reading.fields;
+      continue;
+    }
+    if (out.current >= 0) out.other = out.fields;
     out.current = i;
     out.fields = reading.fields;
     out.record.assign(slot.begin(), slot.begin() + kSlotRecordSize);
@@ -225,9 +235,9 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
   COFFER_TRY(check_fields(fields, file_key));
   const EnvelopeFields& old = scan.fields;
   if (fields.suite != old.suite || fields.kind != old.kind || fields.chunk_log2 != old.chunk_log2 ||
-      fields.file_id != old.file_id || fields.store_id != old.store_id) {
+      fields.file_id != old.file_id || fields.store_id != old.store_id || fields.earlier_body != old.earlier_body) {
     // E5
-    return {Code::kInvalidArgument, "an envelope update may not change suite, kind, chunk size, file id or store id"};
+    return {Code::kInvalidArgument, "an envelope update may not change what binds the body to it"};
   }
   if (old.sequence == std::numeric_limits<uint64_t>::max()) {
     return {Code::kLimitExceeded, "the envelope's sequence is exhausted: rewrite the file"};

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "coffer/base/secret.h"
+#include "coffer/crypto/kdf.h"
 #include "coffer/crypto/suite.h"
 
 namespace coffer {
@@ -32,6 +33,7 @@ struct EnvelopeFields {
   uint64_t keyring_version = 0;
   uint64_t body_size = 0;  // bytes after the envelope
   std::array<uint8_t, kTagSize> body_mac{};
+  Sha256 earlier_body{};  // log, recycled: fingerprint of what stood where its body begins; else zeros
 
   bool operator==(const EnvelopeFields&) const = default;
 };
@@ -47,7 +49,9 @@ struct EnvelopeScan {
   std::array<SlotState, 2> slots{SlotState::kEmpty, SlotState::kEmpty};
   int current = -1;       // the readable slot with the higher sequence; -1 when there is none
   EnvelopeFields fields;  // of the current slot
-  Bytes record;           // the current slot's 512 bytes
+  // Of the other slot, if that is readable too: what it says needs its key as long as it stands there.
+  std::optional<EnvelopeFields> other;
+  Bytes record;  // the current slot's 512 bytes
 };
 
 // Says what kind of bytes these are. kTruncated when there are fewer than kEnvelopeSize bytes; kPlaintext when neither
@@ -70,7 +74,7 @@ struct SlotUpdate {
   std::array<uint8_t, kSlotSize> bytes{};
 };
 // `fields` says what the slot is to hold (its sequence is ignored). kInvalidArgument if it changes what binds the body:
-// suite, kind, chunk size, file id or store id. REQUIRES: scan.current >= 0.
+// suite, kind, chunk size, file id, store id or the earlier body. REQUIRES: scan.current >= 0.
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key);
 

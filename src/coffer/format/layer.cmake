@@ -1,3 +1,3 @@
 coffer_layer(coffer format
   key_schedule.cc envelope.cc blocks.cc ctr.cc
-  log_sealer.cc log_opener.cc log_tail_search.cc)
+  log_sealer.cc log_beginning.cc log_opener.cc log_tail_search.cc)

@@ -1,9 +1,10 @@
 // `log`: a body that grows by appends and may end torn. Sessions of frames. docs/format.md, "log".
 // Sans-IO: every offset is in the file (envelope included) unless it says logical.
-// L1 to L9, which code and tests cite, are the invariants of that section.
+// L1 to L10, which code and tests cite, are the invariants of that section.
 #pragma once
 
 #include "coffer/base/secret.h"
+#include "coffer/crypto/kdf.h"
 #include "coffer/crypto/stream.h"
 
 namespace coffer {
@@ -18,7 +19,16 @@ inline constexpr uint64_t kLogFileSizeMax = uint64_t{1} << 40;
 struct LogParams {
   Suite suite = Suite::kAes256Gcm;
   Id file_id;
+  Sha256 earlier_body{};  // of a recycled file: earlier_body_of() when it was; else zeros
 };
+
+// What a recycled file's envelope remembers of the body that it finds. `beginning`: that body's first
+// kLogSessionHeaderSize bytes, or all if there are fewer. Zeros where there is nothing to remember.
+Result<Sha256> earlier_body_of(ByteView beginning);
+// Whether a crash may have left this at the beginning of a log that does not begin with a session of its own: it may,
+// but for the beginning of a session that is not what stood there when the file was recycled. Then kDamaged (L10).
+// `beginning` as above.
+Status check_log_beginning(const LogParams& params, ByteView beginning);
 
 // Where a session starts. For a new file: number 0, offset kEnvelopeSize, logical_offset 0. For a reopened one: what
 // LogOpener::append_position() says, after the file was cut there and synced.
@@ -152,6 +162,8 @@ class LogTailSearch {
   LogTailSearch(const Id& file_id, uint64_t bad_place, uint64_t file_size);
 
   uint64_t offset() const { return offset_; }
+  // From offset() up to `end` there are only zeros, which nobody need read.
+  void pass_zeros(uint64_t end);
   // `window` is the file from offset() on.
   Verdict step(ByteView window, bool window_reaches_end);
   // kDamaged, and why. REQUIRES: step() returned kDamaged

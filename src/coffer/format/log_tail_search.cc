@@ -24,6 +24,12 @@ constexpr uint32_t kUnusedBits = ~(log_wire::kSizeMask | log_wire::kEndBit);
 // How many bytes at the front can be passed over because a word of zeros begins at each of them: preallocated space.
 size_t zero_words(ByteView rest) {
   size_t count = 0;
+  const auto zeros = [&rest](size_t at) {
+    uint64_t all = 0;
+    for (size_t i = 0; i < 64; i += 8) all |= load_le64(&rest[at + i]);
+    return all == 0;
+  };
+  while (rest.size() - count >= 64 && zeros(count)) count += 61;
   while (rest.size() - count >= 8 && load_le64(&rest[count]) == 0) count += 5;
   return count;
 }
@@ -35,6 +41,11 @@ LogTailSearch::LogTailSearch(const Id& file_id, uint64_t bad_place, uint64_t fil
       offset_(bad_place + 1),
       budget_(file_size > std::numeric_limits<uint64_t>::max() / 4 ? file_size : 4 * file_size),
       checksum_seed_(checksum_seed(file_id)) {}
+
+void LogTailSearch::pass_zeros(uint64_t end) {
+  // A frame may begin in the last three zeros: its word is the end bit, which stands in the fourth byte.
+  offset_ = std::max(offset_, end - std::min<uint64_t>(end, 3));
+}
 
 bool LogTailSearch::checksum_fits(uint32_t expected, ByteView prefix, ByteView bytes) {
   uint64_t size = prefix.size() + bytes.size();

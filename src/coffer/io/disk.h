@@ -30,6 +30,9 @@ class ReadableFile {
   // Reads up to out.size() bytes; fewer only at the end of the file.
   virtual Result<size_t> read_at(uint64_t offset, MutableBytes out) const = 0;
   virtual Result<uint64_t> size() const = 0;
+  // The first byte from `offset` on that may be anything but zero, or the end of the file: what lies before is a hole.
+  // A file that does not tell answers `offset`.
+  virtual Result<uint64_t> next_data(uint64_t offset) const { return offset; }
   // Of the file that is open, whatever its path names by now.
   virtual Result<FileInfo> info() const = 0;
 };
@@ -51,6 +54,7 @@ class WritableFile : public ReadableFile {
 struct DirectoryEntry {
   std::string name;
   bool is_directory = false;
+  bool is_link = false;  // a symbolic one
 };
 
 // Held until destroyed.

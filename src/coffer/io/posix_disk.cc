@@ -110,6 +110,16 @@ class PosixFile final : public WritableFile {
     return found.size;
   }
 
+  Result<uint64_t> next_data(uint64_t offset) const override {
+    COFFER_TRY(check_range(offset, 0));
+    const off_t found = ::lseek(descriptor_.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (found >= 0) return static_cast<uint64_t>(found);
+    // ENXIO: nothing but a hole. Where a file system does not know of holes, all of it is data.
+    if (errno != ENXIO) return offset;
+    COFFER_ASSIGN(const uint64_t end, size());
+    return std::max(offset, end);
+  }
+
   Result<FileInfo> info() const override {
     COFFER_TRY(check_range(0, 0));
     struct stat st;
@@ -182,13 +192,19 @@ class PosixLock final : public FileLock {
   Descriptor descriptor_;
 };
 
-Result<bool> is_directory_entry(int directory, const std::string& path, const dirent& entry) {
-  if (entry.d_type == DT_DIR) return true;
-  if (entry.d_type != DT_UNKNOWN && entry.d_type != DT_LNK) return false;
+Result<DirectoryEntry> directory_entry(int directory, const std::string& path, const dirent& entry) {
+  DirectoryEntry out{.name = entry.d_name, .is_directory = entry.d_type == DT_DIR, .is_link = entry.d_type == DT_LNK};
+  if (entry.d_type != DT_UNKNOWN && entry.d_type != DT_LNK) return out;
   struct stat st;
-  if (::fstatat(directory, entry.d_name, &st, 0) == 0) return S_ISDIR(st.st_mode);
+  if (entry.d_type == DT_UNKNOWN && ::fstatat(directory, entry.d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    out.is_link = S_ISLNK(st.st_mode);
+  }
+  if (::fstatat(directory, entry.d_name, &st, 0) == 0) {
+    out.is_directory = S_ISDIR(st.st_mode);
+    return out;
+  }
   // A link that leads nowhere, or an entry removed meanwhile, is no directory.
-  if (errno == ENOENT || errno == ELOOP) return false;
+  if (errno == ENOENT || errno == ELOOP) return out;
   return failure("stat", path + "/" + entry.d_name);
 }
 
@@ -254,8 +270,8 @@ class PosixDisk final : public Disk {
       if (entry == nullptr) break;
       std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      COFFER_ASSIGN(bool is_directory, is_directory_entry(::dirfd(directory.get()), path, *entry));
-      entries.push_back({std::string(name), is_directory});
+      COFFER_ASSIGN(DirectoryEntry found, directory_entry(::dirfd(directory.get()), path, *entry));
+      entries.push_back(std::move(found));
     }
     if (errno != 0) return failure("list", path);
     std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

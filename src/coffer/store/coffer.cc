@@ -58,6 +58,7 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   file.fields.chunk_log2 = static_cast<uint8_t>(request.chunk_log2);
   COFFER_ASSIGN(file.fields.file_id, random_id());
   file.fields.store_id = request.store_id;
+  file.fields.earlier_body = request.earlier_body;
   file.fields.domain_key_id = active->id;
   file.fields.domain_key_version = active->version;
   file.fields.keyring_version = keys->version();
@@ -101,32 +102,44 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
   COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
   const EnvelopeFields& fields = scan.fields;
   std::shared_ptr<const Keyring> keys = keyring();
+  Status refreshed;
   if (keys->find_key(fields.domain_key_id).entry == nullptr || fields.keyring_version > keys->version()) {
-    const Status refreshed = keyring_->refresh_unless_just_failed();
+    refreshed = keyring_->refresh_unless_just_failed();
     keys = keyring();
-    // Only a keyring that could be looked at can be called old, or without the key.
-    if (!refreshed.is_ok() && fields.keyring_version > keys->version()) {
-      return refreshed.with_context(path + " was written under a newer keyring, which cannot be taken up");
-    }
   }
   const DomainKeyEntry* entry = keys->find_key(fields.domain_key_id).entry;
-  if (fields.keyring_version > keys->version()) {
-    return {Code::kRolledBack, path + ": was written under keyring version " + std::to_string(fields.keyring_version) +
-                                   ", but the keyring of " + directory_ + " is at version " +
-                                   std::to_string(keys->version()) + "; restore the newer keyring"};
-  }
-  if (entry == nullptr) {
-    return {Code::kKeyUnavailable, path + ": needs domain key " + fields.domain_key_id.short_hex() +
-                                       ", which is not in the keyring of " + directory_ +
-                                       "; is it a file of another coffer?"};
-  }
+  if (entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
   if (!may_unwrap(entry->state)) {
     return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +
                                        std::string(key_state_name(entry->state))};
   }
   auto file_key = open_envelope(scan, entry->key);
   if (!file_key.is_ok()) return file_key.status().with_context(path);
+  // Only now the header is known to be genuine, and the version in it to mean something.
+  if (fields.keyring_version > keys->version()) {
+    // Only a keyring that could be looked at can be called old.
+    if (!refreshed.is_ok()) {
+      return refreshed.with_context(path + " was written under a newer keyring, which cannot be taken up");
+    }
+    return {Code::kRolledBack, path + ": was written under keyring version " + std::to_string(fields.keyring_version) +
+                                   ", but the keyring of " + directory_ + " is at version " +
+                                   std::to_string(keys->version()) + "; restore the newer keyring"};
+  }
   return OpenedFile{fields, std::move(*file_key)};
+}
+
+// Nothing in a header whose key is unknown can be authenticated: what it says of the keyring's version is a hint.
+Status Coffer::unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const {
+  const std::string what = "needs domain key " + fields.domain_key_id.short_hex();
+  if (!refreshed.is_ok()) return refreshed.with_context(what + ", and the stored keyring cannot be taken up");
+  const std::string why = what + ", which is not in the keyring of " + directory_;
+  if (fields.keyring_version <= keys.version()) {
+    return {Code::kKeyUnavailable, why + "; is it a file of another coffer?"};
+  }
+  return {Code::kKeyUnavailable, why + "; its header speaks of keyring version " +
+                                     std::to_string(fields.keyring_version) + ", and this one is version " +
+                                     std::to_string(keys.version()) + ": restore the newer keyring, unless this is " +
+                                     "a file of another coffer"};
 }
 
 Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,

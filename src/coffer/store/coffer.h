@@ -29,6 +29,7 @@ struct NewFileRequest {
   int chunk_log2 = 0;  // blocks only
   std::string_view domain = kSystemDomain;
   Id store_id{};
+  Sha256 earlier_body{};  // of a log that is recycled: earlier_body_of()
 };
 
 class Coffer {
@@ -101,7 +102,7 @@ class Coffer {
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
   // The same wherever the file is: for whoever judges places. `path` is for messages only. kTruncated, kPlaintext,
   // kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope(); kKeyUnavailable for an unknown
-  // or destroyed key; kRolledBack when the file has seen a newer keyring than the stored one, or why that one could not
+  // or destroyed key; kRolledBack when the file, which is genuine, has seen a newer keyring, or why that one could not
   // be taken up.
   Result<OpenedFile> unlock(ByteView envelope, const std::string& path);
   Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
@@ -126,6 +127,7 @@ class Coffer {
         keyring_(std::move(keyring)),
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_) {}
+  Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
 
   Disk& disk_;
   const std::string directory_;

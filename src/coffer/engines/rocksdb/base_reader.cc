@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "coffer/files/mapped_reads.h"
+#include "coffer/format/envelope.h"
 
 namespace coffer::rocks {
 
@@ -102,6 +103,19 @@ Result<size_t> BaseReadableFile::read_at(uint64_t offset, MutableBytes out) cons
   COFFER_TRY(from_io_status(base_failure_));
   std::copy(bytes.begin(), bytes.end(), out.begin());
   return bytes.size();
+}
+
+// RocksDB's files do not tell where their holes are. Its own file system's are the machine's; what has the same header
+// there is the file that is open, or a copy of it.
+Result<uint64_t> BaseReadableFile::next_data(uint64_t offset) const {
+  if (!base_->IsInstanceOf(::rocksdb::FileSystem::kDefaultName())) return offset;
+  auto file = Disk::posix().open_read(path_);
+  if (!file.is_ok()) return offset;
+  std::array<uint8_t, kSlotSize> ours{}, theirs{};
+  COFFER_ASSIGN(const size_t our_size, read_at(0, ours));
+  auto their_size = (*file)->read_at(0, theirs);
+  if (!their_size.is_ok() || *their_size != our_size || ours != theirs) return offset;
+  return (*file)->next_data(offset);
 }
 
 Result<uint64_t> BaseReadableFile::size() const {

@@ -65,6 +65,7 @@ class BaseReadableFile : public ReadableFile {
 
   Result<size_t> read_at(uint64_t offset, MutableBytes out) const override;
   Result<uint64_t> size() const override;
+  Result<uint64_t> next_data(uint64_t offset) const override;
   // RocksDB's files tell nothing but their size.
   Result<FileInfo> info() const override {
     return {Code::kUnsupported, path_ + ": its base file system tells no more"};

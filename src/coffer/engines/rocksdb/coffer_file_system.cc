@@ -76,10 +76,11 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   });
 }
 
-Result<NewFile> CofferFileSystem::header_for(const std::string& path, const std::string& domain) {
+Result<NewFile> CofferFileSystem::header_for(const std::string& path, const std::string& domain,
+                                             const ReadableFile* recycled) {
   const std::string absolute = absolute_path(path);
-  auto header = new_header(
-      *context_.coffer, {absolute, store_directory(absolute), role_of(absolute), domain, shows_a_database(absolute)});
+  auto header = new_header(*context_.coffer, {absolute, store_directory(absolute), role_of(absolute), domain,
+                                              shows_a_database(absolute), recycled});
   if (!header.is_ok()) return header.status().with_context(path);
   return header;
 }
@@ -154,7 +155,10 @@ IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std:
 // The old file keeps its blocks on the disk and gets a new identity: another file id, another key.
 IOStatus CofferFileSystem::reuse(const std::string& path, const std::string& old_path, const FileOptions& options,
                                  std::unique_ptr<FSWritableFile>* result, IODebugContext* dbg) {
-  auto header = header_for(path, {});
+  std::unique_ptr<FSRandomAccessFile> old_file;
+  COFFER_IO_TRY(context_.base->NewRandomAccessFile(old_path, BaseReader::base_options(options), &old_file, dbg));
+  const BaseReadableFile old(std::make_shared<const BaseReader>(std::move(old_file)), context_.base, old_path);
+  auto header = header_for(path, {}, &old);
   if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
   // A rewrap at the same time would put a slot of the old identity back.
   auto lock = context_.coffer->lock_envelopes();

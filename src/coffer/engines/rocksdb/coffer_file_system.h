@@ -65,7 +65,8 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   // is a copy of. Empty if nothing says.
   std::string domain_for(const std::string& absolute_path);
   // The header of a new file at `path`; errors name it. An empty domain leaves it to coffer.yaml.
-  Result<NewFile> header_for(const std::string& path, const std::string& domain);
+  Result<NewFile> header_for(const std::string& path, const std::string& domain,
+                             const ReadableFile* recycled = nullptr);
   // A data file is read front to back: what is being written from it belongs to its domain.
   IOStatus begin_copy(SequentialFile& source);
   IOStatus make_file(const std::string& path, std::unique_ptr<::rocksdb::FSWritableFile> base_file,

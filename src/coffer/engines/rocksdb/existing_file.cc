@@ -15,7 +15,10 @@ IOStatus look_at_existing(const Context& context, const std::string& path, const
   Scratch scratch(file->reader->scratch_size(0, kEnvelopeSize));
   MutableBytes start;
   COFFER_IO_TRY(file->reader->read(0, kEnvelopeSize, options.io_options, scratch.data(), &start, dbg));
-  file->head = look_at_head(start, path);
+  const auto readable = file->readable(context, path);
+  auto head = judge_head(start, *readable, path);
+  if (!head.is_ok()) return readable->explain(head.status(), distrust_of(path));
+  file->head = std::move(*head);
   return IOStatus::OK();
 }
 
