@@ -3,6 +3,7 @@
 #include "coffer/ops/rewrap.h"
 #include "coffer/ops/verify.h"
 #include "coffer_fixture.h"
+#include "support/fault_disk.h"
 
 namespace coffer {
 namespace {
@@ -147,6 +148,65 @@ TEST_F(ToolsTest, ACompromisedKeyLeavesNoSlotBehind) {
   for (const auto& [name, code] : verify_all()) EXPECT_EQ(code, Code::kOk) << name;
 }
 
+// What the slots of these files need, whatever else is wrong with them.
+std::set<Id> needed_keys(Coffer& coffer) {
+  std::set<Id> out;
+  EXPECT_TRUE(visit_files(coffer, {}, [&](const InventoryFile& file) {
+                for (const Id& key : keys_needed(file.scan)) out.insert(key);
+                return Status::ok();
+              }).is_ok());
+  return out;
+}
+
+TEST_F(ToolsTest, RewrapLeavesNoSlotThatNeedsAnotherKeyInWhateverStateThatIs) {
+  rotate();
+  ASSERT_OK(rewrap_all());
+  const Id active = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
+  EXPECT_EQ(needed_keys(*coffer_), std::set<Id>{active});
+  // So one damaged slot brings no old wrapping back.
+  for (size_t slot : {size_t{0}, kSlotSize}) {
+    damage("log", slot + 20);
+    EXPECT_EQ(needed_keys(*coffer_), std::set<Id>{active});
+    damage("log", slot + 20);
+  }
+}
+
+// What a rewrap does when it is killed before its operation n, then with n + 1, and so on; the next one finishes it.
+TEST_F(ToolsTest, ARewrapThatWasKilledAnywhereIsFinishedByTheNext) {
+  FaultDisk faulty(disk());
+  const std::map<std::string, std::string> before = {
+      {"blocks", read(db("blocks"))}, {"log", read(db("log"))}, {"ctr", read(db("ctr"))}};
+  rotate();
+  const Id active = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
+  uint64_t half_done = 0;
+  for (uint64_t operation = 1;; ++operation) {
+    SCOPED_TRACE("killed before operation " + std::to_string(operation));
+    for (const auto& [name, bytes] : before) write(db(name), bytes);
+    auto coffer = Coffer::open(faulty, coffer_path(), {}, open_provider);
+    ASSERT_OK(coffer);
+    faulty.arm({.operation = operation, .for_good = true});
+    auto killed = rewrap(**coffer, {}, {}, nullptr);
+    const bool was_killed = faulty.fault_count() > 0;
+    faulty.arm({});
+    for (const auto& [name, code] : verify_all()) ASSERT_EQ(code, Code::kOk) << name;
+    auto inventory = take_inventory(*coffer_, {});
+    ASSERT_OK(inventory);
+    const bool done = needed_keys(*coffer_) == std::set<Id>{active};
+    EXPECT_EQ(inventory->active.files == 3, done) << "all of it is under active keys once no slot needs another";
+    if (!inventory->by_other_copy.empty()) ++half_done;
+    auto report = rewrap_all();
+    ASSERT_OK(report);
+    EXPECT_TRUE(report->problems.empty());
+    EXPECT_EQ(needed_keys(*coffer_), std::set<Id>{active});
+    if (!was_killed) {
+      ASSERT_OK(killed);
+      EXPECT_EQ(report->current, 3u);
+      break;
+    }
+  }
+  EXPECT_GT(half_done, 3u) << "no kill came between the two passes";
+}
+
 TEST_F(ToolsTest, RewrapOfOneDomainLeavesTheOthers) {
   ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1000); }));
   write(db("tenant"), sealed_file(Kind::kBlocks, "x", "tenant"));
@@ -217,6 +277,36 @@ TEST_F(ToolsTest, OverlappingPathsAreVisitedOnceAndMissingOnesNamed) {
   Status status = visit_files(*coffer_, {root_ + "/nowhere"}, count);
   EXPECT_EQ(status.code(), Code::kNotFound);
   EXPECT_THAT(std::string(status.message()), HasSubstr("nowhere"));
+}
+
+TEST_F(ToolsTest, LoopsAndAliasesOfDirectoriesAreVisitedOnce) {
+  namespace fs = std::filesystem;
+  fs::create_directory(db("sub"));
+  write(db("sub/log"), sealed_file(Kind::kLog, "x"));
+  fs::create_directory_symlink(".", db("loop"));
+  fs::create_directory_symlink("sub", db("alias"));
+  fs::create_symlink("self", db("self"));
+  fs::create_symlink("nowhere", db("dangling"));
+  fs::create_symlink("log", db("other_name"));
+  fs::create_directory(root_ + "/elsewhere");
+  write(root_ + "/elsewhere/plain", "plain");
+  fs::create_directory_symlink(root_ + "/elsewhere", db("outside"));
+  std::vector<std::string> files, links;
+  ASSERT_OK(visit_files(*coffer_, {root_ + "/db", db("alias")}, [&](const InventoryFile& file) {
+    (file.leads_outside ? links : files).push_back(file.path.substr(root_.size() + 4));
+    return Status::ok();
+  }));
+  EXPECT_THAT(files, ::testing::ElementsAre("blocks", "ctr", "log", "sub/log"));
+  EXPECT_THAT(links, ::testing::ElementsAre("outside", "self"));
+  auto inventory = take_inventory(*coffer_, {});
+  ASSERT_OK(inventory);
+  EXPECT_EQ(inventory->encrypted.files, 4u);
+  EXPECT_EQ(inventory->links_outside.size(), 2u);
+  rotate();
+  auto report = rewrap_all();
+  ASSERT_OK(report);
+  EXPECT_EQ(report->rewrapped, 4u);
+  EXPECT_TRUE(report->problems.empty());
 }
 
 TEST_F(ToolsTest, AnUnclosedCtrFileNeedsConsentToRead) {

@@ -31,13 +31,13 @@ Usage usage_of(const StatusReport& report, const Id& key) {
 }
 
 Usage usage_of(const StatusReport& report, const Domain& domain) {
-  Usage sum;
-  for (const DomainKeyEntry& entry : domain.keys) {
-    const Usage usage = usage_of(report, entry.id);
-    sum.files += usage.files;
-    sum.bytes += usage.bytes;
-  }
-  return sum;
+  auto found = report.inventory.by_domain.find(domain.name);
+  return found == report.inventory.by_domain.end() ? Usage{} : found->second;
+}
+
+Usage active_of(const StatusReport& report, const Domain& domain) {
+  auto found = report.inventory.active_by_domain.find(domain.name);
+  return found == report.inventory.active_by_domain.end() ? Usage{} : found->second;
 }
 
 // When the key came into the state it is in.
@@ -130,11 +130,30 @@ std::string key_table(const StatusReport& report) {
   return table.text();
 }
 
-std::string totals(const Inventory& inventory) {
+// What the files' current headers do not show: while the other copy needs an old key, who has that key opens the file.
+std::string other_copies(const StatusReport& report) {
+  std::string out;
+  for (const Domain& domain : report.keyring->domains()) {
+    for (const DomainKeyEntry& entry : domain.keys) {
+      auto found = report.inventory.by_other_copy.find(entry.id);
+      if (found == report.inventory.by_other_copy.end() || entry.state == KeyState::kActive) continue;
+      out += fmt::format("{} whose other copy of the header still needs key {} of {}\n",
+                         count_text(found->second.files, "file"), entry.version, domain.name);
+    }
+  }
+  return out;
+}
+
+std::string totals(const StatusReport& report) {
+  const Inventory& inventory = report.inventory;
   std::string out =
       fmt::format("{} of {} in {} under active keys\n", percent_text(inventory.active.bytes, inventory.encrypted.bytes),
                   size_text(inventory.encrypted.bytes), count_text(inventory.encrypted.files, "file"));
   if (inventory.encrypted.files == 0) out = "no encrypted files yet\n";
+  out += other_copies(report);
+  for (const std::string& link : inventory.links_outside) {
+    out += fmt::format("{}: note: a link out of the store, not followed\n", printable(link));
+  }
   if (inventory.empty.files > 0) out += fmt::format("{} empty\n", count_text(inventory.empty.files, "file"));
   if (inventory.plaintext.files > 0) {
     out += fmt::format("PLAINTEXT: {}, {}\n", count_text(inventory.plaintext.files, "file"),
@@ -172,11 +191,12 @@ Json domains_json(const StatusReport& report) {
   Json domains = Json::array();
   for (const Domain& domain : report.keyring->domains()) {
     const Usage whole = usage_of(report, domain);
+    const Usage active = active_of(report, domain);
     Json keys = Json::array();
-    Usage active;
     for (const DomainKeyEntry& entry : domain.keys) {
       const Usage usage = usage_of(report, entry.id);
-      if (entry.state == KeyState::kActive) active = usage;
+      const auto found = report.inventory.by_other_copy.find(entry.id);
+      const Usage other = found == report.inventory.by_other_copy.end() ? Usage{} : found->second;
       keys.push_back({{"id", entry.id.hex()},
                       {"version", entry.version},
                       {"state", key_state_name(entry.state)},
@@ -184,7 +204,8 @@ Json domains_json(const StatusReport& report) {
                       {"in_state_since", in_state_since(entry)},
                       {"age_seconds", seconds_since(entry.created, report.now)},
                       {"files", usage.files},
-                      {"bytes", usage.bytes}});
+                      {"bytes", usage.bytes},
+                      {"other_copies", other.files}});
     }
     domains.push_back({{"name", domain.name},
                        {"files", whole.files},
@@ -245,7 +266,8 @@ Json report_json(const StatusReport& report) {
           {"empty", usage_json(inventory.empty)},
           {"plaintext", usage_json(inventory.plaintext)},
           {"unreadable", usage_json(inventory.unreadable)},
-          {"unknown_key", usage_json(inventory.unknown_key)}};
+          {"unknown_key", usage_json(inventory.unknown_key)},
+          {"links_outside", inventory.links_outside}};
 }
 
 Result<Outcome> run_status(const Arguments& arguments, Console& console) {
@@ -262,7 +284,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.header = *coffer->live_keyring().header();
   COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
   report.last_refresh = coffer->live_keyring().refresh();
-  console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report.inventory));
+  console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));
   advise(report, console);
   const bool sound =
       !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() && report.last_refresh.is_ok();

@@ -10,16 +10,22 @@ namespace {
 
 constexpr int kDirectoryDepthMax = 64;
 
+bool is_inside(const std::string& path, const std::string& parent) {
+  return path == parent || (path.starts_with(parent) && (parent.back() == '/' || path[parent.size()] == '/'));
+}
+
 class Walk {
  public:
-  Walk(Coffer& coffer, const InventoryVisitor& visitor)
-      : disk_(coffer.disk()), own_(disk_.info(coffer.directory())), visitor_(visitor) {}
+  // `roots`: what is visited, without symbolic links.
+  Walk(Coffer& coffer, std::vector<std::string> roots, const InventoryVisitor& visitor)
+      : disk_(coffer.disk()), own_(disk_.info(coffer.directory())), roots_(std::move(roots)), visitor_(visitor) {}
 
   Status visit(const std::string& path, int depth) {
     auto info = disk_.info(path);
     if (info.code() == Code::kNotFound && depth > 0) return Status::ok();  // deleted while we walk
     if (!info.is_ok()) return info.status();
     if (!info->is_directory) return visit_file(path, info->size);
+    if (!directories_.insert({info->device, info->inode}).second) return Status::ok();
     if (depth > kDirectoryDepthMax) return {Code::kLimitExceeded, path + ": directories are nested too deeply"};
     auto entries = disk_.list(path);
     if (entries.code() == Code::kNotFound && depth > 0) return Status::ok();
@@ -27,12 +33,25 @@ class Walk {
     const bool is_coffer = own_.is_ok() && own_->inode == info->inode && own_->device == info->device;
     for (const DirectoryEntry& entry : *entries) {
       if (is_coffer && Coffer::is_own_file(entry.name)) continue;
-      COFFER_TRY(visit((path == "/" ? path : path + "/") + entry.name, depth + 1));
+      const std::string name = (path == "/" ? path : path + "/") + entry.name;
+      COFFER_TRY(entry.is_link ? visit_link(name) : visit(name, depth + 1));
     }
     return Status::ok();
   }
 
  private:
+  // What it leads to has a name of its own, and is visited by that.
+  Status visit_link(const std::string& path) {
+    auto target = disk_.canonical(path);
+    const bool inside = target.is_ok() &&
+                        std::ranges::any_of(roots_, [&](const std::string& root) { return is_inside(*target, root); });
+    if (inside || target.code() == Code::kNotFound) return Status::ok();
+    InventoryFile link;
+    link.path = path;
+    link.leads_outside = true;
+    return visitor_(link);
+  }
+
   Status visit_file(const std::string& path, uint64_t size) {
     InventoryFile file;
     file.path = path;
@@ -56,7 +75,9 @@ class Walk {
 
   Disk& disk_;
   const Result<FileInfo> own_;  // of the coffer's directory
+  const std::vector<std::string> roots_;
   const InventoryVisitor& visitor_;
+  std::set<std::pair<uint64_t, uint64_t>> directories_;  // device and inode: one with two names is visited once
 };
 
 // Without those that lie inside another.
@@ -79,14 +100,26 @@ void count(Usage& usage, uint64_t size) {
 }
 
 void count_file(Inventory& inventory, const Keyring& keyring, const InventoryFile& file) {
+  if (file.leads_outside) return inventory.links_outside.push_back(file.path);
   if (file.empty) return count(inventory.empty, file.size);
   if (file.status.code() == Code::kPlaintext) return count(inventory.plaintext, file.size);
   if (!file.status.is_ok()) return count(inventory.unreadable, file.size);
   count(inventory.encrypted, file.size);
-  count(inventory.by_key[file.scan.fields.domain_key_id], file.size);
-  const DomainKeyEntry* entry = keyring.find_key(file.scan.fields.domain_key_id).entry;
-  if (entry == nullptr) return count(inventory.unknown_key, file.size);
-  if (entry->state == KeyState::kActive) count(inventory.active, file.size);
+  const FoundKey current = keyring.find_key(file.scan.fields.domain_key_id);
+  if (current.domain != nullptr) count(inventory.by_domain[current.domain->name], file.size);
+  if (current.entry == nullptr) count(inventory.unknown_key, file.size);
+  const std::set<Id> needed = keys_needed(file.scan);
+  for (const Id& key : needed) {
+    count(inventory.by_key[key], file.size);
+    if (key != file.scan.fields.domain_key_id) count(inventory.by_other_copy[key], file.size);
+  }
+  const bool all_active = std::ranges::all_of(needed, [&](const Id& key) {
+    const DomainKeyEntry* entry = keyring.find_key(key).entry;
+    return entry != nullptr && entry->state == KeyState::kActive;
+  });
+  if (!all_active) return;
+  count(inventory.active, file.size);
+  count(inventory.active_by_domain[current.domain->name], file.size);
 }
 
 }  // namespace
@@ -104,6 +137,12 @@ bool is_empty(Disk& disk, const std::string& path) {
 }
 
 }  // namespace
+
+std::set<Id> keys_needed(const EnvelopeScan& scan) {
+  std::set<Id> out{scan.fields.domain_key_id};
+  if (scan.other) out.insert(scan.other->domain_key_id);
+  return out;
+}
 
 std::vector<std::string> remembered_stores(const Coffer& coffer) {
   std::vector<std::string> paths;
@@ -140,8 +179,14 @@ std::string_view missing_text(const MissingStore& store) {
 }
 
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor) {
-  Walk walk(coffer, visitor);
-  for (const std::string& path : outermost(paths.empty() ? remembered_stores(coffer) : paths)) {
+  const std::vector<std::string> roots = outermost(paths.empty() ? remembered_stores(coffer) : paths);
+  std::vector<std::string> places;
+  for (const std::string& root : roots) {
+    auto place = coffer.disk().canonical(root);
+    if (place.is_ok()) places.push_back(std::move(*place));
+  }
+  Walk walk(coffer, std::move(places), visitor);
+  for (const std::string& path : roots) {
     Status status = walk.visit(path, 0);
     // A remembered store that is gone is for status to report; a path the caller named has to exist.
     if (status.code() == Code::kNotFound && paths.empty()) continue;

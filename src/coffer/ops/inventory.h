@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 #include "coffer/store/coffer.h"
 
@@ -15,7 +16,12 @@ struct InventoryFile {
   Status status;
   EnvelopeScan scan;
   bool empty = false;  // zero bytes, or a header that never reached the disk
+  // Instead of all that: a symbolic link out of what is visited. Nobody follows it.
+  bool leads_outside = false;
 };
+
+// The ids of the domain keys that unwrap any of its slots.
+std::set<Id> keys_needed(const EnvelopeScan& scan);
 
 // Where the stores that a coffer remembers are on this machine, without those inside another. Provisional ones whose
 // directory is gone are not among them.
@@ -34,8 +40,9 @@ std::string_view missing_text(const MissingStore& store);  // what is wrong with
 using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 
 // Visits every regular file under `paths` (directories or single files; empty: all stores the coffer remembers) in the
-// order of their names, each once even if the paths overlap. Files that vanish meanwhile are passed over. The visitor
-// ends the walk by returning an error. kNotFound for a path that does not exist.
+// order of their names, each once even if the paths overlap. A directory is visited once, whatever names it has; links
+// inside are not followed. Files that vanish meanwhile are passed over. The visitor ends the walk by returning an
+// error. kNotFound for a path that does not exist.
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor);
 
 struct Usage {
@@ -45,13 +52,17 @@ struct Usage {
 
 // Counts for `coffer status`.
 struct Inventory {
-  std::map<Id, Usage> by_key;  // domain key id
-  Usage active;                // under an active key
-  Usage encrypted;             // all Coffer files
-  Usage unknown_key;           // of those, under a key that is not in the keyring
+  std::map<Id, Usage> by_key;              // domain key id; a file counts under each key that its slots need
+  std::map<Id, Usage> by_other_copy;       // of those, the ones that only the slot needs which is not current
+  std::map<std::string, Usage> by_domain;  // by the current slot
+  std::map<std::string, Usage> active_by_domain;
+  Usage active;       // no slot needs a key that is not active
+  Usage encrypted;    // all Coffer files
+  Usage unknown_key;  // of those, under a key that is not in the keyring
   Usage empty;
   Usage plaintext;
   Usage unreadable;  // damaged, truncated or unsupported header, or an error of the operating system
+  std::vector<std::string> links_outside;    // symbolic links that lead out of what was visited, not followed
   std::vector<MissingStore> missing_stores;  // where no paths were given
 };
 Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths);

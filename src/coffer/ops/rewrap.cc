@@ -1,12 +1,22 @@
 #include "coffer/ops/rewrap.h"
 
-#include <set>
+#include <map>
 
 #include "coffer/files/file_head.h"
 
 namespace coffer {
 namespace {
 
+// Files come and change while we work: what is seen unfinished at the end of a round is taken up by the next.
+constexpr int kRoundsMax = 4;
+
+bool both_slots_under(const DomainKeyEntry& active, const EnvelopeScan& scan) {
+  return scan.fields.domain_key_id == active.id && scan.other && scan.other->domain_key_id == active.id;
+}
+
+// A round visits every file and replaces the slot that is not current where the current one is not under the active
+// key; once that is durable it replaces the other one. A round that finds nothing to do is the proof that no slot of
+// any file needs another key, whatever was interrupted earlier.
 class Rewrapper {
  public:
   Rewrapper(Coffer& coffer, const RewrapOptions& options, const RewrapProgress& progress)
@@ -18,23 +28,34 @@ class Rewrapper {
     if (!options_.domain.empty() && keyring_->find_domain(options_.domain) == nullptr) {
       return {Code::kNotFound, "no domain \"" + options_.domain + "\" in the keyring of " + coffer_.directory()};
     }
-    COFFER_TRY(visit_files(coffer_, paths, [&](const InventoryFile& file) { return visit(file); }));
-    COFFER_TRY(make_durable());
-    COFFER_TRY(replace_second_slots());
+    for (round_ = 0; round_ < kRoundsMax; ++round_) {
+      unfinished_.clear();
+      COFFER_TRY(visit_files(coffer_, paths, [&](const InventoryFile& file) { return visit(file); }));
+      if (unfinished_.empty()) return std::move(report_);
+      COFFER_TRY(finish_round());
+    }
+    for (const std::string& path : unfinished_) {
+      note(path, {Code::kConflict, path + ": its header keeps changing; repeat the rewrap"});
+    }
     return std::move(report_);
   }
 
  private:
+  void note(const std::string& path, const Status& status) {
+    // Deleted meanwhile, or told in an earlier round.
+    if (status.is_ok() || status.code() == Code::kNotFound || !troubled_.insert(path).second) return;
+    report_.problems.push_back({path, status});
+  }
+
   Status visit(const InventoryFile& file) {
-    if (file.empty) return Status::ok();
-    ++report_.files;
-    Status status = file.status.is_ok() ? rewrap_one(file) : file.status;
-    if (!status.is_ok() && status.code() != Code::kNotFound) report_.problems.push_back({file.path, status});
-    if (progress_) progress_(report_);
+    if (file.empty || file.leads_outside || troubled_.contains(file.path)) return Status::ok();
+    if (round_ == 0) ++report_.files;
+    note(file.path, file.status.is_ok() ? begin(file) : file.status);
+    if (round_ == 0 && progress_) progress_(report_);
     return Status::ok();
   }
 
-  Status rewrap_one(const InventoryFile& file) {
+  Status begin(const InventoryFile& file) {
     FoundKey found = keyring_->find_key(file.scan.fields.domain_key_id);
     if (found.entry == nullptr) {
       // Another process has rotated the domain since, and rewrapped this file.
@@ -47,21 +68,27 @@ class Rewrapper {
                                          ", which is not in the keyring"};
     }
     if (!options_.domain.empty() && found.domain->name != options_.domain) return Status::ok();
-    const bool both_slots_fine =
-        file.scan.slots[0] == SlotState::kReadable && file.scan.slots[1] == SlotState::kReadable;
-    if (found.domain->active() == found.entry && both_slots_fine) {
-      ++report_.current;
+    const DomainKeyEntry* active = found.domain->active();
+    if (active != nullptr && both_slots_under(*active, file.scan)) {
+      if (round_ == 0) ++report_.current;
       return Status::ok();
     }
-    const bool compromised = found.entry->state == KeyState::kCompromised;
-    COFFER_TRY(update_slot(file.path));
-    if (compromised) second_slots_.push_back(file.path);
-    directories_.insert(file.path.substr(0, file.path.rfind('/') + 1));
-    ++report_.rewrapped;
+    // Where a rewrap was interrupted the current slot is under the active key, but perhaps not durable yet.
+    if (active != found.entry) COFFER_TRY(update_slot(file.path));
+    unfinished_.push_back(file.path);
+    if (round_ == 0) ++report_.rewrapped;
     return Status::ok();
   }
 
-  // Reads the header again under the lock: what the inventory saw may be gone, and a recycled file has another key.
+  // What stands in the other slots still needs the old keys. The new wrappings have to be durable before it goes.
+  Status finish_round() {
+    COFFER_TRY(make_durable());
+    for (const std::string& path : unfinished_) note(path, update_slot(path));
+    return make_durable();
+  }
+
+  // Brings the slot that is not current under the active key. Reads the header again under the lock: what the inventory
+  // saw may be gone, and a recycled file has another key.
   Status update_slot(const std::string& path) {
     COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
     COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
@@ -75,6 +102,7 @@ class Rewrapper {
     if (active == nullptr) {
       return {Code::kKeyUnavailable, path + ": its domain has no active key; rotate the domain to get one"};
     }
+    if (both_slots_under(*active, head.scan)) return Status::ok();
     EnvelopeFields fields = opened.fields;
     fields.domain_key_id = active->id;
     fields.domain_key_version = active->version;
@@ -84,21 +112,19 @@ class Rewrapper {
     return file->close();
   }
 
+  // One call a file system.
   Status make_durable() {
-    for (const std::string& directory : directories_) {
-      COFFER_TRY(coffer_.disk().sync_all(directory));
-      // One call covers the file system; the others only repeat it unless they are mounted elsewhere.
+    std::map<uint64_t, std::string> places;
+    std::set<std::string> directories;
+    for (const std::string& path : unfinished_) directories.insert(path.substr(0, path.rfind('/') + 1));
+    for (const std::string& directory : directories) {
+      auto info = coffer_.disk().info(directory);
+      if (info.code() == Code::kNotFound) continue;  // with all that was in it
+      if (!info.is_ok()) return info.status();
+      places.emplace(info->device, directory);
     }
+    for (const auto& [device, directory] : places) COFFER_TRY(coffer_.disk().sync_all(directory));
     return Status::ok();
-  }
-
-  // The slots that still hold a wrapping by a compromised key, now that the new ones are durable.
-  Status replace_second_slots() {
-    for (const std::string& path : second_slots_) {
-      Status status = update_slot(path);
-      if (!status.is_ok() && status.code() != Code::kNotFound) report_.problems.push_back({path, status});
-    }
-    return second_slots_.empty() ? Status::ok() : make_durable();
   }
 
   Coffer& coffer_;
@@ -106,8 +132,9 @@ class Rewrapper {
   const RewrapProgress& progress_;
   std::shared_ptr<const Keyring> keyring_;
   RewrapReport report_;
-  std::vector<std::string> second_slots_;
-  std::set<std::string> directories_;
+  int round_ = 0;
+  std::vector<std::string> unfinished_;  // of this round
+  std::set<std::string> troubled_;
 };
 
 }  // namespace

@@ -18,14 +18,15 @@ struct FileProblem {
 struct RewrapReport {
   uint64_t files = 0;  // Coffer files looked at
   uint64_t rewrapped = 0;
-  uint64_t current = 0;  // already under the active key
+  uint64_t current = 0;  // needed no other key before
   std::vector<FileProblem> problems;
 };
 
 // Called after each file, on the calling thread.
 using RewrapProgress = std::function<void(const RewrapReport&)>;
 
-// A file under a compromised key gets both slots replaced, the second after the first is durable. Durable on return.
+// Both slots of every file, the second after the first is durable: on return no slot of any file that is no problem
+// needs a key which is not active, as reading all of them again has shown. Durable on return.
 Result<RewrapReport> rewrap(Coffer& coffer, const std::vector<std::string>& paths, const RewrapOptions& options,
                             const RewrapProgress& progress);
 
