@@ -47,6 +47,45 @@ class Findings(CliTest):
             run = self.problems("verify", "c.coffer", "store/data.sst")
             self.assertRegex(run.out, "data.sst: (truncated|tampered): ")
 
+    def test_a_data_file_without_its_header_is_never_empty(self):
+        whole = self.read("store/data.sst")
+        for size in (0, 1, 100, SLOT_SIZE, BODY_OFFSET - 1):
+            self.write("store/data.sst", whole[:size])
+            self.found("store/data.sst", "truncated")
+        self.write("store/data.sst", bytes(BODY_OFFSET))
+        self.found("store/data.sst", "truncated")
+        self.write("store/data.sst", bytes(BODY_OFFSET) + whole[BODY_OFFSET:])
+        self.found("store/data.sst", "damaged")
+
+    def test_a_log_under_no_header_or_that_of_another_is_never_empty(self):
+        whole = self.read("store/events.log")
+        self.make_file("c.coffer", "store/more.log", b"abc", "log")
+        for head in (bytes(BODY_OFFSET), self.read("store/more.log")[:BODY_OFFSET]):
+            self.write("store/events.log", head + whole[BODY_OFFSET:])
+            self.found("store/events.log", "damaged")
+
+    def test_an_old_wrapping_put_back_in_one_slot_is_counted_until_it_is_rewrapped(self):
+        old = self.read("store/data.sst")
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+        self.assertIn("100 % of", self.done("status", "c.coffer").out)
+        new = self.read("store/data.sst")
+        self.write("store/data.sst", old[:SLOT_SIZE] + new[SLOT_SIZE:])
+        run = self.done("status", "c.coffer")
+        self.assertIn("1 file whose other copy of the header still needs key 1 of system", run.out)
+        self.assertNotIn("100 % of", run.out)
+        self.assertLess(self.done("status", "c.coffer", "--json").json()["active_percent"], 100)
+        self.done("rewrap", "c.coffer")
+        self.assertIn("100 % of", self.done("status", "c.coffer").out)
+
+    def test_loops_and_links_out_of_a_store_end_nothing(self):
+        os.symlink(".", self.path("store/loop"))
+        os.symlink("/", self.path("store/root"))
+        run = self.done("verify", "c.coffer")
+        self.assertIn("root: note: a link out of the store: not followed", run.out)
+        self.assertIn("read ", run.out)
+        self.assertIn("root: note: ", self.done("status", "c.coffer").out)
+        self.done("rewrap", "c.coffer")
+
     def test_a_flipped_bit_in_a_log_before_something_durable(self):
         self.set_byte("store/events.log", BODY_OFFSET + 96 + 100)
         self.found("store/events.log", "damaged")

@@ -7,6 +7,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/files/file_reader.h"
 
 namespace coffer::cli {
@@ -65,8 +66,9 @@ Result<Outcome> run_cat(const Arguments& arguments, Console& console) {
     return {Code::kInvalidArgument, "cat: not writing decrypted bytes to a terminal; use -o FILE, a pipe, or --force"};
   }
   COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, {arguments.operand("FILE")}));
-  COFFER_ASSIGN(auto reader,
-                FileReader::open(*coffer, path, {.allow_unauthenticated = arguments.has("--allow-unauthenticated")}));
+  COFFER_ASSIGN(auto reader, FileReader::open(*coffer, path,
+                                              {.allow_unauthenticated = arguments.has("--allow-unauthenticated"),
+                                               .role = rocks::role_of(path)}));
   COFFER_TRY(out != nullptr ? copy_to_file(*reader, *out) : copy_to_output(*reader, console));
   const FileFindings& findings = reader->findings();
   if (findings.torn_bytes > 0) {

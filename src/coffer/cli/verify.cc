@@ -9,6 +9,7 @@
 #include "coffer/cli/progress.h"
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/engines/rocksdb/records.h"
 
 namespace coffer::cli {
 namespace {
@@ -16,7 +17,13 @@ namespace {
 // What is worth knowing about a file that is not wrong; empty for most.
 std::string remark_on(const VerifiedFile& file) {
   const FileFindings& findings = file.findings;
-  if (file.changing) return "being written, not judged";
+  if (file.leads_outside) return "a link out of the store: not followed";
+  switch (file.unjudged) {
+    case Unjudged::kNo: break;
+    case Unjudged::kBeingWritten: return "being written: not judged yet";
+    case Unjudged::kUnfinished: return "left unfinished by a crash: its database does not rely upon it";
+    case Unjudged::kOnItsWayOut: return "being deleted: not judged";
+  }
   if (!findings.authenticated) {
     return fmt::format("{}, not closed: nothing proves its contents", kind_name(file.fields.kind));
   }
@@ -29,8 +36,9 @@ std::string remark_on(const VerifiedFile& file) {
 class VerifyReport {
  public:
   void add(const VerifiedFile& file) {
-    ++files_;
+    if (!file.leads_outside) ++files_;
     bytes_ += file.size;
+    if (file.unjudged == Unjudged::kBeingWritten) ++unjudged_;
     if (file.empty) {
       ++empty_;
     } else if (!file.status.is_ok()) {
@@ -59,6 +67,7 @@ class VerifyReport {
       out += count_text(problems_.size(), "problem");
     }
     if (empty_ > 0) out += fmt::format(" ({} empty)", empty_);
+    if (unjudged_ > 0) out += fmt::format(" ({} not judged yet)", unjudged_);
     return out + "\n";
   }
 
@@ -70,6 +79,7 @@ class VerifyReport {
     return {{"files", files_},
             {"bytes", bytes_},
             {"empty", empty_},
+            {"not_judged_yet", unjudged_},
             {"problems", std::move(problems)},
             {"notes", std::move(notes)}};
   }
@@ -78,6 +88,7 @@ class VerifyReport {
   uint64_t files_ = 0;
   uint64_t bytes_ = 0;
   uint64_t empty_ = 0;
+  uint64_t unjudged_ = 0;
   std::vector<std::pair<std::string, Status>> problems_;
   std::vector<std::pair<std::string, std::string>> remarks_;
 };
@@ -94,12 +105,13 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
     }));
   }
   VerifyReport report;
-  COFFER_TRY(verify(*coffer, paths, {.role_of = rocks::role_of}, [&](const VerifiedFile& file) {
-    report.add(file);
-    progress.show("verifying", report.bytes(), bytes,
-                  fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));
-    return Status::ok();
-  }));
+  COFFER_TRY(
+      verify(*coffer, paths, {.role_of = rocks::role_of, .records = &rocks::records()}, [&](const VerifiedFile& file) {
+        report.add(file);
+        progress.show("verifying", report.bytes(), bytes,
+                      fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));
+        return Status::ok();
+      }));
   progress.erase();
   if (paths.empty()) {
     for (const MissingStore& store : missing_stores(*coffer)) report.add(store);

@@ -12,6 +12,7 @@ using SharedFile = std::shared_ptr<const ReadableFile>;
 
 class EmptyReader : public FileReader {
  public:
+  EmptyReader() { findings_.never_written = true; }
   Result<ByteView> next() override { return ByteView(); }
 };
 
@@ -128,7 +129,10 @@ Result<std::unique_ptr<FileReader>> FileReader::open(Coffer& coffer, const std::
   COFFER_ASSIGN(SharedFile file, coffer.disk().open_read(path));
   COFFER_ASSIGN(FileHead head, read_head(*file, path));
   COFFER_TRY(head.refusal);
-  if (head.is(FileHead::What::kNothing)) return std::unique_ptr<FileReader>(std::make_unique<EmptyReader>());
+  if (head.is(FileHead::What::kNothing)) {
+    if (may_be_empty(options.role)) return std::unique_ptr<FileReader>(std::make_unique<EmptyReader>());
+    return {Code::kTruncated, path + ": has no header: it was cut, or never written whole; restore it from a backup"};
+  }
   COFFER_ASSIGN(OpenedFile opened, coffer.open_file(head.scan, path));
   auto reader = open_body(file, opened, options);
   if (!reader.is_ok()) return reader.status().with_context(path);

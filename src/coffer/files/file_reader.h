@@ -2,6 +2,7 @@
 // and verify. Engines read through their own adapters.
 #pragma once
 
+#include "coffer/files/engine_role.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer {
@@ -9,15 +10,18 @@ namespace coffer {
 struct FileReaderOptions {
   // A ctr body that was never closed has no MAC: reading it needs this consent.
   bool allow_unauthenticated = false;
+  // What the file is to its engine: some are never empty.
+  EngineRole role = EngineRole::kOther;
 };
 
 // What a complete read has shown, besides the plaintext.
 struct FileFindings {
   uint64_t logical_size = 0;
-  bool closed = true;         // log: ends with a clean close; ctr: its MAC is there
-  uint64_t torn_bytes = 0;    // log: bytes after the end of what was durably written
-  bool authenticated = true;  // false only for a ctr body without MAC
-  bool damaged_slot = false;  // one envelope slot is unreadable; rewrap heals it
+  bool closed = true;          // log: ends with a clean close; ctr: its MAC is there
+  uint64_t torn_bytes = 0;     // log: bytes after the end of what was durably written
+  bool authenticated = true;   // false only for a ctr body without MAC
+  bool never_written = false;  // there is neither header nor body
+  bool damaged_slot = false;   // one envelope slot is unreadable; rewrap heals it
 };
 
 // Not thread-safe.
@@ -25,7 +29,8 @@ class FileReader {
  public:
   virtual ~FileReader() = default;
 
-  // Errors as Coffer::open_file(), each naming `path`. A file that never was written opens and is empty.
+  // Errors as Coffer::open_file(), each naming `path`. A file that never was written opens and is empty, where its
+  // engine or a crash may leave it so; else it is kTruncated.
   static Result<std::unique_ptr<FileReader>> open(Coffer& coffer, const std::string& path,
                                                   const FileReaderOptions& options = {});
 
