@@ -12,6 +12,7 @@
 #include "coffer/crypto/gmac.h"
 #include "coffer/crypto/known_answers.h"
 #include "coffer/crypto/openssl.h"
+#include "coffer/crypto/published_answers.h"
 #ifdef COFFER_HAVE_IPSEC_MB
 #include "coffer/crypto/ipsec_mb.h"
 #endif
@@ -27,20 +28,27 @@ constexpr CryptoBackend kBackends[] = {
 #endif
 };
 
-using KnownAnswers = std::function<Status(const CryptoBackend&)>;
+// What a backend must be asked before an algorithm of it is used.
+struct Checks {
+  std::function<Status(const CryptoBackend&)> published;  // kInternal: the algorithm must not be used at all
+  std::function<Status(const CryptoBackend&)> compared_with_openssl;
+};
 
-Status check(const CryptoBackend& backend, const KnownAnswers& known_answers) {
+Status check(const CryptoBackend& backend, const CryptoBackend& openssl, const Checks& checks) {
   COFFER_TRY(backend.usable());
-  return &backend == kBackends ? Status::ok() : known_answers(backend);
+  COFFER_TRY(checks.published(backend));
+  return &backend == &openssl ? Status::ok() : checks.compared_with_openssl(backend);
 }
 
-Result<const CryptoBackend*> wished_backend(std::string_view name, const KnownAnswers& known_answers) {
+Result<const CryptoBackend*> wished_backend(std::string_view name, std::span<const CryptoBackend> backends,
+                                            const Checks& checks) {
   std::string names;
-  for (const CryptoBackend& backend : kBackends) {
+  for (const CryptoBackend& backend : backends) {
     names.append(names.empty() ? "" : " or ").append(backend.name);
     if (backend.name != name) continue;
-    Status usable = check(backend, known_answers);
+    const Status usable = check(backend, backends.front(), checks);
     if (usable.is_ok()) return &backend;
+    if (usable.code() == Code::kInternal) return usable;
     return {usable.code(), "COFFER_CRYPTO=" + std::string(name) + ": " + std::string(usable.message()) +
                                "; unset the variable to use OpenSSL"};
   }
@@ -48,21 +56,24 @@ Result<const CryptoBackend*> wished_backend(std::string_view name, const KnownAn
           "COFFER_CRYPTO=" + std::string(name) + " is no backend of this build: expected " + names};
 }
 
-Result<const CryptoBackend*> choose_backend(const KnownAnswers& known_answers) {
+Result<const CryptoBackend*> choose_checked(std::span<const CryptoBackend> backends, const Checks& checks) {
   const char* wish = std::getenv("COFFER_CRYPTO");
-  if (wish != nullptr && *wish != 0) return wished_backend(wish, known_answers);
-  // The last that works, since the table begins with the one that always does.
-  for (size_t i = std::size(kBackends); i-- > 0;) {
-    if (check(kBackends[i], known_answers).is_ok()) return &kBackends[i];
+  if (wish != nullptr && *wish != 0) return wished_backend(wish, backends, checks);
+  // The last that works. One that gives a wrong answer is not passed over: the machine, or a library, has a fault.
+  Status last;
+  for (size_t i = backends.size(); i-- > 0;) {
+    last = check(backends[i], backends.front(), checks);
+    if (last.is_ok()) return &backends[i];
+    if (last.code() == Code::kInternal) break;
   }
-  return {Code::kInternal, "no cryptographic backend works"};
+  return last;
 }
 
 // For one algorithm.
 class Choice {
  public:
-  const Result<const CryptoBackend*>& made(const KnownAnswers& known_answers) {
-    std::call_once(once_, [&] { backend_ = choose_backend(known_answers); });
+  const Result<const CryptoBackend*>& made(const std::function<Result<const CryptoBackend*>()>& choose) {
+    std::call_once(once_, [&] { backend_ = choose(); });
     return backend_;
   }
 
@@ -77,18 +88,26 @@ constexpr size_t kSuiteNumberMax = static_cast<size_t>(Suite::kAes256Ctr);
 
 std::span<const CryptoBackend> crypto_backends() { return kBackends; }
 
+Result<const CryptoBackend*> choose_backend(std::span<const CryptoBackend> backends, const SuiteInfo& info) {
+  return choose_checked(backends,
+                        {[&](const CryptoBackend& backend) { return check_published_suite(info, backend); },
+                         [&](const CryptoBackend& backend) { return check_suite_against_openssl(info, backend); }});
+}
+
+Result<const CryptoBackend*> choose_gmac_backend(std::span<const CryptoBackend> backends) {
+  return choose_checked(backends, {check_published_gmac, check_gmac_against_openssl});
+}
+
 Result<const CryptoBackend*> crypto_backend(Suite suite) {
   static std::array<Choice, kSuiteNumberMax + 1> choices;
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr) return kBackends;  // what is no suite every one refuses
-  return choices.at(static_cast<size_t>(suite)).made([&](const CryptoBackend& backend) {
-    return check_suite_against_openssl(*info, backend);
-  });
+  return choices.at(static_cast<size_t>(suite)).made([&] { return choose_backend(kBackends, *info); });
 }
 
 Result<const CryptoBackend*> gmac_backend() {
   static Choice choice;
-  return choice.made(check_gmac_against_openssl);
+  return choice.made([] { return choose_gmac_backend(kBackends); });
 }
 
 Status not_offered(const CryptoBackend& backend, std::string_view what) {

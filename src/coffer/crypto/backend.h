@@ -1,7 +1,8 @@
 // Which implementation does the bulk of the work, and the table of those that this build has. Chosen for each algorithm
 // once per process, before it is used for the first time: the last in the table that works here and computes what
-// OpenSSL does. The environment variable COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not
-// usable, or another value, is an error.
+// OpenSSL does. Whichever gives another answer than was published makes the algorithm unusable. The environment
+// variable COFFER_CRYPTO=openssl|ipsec-mb forces one; a forced backend that is not usable, or another value, is an
+// error.
 #pragma once
 
 #include <memory>
@@ -33,6 +34,9 @@ std::span<const CryptoBackend> crypto_backends();
 // null.
 Result<const CryptoBackend*> crypto_backend(Suite suite);
 Result<const CryptoBackend*> gmac_backend();
+// The same of any table, anew.
+Result<const CryptoBackend*> choose_backend(std::span<const CryptoBackend> backends, const SuiteInfo& info);
+Result<const CryptoBackend*> choose_gmac_backend(std::span<const CryptoBackend> backends);
 
 // kUnsupported: the backend does not have `what`.
 Status not_offered(const CryptoBackend& backend, std::string_view what);

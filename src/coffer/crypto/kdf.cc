@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "coffer/crypto/openssl.h"
+#include "coffer/crypto/published_answers.h"
 
 namespace coffer {
 namespace {
@@ -110,23 +111,47 @@ Status expand(const EVP_MD* md, size_t hash_size, ByteView prk, ByteView info, M
   return good ? Status::ok() : digest_failed();
 }
 
-}  // namespace
+// Each without having been asked whether it is right.
 
-Status hkdf_expand_sha256(ByteView prk, ByteView info, MutableBytes out) {
+Status expand_sha256(ByteView prk, ByteView info, MutableBytes out) {
   return expand(openssl_algorithms().sha256, kSha256Size, prk, info, out);
 }
 
-Status hkdf_expand_sha512(ByteView prk, ByteView info, MutableBytes out) {
+Status expand_sha512(ByteView prk, ByteView info, MutableBytes out) {
   return expand(openssl_algorithms().sha512, kSha512Size, prk, info, out);
 }
 
-Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableBytes out) {
+Status compute_hmac_sha256(ByteView key, ByteView data, MutableBytes out) {
   ErrorQueueGuard guard;
-  uint8_t prk[kSha256Size];
+  return Hmac(openssl_algorithms().sha256, key).compute({data}, out) ? Status::ok() : digest_failed();
+}
+
+Status compute_sha256(ByteView /*key*/, ByteView data, MutableBytes out) {
+  ErrorQueueGuard guard;
+  Digest digest(openssl_algorithms().sha256);
+  digest.update(data);
+  return digest.finish(out.data()) ? Status::ok() : digest_failed();
+}
+
+}  // namespace
+
+Status hkdf_expand_sha256(ByteView prk, ByteView info, MutableBytes out) {
+  static const Status checked = check_published_hash(HashAnswer::kHkdfExpandSha256, expand_sha256);
+  COFFER_TRY(checked);
+  return expand_sha256(prk, info, out);
+}
+
+Status hkdf_expand_sha512(ByteView prk, ByteView info, MutableBytes out) {
+  static const Status checked = check_published_hash(HashAnswer::kHkdfExpandSha512, expand_sha512);
+  COFFER_TRY(checked);
+  return expand_sha512(prk, info, out);
+}
+
+Status hkdf_sha256(ByteView input_key, ByteView salt, ByteView info, MutableBytes out) {
   // An absent salt is a block of zeros to RFC 5869, which HMAC's padding makes the same as an empty key.
-  bool good = Hmac(openssl_algorithms().sha256, salt).compute({input_key}, prk);
-  Status status = good ? hkdf_expand_sha256(prk, info, out) : digest_failed();
-  wipe(prk, sizeof prk);
+  COFFER_ASSIGN(Sha256 prk, hmac_sha256(salt, input_key));
+  Status status = hkdf_expand_sha256(prk, info, out);
+  wipe(prk.data(), prk.size());
   return status;
 }
 
@@ -153,18 +178,18 @@ Result<SecretBytes> derive(ByteView prk, std::string_view label, ByteView contex
 }
 
 Result<Sha256> hmac_sha256(ByteView key, ByteView data) {
-  ErrorQueueGuard guard;
+  static const Status checked = check_published_hash(HashAnswer::kHmacSha256, compute_hmac_sha256);
+  COFFER_TRY(checked);
   Sha256 out;
-  if (!Hmac(openssl_algorithms().sha256, key).compute({data}, out)) return digest_failed();
+  COFFER_TRY(compute_hmac_sha256(key, data, out));
   return out;
 }
 
 Result<Sha256> sha256(ByteView data) {
-  ErrorQueueGuard guard;
+  static const Status checked = check_published_hash(HashAnswer::kSha256, compute_sha256);
+  COFFER_TRY(checked);
   Sha256 out;
-  Digest digest(openssl_algorithms().sha256);
-  digest.update(data);
-  if (!digest.finish(out.data())) return digest_failed();
+  COFFER_TRY(compute_sha256({}, data, out));
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "coffer/crypto/key_wrap_any.h"
 #include "coffer/crypto/openssl.h"
+#include "coffer/crypto/published_answers.h"
 
 namespace coffer {
 namespace {
@@ -61,7 +62,9 @@ Result<SecretBytes> kwp_unwrap_any(ByteView wrap_key, ByteView wrapped) {
 
 namespace {
 
-Status check_size(const WrapKey& wrap_key) {
+Status check_usable(const WrapKey& wrap_key) {
+  static const Status checked = check_published_key_wrap(kwp_wrap_any, kwp_unwrap_any);
+  COFFER_TRY(checked);
   if (wrap_key.size() == 32) return Status::ok();
   return {Code::kInvalidArgument, "a wrap key has 32 bytes, not " + std::to_string(wrap_key.size())};
 }
@@ -69,12 +72,12 @@ Status check_size(const WrapKey& wrap_key) {
 }  // namespace
 
 Result<Bytes> kwp_wrap(const WrapKey& wrap_key, ByteView key) {
-  COFFER_TRY(check_size(wrap_key));
+  COFFER_TRY(check_usable(wrap_key));
   return kwp_wrap_any(wrap_key.reveal(), key);
 }
 
 Result<SecretBytes> kwp_unwrap(const WrapKey& wrap_key, ByteView wrapped) {
-  COFFER_TRY(check_size(wrap_key));
+  COFFER_TRY(check_usable(wrap_key));
   return kwp_unwrap_any(wrap_key.reveal(), wrapped);
 }
 

@@ -31,7 +31,7 @@ size_t thread_number() {
 }  // namespace
 
 const OpenSslAlgorithms& openssl_algorithms() {
-  static const OpenSslAlgorithms algorithms = fetch_all();
+  static OpenSslAlgorithms algorithms = fetch_all();
   return algorithms;
 }
 
