@@ -1,5 +1,6 @@
 """`coffer exec`: Debian's own RocksDB tools, unmodified, on encrypted files; and what it hands on to any program."""
 
+import json
 import os
 import resource
 import shutil
@@ -23,13 +24,42 @@ class Handing(CliTest):
 
     def test_exit_status_input_output_and_arguments_are_the_programs(self):
         run = self.shell('cat; echo "$1|$2|$3"; echo problem >&2; exit 42', "a b", "", "--json", stdin=b"input\n")
-        self.assertEqual((run.status, run.out, run.err), (42, "input\na b||--json\n", "problem\n"))
+        self.assertEqual((run.status, run.out), (42, "input\na b||--json\n"))
+        self.assertEqual(run.err.splitlines()[0], "problem")
 
-    def test_a_signal_ends_the_program_itself(self):
+    def test_a_signal_reaches_the_program_and_what_ends_it_ends_the_command(self):
+        for sent in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            process = self.start("exec", "c.coffer", "--", "sh", "-c", "echo $$; exec sleep 60")
+            child = int(process.stdout.readline())
+            process.send_signal(sent)
+            self.assertEqual(self.outcome(process).status, -sent)
+            self.assertRaises(ProcessLookupError, os.kill, child, 0)
+
+    def test_a_program_may_take_a_signal_and_end_as_it_likes(self):
+        script = "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done"
+        process = self.start("exec", "c.coffer", "--", "sh", "-c", script)
+        self.assertEqual(process.stdout.readline(), b"up\n")
+        process.terminate()
+        self.assertEqual(self.outcome(process).status, 7)
+
+    def test_who_kills_the_command_kills_the_program(self):
         process = self.start("exec", "c.coffer", "--", "sh", "-c", "echo $$; exec sleep 60")
-        self.assertEqual(int(process.stdout.readline()), process.pid)
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(self.outcome(process).status, -signal.SIGTERM)
+        child = int(process.stdout.readline())
+        process.kill()
+        self.outcome(process)  # output that the program holds, too: it is closed as the program ends
+        for _ in range(1000):
+            if self.state_of(child) in ("Z", "gone"):
+                break
+            time.sleep(0.01)
+        self.assertIn(self.state_of(child), ("Z", "gone"))
+
+    @staticmethod
+    def state_of(process):
+        try:
+            with open(f"/proc/{process}/stat", encoding="ascii") as file:
+                return file.read().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return "gone"
 
     def test_the_plug_in_comes_first_and_the_coffer_is_named_by_its_absolute_path(self):
         run = self.shell('echo "$LD_PRELOAD"; echo "$COFFER_FS_URI"', environment={"LD_PRELOAD": "libc.so.6"})
@@ -72,6 +102,63 @@ class Handing(CliTest):
     def test_a_script_is_run(self):
         self.write("script", b"#!/bin/sh\necho script\n", 0o755)
         self.assertEqual(self.done("exec", "c.coffer", "--", "./script").out, "script\n")
+
+
+PUT = "ldb --db={} --create_if_missing put k v"
+NOWHERE = "the plug-in opened the coffer nowhere"
+
+
+class LosingThePlugIn(CliTest):
+    """What stands between `coffer exec` and the RocksDB program may drop the plug-in."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+
+    def exec(self, *words):
+        return ["exec", "c.coffer", "--", *words]
+
+    def written_in_clear(self, store, *words):
+        run = self.problems(*self.exec(*words))
+        self.assertIn(f"PLAINTEXT: {self.path(store)}: ", run.err)
+        self.assertIn(NOWHERE, run.err)
+        self.assertIn("hint: ", run.err)
+        self.assertTrue(self.read(store, "CURRENT").startswith(b"MANIFEST-"))
+
+    def test_a_database_that_was_written_in_clear_is_a_problem(self):
+        self.written_in_clear("a", "env", "-i", "PATH=/usr/bin:/bin", *PUT.format("a").split())
+        self.written_in_clear("b", "sh", "-c", "unset LD_PRELOAD; " + PUT.format("b"))
+        self.write("wrapper", f"#!/bin/sh\nunset LD_PRELOAD\n{PUT.format(self.path('c'))}\n".encode(), 0o755)
+        self.written_in_clear("c", "./wrapper")
+        run = self.coffer("exec", "c.coffer", "--json", "--", "sh", "-c", "unset LD_PRELOAD; " + PUT.format("d"))
+        self.assertEqual(run.status, 1, run)
+        told = json.loads(run.err.splitlines()[-1])
+        self.assertEqual(told, {"plug_in_reported": False, "written_in_clear": [self.path("d")]})
+
+    def test_the_status_of_a_program_that_failed_stays(self):
+        run = self.coffer(*self.exec("sh", "-c", "unset LD_PRELOAD; " + PUT.format("a") + "; exit 9"))
+        self.assertEqual(run.status, 9, run)
+        self.assertIn("PLAINTEXT", run.err)
+
+    def test_one_of_two_programs_that_lost_it_is_noticed(self):
+        run = self.problems(*self.exec("sh", "-c", PUT.format("a") + "; unset LD_PRELOAD; " + PUT.format("b")))
+        self.assertIn(f"PLAINTEXT: {self.path('b')}: ", run.err)
+        self.assertNotIn(self.path("a"), run.err)
+        self.assertNotIn(NOWHERE, run.err)
+
+    def test_a_program_without_rocksdb_is_only_told(self):
+        self.run_program(PUT.format("plain").split())  # before: it is not this program's
+        run = self.done(*self.exec("echo", "plain"))
+        self.assertEqual(run.out, "plain\n")
+        self.assertIn(NOWHERE, run.err)
+        self.assertNotIn("PLAINTEXT", run.err)
+
+    def test_where_the_plug_in_opened_the_coffer_nothing_is_said(self):
+        words = PUT.format("a").split()
+        self.assertEqual(self.done(*self.exec("sh", "-c", PUT.format("a") + " >/dev/null 2>&1")).err, "")
+        # One that closes what it does not know, as Python does.
+        script = f"import subprocess; subprocess.run({words!r}, check=True, capture_output=True)"
+        self.assertEqual(self.done(*self.exec("python3", "-c", script)).err, "")
 
 
 class OpeningByThePlugIn(CliTest):

@@ -49,6 +49,7 @@ class Arguments {
 };
 
 // What the exit status says: 0 done, 1 problems found. A Status that is not ok makes it 2.
+// A program that a command ran has its own.
 enum class Outcome : int { kDone = 0, kProblemsFound = 1 };
 
 struct Command {

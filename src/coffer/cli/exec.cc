@@ -1,8 +1,11 @@
 // coffer exec: runs a program whose RocksDB files the coffer protects, by preloading Coffer's RocksDB plug-in into it.
+#include "coffer/base/text.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/launch.h"
 #include "coffer/cli/opening.h"
+#include "coffer/cli/plaintext_trace.h"
+#include "coffer/cli/watching.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -19,6 +22,31 @@ Result<std::string> file_system_uri(const Coffer& coffer, const std::string& pla
   return uri;
 }
 
+// What came of the plug-in while the program ran. A problem if a database was written in clear.
+Outcome tell(bool reported, const std::vector<std::string>& in_clear, const std::string& program, Console& console) {
+  if (console.json()) {
+    if (!reported || !in_clear.empty()) {
+      console.print_json_aside({{"plug_in_reported", reported}, {"written_in_clear", in_clear}});
+    }
+    return in_clear.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+  }
+  for (const std::string& place : in_clear) {
+    console.note("PLAINTEXT: " + printable(place) + ": RocksDB wrote here without Coffer while " + printable(program) +
+                 " ran");
+  }
+  if (!reported) {
+    console.note("the plug-in opened the coffer nowhere in " + printable(program) + " and what it started");
+  }
+  if (!in_clear.empty()) {
+    console.note(
+        "hint: something between drops LD_PRELOAD (env -i, sudo, unset) or has RocksDB linked in statically; "
+        "have coffer exec start the RocksDB program itself");
+  } else if (!reported) {
+    console.note("hint: nothing is wrong if no RocksDB was to run; else its files are not encrypted");
+  }
+  return in_clear.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
 Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   if (arguments.has("--keyring")) {
     return {Code::kInvalidArgument,
@@ -31,9 +59,17 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const std::string place, canonical_path(arguments.operand("COFFER")));
   COFFER_ASSIGN(const std::string plug_in, find_plug_in());
   COFFER_ASSIGN(const std::string uri, file_system_uri(*coffer, place, arguments));
+  const std::vector<std::string> places = places_of_program(*coffer, arguments.program());
   coffer.reset();  // wipes the keys of this process
+  COFFER_TRY(preload_plug_in(plug_in, uri));
+  COFFER_ASSIGN(const Reports reports, Reports::open());
+  const int64_t begun = file_clock_ns();
+  COFFER_ASSIGN(const int ended, run_to_its_end(program, arguments.program()));
+  const Outcome found =
+      tell(reports.any(), written_in_clear(Disk::posix(), places, begun), arguments.program().front(), console);
   COFFER_TRY(console.finish());
-  return run_with_plug_in(program, arguments.program(), plug_in, uri);
+  const int status = end_as(ended);
+  return status == 0 ? found : static_cast<Outcome>(status);
 }
 
 }  // namespace

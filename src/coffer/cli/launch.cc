@@ -91,10 +91,13 @@ std::string percent_encoded(const std::string& text) {
   return out;
 }
 
-Status run_with_plug_in(const Program& program, std::vector<std::string> words, const std::string& plug_in,
-                        const std::string& uri) {
+Status preload_plug_in(const std::string& plug_in, const std::string& uri) {
   COFFER_TRY(set_preload(plug_in));
   setenv("COFFER_FS_URI", uri.c_str(), 1);
+  return Status::ok();
+}
+
+Status become(const Program& program, std::vector<std::string> words) {
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
@@ -111,9 +114,9 @@ void launch(const std::vector<std::string>& words) {
   auto plug_in = find_plug_in();
   if (!program.is_ok() || !program->needs_rocksdb || !plug_in.is_ok()) return;
   const OpeningByPlugIn asked;
+  if (!preload_plug_in(*plug_in, "coffer://" + percent_encoded(*directory))) return;
   // What comes back comes again when the command tries, which says it.
-  [[maybe_unused]] const Status failed =
-      run_with_plug_in(*program, {words.begin() + 3, words.end()}, *plug_in, "coffer://" + percent_encoded(*directory));
+  [[maybe_unused]] const Status failed = become(*program, {words.begin() + 3, words.end()});
 }
 
 }  // namespace coffer::cli

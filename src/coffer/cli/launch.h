@@ -18,9 +18,11 @@ Result<std::string> find_library(const std::string& name);
 Result<std::string> find_plug_in();
 // Every byte that could mean something in a URI as %XX.
 std::string percent_encoded(const std::string& text);
-// Becomes the program, whose files the coffer of this URI protects. Returns only if that fails.
-Status run_with_plug_in(const Program& program, std::vector<std::string> words, const std::string& plug_in,
-                        const std::string& uri);
+// Programs that this process becomes or starts from now on get the plug-in, for files that the coffer of this URI
+// protects.
+Status preload_plug_in(const std::string& plug_in, const std::string& uri);
+// Becomes the program. Returns only if that fails.
+Status become(const Program& program, std::vector<std::string> words);
 
 // The usual case of `coffer exec COFFER -- PROGRAM …`, where the program is one that begins with the plug-in in it: the
 // coffer is then opened once, by the plug-in, before the program's first step. Returns if something is unusual or

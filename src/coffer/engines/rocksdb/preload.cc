@@ -6,10 +6,14 @@
 // asks for it before the program begins.
 #include <dlfcn.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "coffer/base/advice.h"
 #include "coffer/engines/rocksdb/default_base.h"
@@ -23,6 +27,8 @@ constexpr const char* kVariable = "COFFER_FS_URI";
 // Set by `coffer exec` to the process that is to open the coffer at once, and the limit of file sizes that the process
 // had. Not for its children.
 constexpr const char* kExecVariable = "COFFER_EXEC";
+// The socket at which a `coffer exec` waits for word that the coffer was opened. For children as well.
+constexpr const char* kReportVariable = "COFFER_EXEC_REPORT";
 constexpr const char* kDefaultSymbol = "_ZN7rocksdb10FileSystem7DefaultEv";
 
 [[noreturn]] void end(const std::string& text) {
@@ -69,12 +75,27 @@ void open_first() {
   opened_first = new OpenedFirst{getpid(), std::move(*file_system)};
 }
 
+// Nothing depends on its arrival but what `coffer exec` says.
+void report_opened() {
+  const char* name = std::getenv(kReportVariable);
+  sockaddr_un address{};
+  if (name == nullptr || *name == '\0' || std::strlen(name) >= sizeof address.sun_path) return;
+  const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name, std::strlen(name));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + std::strlen(name));
+  sendto(socket, "o", 1, MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  close(socket);
+}
+
 SharedFileSystem open_from_environment() {
   if (opened_first != nullptr && opened_first->process == getpid()) return std::move(opened_first->file_system);
   const char* uri = std::getenv(kVariable);
   if (uri == nullptr || *uri == '\0') return original_default();
   auto file_system = coffer::open_coffer_uri(uri);
   if (!file_system.is_ok()) refuse(file_system.status().to_string());
+  report_opened();
   return *file_system;
 }
 
