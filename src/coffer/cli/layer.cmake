@@ -14,7 +14,7 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
-    cat.cc commands.cc commands_module.cc console.cc domain.cc exec.cc help.cc init.cc inspect.cc
+    cat.cc commands.cc commands_module.cc console.cc doctor.cc domain.cc exec.cc help.cc init.cc inspect.cc
     keygen.cc keyring.cc opening.cc parser.cc plaintext_trace.cc problem.cc progress.cc provider.cc
     rewrap.cc root.cc rotate.cc seal_value.cc status.cc store.cc text.cc
     verify.cc watching.cc)

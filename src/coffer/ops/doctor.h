@@ -1,0 +1,38 @@
+// What is not as it should be around a coffer: who can change its configuration, where its parts lie, what this machine
+// offers. docs/operating.md, "Look at the surroundings".
+#pragma once
+
+#include "coffer/store/coffer.h"
+
+namespace coffer {
+
+struct Finding {
+  // Else advice: it may be meant so.
+  bool wrong = false;
+  std::string what;
+  std::string why;     // it matters
+  std::string remedy;  // what to do
+};
+using Findings = std::vector<Finding>;
+
+// Modes and owners of the configuration, its directory, and those further up. kNotFound, kIo.
+Result<Findings> examine_permissions(Disk& disk, const std::string& config_path);
+// What lies on one file system, or beside what, and should not. What cannot be looked at is not judged.
+Findings examine_placement(Disk& disk, const std::string& config_path, const Config& config,
+                           const std::string& keyring_directory, const std::vector<std::string>& stores);
+// Root keys that the configuration has and no slot of the keyring.
+Findings examine_roots(const RootSettings& roots, const std::vector<KeyringSlot>& slots);
+
+// What the system says of itself. Read by machine_facts(); made up by tests.
+struct MachineFacts {
+  std::string swaps;                         // /proc/swaps
+  std::vector<std::string> encrypted_swaps;  // of its file names
+  std::string core_pattern;                  // /proc/sys/kernel/core_pattern
+  bool core_limit_is_zero = false;
+  SecretMemoryStats secret_memory;  // of this process, which has the coffer open
+  uint64_t memlock_limit = 0;       // bytes
+};
+MachineFacts machine_facts(Disk& disk);
+Findings examine_machine(const MachineFacts& facts);
+
+}  // namespace coffer
