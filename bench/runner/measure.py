@@ -48,6 +48,7 @@ class Bench:
             return self._run(variant, workload, database)
         scratch = database.with_name(database.name + "-run")
         shutil.rmtree(scratch, ignore_errors=True)
+        variant.forget_marks(self._directory)
         if workload.filled:
             shutil.copytree(database, scratch)
         try:

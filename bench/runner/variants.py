@@ -23,9 +23,16 @@ class Variant:
         key = directory / f"{self.name}.key"
         coffer = self._coffer(directory)
         _run_tool(build / "coffer", "keygen", key)
-        _run_tool(build / "coffer", "init", coffer, "--root", f"file://{key}")
-        text = "".join(f"{option}: {value}\n" for option, value in self.config.items())
-        (coffer / "coffer.yaml").write_text("version: 1\n" + text)
+        template = directory / f"{self.name}.yaml"
+        anchor = directory / f"{self.name}.anchor"
+        text = "".join(f"{option}: {value}\n".format(anchor=anchor) for option, value in self.config.items())
+        # Runs that change a database get copies of it.
+        template.write_text("version: 1\nbind: domain\n" + text)
+        _run_tool(build / "coffer", "init", coffer, "--root", f"file://{key}", "--template", template)
+
+    def forget_marks(self, directory):
+        """Databases are removed and copied by hand, which `freshness` would call a rollback."""
+        directory.joinpath(f"{self.name}.anchor.stores").unlink(missing_ok=True)
 
     def flags(self, directory):
         if self.config is not None:
@@ -63,6 +70,8 @@ ALL = (
     Variant("gcm-2k", "Coffer, AES-256-GCM, chunks of 2 KiB", config=_gcm(2)),
     Variant("gcm-4k", "Coffer, AES-256-GCM, chunks of 4 KiB", config=_gcm(4), quick=True),
     Variant("gcm-16k", "Coffer, AES-256-GCM, chunks of 16 KiB", config=_gcm(16)),
+    Variant("gcm-1k-fresh", "as gcm-1k, with freshness: on and the anchor on the same disk",
+            config=_gcm(1, anchor="{anchor}", freshness="on")),
     Variant("gcm-1k-pread", "as gcm-1k, never reading from a mapping", config=_gcm(1, reads="pread")),
     Variant("gcm-1k-mapped", "as gcm-1k, reading from mappings whatever comes", config=_gcm(1, reads="mapping")),
     Variant("gcm-4k-mapped", "as gcm-4k, reading from a mapping", config=_gcm(4, reads="mapping")),

@@ -75,7 +75,13 @@ _MORE_READS = (
              flags=("--cache_size=8388608",), on_disk=True, cold=True),
 )
 
-ALL = (*_BASIC, *_MORE_READS,
+_SYNCED = (
+    Workload("fillrandom-sync", "N/100 synced puts at random, on a disk", "fillrandom", "fillrandom",
+             flags=("--sync=1",), filled=False, changes=True, on_disk=True,
+             amount=lambda scale: (f"--writes={scale.num // 100}",)),
+)
+
+ALL = (*_BASIC, *_MORE_READS, *_SYNCED,
        *(dataclasses.replace(basic, name=basic.name + "+zstd", compression="zstd") for basic in _BASIC))
 
 FILL = Workload("fill", "the database that reads start from", "fillseq,compact", "fillseq", filled=False, changes=True)

@@ -1,5 +1,6 @@
 """coffer store list, move, adopt, forget; --as, `stores` and `bind` in coffer.yaml; files beside the coffer."""
 
+import json
 import os
 import shutil
 
@@ -26,6 +27,25 @@ class StoreTest(CliTest):
         return sorted(found)
 
     # --- list
+
+    def test_freshness_is_shown_and_an_older_state_is_adopted_only_where_it_is_on(self):
+        self.assertFalse(self.done("status", "c.coffer", "--json").json()["config"]["freshness"])
+        self.refused(["store", "adopt", "c.coffer", "store", "--older"], "invalid_argument", "freshness: on")
+        self.configure(f"anchor: {self.path('anchor')}\nfreshness: on\n")
+        self.assertIn("no mark yet", self.done("status", "c.coffer").out)
+        store = self.stores()["store"]["id"]
+        identity = self.done("status", "c.coffer", "--json").json()["id"]
+        log = {"name": "000009.log", "file": "12" * 16, "durable": 12288}
+        marks = {"coffer": identity, "stores": {store: {"at": 1, "current": [], "logs": [log]}}}
+        self.write("anchor.stores", json.dumps(marks).encode())
+        self.assertGreater(self.done("status", "c.coffer", "--json").json()["stores"][0]["mark_age_seconds"], 10 ** 9)
+        run = self.problems("verify", "c.coffer")
+        self.assertIn("000009.log: it is missing, and the anchor has seen it durable to 12288", run.out)
+        self.refused(["store", "adopt", "c.coffer", "store", "--older", "--from", "x"], "invalid_argument", "--from")
+        self.done("store", "adopt", "c.coffer", "store", "--older")
+        self.done("verify", "c.coffer")
+        self.assertEqual(self.stores()["store"]["lineage"][0]["how"], "older")
+        self.assertIn("an older state was taken back", self.done("store", "list", "c.coffer").out)
 
     def test_list_shows_where_stores_are_and_whether_they_are_there(self):
         self.assertEqual(list(self.stores()), ["store"])

@@ -49,6 +49,19 @@ TEST(Config, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->providers.kmip_hosts.at("prod").authority, "hsm1,hsm2:5697");
 }
 
+TEST(Config, FreshnessIsReadBackWithItsAnchor) {
+  Config config;
+  config.anchor = "/var/lib/anchor";
+  config.freshness = true;
+  auto read = parse_config(format_config(config), "coffer.yaml");
+  ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+  EXPECT_TRUE(read->freshness);
+  EXPECT_EQ(format_config(*read), format_config(config));
+  auto off = parse_config("version: 1\nfreshness: off\n", "coffer.yaml");
+  ASSERT_TRUE(off.is_ok()) << off.status().to_string();
+  EXPECT_FALSE(off->freshness);
+}
+
 TEST(Config, EveryKindThatMayBeChosenIsReadBackAndHasItsSuiteAndChunkSize) {
   for (Kind data : kDataKinds) {
     for (Kind log : kLogKinds) {
@@ -120,6 +133,10 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{"chunk_size: 2097152", "power of two"}, BadConfig{"chunk_size: 4096x", "power of two"},
                       BadConfig{"chunk_size: -4096", "power of two"}, BadConfig{"data_files: log", "blocks or ctr"},
                       BadConfig{"log_files: blocks", "log or ctr"}, BadConfig{"reads: mmap", "pread or mapping"},
+                      BadConfig{"freshness: yes", "expected on or off"},
+                      BadConfig{"freshness: on", ":2: freshness: it is kept beside the anchor"},
+                      BadConfig{"anchor: 'tpm:0x1500016'\nfreshness: on", "the anchor must be a file"},
+                      BadConfig{"anchor: /a\nlog_files: ctr\nfreshness: on", "log_files must be log"},
                       BadConfig{"anchor: here", "absolute"}, BadConfig{"sealing_key: here", "absolute"},
                       BadConfig{"domains: x", "list of"}, BadConfig{"domains: [{name: a}]", "both needed"},
                       BadConfig{"domains: [{name: a, path: b}]", "absolute"},

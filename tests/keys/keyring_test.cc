@@ -162,6 +162,18 @@ TEST(Keyring, AStoreIsReplacedByNothingThatNoStoreMayBe) {
   refused(Code::kLimitExceeded, [](StoreEntry& store, const Id&) { store.lineage.resize(kStoreLineageMax + 1); });
 }
 
+TEST(Keyring, AStoreIsInItsOwnLineageOnlyAsOlderAndOnce) {
+  StoreEntry entry;
+  entry.id.bytes.fill(1);
+  entry.path = "/db";
+  entry.lineage = {{entry.id, 7, LineageHow::kOlder}};
+  EXPECT_TRUE(check_store(entry).is_ok());
+  entry.lineage.push_back({entry.id, 8, LineageHow::kOlder});
+  EXPECT_FALSE(check_store(entry).is_ok());
+  entry.lineage = {{entry.id, 7, LineageHow::kAdopted}};
+  EXPECT_FALSE(check_store(entry).is_ok());
+}
+
 TEST(Keyring, StorePathsAreAbsoluteAndPlain) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   const std::string longest = "/" + std::string(kStorePathSizeMax - 1, 'a');

@@ -114,8 +114,10 @@ def read_store(fields):
     store["lineage"] = [{"store": fields.bytes(16), "since": fields.number(8), "how": fields.number(1)}
                         for _ in range(fields.number(2))]
     store["domains"] = [fields.sized(1, 64) for _ in range(fields.number(2))]
-    allowed = [each["store"] for each in store["lineage"]]
-    if (store["confirmed"] > 1 or len(allowed) > 4096 or len(store["domains"]) > 4096
+    allowed = [each["store"] for each in store["lineage"]
+               if each["store"] != store["id"] or LINEAGE.get(each["how"]) != "older"]
+    older = len(store["lineage"]) - len(allowed)  # of the store itself
+    if (store["confirmed"] > 1 or len(store["lineage"]) > 4096 or older > 1 or len(store["domains"]) > 4096
             or any(each["how"] not in LINEAGE for each in store["lineage"])
             or len({store["id"], *allowed}) != len(allowed) + 1 or len(set(store["domains"])) != len(store["domains"])
             or not all(map(any, allowed))

@@ -22,6 +22,7 @@ struct StatusReport {
   ProviderConfig providers;
   Inventory inventory;
   Status last_refresh;  // of the keyring, after the inventory
+  StoreMarks marks;     // empty where `freshness` is off
   uint64_t now = 0;
 };
 
@@ -79,6 +80,13 @@ std::string config_text(const Config& config) {
                      kind_text(config, config.log_kind));
 }
 
+std::string freshness_text(const StatusReport& report, const StoreEntry& store) {
+  if (!report.config.freshness) return "";
+  const auto mark = report.marks.find(store.id);
+  if (mark == report.marks.end()) return ", no mark yet";
+  return fmt::format(", mark {} old", age_text(seconds_since(mark->second.at, report.now)));
+}
+
 std::string remark_on(const StatusReport& report, const StoreEntry& store) {
   if (const MissingStore* missing = find_missing(report, store.id)) {
     return fmt::format("  ({}: {})", missing->gone ? "MISSING" : "EMPTY", missing_text(*missing));
@@ -103,9 +111,11 @@ std::string heading(const StatusReport& report) {
                        printable(report.last_refresh.to_string()));
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
+  out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
   std::string_view label = "stores";
   for (const StoreEntry& store : report.stores) {
-    out += fmt::format("  {:<9}  {}{}\n", label, printable(store.path), remark_on(report, store));
+    out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),
+                       remark_on(report, store));
     label = "";
   }
   if (report.stores.empty()) out += "  stores     none yet: coffer exec opens one\n";
@@ -225,7 +235,8 @@ Json config_json(const Config& config) {
               {"data_files", kind_name(config.data_kind)},
               {"log_files", kind_name(config.log_kind)},
               {"reads", read_mode_name(config.read_mode)},
-              {"anchor", config.anchor.empty() ? Json(nullptr) : Json(config.anchor)}};
+              {"anchor", config.anchor.empty() ? Json(nullptr) : Json(config.anchor)},
+              {"freshness", config.freshness}};
   Json domains = Json::array();
   for (const DomainPath& entry : config.domains) domains.push_back({{"name", entry.domain}, {"path", entry.path}});
   out["domains"] = std::move(domains);
@@ -244,8 +255,11 @@ Json report_json(const StatusReport& report) {
   Json stores = Json::array();
   for (const StoreEntry& store : report.stores) {
     const MissingStore* missing = find_missing(report, store.id);
+    const auto mark = report.marks.find(store.id);
     stores.push_back({{"id", store.id.hex()},
                       {"path", store.path},
+                      {"mark_age_seconds",
+                       mark == report.marks.end() ? Json(nullptr) : Json(seconds_since(mark->second.at, report.now))},
                       {"missing", missing != nullptr && missing->gone},
                       {"empty", missing != nullptr && !missing->gone}});
   }
@@ -282,6 +296,9 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.providers = provider_config_of(*coffer);
   report.now = now_seconds();
   report.header = *coffer->live_keyring().header();
+  if (coffer->freshness() != nullptr) {
+    COFFER_ASSIGN(report.marks, coffer->freshness()->load());
+  }
   COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
   report.last_refresh = coffer->live_keyring().refresh();
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));

@@ -60,6 +60,10 @@ std::string store_text(const Coffer& coffer, const StoreEntry& store) {
     out += fmt::format("  is at {} here\n", printable(here));
   }
   for (const Lineage& each : store.lineage) {
+    if (each.store == store.id) {
+      out += fmt::format("  an older state was taken back {}\n", time_text(each.since));
+      continue;
+    }
     out += fmt::format("  may hold files of {} ({} {})\n", printable(name_of(*keyring, each.store)),
                        lineage_name(each.how), time_text(each.since));
   }
@@ -92,9 +96,22 @@ Result<Outcome> run_store_move(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+Result<Outcome> adopt_older_state(Coffer& coffer, const std::string& path, Console& console) {
+  COFFER_ASSIGN(const StoreEntry store, adopt_older(coffer, path));
+  console.answer(Json{{"path", path}, {"id", store.id.hex()}, {"how", lineage_name(LineageHow::kOlder)}},
+                 fmt::format("{} is accepted as it is now\n", printable(path)));
+  console.note("how far its logs reach is remembered again once it was opened for writing");
+  return Outcome::kDone;
+}
+
 Result<Outcome> run_store_adopt(const Arguments& arguments, Console& console) {
+  const bool older = arguments.has("--older");
+  if (older && arguments.find("--from") != nullptr) {
+    return {Code::kInvalidArgument, "--older and --from: give one of them; the first is about the store's own files"};
+  }
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::string path = absolute_path(arguments.operand("PATH"));
+  if (older) return adopt_older_state(*coffer, path, console);
   std::optional<Id> from;
   if (const std::string* given = arguments.find("--from")) {
     // A store that the keyring has no more is named by its id.
@@ -161,9 +178,12 @@ Command store_adopt_command() {
       .name = "store adopt",
       .about = "lets genuine files of other stores and domains stay where they are: a copy, a restored backup",
       .operands = {coffer_operand(), {"PATH", "the directory they are in"}},
-      .flags = {{"--from", "STORE", "only files of this store: its path, or its id"}, root_flag()},
+      .flags = {{"--from", "STORE", "only files of this store: its path, or its id"},
+                {"--older", "", "accept an earlier state of the store itself, restored on purpose"},
+                root_flag()},
       .examples = {"store adopt /var/lib/db.coffer /var/lib/db-copy",
-                   "store adopt /var/lib/db.coffer /var/lib/db-copy --from /var/lib/db"},
+                   "store adopt /var/lib/db.coffer /var/lib/db-copy --from /var/lib/db",
+                   "store adopt /var/lib/db.coffer /var/lib/db --older"},
       .run = run_store_adopt,
   };
 }

@@ -10,6 +10,7 @@
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/records.h"
+#include "coffer/files/freshness_check.h"
 
 namespace coffer::cli {
 namespace {
@@ -50,6 +51,10 @@ class VerifyReport {
 
   void add(const MissingStore& store) {
     problems_.emplace_back(store.path, Status(Code::kNotFound, std::string(missing_text(store))));
+  }
+
+  void add(const StoreEntry& store, const Status& freshness) {
+    if (!freshness.is_ok()) problems_.emplace_back(store.path, freshness);
   }
 
   uint64_t files() const { return files_; }
@@ -115,6 +120,9 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
   progress.erase();
   if (paths.empty()) {
     for (const MissingStore& store : missing_stores(*coffer)) report.add(store);
+    for (const StoreEntry& store : coffer->keyring()->stores()) {
+      if (coffer->stores().is_present(store)) report.add(store, check_freshness(*coffer, store));
+    }
   }
   console.answer(report.json(), report.text(progress.seconds()));
   return report.clean() ? Outcome::kDone : Outcome::kProblemsFound;

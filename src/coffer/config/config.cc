@@ -19,6 +19,7 @@ class Parser {
   Status parse(const YAML::Node& root) {
     COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
     if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
+    if (config_.freshness) return check_freshness(root["freshness"]);
     return Status::ok();
   }
 
@@ -37,6 +38,7 @@ class Parser {
     if (key == "log_files") return kind(entry, kLogKinds, config_.log_kind);
     if (key == "reads") return reads(value);
     if (key == "anchor") return anchor(value);
+    if (key == "freshness") return freshness(value);
     if (key == "domains") return domains(value);
     if (key == "stores") return stores(value);
     if (key == "bind") return bind(value);
@@ -45,8 +47,8 @@ class Parser {
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
     return reader_.error(entry.key_node, "unknown option \"" + key +
                                              "\"; known are version, coffer, keyring, roots, cipher, ctr_cipher, "
-                                             "chunk_size, data_files, log_files, reads, anchor, domains, stores, bind, "
-                                             "key_providers, kmip_hosts and sealing_key");
+                                             "chunk_size, data_files, log_files, reads, anchor, freshness, domains, "
+                                             "stores, bind, key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -123,6 +125,28 @@ class Parser {
   Status anchor(const YAML::Node& value) {
     if (scalar(value).starts_with("tpm:")) return take(reader_.text(value, "anchor"), config_.anchor);
     return path(value, "anchor", config_.anchor);
+  }
+
+  Status freshness(const YAML::Node& value) {
+    const std::string text = scalar(value);
+    if (text != "on" && text != "off") return reader_.error(value, "freshness: expected on or off");
+    config_.freshness = text == "on";
+    return Status::ok();
+  }
+
+  Status check_freshness(const YAML::Node& value) {
+    if (config_.anchor.empty()) {
+      return reader_.error(value,
+                           "freshness: it is kept beside the anchor; name one with anchor: /path/on/another/disk");
+    }
+    if (!config_.anchor.starts_with('/')) {
+      return reader_.error(value,
+                           "freshness: the anchor must be a file; a TPM's counter has no room for marks of stores");
+    }
+    if (config_.log_kind != Kind::kLog) {
+      return reader_.error(value, "freshness: log_files must be log; a ctr file does not prove how far it reaches");
+    }
+    return Status::ok();
   }
 
   Status domains(const YAML::Node& list) {
@@ -247,6 +271,7 @@ std::string format_config(const Config& config) {
   if (!config.anchor.empty()) {
     out += "anchor: " + yaml_quoted(config.anchor) + "  # remembers the newest keyring, to notice a rollback\n";
   }
+  if (config.freshness) out += "freshness: on  # beside the anchor: how far logs were durable, to notice old stores\n";
   if (!config.domains.empty()) out += "domains:\n";
   for (const DomainPath& entry : config.domains) {
     out += "  - name: " + yaml_quoted(entry.domain) + "\n    path: " + yaml_quoted(entry.path) + "\n";

@@ -12,7 +12,13 @@ Status FileWriter::append(ByteView data, AppendFile& file) {
 
 Status FileWriter::sync(bool full, AppendFile& file) {
   if (failed_) return {Code::kIo, "an earlier write or sync failed"};
-  return sync_data(full, file);
+  return sync_and_tell(full, file);
+}
+
+Status FileWriter::sync_and_tell(bool full, AppendFile& file) {
+  COFFER_TRY(sync_data(full, file));
+  if (watch_ != nullptr) watch_->reached(durable_offset());
+  return Status::ok();
 }
 
 Status FileWriter::truncate(uint64_t size, AppendFile& file) {
@@ -28,7 +34,11 @@ Status FileWriter::close(AppendFile& file) {
   if (closed_) return Status::ok();
   closed_ = true;
   Status finished = failed_ ? Status::ok() : finish(file);
+  if (finished.is_ok() && !failed_ && watch_ != nullptr && watch_->wants_sync_at_close()) {
+    finished = sync_and_tell(false, file);
+  }
   Status closed = file.close();
+  if (watch_ != nullptr) watch_->close();
   COFFER_TRY(finished);
   COFFER_TRY(closed);
   return failed_ ? Status::ok() : after_close(file);

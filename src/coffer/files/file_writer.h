@@ -6,6 +6,7 @@
 #include <span>
 
 #include "coffer/format/envelope.h"
+#include "coffer/store/freshness.h"
 
 namespace coffer {
 
@@ -51,6 +52,8 @@ class FileWriter {
   // For a file that a crash may empty, before anything else: syncs the header before it hands over what stands behind
   // it. So a header that is gone over a body that is not is no crash (docs/format.md, E9).
   void sync_head_first() { head_syncs_first_ = true; }
+  // Told from now on how far the file is durable. Before anything else.
+  void be_watched(std::shared_ptr<LogWatch> watch) { watch_ = std::move(watch); }
 
   virtual uint64_t logical_size() const = 0;
   // About where the plaintext byte `offset` comes to lie; at least as far as it really does. For hints.
@@ -67,6 +70,8 @@ class FileWriter {
   virtual Status truncate_data(uint64_t size, AppendFile& file);
   // Writes what is still owed. Called once, before the file is closed.
   virtual Status finish(AppendFile& file) = 0;
+  // Physical; all before it was synced, as far as the kind knows.
+  virtual uint64_t durable_offset() const { return 0; }
   // Called once after finish() and the close of the file below have succeeded.
   virtual Status after_close(AppendFile&) { return Status::ok(); }
 
@@ -80,9 +85,11 @@ class FileWriter {
  private:
   Status fail(Status status);
   Status write_out(AppendFile& file);
+  Status sync_and_tell(bool full, AppendFile& file);
 
   const Id file_id_;
-  size_t head_size_;  // of the header, while it is in out_
+  std::shared_ptr<LogWatch> watch_;  // null: nobody wants to know
+  size_t head_size_;                 // of the header, while it is in out_
   bool head_syncs_first_ = false;
   std::atomic<bool> failed_{false};
   bool closed_ = false;

@@ -30,6 +30,7 @@ class LogWriter final : public FileWriter {
   Status append_data(ByteView data, AppendFile& file) override;
   Status sync_data(bool full, AppendFile& file) override;
   Status finish(AppendFile& file) override;
+  uint64_t durable_offset() const override { return durable_upto_.load(std::memory_order_acquire); }
 
  private:
   Status begin_session(AppendFile& file);

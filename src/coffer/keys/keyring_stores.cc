@@ -52,11 +52,15 @@ Status check_store(const StoreEntry& entry) {
     return {Code::kLimitExceeded, "the store " + entry.path + " may hold files of " + std::to_string(kStoreLineageMax) +
                                       " other stores, and of as many domains, at most"};
   }
-  std::vector<Id> ids = {entry.id};
+  const bool was_older = std::any_of(entry.lineage.begin(), entry.lineage.end(), [&](const Lineage& each) {
+    return each.store == entry.id && each.how == LineageHow::kOlder;
+  });
+  std::vector<Id> ids;
+  if (!was_older) ids.push_back(entry.id);
   for (const Lineage& each : entry.lineage) ids.push_back(each.store);
   std::sort(ids.begin(), ids.end(), [](const Id& a, const Id& b) { return a.bytes < b.bytes; });
   if (ids.front().is_zero() || std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
-    return {Code::kInvalidArgument, "a store's lineage must not name a store twice, or itself"};
+    return {Code::kInvalidArgument, "a store's lineage must not name a store twice, or itself but as older"};
   }
   std::vector<std::string_view> names(entry.domains.begin(), entry.domains.end());
   std::sort(names.begin(), names.end());

@@ -40,7 +40,7 @@ struct StoreEntry {
   std::string also_at;  // while its directory is being renamed: where it is going; else empty
   // A database was seen there. Else files were made there, and it may be gone tomorrow: a backup, a staging directory.
   bool confirmed = false;
-  std::vector<Lineage> lineage;      // stores whose files may be here; none twice, and not itself
+  std::vector<Lineage> lineage;      // stores whose files may be here; none twice, and itself only as kOlder
   std::vector<std::string> domains;  // whose data files may be here, whatever coffer.yaml has for their paths
 
   bool descends_from(const Id& store) const;

@@ -172,6 +172,24 @@ Result<Adoption> adopt(Coffer& coffer, const std::string& path, const std::optio
   return Adopter(coffer, path, from).run();
 }
 
+Result<StoreEntry> adopt_older(Coffer& coffer, const std::string& path) {
+  if (coffer.freshness() == nullptr) {
+    return {Code::kInvalidArgument, "nothing is remembered of stores: coffer.yaml of " + coffer.directory() +
+                                        " does not have freshness: on; open the store as it is"};
+  }
+  COFFER_ASSIGN(const StoreEntry store, find_store(coffer, path));
+  COFFER_TRY(coffer.stores().change([&](Keyring& next) -> Status {
+    const StoreEntry* found = next.find_store(store.id);
+    if (found == nullptr) return {Code::kNotFound, path + " is no store any more"};
+    StoreEntry entry = *found;
+    std::erase_if(entry.lineage, [&](const Lineage& each) { return each.store == store.id; });
+    entry.lineage.push_back({store.id, now_seconds(), LineageHow::kOlder});
+    return next.replace_store(std::move(entry));
+  }));
+  COFFER_TRY(coffer.freshness()->reset(store.id));
+  return store;
+}
+
 Status forget_store(Coffer& coffer, const Id& store) {
   COFFER_ASSIGN(const StoreEntry entry, find_store(coffer, store.hex()));
   for (const std::string& known : {entry.path, entry.also_at}) {

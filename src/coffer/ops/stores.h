@@ -26,6 +26,10 @@ struct Adoption {
 // kInvalidArgument where nothing needs it.
 Result<Adoption> adopt(Coffer& coffer, const std::string& path, const std::optional<Id>& from);
 
+// What stands at the store's place is how it is to be, however old: its marks begin anew, and its entry says so as
+// `older`. kInvalidArgument where `freshness` is off. Returns the store. The entry first: nothing is accepted unseen.
+Result<StoreEntry> adopt_older(Coffer& coffer, const std::string& path);
+
 // The store is taken out of the keyring. kInvalidArgument while files at its place need it, saying how many.
 Status forget_store(Coffer& coffer, const Id& store);
 

@@ -5,6 +5,18 @@
 #include "coffer/crypto/random.h"
 
 namespace coffer {
+namespace {
+
+// Marks that cannot be read are no first use: they are looked at before anything is opened by them.
+Result<std::unique_ptr<Freshness>> open_freshness(Disk& disk, const Config& config, const Id& coffer_id,
+                                                  std::chrono::milliseconds interval) {
+  if (!config.freshness) return std::unique_ptr<Freshness>();
+  auto out = std::make_unique<Freshness>(disk, config.anchor + ".stores", coffer_id, interval);
+  COFFER_TRY(out->load().status());
+  return out;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& place, const OpenOptions& options,
                                              ProviderOpener opener) {
@@ -17,8 +29,9 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
+  COFFER_ASSIGN(auto freshness, open_freshness(disk, config, keyring->snapshot()->coffer_id(), options.mark_interval));
   return std::shared_ptr<Coffer>(new Coffer(disk, std::move(keyring_place), std::move(config), std::move(file),
-                                            std::move(keyring), options.stores));
+                                            std::move(keyring), options.stores, std::move(freshness)));
 }
 
 bool Coffer::is_own_file(std::string_view name) {

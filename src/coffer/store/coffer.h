@@ -4,6 +4,7 @@
 
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
+#include "coffer/store/freshness.h"
 #include "coffer/store/places.h"
 #include "coffer/store/store_register.h"
 #include "coffer/store/surroundings.h"
@@ -59,6 +60,8 @@ class Coffer {
     bool domains_may_be_missing = false;
     // Besides those of coffer.yaml, and before them.
     std::vector<StorePlace> stores = {};
+    // With `freshness: on`: how often marks of stores are brought up to date.
+    std::chrono::milliseconds mark_interval = Freshness::kInterval;
   };
 
   // Makes the directory `place` (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a
@@ -91,6 +94,8 @@ class Coffer {
   // Where files may be, and the stores there are.
   const Places& places() const { return places_; }
   StoreRegister& stores() { return stores_; }
+  // Null unless coffer.yaml has `freshness: on`.
+  Freshness* freshness() const { return freshness_.get(); }
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
@@ -118,7 +123,7 @@ class Coffer {
 
  private:
   Coffer(Disk& disk, KeyringPlace place, Config config, std::shared_ptr<ConfigFile> config_file,
-         std::unique_ptr<LiveKeyring> keyring, std::vector<StorePlace> stores)
+         std::unique_ptr<LiveKeyring> keyring, std::vector<StorePlace> stores, std::unique_ptr<Freshness> freshness)
       : disk_(disk),
         directory_(std::move(place.directory)),
         at_home_(std::move(place.at_home)),
@@ -126,7 +131,8 @@ class Coffer {
         config_file_(std::move(config_file)),
         keyring_(std::move(keyring)),
         places_(disk, config_, directory_, std::move(stores)),
-        stores_(disk, *keyring_, places_) {}
+        stores_(disk, *keyring_, places_),
+        freshness_(std::move(freshness)) {}
   Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
 
   Disk& disk_;
@@ -137,6 +143,7 @@ class Coffer {
   const std::unique_ptr<LiveKeyring> keyring_;
   const Places places_;
   StoreRegister stores_;
+  const std::unique_ptr<Freshness> freshness_;
 };
 
 }  // namespace coffer

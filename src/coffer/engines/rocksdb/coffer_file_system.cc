@@ -1,6 +1,7 @@
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 
 #include "coffer/engines/rocksdb/info_log.h"
+#include "coffer/files/marked_files.h"
 #include "coffer/files/new_file.h"
 
 namespace coffer::rocks {
@@ -33,6 +34,7 @@ IOStatus CofferFileSystem::NewSequentialFile(const std::string& path, const File
                                              std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
   result->reset();
   return guarded([&] {
+    COFFER_IO_TRY(check_store_of(path));
     std::unique_ptr<SequentialFile> file;
     COFFER_IO_TRY(SequentialFile::open(context_, path, options, &file, dbg));
     if (role_of(path) == EngineRole::kData) COFFER_IO_TRY(begin_copy(*file));
@@ -89,6 +91,7 @@ IOStatus CofferFileSystem::make_file(const std::string& path, std::unique_ptr<FS
                                      Result<std::unique_ptr<FileWriter>> writer, const FileOptions& options,
                                      std::unique_ptr<WritableFile>* result) {
   if (!writer.is_ok()) return to_io_status(writer.status().with_context(path), distrust_of(path));
+  watch_log(*context_.coffer, **writer, absolute_path(path), role_of(path));
   *result = std::make_unique<WritableFile>(context_, path, BaseWriter::create(std::move(base_file)), std::move(*writer),
                                            options);
   return IOStatus::OK();
@@ -102,6 +105,7 @@ IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOp
     const std::string domain = domain_for(absolute_path(path));
     auto header = header_for(path, domain);
     if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
+    COFFER_IO_TRY(let_go_if_there(path, options.io_options, dbg));
     std::unique_ptr<FSWritableFile> base_file;
     COFFER_IO_TRY(context_.base->NewWritableFile(path, writing_options(path, options), &base_file, dbg));
     std::unique_ptr<WritableFile> file;
@@ -146,6 +150,8 @@ IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std:
                                              IODebugContext* dbg) {
   result->reset();
   return guarded([&] {
+    // A mark that requires the old file until it can be rewritten: it stays, and is deleted when that is possible.
+    if (!let_go(old_path).ok()) return NewWritableFile(path, options, result, dbg);
     if (role_of(path) != EngineRole::kData) return reuse(path, old_path, options, result, dbg);
     COFFER_IO_TRY(context_.base->RenameFile(old_path, path, options.io_options, dbg));
     return NewWritableFile(path, options, result, dbg);
@@ -194,8 +200,10 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
     file_options.io_options = options;
     std::unique_ptr<FSWritableFile> file;
     COFFER_IO_TRY(NewWritableFile(path, file_options, &file, dbg));
-    auto news = [coffer = context_.coffer, seen = uint64_t{0}]() mutable {
-      return coffer->live_keyring().news_since(seen);
+    auto news = [coffer = context_.coffer, seen = uint64_t{0}, marks_seen = uint64_t{0}]() mutable {
+      std::string line = coffer->live_keyring().news_since(seen);
+      if (line.empty() && coffer->freshness() != nullptr) line = coffer->freshness()->news_since(marks_seen);
+      return line;
     };
     *result = std::make_shared<InfoLog>(std::move(file), std::move(news));
     ::rocksdb::Header(result->get(), "Coffer: data files are read %s", how_data_files_are_read(context_, path).c_str());
@@ -255,7 +263,10 @@ IOStatus CofferFileSystem::GetChildrenFileAttributes(const std::string& director
 IOStatus CofferFileSystem::Truncate(const std::string& path, size_t size, const IOOptions& options,
                                     IODebugContext* dbg) {
   return guarded([&] {
-    if (size == 0) return context_.base->Truncate(path, 0, options, dbg);
+    if (size == 0) {
+      COFFER_IO_TRY(let_go(path));
+      return context_.base->Truncate(path, 0, options, dbg);
+    }
     uint64_t current = 0;
     COFFER_IO_TRY(logical_size(path, options, &current, dbg));
     if (current == size) return IOStatus::OK();

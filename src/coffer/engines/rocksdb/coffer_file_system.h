@@ -54,6 +54,12 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
                       IODebugContext* dbg) override;
   IOStatus DeleteDir(const std::string& directory, const IOOptions& options, IODebugContext* dbg) override;
 
+  // What a store's mark requires leaves the mark before it leaves the store, and a store that is older than its mark is
+  // neither listed nor read. docs/keys.md, "Freshness".
+  IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* dbg) override;
+  IOStatus GetChildren(const std::string& directory, const IOOptions& options, std::vector<std::string>* result,
+                       IODebugContext* dbg) override;
+
   // FileSystemWrapper does not pass these on.
   ::rocksdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override;
   ::rocksdb::Status UnregisterDbPaths(const std::vector<std::string>& paths) override {
@@ -80,6 +86,13 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus let_in(const std::string& from, const std::string& to, const IOOptions& options, IODebugContext* dbg);
   IOStatus rename_directory(const std::string& from, const std::string& to, const IOOptions& options,
                             IODebugContext* dbg);
+  // `path` is about to be deleted, renamed, emptied or recycled.
+  IOStatus let_go(const std::string& path);
+  // The same, of whatever stands where a file is about to be made.
+  IOStatus let_go_if_there(const std::string& path, const IOOptions& options, IODebugContext* dbg);
+  IOStatus check_store_of(const std::string& path);
+  IOStatus rename_to_current(const std::string& from, const std::string& to, const IOOptions& options,
+                             IODebugContext* dbg);
   IOStatus logical_size(const std::string& path, const IOOptions& options, uint64_t* size, IODebugContext* dbg);
 
   const Context context_;

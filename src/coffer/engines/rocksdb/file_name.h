@@ -8,6 +8,9 @@
 
 namespace coffer::rocks {
 
+// The file that says which MANIFEST is in force.
+inline constexpr std::string_view kCurrentName = "CURRENT";
+
 // The role of the file that has this path, by its name alone.
 EngineRole role_of(std::string_view path);
 

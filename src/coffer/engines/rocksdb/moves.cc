@@ -48,7 +48,13 @@ IOStatus CofferFileSystem::RenameFile(const std::string& from, const std::string
       return rename_directory(from, to, options, dbg);
     }
     COFFER_IO_TRY(let_in(from, to, options, dbg));
-    COFFER_IO_TRY(context_.base->RenameFile(from, to, options, dbg));
+    COFFER_IO_TRY(let_go(from));
+    if (base_name(to) == kCurrentName) {
+      COFFER_IO_TRY(rename_to_current(from, to, options, dbg));
+    } else {
+      COFFER_IO_TRY(let_go_if_there(to, options, dbg));
+      COFFER_IO_TRY(context_.base->RenameFile(from, to, options, dbg));
+    }
     const std::string target = absolute_path(to);
     if (!shows_a_database(target)) return IOStatus::OK();
     return to_io_status(context_.coffer->stores().confirm(store_directory(target)), distrust_of(to));

@@ -1,0 +1,315 @@
+// A store that is put back to an earlier state, or cut where a crash might have cut it, is refused when it is opened;
+// what engines and crashes do to it by themselves is not.
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <thread>
+
+#include "coffer/files/freshness_check.h"
+#include "coffer/ops/stores.h"
+#include "rocksdb/store_fixture.h"
+#include "support/seed.h"
+
+namespace coffer {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class FreshStores : public testing::Test {
+ protected:
+  FreshStores() {
+    Config config;
+    fs::create_directory(anchors());
+    config.anchor = anchors() + "/anchor";
+    config.freshness = true;
+    work_ = std::make_unique<Workplace>(config);
+  }
+
+  std::string anchors() const { return directory_ / "anchors"; }
+  std::string marks() const { return anchors() + "/anchor.stores"; }
+  rocksdb::Options options() const { return work_->options(); }
+  std::string db() const { return work_->path("db"); }
+
+  static void put_synced(const OpenDb& db, int from, int count) {
+    rocksdb::WriteOptions write;
+    write.sync = true;
+    for (int i = from; i < from + count; ++i) ASSERT_FINE(db->Put(write, key_of(i), value_of(i)));
+  }
+  std::string only(const std::string& ending) const {
+    for (const std::string& file : files_below(db())) {
+      if (fs::path(file).filename().string().find(ending) != std::string::npos) return file;
+    }
+    return "";
+  }
+  void expect_rolled_back(const std::string& what, const rocksdb::Options& options) const {
+    EXPECT_THAT(work_->try_open(options).ToString(), AllOf(HasSubstr("rolled_back"), HasSubstr(what)));
+  }
+  void expect_rolled_back(const std::string& what) const { expect_rolled_back(what, options()); }
+  void expect_fresh() const {
+    for (const StoreEntry& store : work_->coffer().keyring()->stores()) {
+      EXPECT_FINE(check_freshness(work_->coffer(), store));
+    }
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<Workplace> work_;
+};
+
+TEST_F(FreshStores, AWriteAheadLogCutAtAnyFrameIsRefused) {
+  std::vector<uint64_t> ends = {0, kEnvelopeSize};
+  {
+    const OpenDb db = work_->open();
+    for (int i = 0; i < 8; ++i) {
+      put_synced(db, i, 1);
+      ends.push_back(fs::file_size(only(".log")));
+    }
+  }
+  const std::string log = only(".log"), whole = read_bytes(log);
+  ASSERT_GT(whole.size(), ends.back()) << "the clean close, which is durable when the store is closed";
+  for (uint64_t end : ends) {
+    SCOPED_TRACE(end);
+    write_bytes(log, whole.substr(0, end));
+    expect_rolled_back(fs::path(log).filename().string());
+  }
+  write_bytes(log, whole);
+  const OpenDb db = work_->open();
+  EXPECT_EQ(contents_of(db.get()).size(), 8u);
+}
+
+TEST_F(FreshStores, HalfAManifestIsRefused) {
+  put_synced(work_->open(), 0, 1);
+  const std::string manifest = only("MANIFEST-"), whole = read_bytes(manifest);
+  write_bytes(manifest, whole.substr(0, kEnvelopeSize + (whole.size() - kEnvelopeSize) / 2));
+  expect_rolled_back("MANIFEST-");
+  fs::remove(manifest);
+  expect_rolled_back("it is missing, and the anchor has seen it durable to");
+}
+
+TEST_F(FreshStores, ADirectoryThatIsPutBackIsRefusedUntilItIsAdopted) {
+  put_synced(work_->open(), 0, 5);
+  fs::copy(db(), work_->path("before"), fs::copy_options::recursive);
+  put_synced(work_->open(), 5, 5);
+  fs::remove_all(db());
+  fs::rename(work_->path("before"), db());
+  expect_rolled_back("--older");
+
+  ASSERT_FINE(adopt_older(work_->coffer(), db()));
+  {
+    const OpenDb db = work_->open();
+    EXPECT_EQ(contents_of(db.get()).size(), 5u);
+    put_synced(db, 5, 1);
+  }
+  // As often as it is needed.
+  ASSERT_FINE(adopt_older(work_->coffer(), db()));
+  work_->reopen();
+  const auto store = find_store(work_->coffer(), db());
+  ASSERT_FINE(store);
+  ASSERT_EQ(store->lineage.size(), 1u);
+  EXPECT_EQ(store->lineage.front().how, LineageHow::kOlder);
+  EXPECT_EQ(store->lineage.front().store, store->id);
+}
+
+TEST_F(FreshStores, AnOlderCurrentWithItsManifestIsRefused) {
+  put_synced(work_->open(), 0, 1);
+  const std::string manifest = only("MANIFEST-"), manifest_bytes = read_bytes(manifest);
+  const std::string current_bytes = read_bytes(db() + "/CURRENT");
+  put_synced(work_->open(), 1, 1);
+  ASSERT_NE(only("MANIFEST-"), manifest);
+  write_bytes(manifest, manifest_bytes);
+  write_bytes(db() + "/CURRENT", current_bytes);
+  expect_rolled_back("CURRENT");
+}
+
+TEST_F(FreshStores, AStoreThatIsGoneIsNotMadeAnew) {
+  put_synced(work_->open(), 0, 1);
+  fs::remove_all(db());
+  expect_rolled_back("it is missing");
+}
+
+TEST_F(FreshStores, DestroyingADatabaseAndMakingAnotherIsNoRollback) {
+  put_synced(work_->open(), 0, 1);
+  ASSERT_FINE(rocksdb::DestroyDB(db(), options()));
+  put_synced(work_->open(), 0, 1);
+  expect_fresh();
+}
+
+// Flushes, MANIFESTs and write-ahead logs that come and go, of a store that is closed and opened again.
+void live(const Workplace& work, rocksdb::Options options, bool recycle) {
+  options.write_buffer_size = 64 << 10;
+  options.max_manifest_file_size = 2000;
+  if (recycle) options.recycle_log_file_num = 2;
+  for (int round = 0; round < 3; ++round) {
+    const OpenDb db = work.open(options);
+    ASSERT_TRUE(db);
+    rocksdb::WriteOptions write;
+    for (int i = 0; i < 3000; ++i) {
+      write.sync = i % 100 == 0;
+      ASSERT_FINE(db->Put(write, key_of(i), value_of(i)));
+    }
+  }
+}
+
+TEST_F(FreshStores, LogsThatAreRecycledAreNoRollback) {
+  live(*work_, options(), true);
+  expect_fresh();
+  fs::resize_file(only(".log"), kEnvelopeSize + 1);
+  expect_rolled_back(".log");
+}
+
+TEST_F(FreshStores, LogsThatAreArchivedAreNoRollback) {
+  rocksdb::Options with_archive = options();
+  with_archive.WAL_ttl_seconds = 1000;
+  live(*work_, with_archive, false);
+  EXPECT_FALSE(files_below(db() + "/archive", ".log").empty());
+  expect_fresh();
+}
+
+TEST_F(FreshStores, LogsInADirectoryOfTheirOwnAreMissed) {
+  rocksdb::Options apart = options();
+  apart.wal_dir = work_->path("wal");
+  live(*work_, apart, false);
+  put_synced(work_->open(apart), 0, 1);
+  expect_fresh();
+  for (const std::string& log : files_below(apart.wal_dir, ".log")) fs::remove(log);
+  expect_rolled_back(".log: it is missing", apart);
+}
+
+TEST_F(FreshStores, ProcessesShareTheMarks) {
+  Workplace& first = *work_;
+  auto other = Coffer::open(Disk::posix(), first.coffer_directory(), {}, open_provider);
+  ASSERT_FINE(other);
+  auto other_files = make_coffer_file_system(*other, nullptr);
+  ASSERT_FINE(other_files);
+  const auto other_env = rocksdb::NewCompositeEnv(*other_files);
+  rocksdb::Options elsewhere = options();
+  elsewhere.env = other_env.get();
+  {
+    const OpenDb a = first.open("db"), b = first.open(elsewhere, "db2");
+    put_synced(a, 0, 3);
+    put_synced(b, 0, 3);
+  }
+  fs::resize_file(files_below(first.path("db2"), ".log").front(), kEnvelopeSize);
+  EXPECT_THAT(first.try_open(options(), "db2").ToString(), HasSubstr("rolled_back"));
+  EXPECT_THAT(first.try_open(elsewhere, "db2").ToString(), HasSubstr("rolled_back"));
+  EXPECT_FINE(first.try_open(elsewhere, "db"));
+}
+
+TEST_F(FreshStores, TheTimeOfDayDecidesNothing) {
+  put_synced(work_->open(), 0, 1);
+  std::string text = read_bytes(marks());
+  const size_t at = text.find("\"at\":") + 5;
+  text.replace(at, text.find_first_of(",}", at) - at, "99999999999");
+  write_bytes(marks(), text);
+  put_synced(work_->open(), 1, 1);
+  expect_fresh();
+}
+
+TEST_F(FreshStores, AnAnchorThatIsAwayIsToldWhileRunningAndRefusedAtOpening) {
+  {
+    const OpenDb db = work_->open();
+    put_synced(db, 0, 10);
+    ASSERT_FINE(work_->coffer().freshness()->mark_now());
+    fs::rename(anchors(), anchors() + ".away");
+    put_synced(db, 10, 10);
+    ASSERT_FINE(db->Flush({}));
+    put_synced(db, 20, 10);
+    EXPECT_EQ(work_->coffer().freshness()->mark_now().code(), Code::kNotFound);
+    uint64_t seen = 0;
+    EXPECT_THAT(work_->coffer().freshness()->news_since(seen), HasSubstr("cannot be brought up to date"));
+    EXPECT_EQ(work_->coffer().freshness()->news_since(seen), "");
+  }
+  EXPECT_FALSE(work_->try_open(options()).ok()) << "what CURRENT names cannot be compared";
+  const auto opened = Coffer::open(Disk::posix(), work_->coffer_directory(), {}, open_provider);
+  EXPECT_FALSE(opened.is_ok());
+  fs::rename(anchors() + ".away", anchors());
+  const OpenDb db = work_->open();
+  EXPECT_EQ(contents_of(db.get()).size(), 30u);
+}
+
+TEST_F(FreshStores, MarksThatAreNoneAreRefused) {
+  put_synced(work_->open(), 0, 1);
+  const std::string text = read_bytes(marks());
+  for (const std::string& bad : {std::string("{}"), text.substr(0, text.size() / 2), std::string("null")}) {
+    write_bytes(marks(), bad);
+    const auto opened = Coffer::open(Disk::posix(), work_->coffer_directory(), {}, open_provider);
+    EXPECT_EQ(opened.code(), Code::kInvalidArgument) << bad;
+  }
+}
+
+// Not a test of its own: what the next one runs in another process, until it is killed.
+TEST(FreshChild, WritesUntilItIsKilled) {
+  const char* coffer_directory = std::getenv("COFFER_TEST_CHILD_COFFER");
+  const char* db_path = std::getenv("COFFER_TEST_CHILD_DB");
+  const char* seed_text = std::getenv("COFFER_TEST_CHILD_SEED");
+  if (coffer_directory == nullptr || db_path == nullptr || seed_text == nullptr) {
+    GTEST_SKIP() << "is run by AKilledProcessIsNoRollback";
+  }
+  const uint64_t seed = std::strtoull(seed_text, nullptr, 10);
+  auto coffer =
+      Coffer::open(Disk::posix(), coffer_directory, {.mark_interval = std::chrono::milliseconds(3)}, open_provider);
+  ASSERT_FINE(coffer);
+  auto files = make_coffer_file_system(*coffer, nullptr);
+  ASSERT_FINE(files);
+  const auto env = rocksdb::NewCompositeEnv(*files);
+  rocksdb::Options options;
+  options.env = env.get();
+  options.create_if_missing = true;
+  options.write_buffer_size = 64 << 10;
+  options.max_manifest_file_size = 2000;
+  if (seed % 2 == 0) options.recycle_log_file_num = 2;
+  if (seed % 3 == 0) options.WAL_ttl_seconds = 1000;
+  rocksdb::DB* db = nullptr;
+  ASSERT_FINE(rocksdb::DB::Open(options, db_path, &db));
+  ASSERT_EQ(::write(STDOUT_FILENO, "!", 1), 1);
+  std::mt19937 random(static_cast<unsigned>(seed));
+  for (int i = 0;; ++i) {
+    rocksdb::WriteOptions write;
+    write.sync = random() % 20 == 0;
+    ASSERT_FINE(db->Put(write, key_of(static_cast<int>(random() % 10000)), value_of(i)));
+  }
+}
+
+// Returns once it has its database open.
+pid_t start_child(const Workplace& work, uint64_t seed) {
+  int ends[2];
+  if (::pipe(ends) != 0) return -1;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    ::setenv("COFFER_TEST_CHILD_COFFER", work.coffer_directory().c_str(), 1);
+    ::setenv("COFFER_TEST_CHILD_DB", work.path("db").c_str(), 1);
+    ::setenv("COFFER_TEST_CHILD_SEED", std::to_string(seed).c_str(), 1);
+    ::unsetenv("GTEST_TOTAL_SHARDS");
+    ::unsetenv("GTEST_SHARD_INDEX");
+    ::execl("/proc/self/exe", "child", "--gtest_filter=FreshChild.*", "--gtest_brief=1", nullptr);
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  char byte = 0;
+  while (::read(ends[0], &byte, 1) == 1 && byte != '!') {
+  }
+  ::close(ends[0]);
+  return child;
+}
+
+TEST_F(FreshStores, AKilledProcessIsNoRollback) {
+  for (uint64_t seed : seeds(20)) {
+    SCOPED_TRACE("COFFER_SEED=" + std::to_string(seed));
+    const pid_t child = start_child(*work_, seed);
+    ASSERT_GE(child, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::mt19937(static_cast<unsigned>(seed))() % 100));
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    int ended = 0;
+    ASSERT_EQ(::waitpid(child, &ended, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(ended)) << "it ended by itself, with " << WEXITSTATUS(ended);
+    expect_fresh();
+    if (HasFailure()) return;
+  }
+  EXPECT_FINE(work_->try_open(options()));
+}
+
+}  // namespace
+}  // namespace coffer
