@@ -78,6 +78,10 @@ TEST(ConfigEdit, AnAnchorIsTakenOutAndNothingElse) {
   ASSERT_TRUE(edited.is_ok()) << edited.status().to_string();
   EXPECT_EQ(edited->size(), kPeople.size() - std::string_view("anchor: /mnt/anchor\n").size());
   EXPECT_EQ(*without_anchor(*edited, "c"), *edited);
+  // Freshness needs one.
+  auto both = without_anchor("version: 1\nfreshness: on\nanchor: /a\n", "c");
+  ASSERT_TRUE(both.is_ok()) << both.status().to_string();
+  EXPECT_EQ(*both, "version: 1\n");
 }
 
 TEST(ConfigEdit, WhatIsLaidOutOtherwiseIsLeftAloneAndTheLinesAreGiven) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 
@@ -300,6 +302,27 @@ TEST_P(LiveKeyringTest, BytesThatAreNoKeyringLeaveTheSnapshotInUse) {
   EXPECT_EQ(mine->condition().last_refresh.code(), Code::kDamaged);
   place_->put(good);
   EXPECT_TRUE(mine->refresh().is_ok());
+}
+
+TEST_P(LiveKeyringTest, AChildThatWasForkedOffClosesItWithoutWaiting) {
+  auto mine = open();
+  mine->watch_root();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    mine.reset();
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_P(LiveKeyringTest, AnotherKeyInTheRootKeysPlaceIsFoundOut) {
+  const auto mine = open();
+  EXPECT_TRUE(mine->check_root().is_ok());
+  write_key("root.key", 0x85);
+  EXPECT_EQ(mine->check_root().code(), Code::kWrongKey);
+  EXPECT_EQ(mine->snapshot()->version(), 1u) << "another key under the same name takes over by itself only at a server";
 }
 
 TEST_P(LiveKeyringTest, NoChangeIsLostWhenSeveralChangeAtOnce) {

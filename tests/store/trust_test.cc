@@ -133,6 +133,44 @@ TEST_F(TrustTest, ACopyOfACofferIsOnlyLookedAt) {
   EXPECT_EQ(read(copy + "/coffer.yaml"), config_before);
 }
 
+TEST_F(TrustTest, ACloneIsACofferOfItsOwnWithTheSameKeys) {
+  const std::string copy = root_ + "/copy", clone = root_ + "/clone";
+  std::filesystem::copy(coffer_path(), copy, std::filesystem::copy_options::recursive);
+  auto looked_at = Coffer::open(disk(), copy, {.may_be_away = true}, open_provider);
+  ASSERT_OK(looked_at);
+  ASSERT_OK((*looked_at)->clone_to(clone, open_provider));
+  auto own = reopen(clone);
+  ASSERT_OK(own);
+  EXPECT_NE((*own)->keyring()->coffer_id(), coffer_->keyring()->coffer_id());
+  EXPECT_EQ((*own)->keyring()->stores().size(), 0u);
+  EXPECT_EQ((*own)->keyring()->find_domain(kSystemDomain)->active()->id,
+            coffer_->keyring()->find_domain(kSystemDomain)->active()->id);
+  // What happens to the one says nothing to the other.
+  const std::string before = read(coffer_path() + "/keyring");
+  ASSERT_OK(rotate_root(**own, key_uri("other.key"), open_provider));
+  ASSERT_OK((*own)->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 2); }));
+  EXPECT_EQ(read(coffer_path() + "/keyring"), before);
+  ASSERT_OK(reopen(coffer_path()));
+  EXPECT_EQ((*looked_at)->clone_to(clone, open_provider).code(), Code::kAlreadyExists);
+  ASSERT_OK(reopen(clone));
+}
+
+TEST_F(TrustTest, AFailureAtAnyStepOfACloneLeavesNothing) {
+  uint64_t operation = 1;
+  for (;; ++operation) {
+    FaultDisk faulty(disk());
+    auto coffer = Coffer::open(faulty, coffer_path(), {}, open_provider);
+    ASSERT_OK(coffer);
+    faulty.arm({.operation = operation, .code = Code::kNoSpace});
+    const Status cloned = (*coffer)->clone_to(root_ + "/clone", open_provider);
+    if (cloned.is_ok()) break;
+    EXPECT_FALSE(std::filesystem::exists(root_ + "/clone")) << operation << ": " << cloned.to_string();
+    std::filesystem::remove_all(root_ + "/clone");
+  }
+  EXPECT_GT(operation, 10u);
+  ASSERT_OK(reopen(root_ + "/clone"));
+}
+
 TEST_F(TrustTest, AMovedCofferSaysWhatToWriteAndThenOpens) {
   const std::string moved = root_ + "/moved";
   std::filesystem::rename(coffer_path(), moved);

@@ -22,6 +22,7 @@ Command keyring_show_command();
 Command doctor_command();
 Command domain_add_command();
 Command domain_list_command();
+Command store_clone_command();
 Command store_list_command();
 Command store_move_command();
 Command store_adopt_command();

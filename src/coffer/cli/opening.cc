@@ -20,7 +20,7 @@ Flag as_flag() { return {"--as", "PATH", "the one path given is PATH at another 
 Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments,
                                                       const std::vector<std::string>& paths) {
   const std::string* as = arguments.find("--as");
-  if (as == nullptr) return open_coffer(arguments);
+  if (as == nullptr) return open_coffer(arguments, {.may_be_away = true});
   if (paths.size() != 1 || as->empty()) {
     return {Code::kInvalidArgument, "--as: expected a path, and one path that it stands for"};
   }
@@ -28,7 +28,7 @@ Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments
   COFFER_ASSIGN(const FileInfo info, Disk::posix().info(place.at));
   // Places are directories.
   if (!info.is_directory) place = {std::string(parent_of(place.path)), std::string(parent_of(place.at))};
-  return open_coffer(arguments, {.stores = {std::move(place)}});
+  return open_coffer(arguments, {.may_be_away = true, .stores = {std::move(place)}});
 }
 
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options) {

@@ -24,9 +24,16 @@ Result<SecretBytes> read_value(Console& console) {
   return ask_secret(STDIN_FILENO, STDERR_FILENO, "", kSealedSecretSizeMax);
 }
 
-// "provider:NAME" and "kmip:GROUP" of the configuration, or a URI.
+// "provider:NAME", "kmip:GROUP" and "root:NAME" of the configuration, or a URI.
 Result<SealedPlace> place_of(const std::string& where, std::string_view option, const ProviderConfig& config) {
   COFFER_ASSIGN(ProviderUri uri, parse_provider_uri(where));
+  if (uri.scheme == "root") {
+    const auto found = config.roots.find(uri.path);
+    if (found == config.roots.end()) {
+      return {Code::kNotFound, "--for: there is no root " + uri.path + " in " + config.name};
+    }
+    uri = found->second.uri;
+  }
   if (uri.scheme == "provider") {
     COFFER_ASSIGN(uri, expand_named(uri, config));
   } else if (uri.scheme == "kmip" && !uri.authority.has_value()) {
@@ -40,7 +47,7 @@ Result<SealedPlace> place_of(const std::string& where, std::string_view option, 
     uri.configured_as = "kmip:" + group;
   } else if (uri.scheme == "file") {
     return {Code::kInvalidArgument,
-            "--for: expected provider:NAME or kmip:GROUP of coffer.yaml, or a URI such as "
+            "--for: expected provider:NAME, kmip:GROUP or root:NAME of coffer.yaml, or a URI such as "
             "vault://HOST:PORT"};
   }
   return sealed_place(uri, option);
@@ -60,7 +67,7 @@ Result<Outcome> run_seal_value(const Arguments& arguments, Console& console) {
   const std::string* where = arguments.find("--for");
   if (where == nullptr || where->empty()) {
     return {Code::kInvalidArgument,
-            "seal-value: --for is needed: provider:NAME or kmip:GROUP of coffer.yaml, or the "
+            "seal-value: --for is needed: provider:NAME, kmip:GROUP or root:NAME of coffer.yaml, or the "
             "provider's URI; the value opens there only"};
   }
   COFFER_ASSIGN(const ProviderConfig config, named_provider_config(arguments));
@@ -84,7 +91,8 @@ Command seal_value_command() {
       .name = "seal-value",
       .about = "seals a password or token, from standard input, so that it may stand in coffer.yaml",
       .operands = {{"OPTION", "what it is for, such as store_password: it opens under that name only"}},
-      .flags = {{"--for", "WHERE", "whose option it is: provider:NAME, kmip:GROUP, or the provider's URI (needed)"},
+      .flags = {{"--for", "WHERE",
+                 "whose option it is: provider:NAME, kmip:GROUP, root:NAME, or the provider's URI (needed)"},
                 {"--key", "FILE", "the key file that opens it (what coffer.yaml names as sealing_key)"},
                 {"--config", "FILE", "the coffer.yaml that has NAME or GROUP, or its coffer (COFFER)"}},
       .examples = {"seal-value token --for provider:prod --config /var/lib/db.coffer < token.txt",

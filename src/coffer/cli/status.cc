@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "coffer/base/advice.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
@@ -23,6 +24,7 @@ struct StatusReport {
   Inventory inventory;
   Status last_refresh;  // of the keyring, after the inventory
   StoreMarks marks;     // empty where `freshness` is off
+  Status root_key;      // whether it may go on protecting
   uint64_t now = 0;
 };
 
@@ -109,6 +111,9 @@ std::string heading(const StatusReport& report) {
   if (!report.last_refresh.is_ok()) {
     out += fmt::format("             CANNOT BE TAKEN UP as it is stored now: {}\n",
                        printable(report.last_refresh.to_string()));
+  }
+  if (!report.root_key.is_ok()) {
+    out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
@@ -243,10 +248,10 @@ Json config_json(const Config& config) {
   return out;
 }
 
-// null when the stored keyring is the one that was read, or could be taken up.
-Json refresh_json(const Status& last_refresh) {
-  if (last_refresh.is_ok()) return nullptr;
-  return {{"code", code_name(last_refresh.code())}, {"message", last_refresh.message()}};
+// null when nothing is wrong.
+Json refresh_json(const Status& found) {
+  if (found.is_ok()) return nullptr;
+  return {{"code", code_name(found.code())}, {"message", found.message()}};
 }
 
 Json report_json(const StatusReport& report) {
@@ -268,6 +273,7 @@ Json report_json(const StatusReport& report) {
           {"id", report.header.coffer_id.hex()},
           {"keyring_version", report.header.version},
           {"keyring_refresh", refresh_json(report.last_refresh)},
+          {"root_key_refused", refresh_json(report.root_key)},
           {"created", report.keyring->created()},
           {"updated", report.keyring->updated()},
           {"root_keys", std::move(roots)},
@@ -299,12 +305,17 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   if (coffer->freshness() != nullptr) {
     COFFER_ASSIGN(report.marks, coffer->freshness()->load());
   }
-  COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
+  const bool looks_at_stores = coffer->at_home().is_ok() || !arguments.list("PATH").empty();
+  if (looks_at_stores) {
+    COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
+  }
   report.last_refresh = coffer->live_keyring().refresh();
+  report.root_key = coffer->live_keyring().check_root();
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));
   advise(report, console);
-  const bool sound =
-      !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() && report.last_refresh.is_ok();
+  if (!looks_at_stores) console.note(advice_for(coffer->at_home()).message + ": its stores were not looked at");
+  const bool sound = !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() &&
+                     report.last_refresh.is_ok() && report.root_key.is_ok() && looks_at_stores;
   return sound ? Outcome::kDone : Outcome::kProblemsFound;
 }
 

@@ -1,4 +1,4 @@
-// coffer store list, move, adopt, forget: which directories a coffer's files may be in.
+// coffer store list, move, adopt, forget, clone: which directories a coffer's files may be in.
 #include <fmt/format.h>
 
 #include "coffer/base/path.h"
@@ -6,6 +6,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/ops/stores.h"
+#include "coffer/providers/registry.h"
 
 namespace coffer::cli {
 namespace {
@@ -149,7 +150,32 @@ Result<Outcome> run_store_forget(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+Result<Outcome> run_store_clone(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
+  const std::string directory = absolute_path(arguments.operand("DIRECTORY"));
+  COFFER_TRY(coffer->clone_to(directory, open_provider));
+  COFFER_ASSIGN(const auto made, Coffer::open(Disk::posix(), directory, {.open_anchor = open_anchor}, open_provider));
+  console.answer(
+      Json{{"coffer", directory}, {"id", made->keyring()->coffer_id().hex()}},
+      fmt::format("made the coffer {}, independent of {}\n", printable(directory), printable(coffer->directory())));
+  console.note(
+      fmt::format("it has no stores yet: coffer store adopt {} PATH takes a copy of one in", printable(directory)));
+  if (!coffer->config().anchor.empty()) console.note("it has no anchor: name one in its coffer.yaml");
+  return Outcome::kDone;
+}
+
 }  // namespace
+
+Command store_clone_command() {
+  return {
+      .name = "store clone",
+      .about = "makes an independent coffer, with the same keys, of a coffer or a copy of one",
+      .operands = {coffer_operand(), {"DIRECTORY", "where the new coffer is to be: a new or empty directory"}},
+      .flags = {root_flag()},
+      .examples = {"store clone /mnt/backup/db.coffer /var/lib/db-test.coffer"},
+      .run = run_store_clone,
+  };
+}
 
 Command store_list_command() {
   return {

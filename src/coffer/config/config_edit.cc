@@ -157,9 +157,12 @@ Result<std::string> with_identity(std::string_view yaml, const Id& coffer_id, co
 Result<std::string> without_anchor(std::string_view yaml, const std::string& file) {
   COFFER_ASSIGN(Config expected, parse_config(yaml, file));
   std::string out(yaml);
-  if (const auto line = find_key(out, "anchor")) out.erase(line->begin, line->end - line->begin);
+  for (const char* key : {"anchor", "freshness"}) {
+    if (const auto line = find_key(out, key)) out.erase(line->begin, line->end - line->begin);
+  }
   expected.anchor.clear();
-  return proved(std::move(out), expected, file, "take the line of \"anchor\" out");
+  expected.freshness = false;
+  return proved(std::move(out), expected, file, "take the lines \"anchor\" and \"freshness\" out");
 }
 
 }  // namespace coffer

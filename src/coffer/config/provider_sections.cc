@@ -127,6 +127,7 @@ Result<RootSettings> read_roots(const YamlReader& reader, const YAML::Node& sect
       uri.options.erase(pin);
     }
     root.uri = std::move(uri);
+    root.uri.configured_as = "root:" + name;
     out.emplace(name, std::move(root));
   }
   return out;

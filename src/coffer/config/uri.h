@@ -18,7 +18,7 @@ struct ProviderUri {
   std::string path;                      // percent-decoded (as written for pkcs11:, see raw_path)
   std::vector<std::pair<std::string, std::string>> options;  // "?a=b&c=d", percent-decoded, in order
   std::string raw_path = {};  // the path before decoding, for schemes with delimiters inside it
-  // "provider:NAME" or "kmip:GROUP" once it was looked up by that; empty for a URI that stands for itself.
+  // "provider:NAME", "kmip:GROUP" or "root:NAME" once it was looked up by that; empty for a URI that stands for itself.
   std::string configured_as = {};
   // What stands in coffer.yaml, and where, for errors: "coffer.yaml:3: kmip_hosts: prod", and the same of its options.
   std::string place = {};

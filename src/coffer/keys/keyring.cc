@@ -114,6 +114,16 @@ Keyring Keyring::clone() const {
   return copy;
 }
 
+Keyring Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
+  Keyring copy = clone();
+  copy.coffer_id_ = coffer_id;
+  copy.created_ = now;
+  copy.updated_ = now;
+  copy.stores_.clear();
+  copy.reindex();
+  return copy;
+}
+
 const Domain* Keyring::find_domain(std::string_view name) const {
   auto found =
       std::find_if(domains_.begin(), domains_.end(), [&](const Domain& domain) { return domain.name == name; });

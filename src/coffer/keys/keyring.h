@@ -65,6 +65,8 @@ class Keyring {
   static Result<Keyring> create(const Id& coffer_id, uint64_t now);
 
   Keyring clone() const;
+  // The same keys, for another coffer: without stores. The version stays, since files have seen it.
+  Keyring clone_for(const Id& coffer_id, uint64_t now) const;
 
   const Id& coffer_id() const { return coffer_id_; }
   uint64_t version() const { return version_; }

@@ -1,5 +1,7 @@
 #include "coffer/keys/live_keyring.h"
 
+#include <unistd.h>
+
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 
@@ -22,9 +24,23 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
       open_anchor_(std::move(surroundings.open_anchor)),
       may_change_(std::move(surroundings.may_change)),
       retry_delay_(surroundings.retry_delay),
-      root_uri_(std::move(surroundings.root_uri)) {}
+      root_uri_(std::move(surroundings.root_uri)),
+      process_(::getpid()),
+      check_interval_(surroundings.check_interval) {}
 
 LiveKeyring::~LiveKeyring() {
+  if (::getpid() != process_) {
+    // A child of fork() has none of these threads, and would wait for them for ever.
+    if (watcher_.joinable()) watcher_.detach();
+    if (asker_.joinable()) asker_.detach();
+    return;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
+  closed_.notify_all();
+  if (watcher_.joinable()) watcher_.join();
   if (asker_.joinable()) asker_.join();
 }
 
@@ -63,6 +79,10 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   const KeyringCondition now = condition();
   if (std::exchange(seen, now.change_count) == now.change_count) return {};
   const std::string version = "version " + std::to_string(now.version);
+  if (!now.root_key.is_ok()) {
+    return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
+           " stays in use: " + now.root_key.to_string();
+  }
   if (now.last_refresh.is_ok()) return "keyring " + store_->name() + ": " + version + " is in use";
   return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version +
          " stays in use: " + now.last_refresh.to_string();
@@ -74,7 +94,9 @@ void LiveKeyring::publish(const Status& outcome) {
   if (keyring_ == in_use_.keyring && same(condition_.last_refresh, outcome)) return;
   before = std::exchange(keyring_, in_use_.keyring);
   header_ = in_use_.header;
-  condition_ = {keyring_ != nullptr ? keyring_->version() : 0, outcome, condition_.change_count + 1};
+  condition_.version = keyring_ != nullptr ? keyring_->version() : 0;
+  condition_.last_refresh = outcome;
+  ++condition_.change_count;
 }
 
 // --- keeping up

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -38,6 +39,8 @@ struct KeyringSurroundings {
   Status may_change = {};
   // A provider that is away is asked again this often, and not for every file.
   std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
+  // Until the root key's provider has advised another one.
+  std::chrono::milliseconds check_interval = std::chrono::minutes(5);
 };
 
 // What operators are told of a live keyring.
@@ -45,6 +48,8 @@ struct KeyringCondition {
   uint64_t version = 0;  // of the keyring in use
   // Ok, or why the stored keyring could not be taken up at the last look; the one in use stays in use meanwhile.
   Status last_refresh;
+  // Ok, or why the root key may not go on protecting, at the last look (LiveKeyring::watch_root()).
+  Status root_key;
   uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
 };
 
@@ -64,6 +69,13 @@ class LiveKeyring {
   std::string news_since(uint64_t& seen) const;
   // Of the keyring in use: its slots.
   std::shared_ptr<const KeyringHeader> header() const;
+
+  // From now on, and until this object goes, a thread of its own looks at the root key again and again, as often as its
+  // provider advises: may it go on protecting? Where its server has taken that away and has another one under the same
+  // URI, the keyring goes over to that one by itself; what else is wrong is in condition().
+  void watch_root();
+  // What one look finds, without consequences.
+  Status check_root() const;
 
   // Takes up a newer keyring if there is one, and waits for its root key's provider where that has to be asked. Cheap
   // when nothing changed.
@@ -112,6 +124,8 @@ class LiveKeyring {
   Result<KeyringKey> ask_providers(const KeyringHeader& header) const;
   void ask_aside();
   void publish(const Status& outcome);
+  void watch();
+  void look_at_root();
   // The one loop of compare and swap.
   Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make);
   Status save(Successor next, ByteView current_sealed);
@@ -126,18 +140,23 @@ class LiveKeyring {
 
   // Held by the one whose turn it is to load, unlock or save, and guards what only that one uses. It may be held while
   // a provider answers: refresh_without_waiting() only tries to get it.
-  std::mutex turn_;
+  mutable std::mutex turn_;
   std::string root_uri_;
   InUse in_use_;
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;
+  std::thread watcher_;
+  const int process_;
 
   // Held for an instant only. What readers see.
   mutable std::mutex mutex_;
   std::shared_ptr<const Keyring> keyring_;
   std::shared_ptr<const KeyringHeader> header_;
   KeyringCondition condition_;
+  std::chrono::milliseconds check_interval_;
+  bool closing_ = false;
+  std::condition_variable closed_;
 };
 
 }  // namespace coffer

@@ -179,6 +179,8 @@ std::string_view missing_text(const MissingStore& store) {
 }
 
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor) {
+  // The stores that a copy remembers are the original's.
+  if (paths.empty()) COFFER_TRY(coffer.at_home());
   const std::vector<std::string> roots = outermost(paths.empty() ? remembered_stores(coffer) : paths);
   std::vector<std::string> places;
   for (const std::string& root : roots) {

@@ -42,7 +42,7 @@ using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 // Visits every regular file under `paths` (directories or single files; empty: all stores the coffer remembers) in the
 // order of their names, each once even if the paths overlap. A directory is visited once, whatever names it has; links
 // inside are not followed. Files that vanish meanwhile are passed over. The visitor ends the walk by returning an
-// error. kNotFound for a path that does not exist.
+// error. kNotFound for a path that does not exist; kForeign for the stores that a copy of a coffer remembers.
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor);
 
 struct Usage {

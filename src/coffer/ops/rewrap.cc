@@ -23,6 +23,7 @@ class Rewrapper {
       : coffer_(coffer), options_(options), progress_(progress) {}
 
   Result<RewrapReport> run(const std::vector<std::string>& paths) {
+    COFFER_TRY(coffer_.at_home());
     COFFER_TRY(coffer_.live_keyring().refresh());
     keyring_ = coffer_.keyring();
     if (!options_.domain.empty() && keyring_->find_domain(options_.domain) == nullptr) {

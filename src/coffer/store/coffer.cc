@@ -29,7 +29,11 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
-  COFFER_ASSIGN(auto freshness, open_freshness(disk, config, keyring->snapshot()->coffer_id(), options.mark_interval));
+  // The anchor speaks of the original's stores, not of copies.
+  std::unique_ptr<Freshness> freshness;
+  if (keyring_place.at_home.is_ok()) {
+    COFFER_ASSIGN(freshness, open_freshness(disk, config, keyring->snapshot()->coffer_id(), options.mark_interval));
+  }
   return std::shared_ptr<Coffer>(new Coffer(disk, std::move(keyring_place), std::move(config), std::move(file),
                                             std::move(keyring), options.stores, std::move(freshness)));
 }

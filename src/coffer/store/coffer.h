@@ -67,6 +67,9 @@ class Coffer {
   // Makes the directory `place` (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a
   // coffer and kInvalidArgument on a directory with other things in it; nothing on disk changes then.
   static Status create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener);
+  // An independent coffer in `directory`, new or empty: the same keys and configuration, an id of its own, no stores
+  // and no anchor. From this one or from a copy of it. Errors as create().
+  Status clone_to(const std::string& directory, ProviderOpener opener) const;
   // `place` is a coffer's directory or its configuration file. Unlocks the keyring with its root key. kForeign for one
   // that was copied or moved; kPermissionDenied for a configuration that somebody else could have written.
   static Result<std::shared_ptr<Coffer>> open(Disk& disk, const std::string& place, const OpenOptions& options,

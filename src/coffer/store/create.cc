@@ -1,4 +1,4 @@
-// Coffer::create(): a new coffer's directory, configuration and first keyring.
+// Coffer::create() and clone_to(): a new coffer's directory, configuration and keyring.
 #include "coffer/base/clock.h"
 #include "coffer/base/path.h"
 #include "coffer/base/text.h"
@@ -19,6 +19,7 @@ struct Plan {
   std::string config_text;
   Config config;  // of that text
   Bytes sealed;
+  bool is_clone = false;
 };
 
 // The path that `directory` will have, whether it is there already or not.
@@ -91,9 +92,10 @@ Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::Creat
   return plan;
 }
 
-// The configuration is made already.
+// The first keyring, remembered by the anchor; a clone's is no first one, and has none.
 Status write_keyring(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
   COFFER_TRY(check_only_owner_changes(disk, plan.config_path));
+  if (plan.is_clone) return create_file(disk, plan.directory + "/keyring", plan.sealed, 0600);
   auto file = std::make_shared<ConfigFile>(disk, plan.config_path);
   return save_first_keyring(
       surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), opener, open_anchor),
@@ -115,6 +117,13 @@ Status undo(Disk& disk, const Plan& plan, bool made_config, bool made_directory,
   return clean ? status : status.with_context("left behind: " + plan.directory);
 }
 
+Status carry_out(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
+  COFFER_ASSIGN(const bool made, claim_directory(disk, plan.directory));
+  const Status config_made = create_file(disk, plan.config_path, as_bytes(plan.config_text), 0644);
+  const Status status = config_made.is_ok() ? write_keyring(disk, plan, opener, open_anchor) : config_made;
+  return status.is_ok() ? status : undo(disk, plan, config_made.is_ok(), made, status);
+}
+
 }  // namespace
 
 Status Coffer::create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener) {
@@ -122,10 +131,26 @@ Status Coffer::create(Disk& disk, const std::string& place, const CreateOptions&
     return {Code::kInvalidArgument, printable(place) + ": paths of a coffer and its anchor hold no control characters"};
   }
   COFFER_ASSIGN(const Plan plan, make_plan(disk, absolute_path(place), options, opener));
-  COFFER_ASSIGN(const bool made, claim_directory(disk, plan.directory));
-  const Status config_made = create_file(disk, plan.config_path, as_bytes(plan.config_text), 0644);
-  const Status status = config_made.is_ok() ? write_keyring(disk, plan, opener, options.open_anchor) : config_made;
-  return status.is_ok() ? status : undo(disk, plan, config_made.is_ok(), made, status);
+  return carry_out(disk, plan, opener, options.open_anchor);
+}
+
+Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) const {
+  Plan plan;
+  plan.is_clone = true;
+  COFFER_ASSIGN(plan.directory, home_path(disk_, absolute_path(directory)));
+  plan.config_path = plan.directory + "/coffer.yaml";
+  COFFER_ASSIGN(const Id coffer_id, random_id());
+  COFFER_ASSIGN(const Bytes text, read_file(disk_, config_path(), kConfigSizeMax));
+  COFFER_ASSIGN(plan.config_text, without_anchor(as_text(text), config_path()));
+  COFFER_ASSIGN(plan.config_text, with_identity(plan.config_text, coffer_id, plan.directory, config_path()));
+  COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
+  COFFER_ASSIGN(const ConfiguredRoot root,
+                open_configured_root(live_keyring().header()->slots.front().root, "", plan.config, opener));
+  COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
+  COFFER_ASSIGN(const KeyringSlot slot, make_slot(root, coffer_id, key));
+  const Keyring keyring = this->keyring()->clone_for(coffer_id, now_seconds());
+  COFFER_ASSIGN(plan.sealed, KeyringCodec::seal(keyring, std::span(&slot, 1), key));
+  return carry_out(disk_, plan, opener, open_anchor_at_path);
 }
 
 }  // namespace coffer

@@ -24,24 +24,6 @@ Status away(Disk& disk, const std::string& here, const Config& config, const std
                               config_path + "; if it is a copy, " + clone};
 }
 
-Result<ConfiguredRoot> open_configured(const std::string& name, const std::string& uri_instead, const Config& config,
-                                       ProviderOpener open_provider) {
-  const ProviderConfig& providers = config.providers;
-  const auto found = providers.roots.find(name);
-  if (found == providers.roots.end()) {
-    return {Code::kKeyUnavailable, "the keyring is locked by root \"" + name + "\", which " + providers.name +
-                                       " does not have; if that is right, add it under \"roots\", else restore the "
-                                       "keyring"};
-  }
-  ProviderUri uri = found->second.uri;
-  if (!uri_instead.empty()) {
-    COFFER_ASSIGN(uri, parse_provider_uri(uri_instead));
-  }
-  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
-  COFFER_ASSIGN(root.provider, open_provider(uri, providers));
-  return root;
-}
-
 }  // namespace
 
 Result<Config> ConfigFile::read() {
@@ -96,6 +78,24 @@ Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path
   return KeyringPlace{here, at_home ? Status::ok() : away(disk, here, config, config_path)};
 }
 
+Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::string& uri_instead,
+                                            const Config& config, ProviderOpener open_provider) {
+  const ProviderConfig& providers = config.providers;
+  const auto found = providers.roots.find(name);
+  if (found == providers.roots.end()) {
+    return {Code::kKeyUnavailable, "the keyring is locked by root \"" + name + "\", which " + providers.name +
+                                       " does not have; if that is right, add it under \"roots\", else restore the "
+                                       "keyring"};
+  }
+  ProviderUri uri = found->second.uri;
+  if (!uri_instead.empty()) {
+    COFFER_ASSIGN(uri, parse_provider_uri(uri_instead));
+  }
+  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
+  COFFER_ASSIGN(root.provider, open_provider(uri, providers));
+  return root;
+}
+
 KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
                                     std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,
                                     AnchorOpener open_anchor) {
@@ -106,7 +106,7 @@ KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const
   out.open_root = [config_file = std::move(config_file), open_provider](
                       const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
     COFFER_ASSIGN(const Config now, config_file->read());
-    return open_configured(name, uri_instead, now, open_provider);
+    return open_configured_root(name, uri_instead, now, open_provider);
   };
   // A copy is older than the original by right, and must not make the original look old.
   if (!config.anchor.empty() && place.at_home.is_ok()) {

@@ -43,6 +43,10 @@ struct KeyringPlace {
 Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path, const Config& config,
                                       const std::string& keyring_instead);
 
+// The root key that `config` has under this name. A RootOpener's errors.
+Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::string& uri_instead,
+                                            const Config& config, ProviderOpener open_provider);
+
 // Providers are opened with the configuration as it is at that time. `disk` outlives what is returned.
 KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
                                     std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,

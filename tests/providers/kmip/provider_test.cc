@@ -10,6 +10,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/providers/kmip/key_handle.h"
 #include "coffer/providers/registry.h"
+#include "coffer/store/coffer.h"
 #include "providers/kmip/servers.h"
 #include "support/configured.h"
 
@@ -201,6 +202,33 @@ TEST_F(KmipProvider, ARevokedKeyIsNoticedWhateverIsKept) {
     ASSERT_TRUE(operator_.destroy(id));
     EXPECT_EQ(provider->check(handle).code(), Code::kKeyUnavailable);
   }
+}
+
+// What a coffer that stays open makes of it.
+TEST_F(KmipProvider, AKeyThatIsRevokedIsFollowedByItsSuccessorWithoutARestart) {
+  const std::string first = make_key();
+  const ServerDirectory directory;
+  const std::string path = directory.path() + "/c.coffer";
+  Coffer::CreateOptions create;
+  create.root_uri = uri("key_cache_millis=1000&use=get");
+  const Status made = Coffer::create(Disk::posix(), path, create, open_provider);
+  ASSERT_TRUE(made) << made.to_string();
+  auto opened = Coffer::open(Disk::posix(), path, {}, open_provider);
+  ASSERT_TRUE(opened) << opened.status().to_string();
+  LiveKeyring& live = (*opened)->live_keyring();
+  live.watch_root();
+  revoke(first);
+  ASSERT_TRUE(eventually([&] { return !live.condition().root_key.is_ok(); }));
+  EXPECT_EQ(live.condition().root_key.code(), Code::kKeyUnavailable);
+  uint64_t seen = 0;
+  EXPECT_THAT(live.news_since(seen), HasSubstr("its root key may not go on protecting"));
+  EXPECT_EQ(live.snapshot()->version(), 1u) << "there is no other key yet, and the coffer goes on";
+  const std::string second = make_key();
+  ASSERT_TRUE(eventually([&] { return live.snapshot()->version() == 2; })) << live.condition().root_key.to_string();
+  EXPECT_EQ(id_of(live.header()->slots.front().handle), second);
+  ASSERT_TRUE(eventually([&] { return live.condition().root_key.is_ok(); }));
+  ASSERT_TRUE(operator_.destroy(first));
+  EXPECT_TRUE(Coffer::open(Disk::posix(), path, {}, open_provider)) << "nothing needs the old key any more";
 }
 
 TEST_F(KmipProvider, AWeakKeyWrapsOnlyIfThatIsMeantAndOpensAllTheSame) {

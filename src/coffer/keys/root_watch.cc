@@ -1,0 +1,74 @@
+// LiveKeyring's looks at the root key while a coffer stays open.
+#include "coffer/keys/live_keyring.h"
+
+namespace coffer {
+namespace {
+
+struct Look {
+  ConfiguredRoot root;  // without a provider where it cannot be reached
+  RootKeyHandle handle;
+  Status found;
+};
+
+// At the root of the first slot, as it is configured now. Waits for its provider, so no lock may be held.
+Look look(const KeyringHeader& header, const RootOpener& open_root, const std::string& uri_instead) {
+  const KeyringSlot& slot = header.slots.front();
+  Look out{{slot.root, nullptr}, slot.handle, {}};
+  auto root = open_root(slot.root, uri_instead);
+  if (!root.is_ok()) {
+    out.found = root.status();
+    return out;
+  }
+  out.root = std::move(*root);
+  out.found = out.root.provider->check(slot.handle);
+  return out;
+}
+
+}  // namespace
+
+Status LiveKeyring::check_root() const {
+  std::string uri_instead;
+  {
+    std::lock_guard turn(turn_);
+    uri_instead = root_uri_;
+  }
+  return look(*header(), open_root_, uri_instead).found;
+}
+
+void LiveKeyring::watch_root() {
+  if (!watcher_.joinable()) watcher_ = std::thread([this] { watch(); });
+}
+
+void LiveKeyring::watch() {
+  // How often that is worth while is known without asking it anything.
+  const auto root = open_root_(header()->slots.front().root, "");
+  std::unique_lock lock(mutex_);
+  if (root.is_ok()) check_interval_ = root->provider->check_interval();
+  while (!closed_.wait_for(lock, check_interval_, [this] { return closing_; })) {
+    lock.unlock();
+    look_at_root();
+    lock.lock();
+  }
+}
+
+void LiveKeyring::look_at_root() {
+  std::string uri_instead;
+  {
+    std::lock_guard turn(turn_);
+    uri_instead = root_uri_;
+  }
+  Look at = look(*header(), open_root_, uri_instead);
+  if (at.found.code() == Code::kKeyUnavailable && at.root.provider != nullptr && may_change_.is_ok()) {
+    const auto present = at.root.provider->current();
+    const bool has_successor = present.is_ok() && *present != at.handle;
+    if (has_successor) at.found = rotate_root(at.root.name).with_context("its successor cannot take over");
+  }
+  std::lock_guard lock(mutex_);
+  if (at.root.provider != nullptr) check_interval_ = at.root.provider->check_interval();
+  Status& known = condition_.root_key;
+  if (at.found.code() == known.code() && at.found.message() == known.message()) return;
+  known = std::move(at.found);
+  ++condition_.change_count;
+}
+
+}  // namespace coffer
