@@ -61,6 +61,19 @@ class OperatingPage(CliTest):
         self.assertEqual(seen, set(commands), "commands that no page shows")
 
 
+class ThreatModelPage(CliTest):
+    def test_every_test_that_it_names_is_there(self):
+        sources = "".join(page(os.path.relpath(os.path.join(folder, name), ROOT))
+                          for folder, _, names in os.walk(os.path.join(ROOT, "tests"))
+                          for name in names if name.endswith((".cc", ".py")))
+        known = {f"{suite}.{case}" for suite, case in re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", sources,
+                                                                 re.MULTILINE)}
+        known |= set(re.findall(r"def (test_\w+)", sources))
+        named = set(re.findall(r"`(\w+\.[A-Z]\w+|test_\w+)`", page("docs/threat-model.md")))
+        self.assertGreater(len(named), 40)
+        self.assertEqual(named - known, set())
+
+
 class ProviderPages(CliTest):
     def test_every_kind_of_root_key_has_its_line_and_the_fields_of_its_handle(self):
         schemes = {scheme["scheme"] for scheme in self.done("provider", "list", "--json").json()["schemes"]}
