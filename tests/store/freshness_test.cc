@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "support/fault_disk.h"
 #include "support/memory_disk.h"
@@ -75,6 +77,22 @@ TEST_F(Marks, AreWrittenByThemselvesWhileLogsAreOpen) {
   const auto watch = freshness->watch(log("1.log", 10));
   watch->reached(9000);
   while (durable() != 9000) std::this_thread::yield();
+}
+
+TEST_F(Marks, AreNoAffairOfAChildThatWasForkedOff) {
+  auto freshness = open(milliseconds(1));
+  auto watch = freshness->watch(log("1.log", 10));
+  watch->reached(9000);
+  while (durable() != 9000) std::this_thread::yield();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    watch.reset();
+    freshness.reset();  // would wait for ever for a thread that it does not have
+    ::_exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(Marks, NeverGoBackWithinALogAndBeginAnewWithAnother) {

@@ -1,5 +1,7 @@
 #include "coffer/store/freshness.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "coffer/base/clock.h"
@@ -12,7 +14,15 @@ void LogWatch::close() {
   if (state_->is_open.exchange(false)) owner_.end(*this);
 }
 
+Freshness::Freshness(Disk& disk, std::string path, const Id& coffer_id, std::chrono::milliseconds interval)
+    : disk_(disk), file_(disk, std::move(path), coffer_id), interval_(interval), process_(::getpid()) {}
+
 Freshness::~Freshness() {
+  if (::getpid() != process_) {
+    // A child of fork() has no such thread, and what its parent writes is not its affair.
+    if (thread_.joinable()) thread_.detach();
+    return;
+  }
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -58,6 +68,7 @@ bool Freshness::is_last(const LogWatch& watch) const {
 }
 
 void Freshness::end(const LogWatch& watch) {
+  if (::getpid() != process_) return;
   {
     std::lock_guard lock(mutex_);
     const bool others_are_open = std::any_of(logs_.begin(), logs_.end(), [&](const Watched& each) {

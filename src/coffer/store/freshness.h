@@ -5,6 +5,7 @@
 //     it was written; and what is about to be deleted, renamed away or replaced leaves the mark, durably, first.
 #pragma once
 
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -70,8 +71,7 @@ class Freshness {
   static constexpr std::chrono::milliseconds kInterval{1000};
 
   // `interval`: the marks are brought up to date this often while logs are open; zero: by mark_now() alone.
-  Freshness(Disk& disk, std::string path, const Id& coffer_id, std::chrono::milliseconds interval = kInterval)
-      : disk_(disk), file_(disk, std::move(path), coffer_id), interval_(interval) {}
+  Freshness(Disk& disk, std::string path, const Id& coffer_id, std::chrono::milliseconds interval = kInterval);
   // Marks what was not yet. REQUIRES: no watch is left.
   ~Freshness();
   Freshness(const Freshness&) = delete;
@@ -122,6 +122,7 @@ class Freshness {
   Disk& disk_;
   const StoreMarkFile file_;
   const std::chrono::milliseconds interval_;
+  const int process_;  // that it works for
 
   // Held while marks are written; it may be held as long as the anchor's disk takes.
   std::mutex turn_;
