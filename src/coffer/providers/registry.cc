@@ -1,5 +1,6 @@
 #include "coffer/providers/registry.h"
 
+#include <algorithm>
 #include <mutex>
 
 #include "coffer/net/kmip/settings.h"
