@@ -113,7 +113,7 @@ class VaultRoot final : public ServiceRoot {
     const Deadline end = deadline();
     const KeyVersion wanted = *version_of(key);
     COFFER_ASSIGN(const KeyReport report, read_key(end));
-    COFFER_TRY(check(report, wanted));
+    COFFER_TRY(check_report(report, wanted));
     if (wanted.version < report.smallest_for_wrapping()) {
       return {Code::kKeyUnavailable, "it may not wrap any more: the key's min_encryption_version is " +
                                          std::to_string(report.smallest_for_wrapping()) + "; rotate the root"};
@@ -196,7 +196,7 @@ class VaultRoot final : public ServiceRoot {
   }
 
   // Whether the wanted version is there, and the same.
-  Status check(const KeyReport& report, const KeyVersion& wanted) const {
+  Status check_report(const KeyReport& report, const KeyVersion& wanted) const {
     if (wanted.version > report.latest()) return is_another(version_in(report, report.latest()));
     if (!report.created(wanted.version).has_value()) {
       return {Code::kKeyUnavailable, "it is not there any more: it was trimmed, or min_decryption_version is higher"};
@@ -248,7 +248,7 @@ class VaultRoot final : public ServiceRoot {
   Status why_not(const KeyVersion& wanted, const Response& answer, Deadline end) {
     const auto report = read_key(end);
     if (report.is_ok()) {
-      COFFER_TRY(check(*report, wanted));
+      COFFER_TRY(check_report(*report, wanted));
       return does_not_open();
     }
     if (report.code() != Code::kPermissionDenied) return report.status();
