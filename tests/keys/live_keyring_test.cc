@@ -306,7 +306,10 @@ TEST_P(LiveKeyringTest, BytesThatAreNoKeyringLeaveTheSnapshotInUse) {
 
 TEST_P(LiveKeyringTest, AChildThatWasForkedOffClosesItWithoutWaiting) {
   auto mine = open();
+  asked_ = 0;
   mine->watch_root();
+  while (asked_ == 0) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // most likely it waits by now
   const pid_t child = ::fork();
   if (child == 0) {
     mine.reset();

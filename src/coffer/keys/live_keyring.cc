@@ -31,6 +31,7 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
 LiveKeyring::~LiveKeyring() {
   if (::getpid() != process_) {
     // A child of fork() has none of these threads, and would wait for them for ever.
+    closed_.release();
     if (watcher_.joinable()) watcher_.detach();
     if (asker_.joinable()) asker_.detach();
     return;
@@ -39,7 +40,7 @@ LiveKeyring::~LiveKeyring() {
     std::lock_guard lock(mutex_);
     closing_ = true;
   }
-  closed_.notify_all();
+  closed_->notify_all();
   if (watcher_.joinable()) watcher_.join();
   if (asker_.joinable()) asker_.join();
 }

@@ -156,7 +156,8 @@ class LiveKeyring {
   KeyringCondition condition_;
   std::chrono::milliseconds check_interval_;
   bool closing_ = false;
-  std::condition_variable closed_;
+  // Not a member itself: a child of fork() could not destroy it while it holds a waiter that the child does not have.
+  std::unique_ptr<std::condition_variable> closed_ = std::make_unique<std::condition_variable>();
 };
 
 }  // namespace coffer

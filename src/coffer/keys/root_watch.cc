@@ -44,7 +44,7 @@ void LiveKeyring::watch() {
   const auto root = open_root_(header()->slots.front().root, "");
   std::unique_lock lock(mutex_);
   if (root.is_ok()) check_interval_ = root->provider->check_interval();
-  while (!closed_.wait_for(lock, check_interval_, [this] { return closing_; })) {
+  while (!closed_->wait_for(lock, check_interval_, [this] { return closing_; })) {
     lock.unlock();
     look_at_root();
     lock.lock();

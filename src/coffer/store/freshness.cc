@@ -20,6 +20,7 @@ Freshness::Freshness(Disk& disk, std::string path, const Id& coffer_id, std::chr
 Freshness::~Freshness() {
   if (::getpid() != process_) {
     // A child of fork() has no such thread, and what its parent writes is not its affair.
+    stop_.release();
     if (thread_.joinable()) thread_.detach();
     return;
   }
@@ -27,7 +28,7 @@ Freshness::~Freshness() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  stop_.notify_all();
+  stop_->notify_all();
   if (thread_.joinable()) thread_.join();
   // Closing a store's last log has marked all; here is the last chance for what could not be written then.
   if (!mark_now().is_ok()) return;
@@ -50,7 +51,7 @@ std::shared_ptr<LogWatch> Freshness::watch(const LogPlace& place) {
 
 void Freshness::run() {
   std::unique_lock lock(mutex_);
-  while (!stop_.wait_for(lock, interval_, [&] { return stopping_; })) {
+  while (!stop_->wait_for(lock, interval_, [&] { return stopping_; })) {
     lock.unlock();
     // What went wrong is in condition(): a program goes on without its anchor.
     const Status outcome = mark_now();

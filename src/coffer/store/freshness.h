@@ -128,7 +128,8 @@ class Freshness {
   std::mutex turn_;
   // Held for an instant only.
   mutable std::mutex mutex_;
-  std::condition_variable stop_;
+  // Not a member itself: a child of fork() could not destroy it while it holds a waiter that the child does not have.
+  std::unique_ptr<std::condition_variable> stop_ = std::make_unique<std::condition_variable>();
   bool stopping_ = false;
   std::thread thread_;
   std::vector<Watched> logs_;
