@@ -147,8 +147,9 @@ class History {
   // Something that is made known, and may be cut short by a crash: then it is done again.
   void told(const std::function<Status()>& what) {
     std::unique_ptr<MemoryDisk> image;
+    uint64_t left = 0;
     if (below(2) == 0) {
-      uint64_t left = below(12);
+      left = below(12);
       world_.disk().set_observer([&] {
         if (image != nullptr || left-- > 0) return;
         image = world_.disk().crash_image(static_cast<CrashKind>(below(3)), random_());
