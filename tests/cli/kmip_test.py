@@ -170,7 +170,8 @@ class Coffers(KmipTest):
             self.assertEqual(run.status, 2, run)
             for said in (old, "opens the keyring", coffer, "coffer rotate root"):
                 self.assertIn(said, run.err)
-        status = self.done("status", coffer).out
+        status = self.problems("status", coffer).out
+        self.assertIn("ROOT KEY may not go on protecting: key_unavailable", status)
         self.assertIn(f"KMIP key {old}" + (", kept in the server" if use == "encrypt" else " (fingerprint"), status)
         self.done("rotate", "root", coffer)
         self.assertNotIn(f"KMIP key {old},", self.done("status", coffer).out)
