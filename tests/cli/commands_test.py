@@ -64,8 +64,8 @@ class Init(CliTest):
                          "--chunk-size", "16384", "--data-files", "ctr", "--log-files", "ctr", "--reads", "mapping",
                          "--anchor", "anchor")
         config = self.done("status", "c.coffer", "--json").json()["config"]
-        self.assertEqual(config, {"cipher": "chacha20-poly1305", "ctr_cipher": "aes-128-ctr", "chunk_size": 16384,
-                                  "data_files": "ctr", "log_files": "ctr", "reads": "mapping",
+        self.assertEqual(config, {"crypto": None, "cipher": "chacha20-poly1305", "ctr_cipher": "aes-128-ctr",
+                                  "chunk_size": 16384, "data_files": "ctr", "log_files": "ctr", "reads": "mapping",
                                   "anchor": self.path("anchor"), "freshness": False, "domains": []})
 
     def test_an_empty_directory_will_do(self):

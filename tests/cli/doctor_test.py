@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 import unittest
 
 from harness import COFFER, CliTest, main
@@ -104,6 +106,44 @@ class Doctor(CliTest):
         self.make_sound_coffer()
         run = self.run_program(["prlimit", "--core=1048576", COFFER, "doctor", "c.coffer"])
         self.assertIn("advice: core dumps are on", run.out)
+
+    def test_the_limits_are_those_of_the_service_that_is_named(self):
+        self.make_sound_coffer()
+        service = subprocess.Popen(["prlimit", "--core=1048576", "--memlock=1024", "setpriv", "--bounding-set=-all",
+                                    "--inh-caps=-all", "sleep", "600"])
+        self.addCleanup(service.wait)
+        self.addCleanup(service.kill)
+        self.wait_until_it_runs(service.pid, "sleep")
+        run = self.run_program(["prlimit", "--core=0", COFFER, "doctor", "c.coffer", "--pid", str(service.pid)])
+        self.assertEqual(run.status, 1, run)
+        self.assertIn(f"WRONG: process {service.pid} could not lock the ", run.out)
+        self.assertIn("takes at least (limit: 1024)", run.out)
+        self.assertIn(f"core dumps of process {service.pid} are on", run.out)
+
+    def wait_until_it_runs(self, pid, name):
+        while True:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                if file.read().strip() == name:
+                    return
+            time.sleep(0.01)
+
+    def test_a_service_that_is_not_there_is_an_error(self):
+        self.make_sound_coffer()
+        self.refused(["doctor", "c.coffer", "--pid", "4194305"], "not_found", "no process 4194305")
+        self.refused(["doctor", "c.coffer", "--pid", "db.service"], "invalid_argument", "--pid: expected the id")
+
+    def test_a_keystore_or_module_beside_the_store_is_wrong_as_a_key_file_is(self):
+        self.make_sound_coffer()
+        self.write("module.so", b"")
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("key_providers:\n  hsm:\n"
+                       f"    uri: 'pkcs11:token=t'\n    module-path: {self.path('module.so')}\n")
+        self.edit("c.coffer/coffer.yaml", "roots:\n", f"roots:\n  two:\n    uri: keystore:{self.path('keys.p12')}\n"
+                  "  three:\n    uri: provider:hsm/root\n")
+        self.write("keys.p12", b"", 0o600)
+        found = " ".join(self.findings(True))
+        self.assertIn("keys.p12: the keystore of root two is on the file system of", found)
+        self.assertIn("module.so: the PKCS#11 module of root three is on the file system of", found)
 
     def test_no_coffer_is_an_error(self):
         self.refused(["doctor", "nowhere"], "not_found", "nowhere")

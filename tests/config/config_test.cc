@@ -53,6 +53,7 @@ TEST(Config, FreshnessIsReadBackWithItsAnchor) {
   Config config;
   config.anchor = "/var/lib/anchor";
   config.freshness = true;
+  config.fips = true;
   auto read = parse_config(format_config(config), "coffer.yaml");
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
   EXPECT_TRUE(read->freshness);
@@ -133,6 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{"chunk_size: 2097152", "power of two"}, BadConfig{"chunk_size: 4096x", "power of two"},
                       BadConfig{"chunk_size: -4096", "power of two"}, BadConfig{"data_files: log", "blocks or ctr"},
                       BadConfig{"log_files: blocks", "log or ctr"}, BadConfig{"reads: mmap", "pread or mapping"},
+                      BadConfig{"crypto: fast", "crypto: expected fips"},
+                      BadConfig{"crypto: fips\ncipher: chacha20-poly1305", ":2: crypto: fips has no chacha20"},
                       BadConfig{"freshness: yes", "expected on or off"},
                       BadConfig{"freshness: on", ":2: freshness: it is kept beside the anchor"},
                       BadConfig{"anchor: 'tpm:0x1500016'\nfreshness: on", "the anchor must be a file"},

@@ -12,7 +12,7 @@ MachineFacts sound_machine() {
   facts.swaps = "Filename Type Size Used Priority\n/dev/dm-1 partition 1024 0 -2\n";
   facts.encrypted_swaps = {"/dev/dm-1"};
   facts.core_pattern = "core";
-  facts.core_limit_is_zero = true;
+  facts.limits.core_is_zero = true;
   facts.secret_memory = {4096, 4096};
   return facts;
 }
@@ -29,8 +29,20 @@ TEST(Doctor, ASoundMachineHasNoFindings) { EXPECT_TRUE(examine_machine(sound_mac
 TEST(Doctor, KeysThatAreNotLockedAreWrong) {
   MachineFacts facts = sound_machine();
   facts.secret_memory.locked_bytes = 0;
-  facts.memlock_limit = 1024;
+  facts.limits.memlock = 1024;
   expect_one(facts, true, "only 0 of 4096 bytes with keys could be locked (limit: 1024)");
+}
+
+TEST(Doctor, TheLimitOfAnotherProcessIsJudgedByWhatTheCofferTakesHere) {
+  MachineFacts facts = sound_machine();
+  facts.secret_memory.locked_bytes = 0;  // of this process, which is not the one that is asked about
+  facts.limits.process = "process 4711";
+  facts.limits.memlock = 4096;
+  EXPECT_TRUE(examine_machine(facts).empty());
+  facts.limits.memlock = 4095;
+  expect_one(facts, true, "process 4711 could not lock the 4096 bytes with keys");
+  facts.limits.may_lock_more = true;
+  EXPECT_TRUE(examine_machine(facts).empty());
 }
 
 TEST(Doctor, SwapInClearIsWrong) {
@@ -41,9 +53,9 @@ TEST(Doctor, SwapInClearIsWrong) {
 
 TEST(Doctor, CoreDumpsAreToldOfWhereTheLimitOrAProgramAllowsThem) {
   MachineFacts facts = sound_machine();
-  facts.core_limit_is_zero = false;
+  facts.limits.core_is_zero = false;
   expect_one(facts, false, "core dumps are on, to core");
-  facts.core_limit_is_zero = true;
+  facts.limits.core_is_zero = true;
   facts.core_pattern = "|/usr/lib/handler";
   expect_one(facts, false, "core dumps are on, to |/usr/lib/handler");
 }

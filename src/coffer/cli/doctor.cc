@@ -25,10 +25,12 @@ struct Speed {
 };
 
 // How fast new data files are sealed here, by one thread. Or why not at all.
-Result<Speed> measure(Suite suite) {
+Result<Speed> measure(const Config& config) {
   constexpr size_t kPiece = 16384;
   constexpr auto kLong = std::chrono::milliseconds(50);
   using Clock = std::chrono::steady_clock;
+  COFFER_TRY(apply_crypto(config));
+  const Suite suite = config.suite;
   COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(suite));
   COFFER_ASSIGN(const StreamKey key, random_key<StreamRole>(stream_key_size(suite)));
   COFFER_ASSIGN(StreamSealer sealer, StreamSealer::create(suite, key));
@@ -56,9 +58,9 @@ void add(Findings more, Findings& findings) {
 }
 
 // The machine while the coffer is open, if it opens; and what can be said only then.
-void examine_opened(const Arguments& arguments, Findings& findings) {
+void examine_opened(const Arguments& arguments, ProcessLimits limits, Findings& findings) {
   auto coffer = open_coffer(arguments, {.may_be_away = true});
-  add(examine_machine(machine_facts(Disk::posix())), findings);
+  add(examine_machine(machine_facts(Disk::posix(), std::move(limits))), findings);
   if (!coffer.is_ok()) {
     findings.push_back({true, "the coffer does not open: " + coffer.status().to_string(),
                         "nothing that it protects can be used", "coffer status says what to do"});
@@ -91,24 +93,34 @@ Json findings_json(const Findings& findings) {
   return out;
 }
 
+Result<ProcessLimits> limits_asked_for(const Arguments& arguments, Disk& disk) {
+  const std::string* id = arguments.find("--pid");
+  if (id != nullptr && (id->empty() || id->find_first_not_of("0123456789") != std::string::npos)) {
+    return {Code::kInvalidArgument, "--pid: expected the id of a process, such as 4711, not " + printable(*id)};
+  }
+  return process_limits(disk, id == nullptr ? "" : *id);
+}
+
 Result<Outcome> run_doctor(const Arguments& arguments, Console& console) {
   Disk& disk = Disk::posix();
   COFFER_ASSIGN(const std::string config_path, config_path_of(disk, absolute_path(arguments.operand("COFFER"))));
+  COFFER_ASSIGN(ProcessLimits limits, limits_asked_for(arguments, disk));
   COFFER_ASSIGN(Findings findings, examine_permissions(disk, config_path));
-  examine_opened(arguments, findings);
-  const auto config = read_config(disk, config_path);
-  const Suite suite = config.is_ok() ? config->suite : Suite::kAes256Gcm;
-  const auto speed = measure(suite);
+  examine_opened(arguments, std::move(limits), findings);
+  const auto read = read_config(disk, config_path);
+  const Config config = read.is_ok() ? *read : Config{};
+  const auto speed = measure(config);
   if (!speed.is_ok()) {
     findings.push_back({true, speed.status().to_string(), "no file can be read or written with this cipher",
                         "check this machine and its OpenSSL"});
   }
-  const std::string seen = speed.is_ok()
-                               ? fmt::format("{} by {}: {:.1f} GB/s (instructions: {})\n", speed->cipher,
-                                             speed->implementation, speed->bytes_per_second / 1e9, instructions())
-                               : "";
+  std::string seen;
   Json answer = {{"coffer", config_path}, {"findings", findings_json(findings)}, {"instructions", instructions()}};
   if (speed.is_ok()) {
+    const CryptoInUse in_use = crypto_in_use(config.suite);
+    seen = fmt::format("cryptography: {}\n{} by {}: {:.1f} GB/s (instructions: {})\n", describe(in_use), speed->cipher,
+                       speed->implementation, speed->bytes_per_second / 1e9, instructions());
+    answer["crypto"] = crypto_json(in_use);
     answer["cipher"] = {{"name", speed->cipher},
                         {"implementation", speed->implementation},
                         {"bytes_per_second", static_cast<uint64_t>(speed->bytes_per_second)}};
@@ -125,8 +137,9 @@ Command doctor_command() {
       .name = "doctor",
       .about = "says what is not as it should be around a coffer: permissions, places, this machine",
       .operands = {coffer_operand()},
-      .flags = {root_flag()},
-      .examples = {"doctor /var/lib/db.coffer"},
+      .flags = {{"--pid", "PID", "a running service, whose limits are looked at instead of this command's"},
+                root_flag()},
+      .examples = {"doctor /var/lib/db.coffer", "doctor /var/lib/db.coffer --pid 4711"},
       .run = run_doctor,
   };
 }

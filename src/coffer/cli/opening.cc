@@ -50,6 +50,7 @@ Result<ProviderConfig> read_provider_config(const std::string& file_or_coffer) {
   // It chooses hosts, modules and commands.
   COFFER_TRY(check_only_owner_changes(Disk::posix(), path).with_context("the configuration is not believed"));
   COFFER_ASSIGN(Config config, read_config(Disk::posix(), path));
+  COFFER_TRY(apply_crypto(config));
   return std::move(config.providers);
 }
 
@@ -76,6 +77,13 @@ std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& con
   auto provider = open_provider(found->second.uri, config);
   if (!provider.is_ok()) return "handle " + to_hex(slot.handle.bytes);
   return (*provider)->describe(slot.handle);
+}
+
+Json crypto_json(const CryptoInUse& in_use) {
+  const auto or_null = [](const std::string& version) { return version.empty() ? Json(nullptr) : Json(version); };
+  return {{"openssl", in_use.openssl},
+          {"ipsec_mb", or_null(in_use.ipsec_mb)},
+          {"fips_provider", or_null(in_use.fips_provider)}};
 }
 
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {

@@ -3,6 +3,7 @@
 
 #include "coffer/cli/command.h"
 #include "coffer/cli/console.h"
+#include "coffer/crypto/backend.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer::cli {
@@ -26,5 +27,6 @@ std::string uri_of_root(const std::string& name, const ProviderConfig& config);
 // A root key in its provider's own words, or the handle's bytes if the provider cannot be opened here.
 std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config);
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);
+Json crypto_json(const CryptoInUse& in_use);  // null for what is not in use
 
 }  // namespace coffer::cli

@@ -8,6 +8,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/crypto/backend.h"
 #include "coffer/files/mapped_reads.h"
 #include "coffer/ops/inventory.h"
 
@@ -116,6 +117,7 @@ std::string heading(const StatusReport& report) {
     out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
+  out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
   std::string_view label = "stores";
   for (const StoreEntry& store : report.stores) {
@@ -234,7 +236,8 @@ Json domains_json(const StatusReport& report) {
 }
 
 Json config_json(const Config& config) {
-  Json out = {{"cipher", suite_info(config.suite).name},
+  Json out = {{"crypto", config.fips ? Json("fips") : Json(nullptr)},
+              {"cipher", suite_info(config.suite).name},
               {"ctr_cipher", suite_info(config.ctr_suite).name},
               {"chunk_size", uint64_t{1} << config.chunk_log2},
               {"data_files", kind_name(config.data_kind)},
@@ -278,6 +281,7 @@ Json report_json(const StatusReport& report) {
           {"updated", report.keyring->updated()},
           {"root_keys", std::move(roots)},
           {"config", config_json(report.config)},
+          {"crypto", crypto_json(crypto_in_use(report.config.suite))},
           {"stores", std::move(stores)},
           {"domains", domains_json(report)},
           {"total", usage_json(inventory.encrypted)},

@@ -7,6 +7,7 @@
 #include "coffer/base/path.h"
 #include "coffer/config/provider_sections.h"
 #include "coffer/config/yaml_quoted.h"
+#include "coffer/crypto/library.h"
 
 namespace coffer {
 namespace {
@@ -19,7 +20,10 @@ class Parser {
   Status parse(const YAML::Node& root) {
     COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
     if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
-    if (config_.freshness) return check_freshness(root["freshness"]);
+    if (config_.freshness) COFFER_TRY(check_freshness(root["freshness"]));
+    if (config_.fips && config_.suite == Suite::kChaCha20Poly1305) {
+      return reader_.error(root["crypto"], "crypto: fips has no chacha20-poly1305; choose another cipher");
+    }
     return Status::ok();
   }
 
@@ -31,6 +35,7 @@ class Parser {
     if (key == "coffer") return coffer_id(value);
     if (key == "keyring") return path(value, key, config_.keyring);
     if (key == "roots") return take(read_roots(reader_, value), config_.providers.roots);
+    if (key == "crypto") return crypto(value);
     if (key == "cipher") return cipher(value, true, config_.suite);
     if (key == "ctr_cipher") return cipher(value, false, config_.ctr_suite);
     if (key == "chunk_size") return chunk_size(value);
@@ -45,10 +50,11 @@ class Parser {
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
-    return reader_.error(entry.key_node, "unknown option \"" + key +
-                                             "\"; known are version, coffer, keyring, roots, cipher, ctr_cipher, "
-                                             "chunk_size, data_files, log_files, reads, anchor, freshness, domains, "
-                                             "stores, bind, key_providers, kmip_hosts and sealing_key");
+    return reader_.error(entry.key_node,
+                         "unknown option \"" + key +
+                             "\"; known are version, coffer, keyring, roots, crypto, cipher, "
+                             "ctr_cipher, chunk_size, data_files, log_files, reads, anchor, freshness, domains, "
+                             "stores, bind, key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -74,6 +80,12 @@ class Parser {
       return reader_.error(value, "coffer: expected the coffer's id, 32 hexadecimal digits, as init writes it");
     }
     config_.coffer_id = *id;
+    return Status::ok();
+  }
+
+  Status crypto(const YAML::Node& value) {
+    if (scalar(value) != "fips") return reader_.error(value, "crypto: expected fips; leave it out for anything else");
+    config_.fips = true;
     return Status::ok();
   }
 
@@ -258,6 +270,7 @@ std::string format_config(const Config& config) {
       "# Which root keys may lock this coffer, and how it writes new files. Whoever can write here decides both.\n"
       "version: 1\n" +
       format_identity(config);
+  if (config.fips) out += "crypto: fips  # nothing but OpenSSL's FIPS provider\n";
   out += "cipher: " + std::string(suite_info(config.suite).name) + "        # blocks and log files\n";
   out += "ctr_cipher: " + std::string(suite_info(config.ctr_suite).name) + "    # ctr files\n";
   out += "chunk_size: " + std::to_string(1 << config.chunk_log2) +
@@ -281,6 +294,10 @@ std::string format_config(const Config& config) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
   return out + format_providers(config.providers);
+}
+
+Status apply_crypto(const Config& config) {
+  return config.fips ? require_fips().with_context(config.providers.name + ": crypto: fips") : Status::ok();
 }
 
 Status check_domains(const Config& config, const Keyring& keyring) {

@@ -53,6 +53,7 @@ std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name
 struct Config {
   Id coffer_id;         // of the coffer that this file is for; zero: init has not written it yet
   std::string keyring;  // absolute path of the keyring's directory, where the coffer is at home; empty: as above
+  bool fips = false;    // nothing computes but OpenSSL's FIPS provider
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
   int chunk_log2 = 10;                  // of blocks files; docs/adr/0008
@@ -82,6 +83,8 @@ inline constexpr size_t kConfigSizeMax = size_t{1} << 20;
 Result<Config> read_config(Disk& disk, const std::string& path);
 // The text that parse_config() makes the same configuration of. REQUIRES: no control characters in texts.
 std::string format_config(const Config& config);
+// Has this process use no other cryptography than the configuration allows: require_fips(), and its errors.
+Status apply_crypto(const Config& config);
 // kInvalidArgument for a domain that the keyring does not have: says what to do.
 Status check_domains(const Config& config, const Keyring& keyring);
 

@@ -28,6 +28,10 @@ constexpr CryptoBackend kBackends[] = {
 #endif
 };
 
+// All there is where the FIPS provider must do everything: its functions fetch from openssl_library().
+constexpr CryptoBackend kFipsBackend[] = {
+    {"openssl-fips", Status::ok, openssl_aead_key, openssl_counter_mode, openssl_gmac}};
+
 // What a backend must be asked before an algorithm of it is used.
 struct Checks {
   std::function<Status(const CryptoBackend&)> published;  // kInternal: the algorithm must not be used at all
@@ -88,6 +92,11 @@ constexpr size_t kSuiteNumberMax = static_cast<size_t>(Suite::kAes256Ctr);
 
 std::span<const CryptoBackend> crypto_backends() { return kBackends; }
 
+std::span<const CryptoBackend> permitted_backends() {
+  openssl_library();  // whoever asks for a backend goes on to use it: from now on the others are out
+  return is_fips() ? std::span<const CryptoBackend>(kFipsBackend) : crypto_backends();
+}
+
 Result<const CryptoBackend*> choose_backend(std::span<const CryptoBackend> backends, const SuiteInfo& info) {
   return choose_checked(backends,
                         {[&](const CryptoBackend& backend) { return check_published_suite(info, backend); },
@@ -102,12 +111,30 @@ Result<const CryptoBackend*> crypto_backend(Suite suite) {
   static std::array<Choice, kSuiteNumberMax + 1> choices;
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr) return kBackends;  // what is no suite every one refuses
-  return choices.at(static_cast<size_t>(suite)).made([&] { return choose_backend(kBackends, *info); });
+  return choices.at(static_cast<size_t>(suite)).made([&] { return choose_backend(permitted_backends(), *info); });
 }
 
 Result<const CryptoBackend*> gmac_backend() {
   static Choice choice;
-  return choice.made([] { return choose_gmac_backend(kBackends); });
+  return choice.made([] { return choose_gmac_backend(permitted_backends()); });
+}
+
+CryptoInUse crypto_in_use(Suite suite) {
+  CryptoInUse out;
+  const Result<const CryptoBackend*> backend = crypto_backend(suite);
+  out.openssl = openssl_version();
+  out.fips_provider = fips_provider_version();
+#ifdef COFFER_HAVE_IPSEC_MB
+  if (backend.is_ok() && (*backend)->name == "ipsec-mb") out.ipsec_mb = ipsec_mb_version();
+#endif
+  return out;
+}
+
+std::string describe(const CryptoInUse& in_use) {
+  if (!in_use.fips_provider.empty()) {
+    return "FIPS provider " + in_use.fips_provider + " alone, in OpenSSL " + in_use.openssl;
+  }
+  return (in_use.ipsec_mb.empty() ? "" : "ipsec-mb " + in_use.ipsec_mb + ", ") + "OpenSSL " + in_use.openssl;
 }
 
 Status not_offered(const CryptoBackend& backend, std::string_view what) {

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "coffer/base/bytes.h"
@@ -30,6 +31,8 @@ struct CryptoBackend {
 
 // OpenSSL, which every build has and the others are compared with, comes first.
 std::span<const CryptoBackend> crypto_backends();
+// Those that this process may use: with require_fips() one alone. Decides, where nobody did.
+std::span<const CryptoBackend> permitted_backends();
 // The backend in use for a suite, or for GMAC, or why none is: every create() in crypto/ reports the same Status. Never
 // null.
 Result<const CryptoBackend*> crypto_backend(Suite suite);
@@ -37,6 +40,16 @@ Result<const CryptoBackend*> gmac_backend();
 // The same of any table, anew.
 Result<const CryptoBackend*> choose_backend(std::span<const CryptoBackend> backends, const SuiteInfo& info);
 Result<const CryptoBackend*> choose_gmac_backend(std::span<const CryptoBackend> backends);
+
+// What people are told of it.
+struct CryptoInUse {
+  std::string openssl;        // version
+  std::string ipsec_mb;       // version; empty where it does not do this suite
+  std::string fips_provider;  // version; empty unless everything is done by it
+};
+CryptoInUse crypto_in_use(Suite suite);
+// "ipsec-mb 1.3.0, OpenSSL 3.0.19"
+std::string describe(const CryptoInUse& in_use);
 
 // kUnsupported: the backend does not have `what`.
 Status not_offered(const CryptoBackend& backend, std::string_view what);

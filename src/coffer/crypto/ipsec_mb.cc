@@ -40,6 +40,8 @@ const Library& library() {
 
 IMB_MGR* ipsec_mb_library() { return library().functions; }
 
+std::string ipsec_mb_version() { return imb_get_version_str(); }
+
 Status ipsec_mb_status() { return library().status; }
 
 }  // namespace coffer

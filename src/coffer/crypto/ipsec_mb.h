@@ -15,5 +15,6 @@ namespace coffer {
 // Null when the library cannot be used here; ipsec_mb_status() says why. Made once, never freed.
 IMB_MGR* ipsec_mb_library();
 Status ipsec_mb_status();
+std::string ipsec_mb_version();  // "1.3.0"
 
 }  // namespace coffer

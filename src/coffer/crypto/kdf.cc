@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "coffer/crypto/kdf_provider.h"
 #include "coffer/crypto/openssl.h"
 #include "coffer/crypto/published_answers.h"
 
@@ -90,12 +91,18 @@ class Hmac {
   uint8_t outer_[kSha512Block] = {};
 };
 
+Status provider_expand(size_t hash_size, ByteView prk, ByteView info, MutableBytes out) {
+  const char* const digest = hash_size == kSha256Size ? "SHA2-256" : "SHA2-512";
+  return out.empty() || provider_hkdf_expand(digest, prk, info, out) ? Status::ok() : digest_failed();
+}
+
 Status expand(const EVP_MD* md, size_t hash_size, ByteView prk, ByteView info, MutableBytes out) {
   if (out.size() > 255 * hash_size) {
     return {Code::kInvalidArgument,
             "HKDF gives at most " + std::to_string(255 * hash_size) + " bytes, not " + std::to_string(out.size())};
   }
   ErrorQueueGuard guard;
+  if (is_fips()) return provider_expand(hash_size, prk, info, out);
   Hmac hmac(md, prk);
   uint8_t block[kSha512Size];
   ByteView previous;
@@ -123,7 +130,9 @@ Status expand_sha512(ByteView prk, ByteView info, MutableBytes out) {
 
 Status compute_hmac_sha256(ByteView key, ByteView data, MutableBytes out) {
   ErrorQueueGuard guard;
-  return Hmac(openssl_algorithms().sha256, key).compute({data}, out) ? Status::ok() : digest_failed();
+  const bool good = is_fips() ? provider_hmac("SHA2-256", key, data, out)
+                              : Hmac(openssl_algorithms().sha256, key).compute({data}, out);
+  return good ? Status::ok() : digest_failed();
 }
 
 Status compute_sha256(ByteView /*key*/, ByteView data, MutableBytes out) {

@@ -1,5 +1,6 @@
 coffer_layer(coffer crypto
-  suite.cc backend.cc known_answers.cc published_answers.cc openssl.cc random.cc kdf.cc key_wrap.cc
+  suite.cc backend.cc known_answers.cc published_answers.cc library.cc openssl.cc random.cc kdf.cc
+  kdf_provider.cc key_wrap.cc
   aead.cc aead_openssl.cc stream.cc nonce_audit.cc
   counter_mode.cc counter_mode_openssl.cc ctr.cc
   gmac.cc gmac_openssl.cc)

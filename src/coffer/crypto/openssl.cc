@@ -9,15 +9,18 @@ namespace {
 
 OpenSslAlgorithms fetch_all() {
   ErrorQueueGuard guard;
-  auto cipher = [](const char* name) { return EVP_CIPHER_fetch(nullptr, name, nullptr); };
+  OSSL_LIB_CTX* const from = openssl_library();
+  auto cipher = [&](const char* name) { return EVP_CIPHER_fetch(from, name, nullptr); };
   return {
       .aes_gcm = {cipher("AES-128-GCM"), cipher("AES-192-GCM"), cipher("AES-256-GCM")},
       .aes_ctr = {cipher("AES-128-CTR"), cipher("AES-192-CTR"), cipher("AES-256-CTR")},
       .aes_wrap_pad = {cipher("AES-128-WRAP-PAD"), cipher("AES-192-WRAP-PAD"), cipher("AES-256-WRAP-PAD")},
       .chacha20_poly1305 = cipher("ChaCha20-Poly1305"),
-      .sha256 = EVP_MD_fetch(nullptr, "SHA2-256", nullptr),
-      .sha512 = EVP_MD_fetch(nullptr, "SHA2-512", nullptr),
-      .gmac = EVP_MAC_fetch(nullptr, "GMAC", nullptr),
+      .sha256 = EVP_MD_fetch(from, "SHA2-256", nullptr),
+      .sha512 = EVP_MD_fetch(from, "SHA2-512", nullptr),
+      .gmac = EVP_MAC_fetch(from, "GMAC", nullptr),
+      .hmac = is_fips() ? EVP_MAC_fetch(from, "HMAC", nullptr) : nullptr,
+      .hkdf = is_fips() ? EVP_KDF_fetch(from, "HKDF", nullptr) : nullptr,
   };
 }
 

@@ -2,18 +2,22 @@
 // never set up per call. Internal to crypto/.
 #pragma once
 
+#include <openssl/kdf.h>
+
 #include <array>
 #include <atomic>
 #include <memory>
 
 #include "coffer/base/secret.h"
+#include "coffer/crypto/library.h"
 #include "coffer/crypto/openssl_handles.h"
 #include "coffer/crypto/suite.h"
 
 namespace coffer {
 
-// Fetched at first use and kept for the life of the process: OpenSSL 3 looks algorithms up by name at every implicit
-// fetch, which costs more than sealing a small frame. A null member means that this OpenSSL does not offer it.
+// Fetched from openssl_library() at first use and kept for the life of the process: OpenSSL 3 looks algorithms up by
+// name at every implicit fetch, which costs more than sealing a small frame. A null member means that this OpenSSL does
+// not offer it.
 struct OpenSslAlgorithms {
   EVP_CIPHER* aes_gcm[3];  // 128, 192, 256 bits
   EVP_CIPHER* aes_ctr[3];
@@ -22,6 +26,9 @@ struct OpenSslAlgorithms {
   EVP_MD* sha256;
   EVP_MD* sha512;
   EVP_MAC* gmac;
+  // Null unless is_fips(): else kdf.cc makes both of the hash functions, which is faster.
+  EVP_MAC* hmac;
+  EVP_KDF* hkdf;
 
   // Null when this OpenSSL does not offer the suite.
   EVP_CIPHER* cipher(Suite suite) const;

@@ -23,16 +23,25 @@ Findings examine_placement(Disk& disk, const std::string& config_path, const Con
 // Root keys that the configuration has and no slot of the keyring.
 Findings examine_roots(const RootSettings& roots, const std::vector<KeyringSlot>& slots);
 
+// What the system allows a process.
+struct ProcessLimits {
+  std::string process;         // "process 4711"; empty: this one
+  uint64_t memlock = 0;        // bytes
+  bool may_lock_more = false;  // it has CAP_IPC_LOCK
+  bool core_is_zero = false;
+};
+// Of the process with that id; empty: of this one. kNotFound when there is none.
+Result<ProcessLimits> process_limits(Disk& disk, const std::string& id);
+
 // What the system says of itself. Read by machine_facts(); made up by tests.
 struct MachineFacts {
   std::string swaps;                         // /proc/swaps
   std::vector<std::string> encrypted_swaps;  // of its file names
   std::string core_pattern;                  // /proc/sys/kernel/core_pattern
-  bool core_limit_is_zero = false;
-  SecretMemoryStats secret_memory;  // of this process, which has the coffer open
-  uint64_t memlock_limit = 0;       // bytes
+  SecretMemoryStats secret_memory;           // of this process, which has the coffer open
+  ProcessLimits limits;
 };
-MachineFacts machine_facts(Disk& disk);
+MachineFacts machine_facts(Disk& disk, ProcessLimits limits);
 Findings examine_machine(const MachineFacts& facts);
 
 }  // namespace coffer

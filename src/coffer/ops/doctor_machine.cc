@@ -1,6 +1,5 @@
-#include <sys/resource.h>
-
 #include <algorithm>
+#include <charconv>
 #include <sstream>
 
 #include "coffer/base/path.h"
@@ -45,41 +44,81 @@ bool is_encrypted_swap(Disk& disk, const std::string& path) {
   return name.starts_with("zram") || system_text(disk, "/sys/block/" + name + "/dm/uuid").starts_with("CRYPT-");
 }
 
+// The first word behind `name` at the beginning of a line; empty if there is no such line.
+std::string word_behind(const std::string& text, std::string_view name) {
+  std::istringstream lines(text);
+  std::string line, word;
+  while (std::getline(lines, line)) {
+    if (!line.starts_with(name)) continue;
+    std::istringstream(line.substr(name.size())) >> word;
+    return word;
+  }
+  return word;
+}
+
+// "unlimited", and whatever is no number, is the largest.
+uint64_t limit_of(const std::string& text, std::string_view name) {
+  const std::string word = word_behind(text, name);
+  uint64_t out = 0;
+  const auto [end, failed] = std::from_chars(word.data(), word.data() + word.size(), out);
+  return failed == std::errc() && end == word.data() + word.size() ? out : UINT64_MAX;
+}
+
+Findings examine_locking(const MachineFacts& facts) {
+  const SecretMemoryStats& memory = facts.secret_memory;
+  const ProcessLimits& limits = facts.limits;
+  const std::string keys = std::to_string(memory.mapped_bytes) + " bytes with keys";
+  const std::string limit = "(limit: " + std::to_string(limits.memlock) + ")";
+  std::string what;
+  if (!limits.process.empty()) {
+    if (!limits.may_lock_more && limits.memlock < memory.mapped_bytes) {
+      what = limits.process + " could not lock the " + keys + " that this coffer takes at least " + limit;
+    }
+  } else if (memory.locked_bytes < memory.mapped_bytes) {
+    what = "only " + std::to_string(memory.locked_bytes) + " of " + keys + " could be locked " + limit;
+  }
+  if (what.empty()) return {};
+  return {{true, what, "keys may be written to swap", "raise the limit: LimitMEMLOCK of systemd, ulimit -l"}};
+}
+
 }  // namespace
 
-MachineFacts machine_facts(Disk& disk) {
+Result<ProcessLimits> process_limits(Disk& disk, const std::string& id) {
+  constexpr uint64_t kCapIpcLock = uint64_t{1} << 14;
+  const std::string directory = "/proc/" + (id.empty() ? "self" : id);
+  const std::string limits = system_text(disk, directory + "/limits");
+  if (limits.empty()) return {Code::kNotFound, "no process " + id + " is running here; give the id of the service's"};
+  const std::string capabilities = word_behind(system_text(disk, directory + "/status"), "CapEff:");
+  uint64_t bits = 0;
+  std::from_chars(capabilities.data(), capabilities.data() + capabilities.size(), bits, 16);
+  return ProcessLimits{id.empty() ? "" : "process " + id, limit_of(limits, "Max locked memory"),
+                       (bits & kCapIpcLock) != 0, limit_of(limits, "Max core file size") == 0};
+}
+
+MachineFacts machine_facts(Disk& disk, ProcessLimits limits) {
   MachineFacts out;
+  out.limits = std::move(limits);
   out.swaps = system_text(disk, "/proc/swaps");
   for (const std::string& swap : swaps_in(out.swaps)) {
     if (is_encrypted_swap(disk, swap)) out.encrypted_swaps.push_back(swap);
   }
   out.core_pattern = trimmed(system_text(disk, "/proc/sys/kernel/core_pattern"));
-  rlimit limit{};
-  getrlimit(RLIMIT_CORE, &limit);
-  out.core_limit_is_zero = limit.rlim_cur == 0;
-  getrlimit(RLIMIT_MEMLOCK, &limit);
-  out.memlock_limit = limit.rlim_cur;
   out.secret_memory = secret_memory_stats();
   return out;
 }
 
 Findings examine_machine(const MachineFacts& facts) {
-  Findings out;
-  if (facts.secret_memory.locked_bytes < facts.secret_memory.mapped_bytes) {
-    out.push_back({true,
-                   "only " + std::to_string(facts.secret_memory.locked_bytes) + " of " +
-                       std::to_string(facts.secret_memory.mapped_bytes) +
-                       " bytes with keys could be locked (limit: " + std::to_string(facts.memlock_limit) + ")",
-                   "keys may be written to swap", "raise the limit: LimitMEMLOCK of systemd, ulimit -l"});
-  }
+  Findings out = examine_locking(facts);
   for (const std::string& swap : swaps_in(facts.swaps)) {
     if (std::ranges::find(facts.encrypted_swaps, swap) != facts.encrypted_swaps.end()) continue;
     out.push_back({true, swap + ": swap that is not encrypted, as far as can be seen",
                    "plaintext in the database's buffers may be written to it", "encrypt it (dm-crypt), or swapoff it"});
   }
   // The kernel hands a dump to a program whatever the limit is.
-  if (!facts.core_limit_is_zero || facts.core_pattern.starts_with('|')) {
-    out.push_back({false, "core dumps are on, to " + facts.core_pattern,
+  if (!facts.limits.core_is_zero || facts.core_pattern.starts_with('|')) {
+    out.push_back({false,
+                   "core dumps" + (facts.limits.process.empty() ? "" : " of " + facts.limits.process) + " are on, to " +
+                       facts.core_pattern,
                    "Coffer keeps keys out of them; plaintext in the database's buffers is in them",
                    "set LimitCORE to 0 and core_pattern to a file, or see to it that dumps are kept encrypted"});
   }

@@ -4,6 +4,7 @@
 
 #include "coffer/base/path.h"
 #include "coffer/ops/doctor.h"
+#include "coffer/providers/named.h"
 
 namespace coffer {
 namespace {
@@ -21,6 +22,23 @@ std::string neighbour_of(Disk& disk, const std::string& path, const std::vector<
   const auto found =
       std::ranges::find_if(directories, [&](const std::string& each) { return is_same_file_system(disk, path, each); });
   return found == directories.end() ? "" : *found;
+}
+
+// The file of this machine that a root key stands or falls with.
+struct RootFile {
+  std::string path;  // empty: there is none
+  std::string_view what, why;
+};
+
+RootFile file_of(const ProviderUri& configured, const ProviderConfig& config) {
+  constexpr std::string_view kLost = "a disk or snapshot that is lost takes the key along with what it protects";
+  const Result<ProviderUri> expanded = configured.scheme == "provider" ? expand_named(configured, config) : configured;
+  if (!expanded.is_ok()) return {};
+  if (expanded->scheme == "file") return {expanded->path, "key file", kLost};
+  if (expanded->scheme == "keystore") return {expanded->path, "keystore", kLost};
+  if (expanded->scheme != "pkcs11") return {};
+  return {UriOptions(*expanded).take("module-path", ""), "PKCS#11 module",
+          "who can write that file system chooses code that is run with the key's PIN"};
 }
 
 void examine_anchor(Disk& disk, const Config& config, const std::string& keyring_directory, Findings& out) {
@@ -71,12 +89,14 @@ Findings examine_placement(Disk& disk, const std::string& config_path, const Con
   std::vector<std::string> directories = {keyring_directory};
   directories.insert(directories.end(), stores.begin(), stores.end());
   for (const auto& [name, root] : config.providers.roots) {
-    if (root.uri.scheme != "file") continue;
-    const std::string neighbour = neighbour_of(disk, root.uri.path, directories);
+    const RootFile file = file_of(root.uri, config.providers);
+    const std::string neighbour = file.path.empty() ? "" : neighbour_of(disk, file.path, directories);
     if (neighbour.empty()) continue;
-    out.push_back({true, root.uri.path + ": the key file of root " + name + " is on the file system of " + neighbour,
-                   "a disk or snapshot that is lost takes the key along with what it protects",
-                   "move it to another file system, or to a key provider; then correct its uri in coffer.yaml"});
+    out.push_back(
+        {true,
+         file.path + ": the " + std::string(file.what) + " of root " + name + " is on the file system of " + neighbour,
+         std::string(file.why),
+         "move it to another file system, or the key to a key provider; then correct its uri in coffer.yaml"});
   }
   examine_anchor(disk, config, keyring_directory, out);
   return out;

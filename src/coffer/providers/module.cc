@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "coffer/base/secret_memory.h"
+#include "coffer/crypto/library.h"
 
 namespace coffer {
 namespace {
@@ -89,6 +90,7 @@ Result<ProviderPart> load_module(const fs::path& path) {
                                     kModuleBuild + "; install both from one build"};
   }
   module->share_secret_memory(secret_memory());
+  if (is_fips()) COFFER_TRY(module->require_fips());
   return module->part;
 }
 

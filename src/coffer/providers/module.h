@@ -37,6 +37,8 @@ struct ProviderModule {
   ProviderPart part;
   // Secrets that cross the border come from one memory.
   void (*share_secret_memory)(SecretMemory& memory);
+  // A module decides about its cryptography as the program did.
+  Status (*require_fips)();
 };
 inline constexpr const char* kModuleEntry = "coffer_provider_module";
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "coffer/crypto/library.h"
 #include "coffer/net/kmip/settings.h"
 #include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
@@ -14,23 +15,36 @@ OpenProvider open_key_file, open_exec, open_keystore;
 
 namespace {
 
+// Who computes something for a kind of root key besides Coffer itself: what `crypto: fips` has to look at.
+enum class Beside : uint8_t {
+  kNobody,        // or who was chosen for it: a token, a command
+  kHostsOpenSsl,  // other libraries (libcurl, the TPM's), by the process's own OpenSSL
+  kKeystores,     // the protection of keystore files, which no FIPS provider has
+};
+
 struct ProviderKind {
   ProviderScheme scheme;
+  Beside beside;
   OpenProvider* open = nullptr;  // null: in a module of its own
 };
 
 // In the order in which people are shown them.
 constexpr ProviderKind kProviderKinds[] = {
-    {{"file", "file:///PATH", "a key file"}, open_key_file},
-    {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, open_exec},
-    {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"}, open_keystore},
-    {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"}},
-    {{"gcp-kms", "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"}},
-    {{"azure-kv", "azure-kv://VAULT.vault.azure.net/keys/NAME", "Azure Key Vault or Managed HSM"}},
-    {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}},
-    {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}},
-    {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}},
-    {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}},
+    {{"file", "file:///PATH", "a key file"}, Beside::kNobody, open_key_file},
+    {{"exec", "exec:/PATH/coffer-exec-NAME/KEY", "a command of the operator's own"}, Beside::kNobody, open_exec},
+    {{"keystore", "keystore:/PATH?alias=NAME&store_password_file=PATH", "a PKCS#12 or JCEKS keystore"},
+     Beside::kKeystores,
+     open_keystore},
+    {{"vault", "vault://HOST:PORT/MOUNT/KEY", "the Transit engine of HashiCorp Vault or OpenBao"},
+     Beside::kHostsOpenSsl},
+    {{"gcp-kms", "gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/K", "Google Cloud KMS"},
+     Beside::kHostsOpenSsl},
+    {{"azure-kv", "azure-kv://VAULT.vault.azure.net/keys/NAME", "Azure Key Vault or Managed HSM"},
+     Beside::kHostsOpenSsl},
+    {{"pkcs11", "pkcs11:token=LABEL;object=LABEL", "a key in a token or HSM"}, Beside::kNobody},
+    {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, Beside::kNobody},
+    {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, Beside::kHostsOpenSsl},
+    {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}, Beside::kHostsOpenSsl},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
@@ -43,8 +57,24 @@ Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
                                       "provider: (a file's name that has a colon is written ./NAME)"};
 }
 
+// kUnsupported when something would be computed by others than `crypto: fips` allows.
+Status check_fips(std::string_view scheme, Beside beside) {
+  const bool forbidden = beside == Beside::kKeystores || (beside == Beside::kHostsOpenSsl && !is_host_openssl_fips());
+  if (!is_fips() || !forbidden) return Status::ok();
+  const std::string what = "crypto: fips does not allow a root key in " + std::string(scheme) + ":, ";
+  if (beside == Beside::kKeystores) {
+    return {Code::kUnsupported, what +
+                                    "since no FIPS provider can read a keystore; keep it in a key file or at a key "
+                                    "provider"};
+  }
+  return {Code::kUnsupported, what +
+                                  "since other libraries reach it by the process's own OpenSSL, which is not limited "
+                                  "to FIPS algorithms; write default_properties = fips=yes into its configuration"};
+}
+
 Result<std::unique_ptr<RootKeyProvider>> open_kind(const ProviderUri& uri, const ProviderConfig& config) {
   COFFER_ASSIGN(const ProviderKind* kind, find_kind(uri));
+  COFFER_TRY(check_fips(uri.scheme, kind->beside));
   if (kind->open != nullptr && is_built(uri.scheme)) return kind->open(uri, config);
   COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
   return part.open(uri, config);
@@ -113,6 +143,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& parsed
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place) {
   if (!place.name.starts_with("tpm:")) return open_anchor_at_path(disk, place);
   COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place.name));
+  COFFER_TRY(check_fips(uri.scheme, Beside::kHostsOpenSsl));
   COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
   return part.open_anchor(disk, uri, place);
 }

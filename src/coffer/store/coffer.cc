@@ -23,6 +23,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
   COFFER_ASSIGN(std::string config_path, config_path_of(disk, place));
   auto file = std::make_shared<ConfigFile>(disk, std::move(config_path));
   COFFER_ASSIGN(Config config, file->read());
+  COFFER_TRY(apply_crypto(config));
   COFFER_ASSIGN(KeyringPlace keyring_place, keyring_place_of(disk, file->path(), config, options.keyring));
   if (!options.may_be_away) COFFER_TRY(keyring_place.at_home);
   KeyringSurroundings surroundings = surroundings_of(disk, keyring_place, config, file, opener, options.open_anchor);

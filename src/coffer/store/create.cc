@@ -79,6 +79,7 @@ Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::Creat
   plan.config_path = options.keyring.empty() ? plan.directory + "/coffer.yaml" : place;
   plan.config_text = options.config_text.empty() ? format_config(options.config) : options.config_text;
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
+  COFFER_TRY(apply_crypto(plan.config));
   if (!plan.config.coffer_id.is_zero()) {
     return {Code::kInvalidArgument, "the configuration to begin with is that of coffer " +
                                         plan.config.coffer_id.short_hex() + "; take its lines coffer and keyring out"};

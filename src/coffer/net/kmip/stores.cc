@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "coffer/crypto/library.h"
 #include "coffer/io/disk.h"
 #include "coffer/net/stores/java_keystore.h"
 #include "coffer/net/stores/pkcs12.h"
@@ -56,7 +57,8 @@ Result<X509StackHandle> read_pem_certificates(const std::string& path, const Sec
 
 Result<EvpKeyHandle> read_pem_key(const std::string& path, const SecretBytes& contents, SecretBytes& password) {
   const BioHandle bio = bio_of(contents);
-  EvpKeyHandle key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_password, &password));
+  EvpKeyHandle key(
+      PEM_read_bio_PrivateKey_ex(bio.get(), nullptr, give_password, &password, openssl_library(), nullptr));
   if (key != nullptr) return key;
   if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
     return {Code::kInvalidArgument, path + ": there is no PEM private key in it; give its file with key"};
@@ -145,6 +147,9 @@ KeyAndCertificates java_trust(const std::vector<JavaEntry>& entries) {
 
 Result<KeyAndCertificates> read_keystore(const SecretBytes& contents, const keystore::Password& password,
                                          bool for_identity) {
+  if (is_fips()) {
+    return {Code::kUnsupported, "no FIPS provider can read a keystore, as crypto: fips asks; give PEM files"};
+  }
   keystore::WorkBudget budget;
   if (!keystore::is_java_keystore(contents.reveal())) {
     return keystore::read_pkcs12_identity(contents.reveal(), password, budget);

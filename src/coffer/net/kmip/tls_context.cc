@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "coffer/crypto/library.h"
 #include "coffer/net/kmip/message.h"
 #include "coffer/net/kmip/stores.h"
 
@@ -90,7 +91,7 @@ struct SuiteLists {
 };
 
 Result<SuiteLists> sort_suites(const std::vector<std::string>& names) {
-  const SslContextHandle all(SSL_CTX_new(TLS_client_method()));
+  const SslContextHandle all(SSL_CTX_new_ex(openssl_library(), nullptr, TLS_client_method()));
   if (all == nullptr || SSL_CTX_set_ciphersuites(all.get(), kTls13Suites) != 1 ||
       SSL_CTX_set_cipher_list(all.get(), "ALL") != 1) {
     return {Code::kInternal, "OpenSSL has no cipher suites: " + openssl_reason()};
@@ -166,7 +167,7 @@ Status set_trust(SSL_CTX* context, const StorePlace& place) {
 Result<std::shared_ptr<const TlsContext>> TlsContext::create(const TlsSettings& settings) {
   const ErrorQueueGuard guard;
   std::shared_ptr<TlsContext> out(new TlsContext);
-  out->context_.reset(SSL_CTX_new(TLS_client_method()));
+  out->context_.reset(SSL_CTX_new_ex(openssl_library(), nullptr, TLS_client_method()));
   SSL_CTX* const context = out->context_.get();
   if (context == nullptr) return {Code::kInternal, "OpenSSL has no TLS: " + openssl_reason()};
   COFFER_TRY(set_protocol(context, settings.protocol));

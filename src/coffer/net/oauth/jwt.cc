@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include "coffer/base/base64.h"
+#include "coffer/crypto/library.h"
 #include "coffer/crypto/openssl_handles.h"
 #include "coffer/net/http/json_body.h"
 
@@ -16,7 +17,9 @@ int no_password(char*, int, int, void*) { return -1; }
 
 Result<EvpKeyHandle> read_private_key(const SecretBytes& pem) {
   const BioHandle bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.size())));  // nothing for an empty text
-  EvpKeyHandle key(bio == nullptr ? nullptr : PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
+  EvpKeyHandle key(bio == nullptr ? nullptr
+                                  : PEM_read_bio_PrivateKey_ex(bio.get(), nullptr, no_password, nullptr,
+                                                               openssl_library(), nullptr));
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA || EVP_PKEY_get_bits(key.get()) < kRsaBitsMin) {
     return {Code::kInvalidArgument, "expected the PEM of an RSA private key of at least 2048 bits, not encrypted"};
   }
@@ -41,7 +44,8 @@ Result<SecretBytes> sign_jwt(ByteView header_json, ByteView claims_json, const S
   const DigestContext digest(EVP_MD_CTX_new());
   Bytes signature(static_cast<size_t>(EVP_PKEY_get_size(key.get())));
   size_t size = signature.size();
-  if (digest == nullptr || EVP_DigestSignInit(digest.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
+  if (digest == nullptr ||
+      EVP_DigestSignInit_ex(digest.get(), nullptr, "SHA2-256", openssl_library(), nullptr, key.get(), nullptr) != 1 ||
       EVP_DigestSign(digest.get(), signature.data(), &size, out.view().data(), out.size()) != 1) {
     return {Code::kInternal, "OpenSSL cannot sign with the private key"};
   }
