@@ -123,7 +123,7 @@ kmip_hosts:
 
 
 class ProviderCheck(KeystoreTest):
-    STEPS = ["open", "current key", "wrap", "unwrap", "another slot is refused", "unwrap by the slot's URI"]
+    STEPS = ["open", "current key", "wrap", "unwrap", "another slot is refused", "unwrap by the kept URI"]
 
     def test_a_provider_that_works_passes_every_step(self):
         self.make_key()

@@ -46,6 +46,15 @@ class FreshStores : public testing::Test {
     EXPECT_THAT(work_->try_open(options).ToString(), AllOf(HasSubstr("rolled_back"), HasSubstr(what)));
   }
   void expect_rolled_back(const std::string& what) const { expect_rolled_back(what, options()); }
+  // Whether the marks require of the store that a log reaches beyond its header.
+  bool has_marked_log(const std::string& name) const {
+    if (!work_->coffer().live_keyring().refresh().is_ok()) return false;
+    const auto store = find_store(work_->coffer(), work_->path(name));
+    const auto marks = work_->coffer().freshness()->load();
+    if (!store.is_ok() || !marks.is_ok() || !marks->contains(store->id)) return false;
+    return std::ranges::any_of(marks->at(store->id).logs,
+                               [](const LogMark& log) { return log.durable > kEnvelopeSize; });
+  }
   void expect_fresh() const {
     for (const StoreEntry& store : work_->coffer().keyring()->stores()) {
       EXPECT_FINE(check_freshness(work_->coffer(), store));
@@ -175,26 +184,6 @@ TEST_F(FreshStores, LogsInADirectoryOfTheirOwnAreMissed) {
   expect_rolled_back(".log: it is missing", apart);
 }
 
-TEST_F(FreshStores, ProcessesShareTheMarks) {
-  Workplace& first = *work_;
-  auto other = Coffer::open(Disk::posix(), first.coffer_directory(), {}, open_provider);
-  ASSERT_FINE(other);
-  auto other_files = make_coffer_file_system(*other, nullptr);
-  ASSERT_FINE(other_files);
-  const auto other_env = rocksdb::NewCompositeEnv(*other_files);
-  rocksdb::Options elsewhere = options();
-  elsewhere.env = other_env.get();
-  {
-    const OpenDb a = first.open("db"), b = first.open(elsewhere, "db2");
-    put_synced(a, 0, 3);
-    put_synced(b, 0, 3);
-  }
-  fs::resize_file(files_below(first.path("db2"), ".log").front(), kEnvelopeSize);
-  EXPECT_THAT(first.try_open(options(), "db2").ToString(), HasSubstr("rolled_back"));
-  EXPECT_THAT(first.try_open(elsewhere, "db2").ToString(), HasSubstr("rolled_back"));
-  EXPECT_FINE(first.try_open(elsewhere, "db"));
-}
-
 TEST_F(FreshStores, TheTimeOfDayDecidesNothing) {
   put_synced(work_->open(), 0, 1);
   std::string text = read_bytes(marks());
@@ -237,13 +226,13 @@ TEST_F(FreshStores, MarksThatAreNoneAreRefused) {
   }
 }
 
-// Not a test of its own: what the next one runs in another process, until it is killed.
+// Not a test of its own: what the next ones run in another process, until it is killed.
 TEST(FreshChild, WritesUntilItIsKilled) {
   const char* coffer_directory = std::getenv("COFFER_TEST_CHILD_COFFER");
   const char* db_path = std::getenv("COFFER_TEST_CHILD_DB");
   const char* seed_text = std::getenv("COFFER_TEST_CHILD_SEED");
   if (coffer_directory == nullptr || db_path == nullptr || seed_text == nullptr) {
-    GTEST_SKIP() << "is run by AKilledProcessIsNoRollback";
+    GTEST_SKIP() << "is run by the tests below";
   }
   const uint64_t seed = std::strtoull(seed_text, nullptr, 10);
   auto coffer =
@@ -270,8 +259,8 @@ TEST(FreshChild, WritesUntilItIsKilled) {
   }
 }
 
-// Returns once it has its database open.
-pid_t start_child(const Workplace& work, uint64_t seed) {
+// Returns once it has that database open.
+pid_t start_child(const Workplace& work, const std::string& name, uint64_t seed) {
   int ends[2];
   if (::pipe(ends) != 0) return -1;
   const pid_t child = ::fork();
@@ -280,7 +269,7 @@ pid_t start_child(const Workplace& work, uint64_t seed) {
     ::close(ends[0]);
     ::close(ends[1]);
     ::setenv("COFFER_TEST_CHILD_COFFER", work.coffer_directory().c_str(), 1);
-    ::setenv("COFFER_TEST_CHILD_DB", work.path("db").c_str(), 1);
+    ::setenv("COFFER_TEST_CHILD_DB", work.path(name).c_str(), 1);
     ::setenv("COFFER_TEST_CHILD_SEED", std::to_string(seed).c_str(), 1);
     ::unsetenv("GTEST_TOTAL_SHARDS");
     ::unsetenv("GTEST_SHARD_INDEX");
@@ -298,7 +287,7 @@ pid_t start_child(const Workplace& work, uint64_t seed) {
 TEST_F(FreshStores, AKilledProcessIsNoRollback) {
   for (uint64_t seed : seeds(20)) {
     SCOPED_TRACE("COFFER_SEED=" + std::to_string(seed));
-    const pid_t child = start_child(*work_, seed);
+    const pid_t child = start_child(*work_, "db", seed);
     ASSERT_GE(child, 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(std::mt19937(static_cast<unsigned>(seed))() % 100));
     ASSERT_EQ(::kill(child, SIGKILL), 0);
@@ -309,6 +298,30 @@ TEST_F(FreshStores, AKilledProcessIsNoRollback) {
     if (HasFailure()) return;
   }
   EXPECT_FINE(work_->try_open(options()));
+}
+
+TEST_F(FreshStores, ProcessesShareTheMarks) {
+  constexpr uint64_t kNoArchiveNorRecycling = 1;
+  const pid_t child = start_child(*work_, "db2", kNoArchiveNorRecycling);
+  ASSERT_GE(child, 0);
+  {
+    const OpenDb db = work_->open("db");
+    int written = 0;
+    // Until what the child has synced stands in the file that this process writes as well.
+    do {
+      ::kill(child, SIGCONT);
+      for (int i = 0; i < 10; ++i) put_synced(db, written++, 1);
+      ASSERT_FINE(work_->coffer().freshness()->mark_now());
+      ASSERT_EQ(::kill(child, SIGSTOP), 0);
+    } while (!has_marked_log("db2") && !HasFailure());
+    ASSERT_EQ(::kill(child, SIGKILL), 0);  // before the marks are needed again, which it may have locked
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  }
+  EXPECT_TRUE(has_marked_log("db") && has_marked_log("db2")) << "neither has taken the other's away";
+  expect_fresh();
+  for (const std::string& log : files_below(work_->path("db2"), ".log")) fs::resize_file(log, kEnvelopeSize);
+  EXPECT_THAT(work_->try_open(options(), "db2").ToString(), HasSubstr("rolled_back"));
+  EXPECT_FINE(work_->try_open(options(), "db"));
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ class UriOptions {
   // kInvalidArgument: the option, by its place in coffer.yaml or as the URI's, and what was expected.
   Status wrong(std::string_view name, const std::string& expected) const;
 
-  // The URI with what was taken and is not the default, by absolute paths: what a slot keeps.
+  // The URI with what was taken and is not the default, by absolute paths: what coffer.yaml keeps of a root.
   ProviderUri kept() const;
   // Puts into kept() what does not stand in the URI, or not so. An empty value leaves it out.
   void keep(std::string_view name, std::string value);

@@ -59,7 +59,7 @@ ProviderCheck check_provider(const std::string& uri, const ProviderConfig& confi
              if (!status.is_ok()) return status;
              return {Code::kInternal, "a keyring key that was wrapped for one slot is unwrapped for another"};
            }) &&
-      step("unwrap by the slot's URI", [&]() -> Status {
+      step("unwrap by the kept URI", [&]() -> Status {
         COFFER_ASSIGN(const auto again, open_provider(out.uri, config));
         return unwrap(*again);
       });

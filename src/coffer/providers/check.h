@@ -24,8 +24,8 @@ struct ProviderCheck {
 };
 
 // Opens the URI, finds its current key, wraps a random keyring key for a random slot and unwraps it, sees that another
-// slot does not unwrap it, and unwraps it once more by the URI that a slot would keep. The first step that fails is the
-// last one. Nothing is written, except by a URI that asks for a key to be made.
+// slot does not unwrap it, and unwraps it once more by the URI that coffer.yaml would keep. The first step that fails
+// is the last one. Nothing is written, except by a URI that asks for a key to be made.
 ProviderCheck check_provider(const std::string& uri, const ProviderConfig& config);
 
 }  // namespace coffer

@@ -11,7 +11,7 @@ Result<ProviderUri> expand_named(const ProviderUri& uri, const ProviderConfig& c
 // Whether the entry of key_providers says `start_requires: all`. kInvalidArgument for another word than all or used.
 Result<bool> is_needed_at_start(const ProviderUri& configured);
 
-// The same provider under its short URI: what a slot keeps, so that the settings can change in coffer.yaml.
+// The same provider under its short URI: what the root's entry keeps, so that settings can change in one place.
 std::unique_ptr<RootKeyProvider> under_name(std::unique_ptr<RootKeyProvider> provider, const ProviderUri& uri);
 
 }  // namespace coffer

@@ -192,6 +192,25 @@ TEST_F(AwsKms, AProfileMayBeARoleForAWebIdentity) {
   EXPECT_THAT(message(status), AllOf(HasSubstr("sso_start_url"), HasSubstr("export-credentials")));
 }
 
+// A web identity's token on its way to STS, and a signed request on its way to KMS: another host hears of neither.
+TEST_F(AwsKms, ARedirectionTakesNoCredentialsToAnotherHost) {
+  server_.operate(R"({"action":"set","identities":{")" + std::string(kRole) + R"(":"a.b.c"}})");
+  setenv("AWS_ROLE_ARN", kRole, 1);
+  setenv("AWS_WEB_IDENTITY_TOKEN_FILE", server_.file("token", "a.b.c").c_str(), 1);
+  RawServer elsewhere({{http_answer(200, "{}")}});
+  for (const int status : {301, 302, 303, 307, 308}) {
+    const std::string fault = R"({"kind":"status","status":)" + std::to_string(status) + R"(,"headers":{"Location":")" +
+                              elsewhere.url() + R"("}})";
+    auto provider = open();
+    server_.fault(fault);
+    EXPECT_FALSE(provider->current().is_ok()) << status << " of STS";
+    EXPECT_EQ(round_trip(*provider).to_string(), Status().to_string()) << "the next one is no redirection";
+    server_.fault(fault);
+    EXPECT_FALSE(provider->current().is_ok()) << status << " of KMS";
+  }
+  EXPECT_TRUE(elsewhere.requests().empty());
+}
+
 TEST_F(AwsKms, LentCredentialsAreReplacedBeforeTheyExpire) {
   server_.operate(R"({"action":"set","lent_seconds":2,"identities":{")" + std::string(kRole) + R"(":"a.b.c"}})");
   setenv("AWS_ROLE_ARN", kRole, 1);

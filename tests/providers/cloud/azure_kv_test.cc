@@ -12,6 +12,7 @@
 #include "coffer/providers/registry.h"
 #include "coffer/providers/root.h"
 #include "providers/cloud/fake_server.h"
+#include "providers/cloud/raw_server.h"
 #include "providers/cloud/variable.h"
 #include "support/configured.h"
 
@@ -152,6 +153,33 @@ TEST_F(AzureKv, TheMachinesIdentityIsUsedWhenNothingElseIsSetUp) {
   const Variable header("IDENTITY_HEADER", "of the service");
   EXPECT_EQ(round_trip(*open("")).to_string(), Status().to_string());
   EXPECT_EQ(count("GET /msi/token"), 1);
+}
+
+// The identity's service says 404 or 410 while it starts; a vault that says so has no such key.
+TEST_F(AzureKv, NotFoundPassesAtTheMachinesIdentityAndStaysAtTheVault) {
+  const Variable host("AZURE_POD_IDENTITY_AUTHORITY_HOST", "https://" + server_.host());
+  for (const std::string status : {"404", "410"}) {
+    server_.fault(R"({"kind":"status","count":2,"status":)" + status + "}");
+    EXPECT_EQ(round_trip(*open("")).to_string(), Status().to_string()) << status;
+  }
+  EXPECT_EQ(count("GET /metadata/identity/oauth2/token"), 2 * 3);
+  EXPECT_EQ(open("", "/keys/none")->current().code(), Code::kNotFound);
+  EXPECT_EQ(count("GET /keys/none"), 1);
+}
+
+TEST_F(AzureKv, ARedirectionTakesNoCredentialsToAnotherHost) {
+  RawServer elsewhere({{http_answer(200, "{}")}});
+  for (const int status : {301, 302, 303, 307, 308}) {
+    const std::string fault = R"({"kind":"status","status":)" + std::to_string(status) + R"(,"headers":{"Location":")" +
+                              elsewhere.url() + R"("}})";
+    auto provider = open_with_secret();
+    server_.fault(fault);
+    EXPECT_FALSE(provider->current().is_ok()) << status << " of the authority";
+    EXPECT_EQ(round_trip(*provider).to_string(), Status().to_string()) << "the next one is no redirection";
+    server_.fault(fault);
+    EXPECT_FALSE(provider->current().is_ok()) << status << " of the vault";
+  }
+  EXPECT_TRUE(elsewhere.requests().empty());
 }
 
 TEST_F(AzureKv, AVersionStaysTheSlotsUntilItIsRotated) {

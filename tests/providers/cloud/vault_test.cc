@@ -8,6 +8,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/providers/registry.h"
 #include "providers/cloud/fake_server.h"
+#include "providers/cloud/raw_server.h"
 
 namespace coffer {
 namespace {
@@ -266,6 +267,24 @@ TEST_F(Vault, SealedStandbyAndRedirectingServersAreUnavailableEachInItsWords) {
   }
   server_.operate(R"({"action":"set","health":200})");
   EXPECT_TRUE(unwrap(*provider, handle, wrapped).is_ok());
+}
+
+// Redirected in whatever way, with a token and while logging in: the other host hears nothing.
+TEST_F(Vault, ARedirectionTakesNoCredentialsToAnotherHost) {
+  make_key();
+  server_.operate(R"({"action":"set","jwts":{"db":"a.b.c"}})");
+  RawServer elsewhere({{http_answer(200, R"({"auth":{"client_token":"x"},"data":{"keys":{"1":1}}})")}});
+  const std::string login = "&auth=kubernetes&role=db&jwt_file=" + server_.file("jwt", "a.b.c");
+  for (const int status : {301, 302, 303, 307, 308}) {
+    const std::string fault = R"({"kind":"status","status":)" + std::to_string(status) + R"(,"headers":{"Location":")" +
+                              elsewhere.url("/v1/transit/keys/root") + R"("}})";
+    for (const auto& provider : {open_with_token(), open(login)}) {
+      server_.fault(fault);
+      EXPECT_FALSE(provider->current().is_ok()) << status;
+      EXPECT_EQ(round_trip(*provider).to_string(), Status().to_string()) << "the next one is no redirection";
+    }
+  }
+  EXPECT_TRUE(elsewhere.requests().empty());
 }
 
 TEST_F(Vault, AShortBadPatchIsSurvived) {

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <ctime>
 #include <thread>
 
@@ -308,6 +309,32 @@ TEST_F(KmipProvider, AChildOfForkUsesAndClosesWhatItsParentKeeps) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   EXPECT_TRUE(unwraps(*provider, handle, wrapped));
+}
+
+// The resolver runs on threads that the child does not have, and that nobody may wait for there.
+TEST_F(KmipProvider, AChildThatIsForkedOffAmidLookUpsClosesWhatIsAddressedByName) {
+  constexpr int kChildren = 30;
+  std::string by_name = uri("create=true&use=get");
+  by_name.replace(by_name.find("127.0.0.1"), 9, "localhost");
+  Provider kept = open(by_name);
+  const RootKeyHandle handle = current(*kept);
+  std::atomic<bool> enough{false};
+  std::thread looking([&] {
+    while (!enough) EXPECT_EQ(current(*open(by_name)), handle);  // which looks the name up
+  });
+  for (int i = 0; i < kChildren; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      kept.reset();
+      _exit(0);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  }
+  enough = true;
+  looking.join();
 }
 
 TEST_F(KmipProvider, AGroupOfTheConfigurationIsUsedByItsName) {

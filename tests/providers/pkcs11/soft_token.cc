@@ -153,7 +153,7 @@ void SoftToken::generate(const std::string& object, const Bytes& id) { generate(
 void SoftToken::generate(const std::string& object, const Bytes& id, KeyUse use) {
   Login user(slot_, CKU_USER, kPin);
   CK_BBOOL yes = CK_TRUE, encrypt = use.encrypt, decrypt = use.decrypt, wrap = use.wrap, unwrap = use.unwrap;
-  CK_ULONG size = 32;
+  CK_ULONG size = use.size;
   CK_ATTRIBUTE like[] = {{CKA_VALUE_LEN, &size, sizeof size},
                          {CKA_TOKEN, &yes, 1},
                          {CKA_SENSITIVE, &yes, 1},

@@ -29,6 +29,7 @@ class SoftToken {
 
   struct KeyUse {
     bool encrypt = true, decrypt = true, wrap = true, unwrap = true;
+    CK_ULONG size = 32;  // bytes of the AES key
   };
   void generate(const std::string& object, const Bytes& id);
   void generate(const std::string& object, const Bytes& id, KeyUse use);

@@ -132,6 +132,22 @@ TEST_F(Pkcs11Tokens, AKeyThatCanWrapButNotUnwrapIsNotUsed) {
   EXPECT_EQ(open(token_.uri("k"))->current().code(), Code::kKeyUnavailable);
 }
 
+TEST_F(Pkcs11Tokens, AKeyWeakerThanWhatItProtectsWrapsOnlyIfThatIsMeant) {
+  for (const CK_ULONG size : {16ul, 24ul}) {
+    const std::string name = "aes-" + std::to_string(8 * size);
+    token_.generate(name, {static_cast<uint8_t>(size)}, {.size = size});
+    auto provider = open(token_.uri(name));
+    const RootKeyHandle handle = provider->current().value();
+    const Status refused = provider->wrap(handle, context_, key_).status();
+    EXPECT_EQ(refused.code(), Code::kInvalidArgument);
+    EXPECT_THAT(message_of(refused), AllOf(HasSubstr(std::to_string(8 * size) + " bits"), HasSubstr(name),
+                                           HasSubstr("allow_weak_root=true")));
+    auto consenting = open(token_.uri(name) + "&allow_weak_root=true");
+    const WrappedKeyringKey wrapped = consenting->wrap(handle, context_, key_).value();
+    EXPECT_TRUE(unwraps(*provider, handle, wrapped)) << "what it has wrapped opens without consent";
+  }
+}
+
 TEST_F(Pkcs11Tokens, WhereThePinComesFromIsNamedWhenItIsMissing) {
   token_.generate("k", {1});
   const std::string bare = token_.uri("k").substr(0, token_.uri("k").find("&pin-source"));

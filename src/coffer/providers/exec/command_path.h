@@ -1,7 +1,7 @@
 // Which programs an exec: URI may name, and where they may lie. docs/providers/exec.md.
 //
-// A slot's URI stands in the clear part of the keyring: whoever can write that file chooses it. So only a program that
-// was put there to be a key provider is run, never one that happens to be on the machine.
+// The URI is the configuration's, and that is believed. Still only a program that was put there to be a key provider is
+// run, never one that happens to be on the machine: a slip in the configuration must not make a shell a key provider.
 #pragma once
 
 #include <string>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/path.h"
+#include "coffer/providers/root.h"
 
 namespace coffer::pkcs11 {
 namespace {
@@ -132,7 +133,7 @@ Result<Settings> parse_settings(const ProviderUri& uri, const std::string& seali
   COFFER_TRY(take_pin(options, out));
   COFFER_ASSIGN(out.mechanism, take_mechanism(options));
   COFFER_ASSIGN(out.timeout_millis, options.take_number("timeout_millis", kTimeoutDefaultMs, 100, kTimeoutMaxMs));
-  COFFER_ASSIGN(out.allow_weak, options.take_switch("allow_weak_root", false));
+  COFFER_ASSIGN(out.allow_weak, options.take_switch(kWeakRootOption, false));
   COFFER_ASSIGN(out.create, options.take_once("create"));
   COFFER_TRY(options.finish());
   if (out.token.empty() && out.serial.empty()) return refused("which token? add token=LABEL or serial=NUMBER");

@@ -13,7 +13,7 @@ constexpr uint64_t kTimeoutDefaultMs = 30'000;
 
 }  // namespace
 
-// The address stands in the clear part of the keyring, and TSS would load any library, or run any command, for it.
+// TSS would load any library, or run any command, that an address names: a slip there must not do that.
 Result<std::string> take_tcti(UriOptions& options) {
   const std::string tcti = options.take("tcti", kTctiDefault);
   constexpr std::string_view kKnown[] = {"device", "tabrmd", "swtpm", "mssim"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/path.h"
+#include "coffer/providers/root.h"
 
 namespace coffer::vault {
 namespace {
@@ -93,7 +94,7 @@ Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealin
   COFFER_TRY(take_login(options, out));
   out.vault_namespace = without_slashes(options.take("namespace").value_or(http::environment("VAULT_NAMESPACE")));
   options.keep("namespace", out.vault_namespace);
-  COFFER_ASSIGN(out.allow_weak, options.take_switch("allow_weak_root", false));
+  COFFER_ASSIGN(out.allow_weak, options.take_switch(kWeakRootOption, false));
   COFFER_ASSIGN(out.http, http::take_http_settings(options));
   COFFER_TRY(options.finish());
   if (out.http.ca_file.empty() && !http::environment("VAULT_CACERT").empty()) {
