@@ -1,18 +1,14 @@
 // Several processes, really: this program starts itself again as the writer.
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 #include <thread>
 
 #include "io/temporary_directory.h"
 #include "keys/keyring_history.h"
+#include "support/own_child.h"
 #include "support/random_source.h"
-
-extern char** environ;
 
 namespace coffer {
 namespace {
@@ -38,54 +34,27 @@ TEST(KeyringProcess, Writer) {
 
 class WriterProcess {
  public:
-  WriterProcess(const std::string& directory, int count) {
-    int output[2];
-    if (::pipe(output) != 0) std::abort();
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, output[0]);
-    posix_spawn_file_actions_addclose(&actions, output[1]);
-    std::string directory_setting = std::string(kDirectoryVariable) + "=" + directory;
-    std::string count_setting = std::string(kCountVariable) + "=" + std::to_string(count);
-    std::vector<char*> environment;
-    for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
-    environment.insert(environment.end(), {directory_setting.data(), count_setting.data(), nullptr});
-    std::string program = "/proc/self/exe", filter = "--gtest_filter=KeyringProcess.Writer";
-    char* arguments[] = {program.data(), filter.data(), nullptr};
-    if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, arguments, environment.data()) != 0) std::abort();
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(output[1]);
-    output_ = ::fdopen(output[0], "r");
-  }
-  ~WriterProcess() {
-    if (output_ != nullptr) finish();
-  }
+  WriterProcess(const std::string& directory, int count)
+      : child_("KeyringProcess.Writer", {{kDirectoryVariable, directory}, {kCountVariable, std::to_string(count)}}) {}
 
   // The next version it reports; 0 when it ended.
   uint64_t next_saved() {
-    char line[256];
-    while (std::fgets(line, sizeof line, output_) != nullptr) {
+    for (std::string line = child_.line(); !line.empty(); line = child_.line()) {
       unsigned long version = 0;
-      if (std::sscanf(line, "saved %lu\n", &version) == 1) return version;
+      if (std::sscanf(line.c_str(), "saved %lu", &version) == 1) return version;
     }
     return 0;
   }
-  void kill() { ::kill(pid_, SIGKILL); }
+  void kill() { child_.kill(); }
   // Whether it ended well.
   bool finish() {
     while (next_saved() != 0) {
     }
-    std::fclose(output_);
-    output_ = nullptr;
-    int status = 0;
-    ::waitpid(pid_, &status, 0);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    return child_.wait() == 0;
   }
 
  private:
-  pid_t pid_ = 0;
-  std::FILE* output_ = nullptr;
+  OwnChild child_;
 };
 
 TEST(KeyringProcess, OfSeveralProcessesNoChangeIsLost) {

@@ -1,10 +1,10 @@
 // Faults at every operation of the disk below, power cuts, and kill -9: nothing synced is lost, nothing comes back
 // altered.
 #include <rocksdb/system_clock.h>
-#include <sys/wait.h>
 
 #include "rocksdb/fault_file_system.h"
 #include "rocksdb/store_fixture.h"
+#include "support/own_child.h"
 #include "support/seed.h"
 
 namespace coffer {
@@ -26,8 +26,9 @@ class Ledger {
       auto entry = entries_.find(key);
       ASSERT_NE(entry, entries_.end()) << key << " was never written";
       const auto& written = entry->second.written;
-      ASSERT_TRUE(std::any_of(written.begin(), written.end(), [&](const Written& one) { return one.value == value; }))
-          << key << " has a value it cannot have";
+      const bool is_one_of_them = std::any_of(written.begin(), written.end(),
+                                              [&, &value = value](const Written& one) { return one.value == value; });
+      ASSERT_TRUE(is_one_of_them) << key << " has a value it cannot have";
     }
     for (const auto& [key, entry] : entries_) {
       ASSERT_TRUE(!entry.must_exist || contents.count(key) == 1) << key << " was acknowledged and is gone";
@@ -227,34 +228,14 @@ TEST(AKilledProcess, LeavesAllThatItAcknowledged) {
   std::mt19937 random(static_cast<unsigned>(seeds(1).front()));
   int acknowledged = 0;
   for (int round = 0; round < 5; ++round) {
-    int ends[2];
-    ASSERT_EQ(::pipe(ends), 0);
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::close(ends[0]);
-      ::close(ends[1]);
-      ::setenv("COFFER_TEST_CHILD_COFFER", work.coffer_directory().c_str(), 1);
-      ::setenv("COFFER_TEST_CHILD_DB", work.path("db").c_str(), 1);
-      // It runs its one test whichever shard this is.
-      ::unsetenv("GTEST_TOTAL_SHARDS");
-      ::unsetenv("GTEST_SHARD_INDEX");
-      // GoogleTest's own output would look like acknowledgements.
-      ::execl("/proc/self/exe", "child", "--gtest_filter=Child.*", "--gtest_brief=1", nullptr);
-      ::_exit(127);
-    }
-    ::close(ends[1]);
+    OwnChild child("Child.*",
+                   {{"COFFER_TEST_CHILD_COFFER", work.coffer_directory()}, {"COFFER_TEST_CHILD_DB", work.path("db")}});
     const int enough = acknowledged + 50 + static_cast<int>(random() % 200);
     char byte = 0;
-    while (acknowledged < enough && ::read(ends[0], &byte, 1) == 1) acknowledged += byte == '!';
+    while (acknowledged < enough && child.read(&byte)) acknowledged += byte == '!';
     ASSERT_GE(acknowledged, enough) << "the child ended before it was killed";
-    ::kill(child, SIGKILL);
-    while (::read(ends[0], &byte, 1) == 1) acknowledged += byte == '!';
-    ::close(ends[0]);
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(status));
+    child.kill();
+    while (child.read(&byte)) acknowledged += byte == '!';
 
     OpenDb db = work.open();
     ASSERT_TRUE(db);

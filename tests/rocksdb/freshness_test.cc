@@ -1,13 +1,11 @@
 // A store that is put back to an earlier state, or cut where a crash might have cut it, is refused when it is opened;
 // what engines and crashes do to it by themselves is not.
-#include <signal.h>
-#include <sys/wait.h>
-
 #include <thread>
 
 #include "coffer/files/freshness_check.h"
 #include "coffer/ops/stores.h"
 #include "rocksdb/store_fixture.h"
+#include "support/own_child.h"
 #include "support/seed.h"
 
 namespace coffer {
@@ -259,41 +257,20 @@ TEST(FreshChild, WritesUntilItIsKilled) {
   }
 }
 
-// Returns once it has that database open.
-pid_t start_child(const Workplace& work, const std::string& name, uint64_t seed) {
-  int ends[2];
-  if (::pipe(ends) != 0) return -1;
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    ::setenv("COFFER_TEST_CHILD_COFFER", work.coffer_directory().c_str(), 1);
-    ::setenv("COFFER_TEST_CHILD_DB", work.path(name).c_str(), 1);
-    ::setenv("COFFER_TEST_CHILD_SEED", std::to_string(seed).c_str(), 1);
-    ::unsetenv("GTEST_TOTAL_SHARDS");
-    ::unsetenv("GTEST_SHARD_INDEX");
-    ::execl("/proc/self/exe", "child", "--gtest_filter=FreshChild.*", "--gtest_brief=1", nullptr);
-    ::_exit(127);
-  }
-  ::close(ends[1]);
-  char byte = 0;
-  while (::read(ends[0], &byte, 1) == 1 && byte != '!') {
-  }
-  ::close(ends[0]);
-  return child;
+// To be waited for: it writes a '!' once it has that database open.
+OwnChild fresh_child(const Workplace& work, const std::string& name, uint64_t seed) {
+  return OwnChild("FreshChild.*", {{"COFFER_TEST_CHILD_COFFER", work.coffer_directory()},
+                                   {"COFFER_TEST_CHILD_DB", work.path(name)},
+                                   {"COFFER_TEST_CHILD_SEED", std::to_string(seed)}});
 }
 
 TEST_F(FreshStores, AKilledProcessIsNoRollback) {
   for (uint64_t seed : seeds(20)) {
     SCOPED_TRACE("COFFER_SEED=" + std::to_string(seed));
-    const pid_t child = start_child(*work_, "db", seed);
-    ASSERT_GE(child, 0);
+    OwnChild child = fresh_child(*work_, "db", seed);
+    ASSERT_TRUE(child.wait_for('!'));
     std::this_thread::sleep_for(std::chrono::milliseconds(std::mt19937(static_cast<unsigned>(seed))() % 100));
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
-    int ended = 0;
-    ASSERT_EQ(::waitpid(child, &ended, 0), child);
-    ASSERT_TRUE(WIFSIGNALED(ended)) << "it ended by itself, with " << WEXITSTATUS(ended);
+    child.kill();
     expect_fresh();
     if (HasFailure()) return;
   }
@@ -302,20 +279,19 @@ TEST_F(FreshStores, AKilledProcessIsNoRollback) {
 
 TEST_F(FreshStores, ProcessesShareTheMarks) {
   constexpr uint64_t kNoArchiveNorRecycling = 1;
-  const pid_t child = start_child(*work_, "db2", kNoArchiveNorRecycling);
-  ASSERT_GE(child, 0);
+  OwnChild child = fresh_child(*work_, "db2", kNoArchiveNorRecycling);
+  ASSERT_TRUE(child.wait_for('!'));
   {
     const OpenDb db = work_->open("db");
     int written = 0;
     // Until what the child has synced stands in the file that this process writes as well.
     do {
-      ::kill(child, SIGCONT);
+      child.send(SIGCONT);
       for (int i = 0; i < 10; ++i) put_synced(db, written++, 1);
       ASSERT_FINE(work_->coffer().freshness()->mark_now());
-      ASSERT_EQ(::kill(child, SIGSTOP), 0);
+      child.send(SIGSTOP);
     } while (!has_marked_log("db2") && !HasFailure());
-    ASSERT_EQ(::kill(child, SIGKILL), 0);  // before the marks are needed again, which it may have locked
-    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    child.kill();  // before the marks are needed again, which it may have locked
   }
   EXPECT_TRUE(has_marked_log("db") && has_marked_log("db2")) << "neither has taken the other's away";
   expect_fresh();

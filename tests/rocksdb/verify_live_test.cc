@@ -1,11 +1,10 @@
 // Verify beside a running database, after its process was killed, and on files that somebody cut: what is not finished
 // is told from what was.
-#include <sys/wait.h>
-
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/records.h"
 #include "coffer/ops/verify.h"
 #include "rocksdb/store_fixture.h"
+#include "support/own_child.h"
 #include "support/seed.h"
 
 namespace coffer {
@@ -67,39 +66,15 @@ TEST(BusyChild, WritesUntilItIsKilled) {
 // That child, from when it has begun to write.
 class Busy {
  public:
-  explicit Busy(const Workplace& work) {
-    int ends[2];
-    EXPECT_EQ(::pipe(ends), 0);
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::setenv("COFFER_TEST_BUSY_COFFER", work.coffer_directory().c_str(), 1);
-      ::setenv("COFFER_TEST_BUSY_DB", work.path("db").c_str(), 1);
-      ::unsetenv("GTEST_TOTAL_SHARDS");
-      ::unsetenv("GTEST_SHARD_INDEX");
-      ::execl("/proc/self/exe", "child", "--gtest_filter=BusyChild.*", "--gtest_brief=1", nullptr);
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    char byte = 0;
-    while (byte != '!' && ::read(ends[0], &byte, 1) == 1) {
-    }
-    EXPECT_EQ(byte, '!');
-    ::close(ends[0]);
+  explicit Busy(const Workplace& work)
+      : child_("BusyChild.*",
+               {{"COFFER_TEST_BUSY_COFFER", work.coffer_directory()}, {"COFFER_TEST_BUSY_DB", work.path("db")}}) {
+    EXPECT_TRUE(child_.wait_for('!'));
   }
-  ~Busy() { kill(); }
-
-  void kill() {
-    if (child_ <= 0) return;
-    ::kill(child_, SIGKILL);
-    int status = 0;
-    EXPECT_EQ(::waitpid(child_, &status, 0), child_);
-    EXPECT_TRUE(WIFSIGNALED(status)) << "the child ended before it was killed";
-    child_ = -1;
-  }
+  void kill() { child_.kill(); }
 
  private:
-  pid_t child_ = -1;
+  OwnChild child_;
 };
 
 class VerifyLive : public ::testing::TestWithParam<std::pair<Kind, Kind>> {

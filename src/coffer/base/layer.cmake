@@ -1,1 +1,2 @@
-coffer_layer(coffer base advice.cc base64.cc bytes.cc check.cc crc32c.cc path.cc secret.cc status.cc text.cc)
+coffer_layer(coffer base
+  advice.cc base64.cc bytes.cc check.cc crc32c.cc interval_thread.cc path.cc secret.cc status.cc text.cc)

@@ -1,7 +1,5 @@
 #include "coffer/keys/live_keyring.h"
 
-#include <unistd.h>
-
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 
@@ -25,24 +23,17 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
       may_change_(std::move(surroundings.may_change)),
       retry_delay_(surroundings.retry_delay),
       root_uri_(std::move(surroundings.root_uri)),
-      process_(::getpid()),
       check_interval_(surroundings.check_interval) {}
 
 LiveKeyring::~LiveKeyring() {
-  if (::getpid() != process_) {
-    // A child of fork() has none of these threads, and would wait for them for ever.
-    closed_.release();
-    if (watcher_.joinable()) watcher_.detach();
-    if (asker_.joinable()) asker_.detach();
-    return;
+  watcher_.stop();
+  if (!asker_.joinable()) return;
+  // A child of fork() does not have that thread, and would wait for it for ever.
+  if (watcher_.is_forked()) {
+    asker_.detach();
+  } else {
+    asker_.join();
   }
-  {
-    std::lock_guard lock(mutex_);
-    closing_ = true;
-  }
-  closed_->notify_all();
-  if (watcher_.joinable()) watcher_.join();
-  if (asker_.joinable()) asker_.join();
 }
 
 Result<std::unique_ptr<LiveKeyring>> LiveKeyring::open(KeyringSurroundings surroundings) {

@@ -14,11 +14,11 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <thread>
 
+#include "coffer/base/interval_thread.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/slot.h"
 #include "coffer/keys/succession.h"
@@ -124,7 +124,7 @@ class LiveKeyring {
   Result<KeyringKey> ask_providers(const KeyringHeader& header) const;
   void ask_aside();
   void publish(const Status& outcome);
-  void watch();
+  void learn_check_interval();
   void look_at_root();
   // The one loop of compare and swap.
   Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make);
@@ -146,8 +146,7 @@ class LiveKeyring {
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;
-  std::thread watcher_;
-  const int process_;
+  IntervalThread watcher_;
 
   // Held for an instant only. What readers see.
   mutable std::mutex mutex_;
@@ -155,9 +154,6 @@ class LiveKeyring {
   std::shared_ptr<const KeyringHeader> header_;
   KeyringCondition condition_;
   std::chrono::milliseconds check_interval_;
-  bool closing_ = false;
-  // Not a member itself: a child of fork() could not destroy it while it holds a waiter that the child does not have.
-  std::unique_ptr<std::condition_variable> closed_ = std::make_unique<std::condition_variable>();
 };
 
 }  // namespace coffer

@@ -1,4 +1,6 @@
 // LiveKeyring's looks at the root key while a coffer stays open.
+#include <utility>
+
 #include "coffer/keys/live_keyring.h"
 
 namespace coffer {
@@ -36,19 +38,19 @@ Status LiveKeyring::check_root() const {
 }
 
 void LiveKeyring::watch_root() {
-  if (!watcher_.joinable()) watcher_ = std::thread([this] { watch(); });
+  watcher_.start([this, is_first = true]() mutable {
+    // Opening the coffer has just looked.
+    std::exchange(is_first, false) ? learn_check_interval() : look_at_root();
+    std::lock_guard lock(mutex_);
+    return check_interval_;
+  });
 }
 
-void LiveKeyring::watch() {
-  // How often that is worth while is known without asking it anything.
+// How often a look is worth while is known without asking the provider anything.
+void LiveKeyring::learn_check_interval() {
   const auto root = open_root_(header()->slots.front().root, "");
-  std::unique_lock lock(mutex_);
+  std::lock_guard lock(mutex_);
   if (root.is_ok()) check_interval_ = root->provider->check_interval();
-  while (!closed_->wait_for(lock, check_interval_, [this] { return closing_; })) {
-    lock.unlock();
-    look_at_root();
-    lock.lock();
-  }
 }
 
 void LiveKeyring::look_at_root() {

@@ -1,7 +1,5 @@
 #include "coffer/store/freshness.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 
 #include "coffer/base/clock.h"
@@ -15,21 +13,12 @@ void LogWatch::close() {
 }
 
 Freshness::Freshness(Disk& disk, std::string path, const Id& coffer_id, std::chrono::milliseconds interval)
-    : disk_(disk), file_(disk, std::move(path), coffer_id), interval_(interval), process_(::getpid()) {}
+    : disk_(disk), file_(disk, std::move(path), coffer_id), interval_(interval) {}
 
 Freshness::~Freshness() {
-  if (::getpid() != process_) {
-    // A child of fork() has no such thread, and what its parent writes is not its affair.
-    stop_.release();
-    if (thread_.joinable()) thread_.detach();
-    return;
-  }
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  stop_->notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.stop();
+  // What its parent writes is no affair of a child of fork().
+  if (thread_.is_forked()) return;
   // Closing a store's last log has marked all; here is the last chance for what could not be written then.
   if (!mark_now().is_ok()) return;
 }
@@ -45,19 +34,13 @@ std::shared_ptr<LogWatch> Freshness::watch(const LogPlace& place) {
   auto out = std::make_shared<LogWatch>(*this, place);
   std::lock_guard lock(mutex_);
   logs_.push_back({place, out->state_});
-  if (interval_.count() > 0 && !thread_.joinable()) thread_ = std::thread([this] { run(); });
-  return out;
-}
-
-void Freshness::run() {
-  std::unique_lock lock(mutex_);
-  while (!stop_->wait_for(lock, interval_, [&] { return stopping_; })) {
-    lock.unlock();
+  if (interval_.count() == 0) return out;
+  thread_.start([this] {
     // What went wrong is in condition(): a program goes on without its anchor.
-    const Status outcome = mark_now();
-    lock.lock();
-    if (!outcome.is_ok()) continue;
-  }
+    [[maybe_unused]] const Status outcome = mark_now();
+    return interval_;
+  });
+  return out;
 }
 
 bool Freshness::is_last(const LogWatch& watch) const {
@@ -69,7 +52,7 @@ bool Freshness::is_last(const LogWatch& watch) const {
 }
 
 void Freshness::end(const LogWatch& watch) {
-  if (::getpid() != process_) return;
+  if (thread_.is_forked()) return;
   {
     std::lock_guard lock(mutex_);
     const bool others_are_open = std::any_of(logs_.begin(), logs_.end(), [&](const Watched& each) {
@@ -180,13 +163,12 @@ Status Freshness::replace_current(const Id& store, const Id& next, const std::fu
     return true;
   }));
   COFFER_TRY(replace());
-  const Status narrowed = change(store, [&](StoreMark& mark) {
+  // It was replaced, whatever becomes of the mark, which accepts both; condition() tells.
+  [[maybe_unused]] const Status narrowed = change(store, [&](StoreMark& mark) {
     mark.current = {next};
     return true;
   });
-  // It was replaced, whatever became of the mark, which accepts both; condition() tells.
-  if (!narrowed.is_ok()) return Status::ok();
-  return narrowed;
+  return Status::ok();
 }
 
 Status Freshness::forget_current(const Id& store) {

@@ -5,16 +5,14 @@
 //     it was written; and what is about to be deleted, renamed away or replaced leaves the mark, durably, first.
 #pragma once
 
-
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
-#include <thread>
 
+#include "coffer/base/interval_thread.h"
 #include "coffer/store/store_marks.h"
 
 namespace coffer {
@@ -109,7 +107,6 @@ class Freshness {
     std::shared_ptr<LogWatch::State> state;
   };
 
-  void run();
   void end(const LogWatch& watch);
   bool is_last(const LogWatch& watch) const;
   // REQUIRES for these: turn_ is held.
@@ -122,16 +119,12 @@ class Freshness {
   Disk& disk_;
   const StoreMarkFile file_;
   const std::chrono::milliseconds interval_;
-  const int process_;  // that it works for
 
   // Held while marks are written; it may be held as long as the anchor's disk takes.
   std::mutex turn_;
   // Held for an instant only.
   mutable std::mutex mutex_;
-  // Not a member itself: a child of fork() could not destroy it while it holds a waiter that the child does not have.
-  std::unique_ptr<std::condition_variable> stop_ = std::make_unique<std::condition_variable>();
-  bool stopping_ = false;
-  std::thread thread_;
+  IntervalThread thread_;
   std::vector<Watched> logs_;
   std::set<Id> checked_;
   FreshnessCondition condition_;
