@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -86,6 +87,15 @@ class Handing(CliTest):
         self.refused(words, "not_found", "nowhere.so", environment={"COFFER_PRELOAD": self.path("nowhere.so")})
         shutil.copy(module, self.path("a b.so"))
         self.refused(words, "unsupported", "a b.so", environment={"COFFER_PRELOAD": self.path("a b.so")})
+
+    def test_forgotten_hyphens_are_put_where_the_message_says(self):
+        run = self.refused(["exec", "c.coffer", "echo", "-n", "hello"], "invalid_argument", "put -- before it: ")
+        advice = run.err.splitlines()[-1].split("put -- before it: ")[1]
+        self.assertEqual(self.done(*shlex.split(advice)[1:]).out, "hello")
+        named = {"COFFER": self.path("c.coffer")}
+        self.refused(["exec", "echo", "hello"], "invalid_argument", "coffer exec -- echo hello", environment=named)
+        self.assertEqual(self.done("exec", "--", "echo", "hello", environment=named).out, "hello\n")
+        self.refused(["exec", "c.coffer", "sh", "a b"], "invalid_argument", "expected -- and a program")
 
     def test_a_program_that_cannot_be_run_is_refused(self):
         self.refused(["exec", "c.coffer", "--", "no-such-program"], "not_found", "no-such-program")

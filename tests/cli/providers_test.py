@@ -53,7 +53,7 @@ class KeygenInAKeystore(KeystoreTest):
         self.done("init", "c.coffer", "--root", self.keystore())
         self.write("password", b"guessed", 0o600)
         run = self.refused(["status", "c.coffer"], "permission_denied", "store password is not right",
-                           "hint: correct what its option", "_file")
+                           "hint: correct what store_password_file, ")
         self.assertNotIn("the file's mode", run.err)
 
     def test_an_alias_is_never_overwritten(self):
@@ -69,7 +69,7 @@ class KeygenInAKeystore(KeystoreTest):
         self.write("open", b"correct", 0o644)
         self.refused(["keygen", self.keystore("b", password="wrong")], "permission_denied", "store password")
         self.refused(["keygen", self.keystore("b", password="open")], "permission_denied", "chmod 600")
-        self.refused(["keygen", self.keystore("b", password="missing")], "not_found", "missing")
+        self.refused(["keygen", self.keystore("b", password="missing")], "permission_denied", "missing")
         self.refused(["keygen", self.keystore("")], "invalid_argument", "alias")
         self.refused(["keygen", f"keystore:{self.path('keys.p12')}?alias=b"], "invalid_argument", "store_password_file")
         self.refused(["init", "c.coffer", "--root", self.keystore("nobody")], "not_found", "nobody", "root")

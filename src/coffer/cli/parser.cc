@@ -170,15 +170,34 @@ class CommandLineParser {
       behind.assign(mark + 1, words.end());
       words.erase(mark, words.end());
     }
-    COFFER_ASSIGN(Words operands, parse_flags(std::move(words)));
+    const Words before = words;
+    auto flags_taken = parse_flags(std::move(words));
     if (invocation_.request == Request::kHelp) return Status::ok();
+    if (command.takes_program && behind.empty()) return error_of_missing_program(before);
+    COFFER_ASSIGN(Words operands, std::move(flags_taken));
     if (command.takes_program) {
-      if (behind.empty()) return error("expected -- and a program to run");
       invocation_.arguments.program_ = std::move(behind);
     } else {
       operands.insert(operands.end(), behind.begin(), behind.end());
     }
     return bind_operands(std::move(operands));
+  }
+
+  // Whoever forgot the "--" is told where it goes: behind COFFER, unless the environment names that one.
+  Status error_of_missing_program(Words words) const {
+    const bool has_coffer = environment_coffer_ != nullptr && *environment_coffer_ != '\0';
+    const size_t program_at = has_coffer ? 0 : 1;
+    const bool is_plain = std::all_of(words.begin(), words.end(), [](const std::string& word) {
+      return !word.empty() && word.find_first_of(" \t\n'\"\\$`;&|<>()*?[]{}~#!") == std::string::npos;
+    });
+    if (words.size() <= program_at || looks_like_option(words[0]) || looks_like_option(words[program_at]) ||
+        !is_plain) {
+      return error("expected -- and a program to run");
+    }
+    words.insert(words.begin() + static_cast<ptrdiff_t>(program_at), "--");
+    return {Code::kInvalidArgument,
+            fmt::format("{0}: expected -- and a program to run; put -- before it: coffer {0} {1}",
+                        invocation_.command->name, fmt::join(words, " "))};
   }
 
   // Takes the flags out; what is left are operands.

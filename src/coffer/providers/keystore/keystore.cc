@@ -37,16 +37,17 @@ Result<size_t> choose(const std::vector<std::string>& aliases, const std::string
   return {Code::kNotFound, "there is no secret key \"" + wanted + "\" in it; there are: " + known};
 }
 
-Status password_refused(const Status& status, std::string_view which) {
+// `option`: where it comes from, without _file, _env or _sealed.
+Status password_refused(const Status& status, std::string_view which, const std::string& option) {
   if (status.code() != Code::kWrongKey) return status;
-  return {Code::kPermissionDenied,
-          "the " + std::string(which) +
-              " is not right, or the file was altered; correct what its option (…_file, …_env or …_sealed) names"};
+  return {Code::kPermissionDenied, "the " + std::string(which) +
+                                       " is not right, or the file was altered; correct what " + option + "_file, " +
+                                       option + "_env or " + option + "_sealed names"};
 }
 
 Result<Pkcs12Secrets> secrets_in(ByteView contents, const Password& store_password, WorkBudget& budget) {
   auto secrets = read_pkcs12_secrets(contents, store_password, budget);
-  return secrets.is_ok() ? std::move(secrets) : password_refused(secrets.status(), "store password");
+  return secrets.is_ok() ? std::move(secrets) : password_refused(secrets.status(), "store password", "store_password");
 }
 
 template <class Keys>
@@ -57,7 +58,8 @@ Result<FoundKey> open_chosen(const Keys& keys, const std::string& wanted, const 
   COFFER_ASSIGN(const size_t chosen, choose(aliases, wanted));
   auto key = open_secret_key(keys[chosen], passwords.for_keys(), budget);
   if (key.is_ok()) return FoundKey{aliases[chosen], std::move(*key)};
-  return password_refused(key.status(), "password of its keys").with_context("secret key \"" + aliases[chosen] + "\"");
+  return password_refused(key.status(), "password of its keys", "key_password")
+      .with_context("secret key \"" + aliases[chosen] + "\"");
 }
 
 Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, const Passwords& passwords,
@@ -72,7 +74,7 @@ Result<FoundKey> find_in_pkcs12(ByteView contents, const std::string& alias, con
 Result<FoundKey> find_in_jceks(ByteView contents, const std::string& alias, const Passwords& passwords,
                                WorkBudget& budget) {
   auto entries = read_java_keystore(contents, passwords.store);
-  if (!entries.is_ok()) return password_refused(entries.status(), "store password");
+  if (!entries.is_ok()) return password_refused(entries.status(), "store password", "store_password");
   std::erase_if(*entries, [](const JavaEntry& entry) { return entry.kind != JavaEntry::Kind::kSecretKey; });
   return open_chosen(*entries, alias, passwords, budget);
 }

@@ -86,15 +86,23 @@ Result<KeystorePlace> parse_keystore_uri(const ProviderUri& uri, const std::stri
   return out;
 }
 
+// That it is missing says nothing of the key.
+Result<SecretBytes> read_password(const SecretSource& source, const std::string& option) {
+  auto password = read_secret(source);
+  if (password.code() != Code::kNotFound) {
+    return password.is_ok() ? std::move(password) : password.status().with_context(option);
+  }
+  return {Code::kPermissionDenied,
+          option + ": " + std::string(password.status().message()) + "; put the password there, or correct the option"};
+}
+
 Result<keystore::Passwords> read_passwords(const KeystorePlace& place) {
   keystore::Passwords out;
-  auto store = read_secret(place.store_password);
-  if (!store.is_ok()) return store.status().with_context("store_password");
-  if (store->empty()) return {Code::kInvalidArgument, "store_password: it is empty"};
-  out.store = keystore::Password(std::move(*store));
-  auto key = read_secret(place.key_password);
-  if (!key.is_ok()) return key.status().with_context("key_password");
-  out.key = keystore::Password(std::move(*key));
+  COFFER_ASSIGN(SecretBytes store, read_password(place.store_password, "store_password"));
+  if (store.empty()) return {Code::kInvalidArgument, "store_password: it is empty"};
+  out.store = keystore::Password(std::move(store));
+  COFFER_ASSIGN(SecretBytes key, read_password(place.key_password, "key_password"));
+  out.key = keystore::Password(std::move(key));
   return out;
 }
 
