@@ -94,10 +94,26 @@ class TwoAtOnce(CliTest):
 
     def test_two_inits_of_one_coffer_make_one(self):
         self.make_key()
-        processes = [self.start("init", "c.coffer", "--root", self.uri("root.key")) for _ in range(6)]
-        statuses = [self.outcome(process).status for process in processes]
-        self.assertIn(0, statuses)
-        self.done("status", "c.coffer")
+        for turn in range(4):
+            name = f"c{turn}.coffer"
+            processes = [self.start("init", name, "--root", self.uri("root.key")) for _ in range(6)]
+            self.assert_one_made([self.outcome(process) for process in processes])
+            self.done("status", name)
+
+    def test_two_inits_of_one_keyring_under_two_configurations_make_one(self):
+        self.make_key()
+        os.mkdir(self.path("etc"), 0o755)
+        for turn in range(4):
+            processes = [self.start("init", "--config", f"etc/{turn}.{i}.yaml", "--keyring", f"k{turn}",
+                                    "--root", self.uri("root.key")) for i in range(5)]
+            self.assert_one_made([self.outcome(process) for process in processes])
+            made = [name for name in os.listdir(self.path("etc")) if name.startswith(f"{turn}.")
+                    and name.endswith(".yaml")]
+            self.assertEqual(len(made), 1, "the others leave nothing")
+            self.done("status", f"etc/{made[0]}")
+
+    def assert_one_made(self, runs):
+        self.assertEqual(sorted(run.status for run in runs), [0] + [2] * (len(runs) - 1), runs)
 
 
 # Runs in a mount namespace of its own, so that its small file system vanishes with it.

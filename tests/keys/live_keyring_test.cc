@@ -63,7 +63,9 @@ class LiveKeyringTest : public testing::TestWithParam<bool> {
     ASSERT_TRUE(root.is_ok()) << root.status().to_string();
     auto sealed = seal_first_keyring(Keyring::create(id_of(coffer), 1).value(), *root);
     ASSERT_TRUE(sealed.is_ok()) << sealed.status().to_string();
-    ASSERT_TRUE(save_first_keyring(surroundings(place), *sealed).is_ok());
+    const KeyringSurroundings around = surroundings(place);
+    ASSERT_TRUE(around.store->save(*sealed, 0).is_ok());
+    ASSERT_TRUE(remember_first_keyring(around, *sealed).is_ok());
   }
 
   // root-1 and root-2 are configured, and pinned if the test says so.

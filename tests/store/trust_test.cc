@@ -163,8 +163,8 @@ TEST_F(TrustTest, AFailureAtAnyStepOfACloneLeavesNothing) {
     ASSERT_OK(coffer);
     faulty.arm({.operation = operation, .code = Code::kNoSpace});
     const Status cloned = (*coffer)->clone_to(root_ + "/clone", open_provider);
-    if (cloned.is_ok()) break;
-    EXPECT_FALSE(std::filesystem::exists(root_ + "/clone")) << operation << ": " << cloned.to_string();
+    if (faulty.fault_count() == 0) break;
+    EXPECT_EQ(std::filesystem::exists(root_ + "/clone"), cloned.is_ok()) << operation << ": " << cloned.to_string();
     std::filesystem::remove_all(root_ + "/clone");
   }
   EXPECT_GT(operation, 10u);
@@ -255,6 +255,54 @@ TEST_F(TrustTest, AReplacedKeyringKeepsItsOwnerAndMode) {
   if (geteuid() != 0) return;
   EXPECT_EQ(after.st_uid, 65534u);
   EXPECT_EQ(after.st_gid, 65533u);
+}
+
+TEST_F(TrustTest, NoSymbolicLinkIsFollowedWhereAKeyringIs) {
+  const std::string keyring = coffer_path() + "/keyring", elsewhere = root_ + "/elsewhere";
+  std::filesystem::rename(keyring, elsewhere);
+  std::filesystem::create_symlink(elsewhere, keyring);
+  const std::string before = read(elsewhere);
+  const auto opened = reopen(coffer_path());
+  EXPECT_EQ(opened.code(), Code::kInvalidArgument);
+  EXPECT_THAT(status_text(opened), HasSubstr(keyring + ": it is a symbolic link"));
+  EXPECT_EQ(coffer_->live_keyring().rotate_root("").code(), Code::kInvalidArgument) << "who has it open already";
+  EXPECT_EQ(read(elsewhere), before);
+  // One that leads nowhere is no way to have a keyring made elsewhere.
+  std::filesystem::rename(elsewhere, root_ + "/kept");
+  EXPECT_EQ(reopen(coffer_path()).code(), Code::kInvalidArgument);
+  EXPECT_FALSE(coffer_->live_keyring().rotate_root("").is_ok());
+  EXPECT_FALSE(std::filesystem::exists(elsewhere));
+  // What the message says.
+  std::filesystem::rename(root_ + "/kept", keyring);
+  ASSERT_OK(reopen(coffer_path()));
+}
+
+TEST_F(TrustTest, AConfigurationMayBeALinkAndIsEditedWhereItIs) {
+  std::filesystem::create_directory(root_ + "/etc");
+  const std::string real = root_ + "/etc/db.yaml";
+  std::filesystem::rename(config_path(), real);
+  std::filesystem::create_symlink(real, config_path());
+  auto linked = reopen(coffer_path());
+  ASSERT_OK(linked);
+  ASSERT_OK(rotate_root(**linked, key_uri("other.key"), open_provider));
+  EXPECT_TRUE(std::filesystem::is_symlink(config_path()));
+  EXPECT_THAT(read(real), HasSubstr("root-2"));
+  ASSERT_OK(reopen(coffer_path()));
+  // What it leads to is what others must not be able to write.
+  ASSERT_EQ(chmod(real.c_str(), 0666), 0);
+  EXPECT_EQ(reopen(coffer_path()).code(), Code::kPermissionDenied);
+}
+
+TEST_F(TrustTest, AnInitThatFailsTakesNothingOfAnothersAway) {
+  const std::string keyring = root_ + "/k";
+  Coffer::CreateOptions options{.root_uri = key_uri("root.key")};
+  options.keyring = keyring;
+  ASSERT_OK(Coffer::create(disk(), root_ + "/first.yaml", options, open_provider));
+  const std::string before = read(keyring + "/keyring");
+  EXPECT_EQ(Coffer::create(disk(), root_ + "/second.yaml", options, open_provider).code(), Code::kAlreadyExists);
+  EXPECT_EQ(read(keyring + "/keyring"), before);
+  EXPECT_FALSE(std::filesystem::exists(root_ + "/second.yaml"));
+  ASSERT_OK(reopen(root_ + "/first.yaml"));
 }
 
 TEST_F(TrustTest, NoSymbolicLinkIsFollowedWhereALockIsMade) {

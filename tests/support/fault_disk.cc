@@ -73,6 +73,12 @@ Result<std::unique_ptr<ReadableFile>> FaultDisk::open_read(const std::string& pa
   return std::unique_ptr<ReadableFile>(std::make_unique<File>(*this, path, std::move(file)));
 }
 
+Result<std::unique_ptr<ReadableFile>> FaultDisk::open_read_itself(const std::string& path) {
+  COFFER_TRY(step("open", path));
+  COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, base_.open_read_itself(path));
+  return std::unique_ptr<ReadableFile>(std::make_unique<File>(*this, path, std::move(file)));
+}
+
 Result<std::unique_ptr<WritableFile>> FaultDisk::open_write(const std::string& path) {
   COFFER_TRY(step("open", path));
   COFFER_ASSIGN(std::unique_ptr<WritableFile> file, base_.open_write(path));

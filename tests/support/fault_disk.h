@@ -28,6 +28,7 @@ class FaultDisk final : public Disk {
   uint64_t fault_count() const { return fault_count_; }
 
   Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
+  Result<std::unique_ptr<ReadableFile>> open_read_itself(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) override;
   Status rename(const std::string& from, const std::string& to) override;

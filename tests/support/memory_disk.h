@@ -30,6 +30,7 @@ class MemoryDisk final : public Disk {
   ~MemoryDisk() override;
 
   Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
+  Result<std::unique_ptr<ReadableFile>> open_read_itself(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) override;
   Status rename(const std::string& from, const std::string& to) override;

@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "coffer/base/advice.h"
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
@@ -77,7 +78,10 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   if (const std::string* keyring = arguments.find("--keyring")) options.keyring = absolute_path(*keyring);
   COFFER_TRY(take_config(arguments, options));
   options.open_anchor = open_anchor;
-  COFFER_TRY(Coffer::create(Disk::posix(), place, options, open_provider));
+  const bool keeps_keyring = arguments.has("--keep-keyring");
+  const Status made = keeps_keyring ? Coffer::restore_config(Disk::posix(), place, options, open_provider)
+                                    : Coffer::create(Disk::posix(), place, options, open_provider);
+  COFFER_TRY(naming_root_flag(made));
   COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), place, {.open_anchor = open_anchor}, open_provider));
   const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
@@ -86,9 +90,15 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
                       {"config", coffer->config_path()},
                       {"id", header.coffer_id.hex()},
                       {"root", slot_json(slot, config)}},
-                 fmt::format("made the coffer {}\n  root key  {}: {}\n            {}\n", place, slot.root,
+                 fmt::format("{} {}\n  root key  {}: {}\n            {}\n",
+                             keeps_keyring ? "wrote a configuration for the keyring in" : "made the coffer",
+                             keeps_keyring ? coffer->directory() : place, slot.root,
                              printable(uri_of_root(slot.root, config)), printable(describe_root_key(slot, config))));
-  console.note("keep a copy of the root key in another place: without it every file is lost");
+  console.note(keeps_keyring
+                   ? "what the lost configuration said besides (domains, stores, anchor, ciphers) is not in it: "
+                     "look at " +
+                         printable(coffer->config_path())
+                   : "keep a copy of the root key in another place: without it every file is lost");
   return Outcome::kDone;
 }
 
@@ -112,12 +122,14 @@ Command init_command() {
               {"--data-files", "KIND", "how SST and blob files are written", names_of(kDataKinds)},
               {"--log-files", "KIND", "how all other files are written", names_of(kLogKinds)},
               {"--reads", "HOW", "how data files are read", {"auto", "pread", "mapping"}},
+              {"--keep-keyring", "", "the keyring is there and its configuration is lost: writes that one anew"},
               {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
                    "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305",
                    "init /var/lib/db.coffer --root provider:keys/root --template prepared.yaml",
-                   "init --config /etc/coffer/db.yaml --keyring /var/lib/db.coffer --root file:///etc/coffer/root.key"},
+                   "init --config /etc/coffer/db.yaml --keyring /var/lib/db.coffer --root file:///etc/coffer/root.key",
+                   "init /var/lib/db.coffer --root file:///etc/coffer/root.key --keep-keyring"},
       .run = run_init,
   };
 }

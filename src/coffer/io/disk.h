@@ -69,6 +69,8 @@ class Disk {
 
   // Regular files only: a FIFO or a device is kInvalidArgument, not a wait.
   virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
+  // The same, but a symbolic link is not followed: kInvalidArgument. For files that are Coffer's own.
+  virtual Result<std::unique_ptr<ReadableFile>> open_read_itself(const std::string& path) = 0;
   virtual Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) = 0;  // must exist
   // Fails with kAlreadyExists; mode as given, whatever the umask.
   virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) = 0;
@@ -107,6 +109,9 @@ inline constexpr std::string_view kTemporaryInfix = ".tmp-";
 enum class ReplacedMode { kKept, kGiven };
 Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode,
                     ReplacedMode of_replaced = ReplacedMode::kKept);
+// Removes the temporary files that crashes left beside `path`, as far as that works: they do no harm. REQUIRES: nobody
+// else replaces it meanwhile.
+void remove_leftovers(Disk& disk, const std::string& path);
 // A new file with these contents, synced with its name. kAlreadyExists. On failure it is removed again; a crash before
 // this returns may leave it short.
 Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode);

@@ -23,8 +23,7 @@ Code code_of(int error) {
     case ENOENT: return Code::kNotFound;
     case EEXIST: return Code::kAlreadyExists;
     case EACCES:
-    case EPERM:
-    case EROFS: return Code::kPermissionDenied;
+    case EPERM: return Code::kPermissionDenied;
     case ENOSPC:
     case EDQUOT: return Code::kNoSpace;
     case EISDIR:
@@ -41,6 +40,10 @@ Code code_of(int error) {
 // Call right after the failing system call: reads errno.
 Status failure(std::string_view operation, const std::string& path) {
   int error = errno;
+  if (error == EROFS) {
+    return {Code::kPermissionDenied, std::string(operation) + " " + path +
+                                         ": its file system is mounted read-only; mount it for writing and repeat"};
+  }
   // std::strerror is not thread-safe.
   return {code_of(error), std::string(operation) + " " + path + ": " + std::generic_category().message(error)};
 }
@@ -83,6 +86,18 @@ Result<Descriptor> open_regular(const std::string& path, int flags) {
             "open " + path + ": not a regular file" + (S_ISDIR(st.st_mode) ? " but a directory" : "")};
   }
   return descriptor;
+}
+
+bool is_link(const std::string& path) {
+  struct stat st;
+  return ::lstat(path.c_str(), &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+// Whether `path` still names the open file.
+Result<bool> is_named(const Descriptor& descriptor, const std::string& path) {
+  struct stat open, named;
+  if (::fstat(descriptor.get(), &open) != 0) return failure("stat", path);
+  return ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
 constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
@@ -215,6 +230,17 @@ class PosixDisk final : public Disk {
     return std::unique_ptr<ReadableFile>(std::make_unique<PosixFile>(std::move(descriptor), path));
   }
 
+  Result<std::unique_ptr<ReadableFile>> open_read_itself(const std::string& path) override {
+    auto descriptor = open_regular(path, O_RDONLY | O_NOFOLLOW);
+    if (!descriptor.is_ok() && is_link(path)) {
+      return {
+          Code::kInvalidArgument,
+          "open " + path + ": it is a symbolic link, which is not followed here; put what it leads to in its place"};
+    }
+    if (!descriptor.is_ok()) return descriptor.status();
+    return std::unique_ptr<ReadableFile>(std::make_unique<PosixFile>(std::move(*descriptor), path));
+  }
+
   Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) override {
     COFFER_ASSIGN(Descriptor descriptor, open_regular(path, O_RDWR));
     return std::unique_ptr<WritableFile>(std::make_unique<PosixFile>(std::move(descriptor), path));
@@ -291,15 +317,19 @@ class PosixDisk final : public Disk {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {
-    COFFER_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    // flock belongs to the open file, not to the process: two threads that each lock() exclude each other.
-    if (retry_interrupted([&] { return ::flock(descriptor.get(), LOCK_EX | (wait ? 0 : LOCK_NB)); }) != 0) {
-      if (errno == EWOULDBLOCK) {
-        return {Code::kBusy, "lock " + path + ": held by another process or thread"};
+    while (true) {
+      COFFER_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+      // flock belongs to the open file, not to the process: two threads that each lock() exclude each other.
+      if (retry_interrupted([&] { return ::flock(descriptor.get(), LOCK_EX | (wait ? 0 : LOCK_NB)); }) != 0) {
+        if (errno == EWOULDBLOCK) {
+          return {Code::kBusy, "lock " + path + ": held by another process or thread"};
+        }
+        return failure("lock", path);
       }
-      return failure("lock", path);
+      // Whoever gave up making a coffer takes its lock files along: then whoever comes next locks another file.
+      COFFER_ASSIGN(const bool is_current, is_named(descriptor, path));
+      if (is_current) return std::unique_ptr<FileLock>(std::make_unique<PosixLock>(std::move(descriptor)));
     }
-    return std::unique_ptr<FileLock>(std::make_unique<PosixLock>(std::move(descriptor)));
   }
 };
 

@@ -66,6 +66,17 @@ Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint
   return status.with_context(path + " was replaced, but a crash may still undo that");
 }
 
+void remove_leftovers(Disk& disk, const std::string& path) {
+  const std::string directory(parent_of(path));
+  const std::string prefix = std::string(base_name(path)) + std::string(kTemporaryInfix);
+  const auto entries = disk.list(directory);
+  if (!entries.is_ok()) return;
+  for (const DirectoryEntry& entry : *entries) {
+    if (entry.is_directory || !entry.name.starts_with(prefix)) continue;
+    if (!disk.remove(directory + "/" + entry.name).is_ok()) return;
+  }
+}
+
 Status create_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
   COFFER_ASSIGN(std::unique_ptr<WritableFile> file, disk.create(path, mode));
   Status status = fill(*file, contents);

@@ -1,6 +1,7 @@
 #include <mutex>
 
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/machine_turn.h"
 
 namespace coffer {
 namespace {
@@ -9,23 +10,23 @@ constexpr uint32_t kKeyringMode = 0600;
 
 class FileKeyringStore final : public KeyringStore {
  public:
-  FileKeyringStore(Disk& disk, const std::string& directory)
-      : disk_(disk), directory_(directory), path_(directory + "/keyring") {}
+  FileKeyringStore(Disk& disk, const std::string& directory, std::string machine)
+      : disk_(disk), directory_(directory), path_(directory + "/keyring"), machine_(std::move(machine)) {}
 
   const std::string& name() const override { return path_; }
 
   Result<Snapshot> load() override {
     std::lock_guard guard(mutex_);
-    COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, disk_.open_read(path_));
-    COFFER_ASSIGN(FileInfo info, file->info());
-    if (info.size > kKeyringFileSizeMax) {
-      return {Code::kLimitExceeded,
-              path_ + ": " + std::to_string(info.size) + " bytes are more than a keyring can have"};
+    auto opened = disk_.open_read_itself(path_);
+    if (opened.code() == Code::kNotFound) {
+      return {Code::kNotFound, "there is no keyring at " + path_ +
+                                   "; mount its disk, or restore the keyring from a backup: without it no file of the "
+                                   "coffer can be read"};
     }
+    COFFER_ASSIGN(std::unique_ptr<ReadableFile> file, std::move(opened));
+    COFFER_ASSIGN(FileInfo info, file->info());
     Snapshot snapshot;
-    snapshot.sealed.resize(static_cast<size_t>(info.size));
-    COFFER_ASSIGN(size_t count, file->read_at(0, snapshot.sealed));
-    snapshot.sealed.resize(count);
+    COFFER_ASSIGN(snapshot.sealed, contents_of(*file, info.size));
     COFFER_ASSIGN(snapshot.header, read_header(snapshot.sealed));
     // Whoever saved it may not have come to syncing its name, or never will. Files are about to be written under its
     // keys, so it must not be undone by a crash any more.
@@ -43,8 +44,10 @@ class FileKeyringStore final : public KeyringStore {
                                           " cannot replace version " + std::to_string(expected_version)};
     }
     COFFER_ASSIGN(std::unique_ptr<FileLock> lock, disk_.lock(path_ + ".lock", true));
+    COFFER_ASSIGN(const MachineTurn turn, MachineTurn::take(disk_, path_ + ".turn", machine_));
     COFFER_TRY(check_expected(*header, expected_version));
-    remove_leftovers();
+    remove_leftovers(disk_, path_);
+    COFFER_TRY(turn.check());
     return replace_file(disk_, path_, sealed, kKeyringMode);
   }
 
@@ -57,6 +60,16 @@ class FileKeyringStore final : public KeyringStore {
   }
 
  private:
+  Result<Bytes> contents_of(const ReadableFile& file, uint64_t size) const {
+    if (size > kKeyringFileSizeMax) {
+      return {Code::kLimitExceeded, path_ + ": " + std::to_string(size) + " bytes are more than a keyring can have"};
+    }
+    Bytes out(static_cast<size_t>(size));
+    COFFER_ASSIGN(const size_t count, file.read_at(0, out));
+    out.resize(count);
+    return out;
+  }
+
   Result<KeyringHeader> read_header(ByteView sealed) const {
     auto header = KeyringCodec::read_header(sealed);
     if (!header.is_ok()) return header.status().with_context(path_);
@@ -64,13 +77,15 @@ class FileKeyringStore final : public KeyringStore {
   }
 
   Status check_expected(const KeyringHeader& next, uint64_t expected_version) {
-    auto current = read_file(disk_, path_, kKeyringFileSizeMax);
-    if (current.code() == Code::kNotFound) {
+    auto file = disk_.open_read_itself(path_);
+    if (file.code() == Code::kNotFound) {
       if (expected_version == 0) return {};
       return {Code::kConflict, path_ + " is gone; expected version " + std::to_string(expected_version)};
     }
-    if (!current.is_ok()) return current.status();
-    COFFER_ASSIGN(KeyringHeader header, read_header(*current));
+    if (!file.is_ok()) return file.status();
+    COFFER_ASSIGN(const uint64_t size, (*file)->size());
+    COFFER_ASSIGN(const Bytes current, contents_of(**file, size));
+    COFFER_ASSIGN(KeyringHeader header, read_header(current));
     if (header.coffer_id != next.coffer_id) {
       return {Code::kInvalidArgument,
               path_ + " belongs to coffer " + header.coffer_id.hex() + ", not to " + next.coffer_id.hex()};
@@ -82,21 +97,10 @@ class FileKeyringStore final : public KeyringStore {
     return {};
   }
 
-  // Temporary files that crashes left behind: nobody else writes one while the lock is held. They do no harm, so what
-  // fails here is not worth failing for.
-  void remove_leftovers() {
-    auto entries = disk_.list(directory_);
-    if (!entries.is_ok()) return;
-    const std::string prefix = "keyring" + std::string(kTemporaryInfix);
-    for (const DirectoryEntry& entry : *entries) {
-      if (entry.is_directory || !entry.name.starts_with(prefix)) continue;
-      if (!disk_.remove(directory_ + "/" + entry.name).is_ok()) return;
-    }
-  }
-
   Disk& disk_;
   const std::string directory_;
   const std::string path_;
+  const std::string machine_;
 
   std::mutex mutex_;  // guards what follows
   std::optional<FileInfo> seen_;
@@ -106,8 +110,9 @@ class FileKeyringStore final : public KeyringStore {
 
 }  // namespace
 
-std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory) {
-  return std::make_unique<FileKeyringStore>(disk, directory);
+std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,
+                                                      const std::string& machine) {
+  return std::make_unique<FileKeyringStore>(disk, directory, machine);
 }
 
 }  // namespace coffer

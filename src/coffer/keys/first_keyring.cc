@@ -10,10 +10,9 @@ Result<Bytes> seal_first_keyring(const Keyring& keyring, const ConfiguredRoot& r
   return KeyringCodec::seal(keyring, std::span(&slot, 1), key);
 }
 
-Status save_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed) {
-  COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(sealed));
-  COFFER_TRY(surroundings.store->save(sealed, 0));
+Status remember_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed) {
   if (!surroundings.open_anchor) return Status::ok();
+  COFFER_ASSIGN(KeyringHeader header, KeyringCodec::read_header(sealed));
   COFFER_ASSIGN(auto anchor, surroundings.open_anchor());
   COFFER_ASSIGN(Sha256 hash, sha256(sealed));
   return anchor->advance({header.version, hash});

@@ -7,7 +7,7 @@ namespace coffer {
 
 // Under a fresh keyring key, in one slot for the root's current key.
 Result<Bytes> seal_first_keyring(const Keyring& keyring, const ConfiguredRoot& root);
-// Saves it where there is no keyring yet, and has the anchor remember it.
-Status save_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed);
+// Has the anchor remember it, where there is one.
+Status remember_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed);
 
 }  // namespace coffer

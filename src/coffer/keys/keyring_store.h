@@ -3,6 +3,7 @@
 
 #include "coffer/io/disk.h"
 #include "coffer/keys/keyring.h"
+#include "coffer/keys/machine_turn.h"
 
 namespace coffer {
 
@@ -27,7 +28,9 @@ class KeyringStore {
   virtual bool may_have_changed() = 0;
 };
 
-// The file `<directory>/keyring`, with `<directory>/keyring.lock` held while saving.
-std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory);
+// The file `<directory>/keyring`. While saving, `<directory>/keyring.lock` is held against other processes, and
+// `<directory>/keyring.turn` stands there against other machines: `machine` is which one this is (this_machine()).
+std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,
+                                                      const std::string& machine = this_machine());
 
 }  // namespace coffer

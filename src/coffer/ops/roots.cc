@@ -41,13 +41,16 @@ Result<std::string> add_root(Coffer& coffer, const std::string& name, const std:
 }
 
 Status remove_root(Coffer& coffer, const std::string& name) {
-  COFFER_TRY(coffer.live_keyring().refresh());
-  const std::vector<std::string> needed = roots_of_slots(coffer);
-  if (std::ranges::find(needed, name) != needed.end()) {
-    return {Code::kBusy, "root " + name + " locks the keyring of " + coffer.directory() +
-                             "; go over to another one first: coffer rotate root --to NAME"};
-  }
-  return coffer.edit_config([&](std::string_view yaml) { return without_root(yaml, name, coffer.config_path()); });
+  return coffer.edit_config([&](std::string_view yaml) -> Result<std::string> {
+    // Now: a rotation to it keeps the configuration from being edited.
+    COFFER_TRY(coffer.live_keyring().refresh());
+    const std::vector<std::string> needed = roots_of_slots(coffer);
+    if (std::ranges::find(needed, name) != needed.end()) {
+      return {Code::kBusy, "root " + name + " locks the keyring of " + coffer.directory() +
+                               "; go over to another one first: coffer rotate root --to NAME"};
+    }
+    return without_root(yaml, name, coffer.config_path());
+  });
 }
 
 Result<RootRotation> rotate_root(Coffer& coffer, const std::string& to, ProviderOpener opener) {
@@ -63,11 +66,15 @@ Result<RootRotation> rotate_root(Coffer& coffer, const std::string& to, Provider
   if (is_new) {
     COFFER_ASSIGN(out.root, add_root(coffer, "", to, opener));
   }
-  COFFER_TRY(coffer.live_keyring().rotate_root(to.empty() ? "" : out.root));
+  COFFER_TRY(
+      coffer.with_config_unedited([&] { return coffer.live_keyring().rotate_root(to.empty() ? "" : out.root); }));
   if (!is_new) return out;
   for (const std::string& old : before) {
     if (old == out.root) continue;
-    COFFER_TRY(remove_root(coffer, old).with_context("the keyring has gone over to root " + out.root));
+    const Status removed = remove_root(coffer, old);
+    // Somebody was faster.
+    if (removed.code() == Code::kNotFound) continue;
+    COFFER_TRY(removed.with_context("the keyring has gone over to root " + out.root));
     out.removed.push_back(old);
   }
   return out;

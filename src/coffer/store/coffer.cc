@@ -1,5 +1,7 @@
 #include "coffer/store/coffer.h"
 
+#include <algorithm>
+
 #include "coffer/base/check.h"
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
@@ -43,7 +45,9 @@ bool Coffer::is_own_file(std::string_view name) {
   for (std::string_view own : {"keyring", "coffer.yaml"}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  return name == "keyring.lock" || name == "coffer.yaml.lock" || name == "envelope.lock" || name == "anchor.lock";
+  constexpr std::string_view kOthers[] = {"keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
+                                          "anchor.lock"};
+  return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
 const std::string& Coffer::config_path() const { return config_file_->path(); }
@@ -52,6 +56,8 @@ Status Coffer::edit_config(const std::function<Result<std::string>(std::string_v
   COFFER_TRY(at_home_);
   return config_file_->edit(change);
 }
+
+Status Coffer::with_config_unedited(const std::function<Status()>& what) { return config_file_->while_unedited(what); }
 
 Result<ProviderConfig> Coffer::provider_config() const {
   COFFER_ASSIGN(Config config, config_file_->read());
@@ -152,12 +158,11 @@ Status Coffer::unknown_key(const EnvelopeFields& fields, const Keyring& keys, co
   if (!refreshed.is_ok()) return refreshed.with_context(what + ", and the stored keyring cannot be taken up");
   const std::string why = what + ", which is not in the keyring of " + directory_;
   if (fields.keyring_version <= keys.version()) {
-    return {Code::kKeyUnavailable, why + "; is it a file of another coffer?"};
+    return {Code::kKeyUnavailable, why + "; if it is a file of another coffer, name that one"};
   }
-  return {Code::kKeyUnavailable, why + "; its header speaks of keyring version " +
-                                     std::to_string(fields.keyring_version) + ", and this one is version " +
-                                     std::to_string(keys.version()) + ": restore the newer keyring, unless this is " +
-                                     "a file of another coffer"};
+  return {Code::kKeyUnavailable, why + "; if it is a file of another coffer, name that one; else restore the newer " +
+                                     "keyring: its header speaks of version " + std::to_string(fields.keyring_version) +
+                                     ", and this one is version " + std::to_string(keys.version())};
 }
 
 Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,

@@ -67,6 +67,11 @@ class Coffer {
   // Makes the directory `place` (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a
   // coffer and kInvalidArgument on a directory with other things in it; nothing on disk changes then.
   static Status create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener);
+  // A new configuration for a keyring that is there and has lost its own: `place` and `options` as create() has them.
+  // Of the keyring only the coffer's id and its root's name are taken over, and only if the root key that `options`
+  // name opens it; else nothing is written, with open()'s errors. kAlreadyExists: there is a configuration.
+  static Status restore_config(Disk& disk, const std::string& place, const CreateOptions& options,
+                               ProviderOpener opener);
   // An independent coffer in `directory`, new or empty: the same keys and configuration, an id of its own, no stores
   // and no anchor. From this one or from a copy of it. Errors as create().
   Status clone_to(const std::string& directory, ProviderOpener opener) const;
@@ -93,6 +98,8 @@ class Coffer {
   Result<ProviderConfig> provider_config() const;
   // Changes coffer.yaml: `change` makes its new text of the present one. For commands of an operator; engines never do.
   Status edit_config(const std::function<Result<std::string>(std::string_view yaml)>& change);
+  // Nobody else does that while `what` is done; as far as this user may lock it.
+  Status with_config_unedited(const std::function<Status()>& what);
 
   // Where files may be, and the stores there are.
   const Places& places() const { return places_; }

@@ -1,4 +1,7 @@
-// Coffer::create() and clone_to(): a new coffer's directory, configuration and keyring.
+// Coffer::create() and clone_to(): a new coffer's directory, configuration and keyring. And restore_config(): a new
+// configuration for a keyring that is there.
+#include <algorithm>
+
 #include "coffer/base/clock.h"
 #include "coffer/base/path.h"
 #include "coffer/base/text.h"
@@ -6,6 +9,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/io/trusted_path.h"
 #include "coffer/keys/first_keyring.h"
+#include "coffer/keys/keyring_body.h"
 #include "coffer/store/coffer.h"
 #include "coffer/store/new_root.h"
 
@@ -19,7 +23,6 @@ struct Plan {
   std::string config_text;
   Config config;  // of that text
   Bytes sealed;
-  bool is_clone = false;
 };
 
 // The path that `directory` will have, whether it is there already or not.
@@ -30,22 +33,35 @@ Result<std::string> home_path(Disk& disk, const std::string& directory) {
   return (parent == "/" ? "" : parent) + "/" + std::string(base_name(directory));
 }
 
-// Fails when `directory` holds anything; makes it when it does not exist. Says whether it was made here.
+// What to do where there is a coffer already, or a part of one. Ok where there is none.
+Status check_no_coffer(Disk& disk, const Plan& plan) {
+  const bool has_keyring = disk.info(plan.directory + "/keyring").is_ok();
+  const bool has_config = disk.info(plan.config_path).is_ok();
+  if (has_keyring && (has_config || disk.info(plan.directory + "/coffer.yaml").is_ok())) {
+    return {Code::kAlreadyExists, plan.directory + " is a coffer already; to change its root key: coffer rotate root"};
+  }
+  if (has_keyring) return lost_configuration(plan.directory, Code::kAlreadyExists);
+  if (!has_config) return Status::ok();
+  return {Code::kAlreadyExists, plan.config_path + " is there already, and no keyring is in " + plan.directory +
+                                    "; if that was lost, restore " + plan.directory +
+                                    "/keyring from a backup; a new coffer takes a place of its own"};
+}
+
+// Fails when `directory` holds anything but what a killed attempt left; makes it when it does not exist. Says whether
+// it was made here.
 Result<bool> claim_directory(Disk& disk, const std::string& directory) {
   auto entries = disk.list(directory);
   if (!entries.is_ok() && entries.code() == Code::kNotFound) {
-    COFFER_TRY(disk.make_directory(directory, 0700));
-    return true;
+    const Status made = disk.make_directory(directory, 0700);
+    // Somebody else may just have made it, and may lose the race that follows.
+    if (made.code() != Code::kAlreadyExists) return made.is_ok() ? Result<bool>(true) : made;
+    entries = disk.list(directory);
   }
   if (!entries.is_ok()) return entries.status();
   for (const DirectoryEntry& entry : *entries) {
-    if (entry.name == "keyring") {
-      return {Code::kAlreadyExists, directory + " is a coffer already; to change its root key use rotate root"};
-    }
-  }
-  if (!entries->empty()) {
+    if (Coffer::is_own_file(entry.name)) continue;
     return {Code::kInvalidArgument,
-            directory + " is not empty (it holds \"" + entries->front().name + "\"); give a new or empty directory"};
+            directory + " is not empty (it holds \"" + entry.name + "\"); give a new or empty directory"};
   }
   return false;
 }
@@ -71,9 +87,11 @@ Result<ConfiguredRoot> take_root(const std::string& named, ProviderOpener opener
   return std::move(root.opened);
 }
 
-// All that may fail elsewhere before anything is written here.
-Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::CreateOptions& options,
-                       ProviderOpener opener) {
+// Where it goes, and the configuration to begin with.
+Result<Plan> begin_plan(Disk& disk, const std::string& place, const Coffer::CreateOptions& options) {
+  if (has_control(place) || has_control(options.keyring) || has_control(options.config.anchor)) {
+    return {Code::kInvalidArgument, printable(place) + ": paths of a coffer and its anchor hold no control characters"};
+  }
   Plan plan;
   COFFER_ASSIGN(plan.directory, home_path(disk, options.keyring.empty() ? place : options.keyring));
   plan.config_path = options.keyring.empty() ? plan.directory + "/coffer.yaml" : place;
@@ -84,6 +102,13 @@ Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::Creat
     return {Code::kInvalidArgument, "the configuration to begin with is that of coffer " +
                                         plan.config.coffer_id.short_hex() + "; take its lines coffer and keyring out"};
   }
+  return plan;
+}
+
+// All that may fail elsewhere before anything is written here.
+Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::CreateOptions& options,
+                       ProviderOpener opener) {
+  COFFER_ASSIGN(Plan plan, begin_plan(disk, place, options));
   COFFER_ASSIGN(const Id coffer_id, random_id());
   COFFER_ASSIGN(const ConfiguredRoot root, take_root(options.root_uri, opener, plan));
   COFFER_ASSIGN(plan.config_text, with_identity(plan.config_text, coffer_id, plan.directory, plan.config_path));
@@ -93,51 +118,110 @@ Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::Creat
   return plan;
 }
 
-// The first keyring, remembered by the anchor; a clone's is no first one, and has none.
-Status write_keyring(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
-  COFFER_TRY(check_only_owner_changes(disk, plan.config_path));
-  if (plan.is_clone) return create_file(disk, plan.directory + "/keyring", plan.sealed, 0600);
+// Whole or not there, whenever this is killed; of several at once, one. kAlreadyExists: it is there.
+Status write_new(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
+  COFFER_ASSIGN(const auto lock, disk.lock(path + ".lock", true));
+  const auto there = disk.info(path);
+  if (there.is_ok()) return {Code::kAlreadyExists, path + " is there already; a new coffer takes a place of its own"};
+  if (there.code() != Code::kNotFound) return there.status();
+  remove_leftovers(disk, path);
+  return replace_file(disk, path, contents, mode);
+}
+
+Status write_config(Disk& disk, const Plan& plan) {
+  COFFER_TRY(write_new(disk, plan.config_path, as_bytes(plan.config_text), 0644));
+  return check_only_owner_changes(disk, plan.config_path);
+}
+
+// Puts the root key of `root_uri` into the plan's configuration under the slot's name, unless that has it by this name.
+Status name_root_of_slot(const KeyringSlot& slot, const std::string& root_uri, ProviderOpener opener, Plan& plan) {
+  const ProviderConfig& providers = plan.config.providers;
+  if (providers.roots.contains(root_uri)) return Status::ok();
+  if (!valid_root_name(slot.root)) {
+    return {Code::kInvalidArgument, plan.directory + "/keyring names its root \"" + printable(slot.root) +
+                                        "\", which is no name of a root; restore the keyring from a backup"};
+  }
+  COFFER_ASSIGN(const NewRoot root, new_root(root_uri, providers, opener));
+  COFFER_ASSIGN(plan.config_text, with_root(plan.config_text, slot.root, root.setting, plan.config_path));
+  return Status::ok();
+}
+
+// Best effort: the error that counts is another one. What another attempt at the same place made stays: each has a
+// coffer id of its own.
+Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& status) {
+  bool clean = true;
+  const auto remove = [&](const std::string& path) {
+    const Status removed = disk.remove(path);
+    clean = (removed.is_ok() || removed.code() == Code::kNotFound) && clean;
+  };
+  const auto remove_own = [&](const std::string& path, ByteView contents) {
+    const auto stored = read_file(disk, path, contents.size());
+    if (stored.is_ok() && std::ranges::equal(*stored, contents)) remove(path);
+  };
+  const std::string keyring = plan.directory + "/keyring";
+  remove_own(keyring, plan.sealed);
+  remove_own(plan.config_path, as_bytes(plan.config_text));
+  if (made_directory && !disk.info(keyring).is_ok()) {
+    for (const char* name : {"/keyring.lock", "/coffer.yaml.lock", "/anchor.lock"}) remove(plan.directory + name);
+    remove(plan.directory);
+  }
+  return clean ? status : status.with_context("left behind: " + plan.directory);
+}
+
+// The keyring first: who saves it has the place. Killed behind it, restore_config() goes on.
+Status write_parts(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
+  COFFER_TRY(write_new(disk, plan.directory + "/keyring", plan.sealed, 0600));
+  COFFER_TRY(write_config(disk, plan));
   auto file = std::make_shared<ConfigFile>(disk, plan.config_path);
-  return save_first_keyring(
+  return remember_first_keyring(
       surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), opener, open_anchor),
       plan.sealed);
 }
 
-// Best effort: the error that counts is another one. Whoever made the configuration made all of it.
-Status undo(Disk& disk, const Plan& plan, bool made_config, bool made_directory, const Status& status) {
-  const auto gone = [&](const std::string& path) {
-    const Status removed = disk.remove(path);
-    return removed.is_ok() || removed.code() == Code::kNotFound;
-  };
-  bool clean = true;
-  if (made_config) {
-    for (const char* name : {"/keyring", "/keyring.lock", "/anchor.lock"}) clean = gone(plan.directory + name) && clean;
-    clean = gone(plan.config_path) && clean;
-  }
-  if (made_directory && clean) clean = gone(plan.directory);
-  return clean ? status : status.with_context("left behind: " + plan.directory);
-}
-
 Status carry_out(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
+  COFFER_TRY(check_no_coffer(disk, plan));
   COFFER_ASSIGN(const bool made, claim_directory(disk, plan.directory));
-  const Status config_made = create_file(disk, plan.config_path, as_bytes(plan.config_text), 0644);
-  const Status status = config_made.is_ok() ? write_keyring(disk, plan, opener, open_anchor) : config_made;
-  return status.is_ok() ? status : undo(disk, plan, config_made.is_ok(), made, status);
+  const Status status = write_parts(disk, plan, opener, open_anchor);
+  return status.is_ok() ? status : undo(disk, plan, made, status);
 }
 
 }  // namespace
 
 Status Coffer::create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener) {
-  if (has_control(place) || has_control(options.keyring) || has_control(options.config.anchor)) {
-    return {Code::kInvalidArgument, printable(place) + ": paths of a coffer and its anchor hold no control characters"};
-  }
   COFFER_ASSIGN(const Plan plan, make_plan(disk, absolute_path(place), options, opener));
   return carry_out(disk, plan, opener, options.open_anchor);
 }
 
+Status Coffer::restore_config(Disk& disk, const std::string& place, const CreateOptions& options,
+                              ProviderOpener opener) {
+  COFFER_ASSIGN(Plan plan, begin_plan(disk, absolute_path(place), options));
+  if (disk.info(plan.config_path).is_ok()) {
+    return {Code::kAlreadyExists, plan.config_path + " is there already; move it away if it is to be written anew"};
+  }
+  COFFER_ASSIGN(const KeyringStore::Snapshot stored, open_file_keyring_store(disk, plan.directory)->load());
+  COFFER_TRY(name_root_of_slot(stored.header.slots.front(), options.root_uri, opener, plan));
+  COFFER_ASSIGN(plan.config_text,
+                with_identity(plan.config_text, stored.header.coffer_id, plan.directory, plan.config_path));
+  COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
+  KeyringSurroundings surroundings =
+      surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, nullptr, opener, options.open_anchor);
+  surroundings.open_root = [&](const std::string& name, const std::string& uri_instead) {
+    return open_configured_root(name, uri_instead, plan.config, opener);
+  };
+  // What the keyring says is believed once the root key has opened it; else nothing is written.
+  auto keyring = LiveKeyring::open(std::move(surroundings));
+  if (keyring.code() == Code::kWrongKey) {
+    return {Code::kWrongKey, plan.directory + "/keyring is not locked by the key at " + options.root_uri +
+                                 "; name the root key that locks it"};
+  }
+  if (!keyring.is_ok()) return keyring.status();
+  COFFER_TRY(check_domains(plan.config, *(*keyring)->snapshot()));
+  const Status written = write_config(disk, plan);
+  return written.is_ok() ? written : undo(disk, plan, false, written);
+}
+
 Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) const {
   Plan plan;
-  plan.is_clone = true;
   COFFER_ASSIGN(plan.directory, home_path(disk_, absolute_path(directory)));
   plan.config_path = plan.directory + "/coffer.yaml";
   COFFER_ASSIGN(const Id coffer_id, random_id());

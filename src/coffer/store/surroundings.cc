@@ -43,12 +43,21 @@ Result<Config> ConfigFile::read() {
 }
 
 Status ConfigFile::edit(const std::function<Result<std::string>(std::string_view yaml)>& change) {
-  COFFER_ASSIGN(const auto lock, disk_.lock(path_ + ".lock", true));
+  COFFER_ASSIGN(const std::string file, disk_.canonical(path_));
+  COFFER_ASSIGN(const auto lock, disk_.lock(file + ".lock", true));
   COFFER_TRY(read().status());
-  COFFER_ASSIGN(const Bytes text, read_file(disk_, path_, kConfigSizeMax));
+  COFFER_ASSIGN(const Bytes text, read_file(disk_, file, kConfigSizeMax));
   COFFER_ASSIGN(const std::string changed, change(as_text(text)));
   if (as_text(text) == changed) return Status::ok();
-  return replace_file(disk_, path_, as_bytes(changed), 0644);
+  remove_leftovers(disk_, file);
+  return replace_file(disk_, file, as_bytes(changed), 0644);
+}
+
+Status ConfigFile::while_unedited(const std::function<Status()>& what) {
+  COFFER_ASSIGN(const std::string file, disk_.canonical(path_));
+  const auto lock = disk_.lock(file + ".lock", true);
+  if (!lock.is_ok() && lock.code() != Code::kPermissionDenied) return lock.status();
+  return what();
 }
 
 Result<std::string> config_path_of(Disk& disk, const std::string& place) {
@@ -61,10 +70,16 @@ Result<std::string> config_path_of(Disk& disk, const std::string& place) {
   const std::string path = place + "/coffer.yaml";
   if (disk.info(path).code() != Code::kNotFound) return path;
   if (disk.info(place + "/keyring").is_ok()) {
-    return {Code::kNotFound, place + " has a keyring, but no coffer.yaml; name its configuration file instead of the " +
-                                 "directory, or restore coffer.yaml from a backup"};
+    return lost_configuration(place, Code::kNotFound);
   }
   return {Code::kNotFound, place + " is not a coffer: it has no coffer.yaml; coffer init makes one"};
+}
+
+Status lost_configuration(const std::string& directory, Code code) {
+  return {code, directory +
+                    " has a keyring, but no coffer.yaml; name its configuration file instead of the directory, " +
+                    "or restore that from a backup; if it is lost: coffer init " + directory +
+                    " --root URI --keep-keyring writes a new one"};
 }
 
 Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path, const Config& config,

@@ -20,7 +20,10 @@ class ConfigFile {
   // have written it; kInvalidArgument also when it does not say which coffer it is for.
   Result<Config> read();
   // `change` makes the new text of the present one. One at a time, between processes; old or new after a crash.
+  // Where `path` is a symbolic link, what it leads to is replaced.
   Status edit(const std::function<Result<std::string>(std::string_view yaml)>& change);
+  // While `what` is done, nobody edits it by edit(). Where this user may not lock it, it is done all the same.
+  Status while_unedited(const std::function<Status()>& what);
 
  private:
   Disk& disk_;
@@ -32,6 +35,9 @@ class ConfigFile {
 
 // `place` is a coffer's directory or its configuration file. kNotFound when it is neither.
 Result<std::string> config_path_of(Disk& disk, const std::string& place);
+
+// Of a directory that has a keyring and no coffer.yaml: what to do.
+Status lost_configuration(const std::string& directory, Code code);
 
 // Where a keyring is, and whether it is at home there.
 struct KeyringPlace {
