@@ -201,7 +201,7 @@ class History {
 
   void tell_of_move() {
     if (moved_by_hand_.empty()) return;
-    const auto [to, from] = *moved_by_hand_.begin();
+    const std::string to = moved_by_hand_.begin()->first, from = moved_by_hand_.begin()->second;
     bool first = true;
     told([&] {
       const Status moved = move_store(world_.coffer(), from, to);
@@ -266,11 +266,27 @@ class History {
     }
   }
 
+  // A backup of one store, by hand, and later its files put back where they were: older headers under older keys.
+  void back_up_or_restore() {
+    if (backup_.empty()) {
+      for (const std::string& path : world_.files(any_store())) {
+        auto bytes = read_file(world_.disk(), path, kEnvelopeSize);
+        ASSERT_OK(bytes);
+        backup_[path] = std::move(*bytes);
+      }
+      return;
+    }
+    for (const auto& [path, bytes] : std::exchange(backup_, {})) {
+      if (!world_.disk().info(std::string(parent_of(path))).is_ok()) continue;  // moved away meanwhile
+      ASSERT_OK(replace_file(world_.disk(), path, bytes, 0600));
+    }
+  }
+
   void one() {
     const std::string directory = any_store();
     const std::string file = any_file(directory);
     const std::string target = any_store() + "/f" + std::to_string(next_++);
-    switch (below(11)) {
+    switch (below(13)) {
       case 0: return stores_.size() < 9 ? new_store() : void();
       case 1: {
         if (!registered_.contains(directory)) return;
@@ -290,6 +306,8 @@ class History {
       case 7: return tell_of_move();
       case 8: return adopt_all();
       case 9: return stores_.size() < 9 ? checkpoint() : void();
+      case 10: return back_up_or_restore();
+      case 11: return told([&] { return world_.coffer().live_keyring().rotate_root(""); });
       default: return rotate_and_rewrap();
     }
   }
@@ -320,6 +338,7 @@ class History {
   std::set<std::string> registered_;                  // directories that the keyring has at their place
   std::map<std::string, std::string> moved_by_hand_;  // to → from
   std::pair<std::string, std::string> moving_;
+  std::map<std::string, Bytes> backup_;
 };
 
 class StorePlaces : public CofferFixture {};
@@ -372,6 +391,20 @@ const Saying kSayings[] = {
      },
      [](Coffer& coffer) { return forget_store(coffer, find_store(coffer, "/a").value().id); }},
 };
+
+TEST_F(StorePlaces, AnEmptyMountPointThatStaysBehindIsNoObstacleToAMove) {
+  World world(key_uri("root.key"));
+  world.make_directory("/a");
+  world.make_file("/a/CURRENT", true);
+  ASSERT_OK(world.disk().rename("/a", "/b"));
+  world.make_directory("/a");
+  ASSERT_OK(world.disk().sync_all("/"));
+  world.copy("/b/CURRENT", "/a/left");
+  EXPECT_EQ(move_store(world.coffer(), "/a", "/b").code(), Code::kInvalidArgument);
+  ASSERT_OK(world.disk().remove("/a/left"));
+  ASSERT_OK(move_store(world.coffer(), "/a", "/b"));
+  EXPECT_EQ(world.verdict("/b/CURRENT"), Code::kOk);
+}
 
 TEST_F(StorePlaces, AFullDiskAtAnyStepLeavesTheOldStateOrTheNew) {
   for (const Saying& saying : kSayings) {

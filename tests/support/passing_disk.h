@@ -1,6 +1,8 @@
 // A Disk that passes everything on to another one, for doubles that do one thing differently.
 #pragma once
 
+#include <atomic>
+
 #include "coffer/base/path.h"
 #include "coffer/io/disk.h"
 #include "support/gate.h"
@@ -61,6 +63,22 @@ class GatedDisk final : public PassingDisk {
  private:
   const std::string directory_;
   Gate gate_;
+};
+
+// Has no room for new files below one directory while it is full.
+class FullDisk final : public PassingDisk {
+ public:
+  FullDisk(Disk& base, std::string directory) : PassingDisk(base), directory_(std::move(directory)) {}
+  void set_full(bool full) { is_full_ = full; }
+
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) override {
+    if (is_full_ && is_within(path, directory_)) return {Code::kNoSpace, "create " + path + ": no space left"};
+    return PassingDisk::create(path, mode);
+  }
+
+ private:
+  const std::string directory_;
+  std::atomic<bool> is_full_{false};
 };
 
 // As a network file system to a machine whose locks the others do not see.

@@ -10,10 +10,6 @@ namespace {
 
 constexpr int kDirectoryDepthMax = 64;
 
-bool is_inside(const std::string& path, const std::string& parent) {
-  return path == parent || (path.starts_with(parent) && (parent.back() == '/' || path[parent.size()] == '/'));
-}
-
 class Walk {
  public:
   // `roots`: what is visited, without symbolic links.
@@ -44,7 +40,7 @@ class Walk {
   Status visit_link(const std::string& path) {
     auto target = disk_.canonical(path);
     const bool inside = target.is_ok() &&
-                        std::ranges::any_of(roots_, [&](const std::string& root) { return is_inside(*target, root); });
+                        std::ranges::any_of(roots_, [&](const std::string& root) { return is_within(*target, root); });
     if (inside || target.code() == Code::kNotFound) return Status::ok();
     InventoryFile link;
     link.path = path;

@@ -12,6 +12,12 @@ bool path_exists(const Coffer& coffer, const std::string& path) {
   return coffer.disk().info(path).code() != Code::kNotFound;
 }
 
+// As the mount point of a volume that is mounted elsewhere by now.
+bool is_empty_directory(const Coffer& coffer, const std::string& path) {
+  const auto entries = coffer.disk().list(path);
+  return entries.is_ok() && entries->empty();
+}
+
 using Unlocked = std::function<void(const EnvelopeFields& fields, const std::string& path)>;
 
 // Every genuine file below `path`, wherever it belongs. What cannot be opened is for verify to tell.
@@ -66,10 +72,10 @@ Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known) {
 
 Status move_store(Coffer& coffer, const std::string& from, const std::string& to) {
   COFFER_ASSIGN(const StoreEntry store, find_store(coffer, from));
-  if (path_exists(coffer, coffer.places().here(store.path))) {
-    return {Code::kInvalidArgument, coffer.places().here(store.path) +
-                                        " is still there; move the directory first, or " +
-                                        "adopt a copy with coffer store adopt"};
+  const std::string old = coffer.places().here(store.path);
+  if (path_exists(coffer, old) && !is_empty_directory(coffer, old)) {
+    return {Code::kInvalidArgument,
+            old + " is still there; move the directory first, or adopt a copy with coffer store adopt"};
   }
   COFFER_ASSIGN(const uint64_t files, count_files(coffer, to, store));
   if (files == 0) {
