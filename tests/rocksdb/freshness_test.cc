@@ -44,14 +44,15 @@ class FreshStores : public testing::Test {
     EXPECT_THAT(work_->try_open(options).ToString(), AllOf(HasSubstr("rolled_back"), HasSubstr(what)));
   }
   void expect_rolled_back(const std::string& what) const { expect_rolled_back(what, options()); }
-  // Whether the marks require of the store that a log reaches beyond its header.
+  // Whether the marks require of the store that a write-ahead log reaches beyond its header.
   bool has_marked_log(const std::string& name) const {
     if (!work_->coffer().live_keyring().refresh().is_ok()) return false;
     const auto store = find_store(work_->coffer(), work_->path(name));
     const auto marks = work_->coffer().freshness()->load();
     if (!store.is_ok() || !marks.is_ok() || !marks->contains(store->id)) return false;
-    return std::ranges::any_of(marks->at(store->id).logs,
-                               [](const LogMark& log) { return log.durable > kEnvelopeSize; });
+    return std::ranges::any_of(marks->at(store->id).logs, [](const LogMark& log) {
+      return log.name.ends_with(".log") && log.durable > kEnvelopeSize;
+    });
   }
   void expect_fresh() const {
     for (const StoreEntry& store : work_->coffer().keyring()->stores()) {

@@ -6,6 +6,7 @@
 #include "coffer/config/config_edit.h"
 #include "coffer/ops/roots.h"
 #include "coffer_fixture.h"
+#include "support/passing_disk.h"
 
 namespace coffer {
 namespace {
@@ -167,6 +168,27 @@ TEST_F(RotationTest, ARemovalBesideARotationLeavesTheRootThatLocks) {
     ASSERT_TRUE(after.is_ok()) << status_text(after) << "; rotated: " << status_text(rotated)
                                << "; removed: " << removed.to_string();
   }
+}
+
+// It has read the keyring, and finds a configuration that does not have its root any more.
+TEST_F(RotationTest, WhoeverOpensTheCofferMeanwhileIsNotRefused) {
+  class OvertakenDisk final : public PassingDisk {
+   public:
+    using PassingDisk::PassingDisk;
+    std::function<void()> overtake;
+
+    Status sync_directory(const std::string& path) override {
+      const Status synced = PassingDisk::sync_directory(path);
+      if (overtake) std::exchange(overtake, {})();
+      return synced;
+    }
+  };
+  OvertakenDisk overtaken(disk());
+  overtaken.overtake = [&] { ASSERT_OK(rotate_root(*coffer_, key_uri("other.key"), open_provider)); };
+  const auto opened = Coffer::open(overtaken, coffer_path(), {}, open_provider);
+  ASSERT_OK(opened);
+  EXPECT_FALSE(overtaken.overtake) << "loading the keyring syncs its name";
+  EXPECT_EQ((*opened)->keyring()->version(), 2u);
 }
 
 TEST_F(RotationTest, AClockThatGoesBackChangesNoOrder) {

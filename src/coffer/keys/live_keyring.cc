@@ -10,6 +10,8 @@ using Clock = std::chrono::steady_clock;
 
 // Who loses the race for the next version again and again gives up after this time.
 constexpr std::chrono::seconds kRacePatience{30};
+// A keyring that was replaced while it was being opened is opened anew, so often at most.
+constexpr int kLooksAgainMax = 3;
 
 bool same(const Status& a, const Status& b) { return a.code() == b.code() && a.message() == b.message(); }
 
@@ -127,7 +129,12 @@ Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
 
 Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
   Result<Stored> stored = load();
-  const Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
+  Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
+  // Whoever has rotated the root key meanwhile may have taken the old one out of the configuration.
+  for (int again = 0; !outcome.is_ok() && again < kLooksAgainMax && store_->may_have_changed(); ++again) {
+    stored = load();
+    outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
+  }
   last_reload_ = Clock::now();
   // That a provider is asked once more is no news while it is known why it did not unlock the last time.
   const bool asked_again = unlocking == Unlocking::kAside && asker_runs_ &&
