@@ -28,9 +28,19 @@ class MachineTurnTest : public testing::Test {
   MemoryDisk disk_;
 };
 
+// Far away: there is time for another machine between what was looked at and what is then put in its place.
+class DistantDisk final : public LocklessDisk {
+ public:
+  using LocklessDisk::LocklessDisk;
+  Status rename(const std::string& from, const std::string& to) override {
+    std::this_thread::sleep_for(milliseconds(1));
+    return LocklessDisk::rename(from, to);
+  }
+};
+
 TEST_F(MachineTurnTest, OfSeveralMachinesNoChangeIsLost) {
-  constexpr int kMachines = 3, kChanges = 60;
-  LocklessDisk shared(disk_);
+  constexpr int kMachines = 3, kChanges = 20;
+  DistantDisk shared(disk_);
   ASSERT_TRUE(open_file_keyring_store(shared, "/")->save(KeyringHistory().sealed(1), 0).is_ok());
   std::vector<std::thread> machines;
   for (int machine = 0; machine < kMachines; ++machine) {

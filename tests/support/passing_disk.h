@@ -82,7 +82,7 @@ class FullDisk final : public PassingDisk {
 };
 
 // As a network file system to a machine whose locks the others do not see.
-class LocklessDisk final : public PassingDisk {
+class LocklessDisk : public PassingDisk {
  public:
   using PassingDisk::PassingDisk;
   Result<std::unique_ptr<FileLock>> lock(const std::string&, bool) override { return std::make_unique<FileLock>(); }
