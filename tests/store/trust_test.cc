@@ -171,6 +171,28 @@ TEST_F(TrustTest, AFailureAtAnyStepOfACloneLeavesNothing) {
   ASSERT_OK(reopen(root_ + "/clone"));
 }
 
+TEST_F(TrustTest, AFailureAtAnyStepOfWritingALostConfigurationLeavesItLostOrWhole) {
+  const std::string whole = config_text();
+  const Coffer::CreateOptions options{.root_uri = key_uri("root.key")};
+  uint64_t failures = 0;
+  for (uint64_t operation = 1;; ++operation) {
+    std::filesystem::remove(config_path());
+    FaultDisk faulty(disk());
+    faulty.arm({.operation = operation, .code = Code::kNoSpace});
+    const Status written = Coffer::restore_config(faulty, coffer_path(), options, open_provider);
+    if (faulty.fault_count() == 0) break;
+    failures += written.is_ok() ? 0 : 1;
+    EXPECT_EQ(std::filesystem::exists(config_path()), written.is_ok()) << operation << ": " << written.to_string();
+    EXPECT_TRUE(!written.is_ok() || config_text() == whole) << operation;
+    for (const auto& entry : std::filesystem::directory_iterator(coffer_path())) {
+      EXPECT_THAT(entry.path().string(), Not(HasSubstr(kTemporaryInfix))) << operation;
+    }
+  }
+  EXPECT_GT(failures, 8u);
+  ASSERT_OK(reopen(coffer_path()));
+  EXPECT_EQ(config_text(), whole);
+}
+
 TEST_F(TrustTest, AMovedCofferSaysWhatToWriteAndThenOpens) {
   const std::string moved = root_ + "/moved";
   std::filesystem::rename(coffer_path(), moved);
