@@ -12,7 +12,7 @@ using MacContext = std::unique_ptr<EVP_MAC_CTX, OpenSslFree<EVP_MAC_CTX_free>>;
 using KdfContext = std::unique_ptr<EVP_KDF_CTX, OpenSslFree<EVP_KDF_CTX_free>>;
 
 // OpenSSL takes a null pointer for "none was given". OSSL_PARAM is made of mutable pointers, which are only read here.
-uint8_t* data_of(ByteView bytes) {
+uint8_t* param_data(ByteView bytes) {
   static constexpr uint8_t kNothing = 0;
   return const_cast<uint8_t*>(bytes.empty() ? &kNothing : bytes.data());
 }
@@ -22,7 +22,7 @@ OSSL_PARAM text_param(const char* name, const char* text) {
 }
 
 OSSL_PARAM bytes_param(const char* name, ByteView bytes) {
-  return OSSL_PARAM_construct_octet_string(name, data_of(bytes), bytes.size());
+  return OSSL_PARAM_construct_octet_string(name, param_data(bytes), bytes.size());
 }
 
 }  // namespace
@@ -32,8 +32,8 @@ bool provider_hmac(const char* digest, ByteView key, ByteView data, MutableBytes
   const MacContext context(hmac == nullptr ? nullptr : EVP_MAC_CTX_new(hmac));
   const OSSL_PARAM params[] = {text_param(OSSL_MAC_PARAM_DIGEST, digest), OSSL_PARAM_construct_end()};
   size_t size = 0;
-  return context != nullptr && EVP_MAC_init(context.get(), data_of(key), key.size(), params) == 1 &&
-         EVP_MAC_update(context.get(), data_of(data), data.size()) == 1 &&
+  return context != nullptr && EVP_MAC_init(context.get(), param_data(key), key.size(), params) == 1 &&
+         EVP_MAC_update(context.get(), param_data(data), data.size()) == 1 &&
          EVP_MAC_final(context.get(), out.data(), &size, out.size()) == 1 && size == out.size();
 }
 
