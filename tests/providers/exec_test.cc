@@ -313,6 +313,11 @@ TEST_F(ExecProviderTest, ALinkIsFollowedAndWhereItLeadsIsJudgedToo) {
   EXPECT_TRUE(open()->current().is_ok());
   ASSERT_EQ(::chmod(other.path().c_str(), 0777), 0);
   EXPECT_EQ(open()->current().code(), Code::kPermissionDenied);
+  ASSERT_EQ(::chmod(other.path().c_str(), 0700), 0);
+  EXPECT_TRUE(open()->current().is_ok());
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 01777), 0) << "somebody else's link may be there";
+  EXPECT_EQ(open()->current().code(), Code::kPermissionDenied);
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0700), 0);
 }
 
 TEST_F(ExecProviderTest, ACommandThatIsNotThereIsUnavailable) {

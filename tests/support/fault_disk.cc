@@ -131,6 +131,11 @@ Result<std::string> FaultDisk::canonical(const std::string& path) {
   return base_.canonical(path);
 }
 
+Result<std::string> FaultDisk::link_target(const std::string& path) {
+  COFFER_TRY(step("read the link", path));
+  return base_.link_target(path);
+}
+
 Result<std::unique_ptr<FileLock>> FaultDisk::lock(const std::string& path, bool wait) {
   COFFER_TRY(step("lock", path));
   return base_.lock(path, wait);

@@ -39,6 +39,7 @@ class FaultDisk final : public Disk {
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<FileInfo> info(const std::string& path) override;
   Result<std::string> canonical(const std::string& path) override;
+  Result<std::string> link_target(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override;
 
  private:

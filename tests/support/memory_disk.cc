@@ -351,6 +351,12 @@ Result<FileInfo> MemoryDisk::info(const std::string& path) {
 }
 
 // There are no symbolic links here.
+// There are no links here.
+Result<std::string> MemoryDisk::link_target(const std::string& path) {
+  COFFER_TRY(canonical(path).status());
+  return std::string();
+}
+
 Result<std::string> MemoryDisk::canonical(const std::string& path) {
   std::lock_guard lock(mutex_);
   COFFER_ASSIGN(Place place, locate(path, "resolve"));

@@ -41,6 +41,7 @@ class MemoryDisk final : public Disk {
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override;
   Result<FileInfo> info(const std::string& path) override;
   Result<std::string> canonical(const std::string& path) override;
+  Result<std::string> link_target(const std::string& path) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override;
 
   // What a machine that lost power now might find. The same kind and seed give the same image of the same history.

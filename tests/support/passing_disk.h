@@ -32,6 +32,7 @@ class PassingDisk : public Disk {
   Result<std::vector<DirectoryEntry>> list(const std::string& path) override { return at(path).list(path); }
   Result<FileInfo> info(const std::string& path) override { return at(path).info(path); }
   Result<std::string> canonical(const std::string& path) override { return at(path).canonical(path); }
+  Result<std::string> link_target(const std::string& path) override { return at(path).link_target(path); }
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {
     return at(path).lock(path, wait);
   }

@@ -88,6 +88,8 @@ class Disk {
   virtual Result<FileInfo> info(const std::string& path) = 0;  // follows symbolic links
   // The path without symbolic links, "." and "..", absolute. kNotFound for what is not there.
   virtual Result<std::string> canonical(const std::string& path) = 0;
+  // What a symbolic link says; empty for what is none. kNotFound for what is not there.
+  virtual Result<std::string> link_target(const std::string& path) = 0;
   // Creates the lock file (mode 0600) if there is none; it is never removed. Waits if `wait`, else kBusy. Advisory,
   // between processes and between threads alike. A forked child that keeps the descriptor keeps the lock. A symbolic
   // link is not followed: kInvalidArgument.

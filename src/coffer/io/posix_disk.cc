@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
@@ -314,6 +315,14 @@ class PosixDisk final : public Disk {
     const std::unique_ptr<char, decltype(&std::free)> real(::realpath(path.c_str(), nullptr), &std::free);
     if (real == nullptr) return failure("resolve", path);
     return std::string(real.get());
+  }
+
+  Result<std::string> link_target(const std::string& path) override {
+    char out[PATH_MAX];
+    const ssize_t size = ::readlink(path.c_str(), out, sizeof out);
+    if (size >= 0) return std::string(out, static_cast<size_t>(size));
+    if (errno == EINVAL) return std::string();  // no link
+    return failure("read the link", path);
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {

@@ -177,7 +177,11 @@ TEST_F(Pkcs11Tokens, AModuleThatIsNoneOrMayBeAnybodysIsNotUsed) {
   ::chmod((directory / "theirs.so").c_str(), 0777);
   auto writable = with_module(directory / "theirs.so");
   EXPECT_EQ(writable.code(), Code::kPermissionDenied);
-  EXPECT_THAT(message_of(writable.status()), HasSubstr("nobody else may write it"));
+  EXPECT_THAT(message_of(writable.status()), HasSubstr("others may write it"));
+  ::chmod((directory / "theirs.so").c_str(), 0755);
+  ::chmod(directory.path().c_str(), 0777);
+  EXPECT_EQ(with_module(directory / "theirs.so").code(), Code::kPermissionDenied) << "another may be put in its place";
+  ::chmod(directory.path().c_str(), 0700);
 }
 
 TEST_F(Pkcs11Tokens, WithoutAModulePathEveryRegisteredModuleIsSearched) {

@@ -43,10 +43,7 @@ Status check_command(const std::string& command) {
   if (!S_ISREG(found.st_mode) || ::access(real.get(), X_OK) != 0) {
     return {Code::kPermissionDenied, "the command " + command + " is no executable file; run chmod +x on it"};
   }
-  // The links that lead there as well: whoever may change one of those chooses another command.
-  Status status = check_only_owner_changes(Disk::posix(), real.get());
-  if (status.is_ok()) status = check_only_owner_changes(Disk::posix(), std::string(parent_of(command)));
-  return status.with_context("the command " + command + " is not run");
+  return check_only_owner_changes(Disk::posix(), command).with_context("the command " + command + " is not run");
 }
 
 }  // namespace coffer::exec

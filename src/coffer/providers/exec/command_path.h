@@ -20,9 +20,8 @@ struct CommandPath {
 // The command is the first part of the path that begins with kCommandPrefix. kInvalidArgument without one.
 Result<CommandPath> split_command_path(const std::string& path);
 
-// kProviderUnavailable when it is not there; kPermissionDenied when it is no executable file, or when it or a directory
-// above it could be changed by somebody other than root and the user who runs this. Looks at what links lead to as
-// well.
+// kProviderUnavailable when it is not there; kPermissionDenied when it is no executable file, or when others than root
+// and the user who runs this could put another in its place, as check_only_owner_changes() has it.
 Status check_command(const std::string& command);
 
 }  // namespace coffer::exec

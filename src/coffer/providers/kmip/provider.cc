@@ -130,8 +130,9 @@ std::string Opened::describe() const {
 // Fields of either way: the server's Unique Identifier.
 class KmipFetched final : public FetchedRoot {
  public:
-  bool is_replaced_by_server() const override { return true; }
   explicit KmipFetched(std::shared_ptr<Opened> opened) : opened_(std::move(opened)) {}
+
+  bool is_replaced_by_server() const override { return true; }
 
   Result<Found> current() override {
     COFFER_ASSIGN(const KeptKeys::Key key, opened_->keys.current());

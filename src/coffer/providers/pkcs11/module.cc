@@ -1,20 +1,18 @@
 #include "coffer/providers/pkcs11/module.h"
 
 #include <dlfcn.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <map>
 
 #include "coffer/base/check.h"
+#include "coffer/io/trusted_path.h"
 #include "coffer/providers/per_process.h"
 
 namespace coffer::pkcs11 {
 namespace {
 
 constexpr char kProxy[] = "libp11-kit.so.0";
-constexpr mode_t kOthersWrite = 0022;
 
 // A forked child begins with an empty list: PKCS#11 wants it to initialise its modules anew.
 struct LoadedModules {
@@ -22,17 +20,13 @@ struct LoadedModules {
   std::map<std::string, std::shared_ptr<Module>> by_path;
 };
 
-// The address of a module comes from the keyring's slot or from coffer.yaml, and loading it runs it.
-Status check_owner(const std::string& path) {
-  struct stat info;
-  if (::stat(path.c_str(), &info) != 0) {
+// Loading it runs it.
+Status check_trusted(const std::string& path) {
+  const Status status = check_only_owner_changes(Disk::posix(), path);
+  if (status.code() == Code::kNotFound) {
     return {Code::kProviderUnavailable, "PKCS#11 module " + path + ": there is no such file; set module-path"};
   }
-  if ((info.st_uid != 0 && info.st_uid != ::geteuid()) || (info.st_mode & kOthersWrite) != 0) {
-    return {Code::kPermissionDenied,
-            "PKCS#11 module " + path + ": it must belong to root or to this user, and nobody else may write it"};
-  }
-  return Status::ok();
+  return status.with_context("PKCS#11 module " + path + " is not loaded");
 }
 
 struct RvName {
@@ -74,7 +68,7 @@ Result<std::shared_ptr<Module>> Module::load(const std::string& path, std::chron
   if (!lock.owns_lock()) return {Code::kProviderUnavailable, "a PKCS#11 module that is being loaded does not answer"};
   if (const auto found = loaded.by_path.find(path); found != loaded.by_path.end()) return found->second;
   const std::string name = path.empty() ? kProxy : path;
-  if (!path.empty()) COFFER_TRY(check_owner(path));
+  if (!path.empty()) COFFER_TRY(check_trusted(path));
   void* library = ::dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* why = ::dlerror();
