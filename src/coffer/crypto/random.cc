@@ -1,6 +1,7 @@
 #include "coffer/crypto/random.h"
 
 #include <openssl/rand.h>
+#include <sys/random.h>
 
 #include <algorithm>
 
@@ -19,19 +20,32 @@ struct Generator {
 constexpr Generator kPublic = {RAND_bytes, RAND_get0_public};
 constexpr Generator kPrivate = {RAND_priv_bytes, RAND_get0_private};
 
-bool fill_part(MutableBytes out, const Generator& generator, OSSL_LIB_CTX* library) {
-  if (library == nullptr) return generator.generate(out.data(), static_cast<int>(out.size())) == 1;
+constexpr size_t kPartMax = 256;  // what getrandom() gives whole, whatever signals come
+using KernelBytes = std::array<uint8_t, kPartMax>;
+
+// OpenSSL's generators live in this process's memory: after a snapshot of that was resumed twice they would give both
+// the same keys and salts. The kernel's is told by the virtual machine monitor that this has happened (vmgenid, Linux
+// 5.18), so its bytes go into every request.
+bool fill_part(MutableBytes out, const Generator& generator, OSSL_LIB_CTX* library, KernelBytes& fresh) {
+  if (getrandom(fresh.data(), out.size(), 0) != static_cast<ssize_t>(out.size())) return false;
+  if (library == nullptr) {
+    if (generator.generate(out.data(), static_cast<int>(out.size())) != 1) return false;
+    for (size_t i = 0; i < out.size(); ++i) out[i] ^= fresh[i];
+    return true;
+  }
   EVP_RAND_CTX* const context = generator.of_library(library);
-  return context != nullptr && EVP_RAND_generate(context, out.data(), out.size(), 0, 0, nullptr, 0) == 1;
+  return context != nullptr && EVP_RAND_generate(context, out.data(), out.size(), 0, 0, fresh.data(), out.size()) == 1;
 }
 
 Status fill(MutableBytes out, const Generator& generator) {
-  constexpr size_t kRequestMax = size_t{1} << 20;
   ErrorQueueGuard guard;
+  KernelBytes fresh;
   OSSL_LIB_CTX* const library = openssl_library();
   while (!out.empty()) {
-    size_t count = std::min(out.size(), kRequestMax);
-    if (!fill_part(out.first(count), generator, library)) {
+    size_t count = std::min(out.size(), kPartMax);
+    const bool filled = fill_part(out.first(count), generator, library, fresh);
+    wipe(fresh.data(), fresh.size());
+    if (!filled) {
       return {Code::kInternal, library == nullptr
                                    ? "the random generator has no entropy: check that getrandom() works here"
                                    : "the FIPS provider gives no random numbers (" + openssl_reason() + ")"};
