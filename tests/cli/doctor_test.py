@@ -116,7 +116,7 @@ class Doctor(CliTest):
         self.wait_until_it_runs(service.pid, "sleep")
         run = self.run_program(["prlimit", "--core=0", COFFER, "doctor", "c.coffer", "--pid", str(service.pid)])
         self.assertEqual(run.status, 1, run)
-        self.assertIn(f"WRONG: process {service.pid} could not lock the ", run.out)
+        self.assertIn(f"WRONG: process {service.pid} may lock 1024 bytes of memory", run.out)
         self.assertIn("takes at least (limit: 1024)", run.out)
         self.assertIn(f"core dumps of process {service.pid} are on", run.out)
 

@@ -12,8 +12,9 @@ import resource
 import signal
 import struct
 import subprocess
+import tempfile
 
-from harness import CliTest, main
+from harness import COFFER, CliTest, main
 
 HOLD_SECRETS = os.environ["HOLD_SECRETS"]
 PIECE = 16  # bytes: half a key is as bad as a whole one
@@ -207,6 +208,50 @@ class OutputTest(SecretsTest):
                 self.write(os.path.basename(store), whole, 0o600)
             os.chmod(store, 0o644)
             self.refused(["status", coffer], "permission_denied", "chmod 600")
+
+
+class LockedMemoryTest(CliTest):
+    """How little of it suffices, and what is said where it does not."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        # Thousands of files, each of which is synced: in memory.
+        self.store = tempfile.TemporaryDirectory(dir="/dev/shm")
+        self.addCleanup(self.store.cleanup)
+
+    def limited(self, limit, *words, **options):
+        """A run that may lock `limit` bytes, also as root."""
+        program = ["setpriv", "--bounding-set=-ipc_lock"] if os.geteuid() == 0 else []
+        run = self.run_program([*program, "prlimit", f"--memlock={limit}", COFFER, *words], **options)
+        self.assertEqual(run.status, 0, run)
+        return run
+
+    def serve(self, limit, environment=None):
+        """What an unmodified RocksDB tool's info log says of key memory, after it had all of many files open."""
+        self.limited(limit, "exec", "c.coffer", "--", "db_bench", f"--db={self.store.name}/db",
+                     "--benchmarks=fillseq,compact,readrandom", "--num=60000", "--reads=5000", "--threads=2",
+                     "--write_buffer_size=8388608", "--target_file_size_base=2048", "--compression_type=none",
+                     environment=environment)
+        tables = [name for name in os.listdir(f"{self.store.name}/db") if name.endswith(".sst")]
+        self.assertGreater(len(tables), 1000)
+        log = self.done("cat", "c.coffer", f"{self.store.name}/db/LOG").out
+        self.assertIn("keyring", log)
+        return re.findall(r"key memory: (.*)", log)
+
+    def test_with_64_kib_a_database_has_thousands_of_files_open_and_every_key_locked(self):
+        self.assertEqual(self.serve(65536), [])
+        self.assertEqual(self.limited(65536, "status", "c.coffer", "--json").json()["key_memory"]["unlocked_bytes"], 0)
+
+    def test_without_any_it_works_and_says_so(self):
+        said, = self.serve(0)
+        self.assertRegex(said, r"^0 bytes locked, [1-9]\d* bytes with keys could not be$")
+        status = self.limited(0, "status", "c.coffer").out
+        self.assertRegex(status, r"KEY MEMORY of this program: 0 bytes locked, [1-9]\d* bytes with keys could not be")
+
+    def test_what_openssl_has_is_said(self):
+        said, = self.serve(65536, {"COFFER_CRYPTO": "openssl"})
+        self.assertRegex(said, r"OpenSSL has \d+ keys on its heap, which is not$")
 
 
 if __name__ == "__main__":

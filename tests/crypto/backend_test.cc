@@ -79,7 +79,12 @@ Bytes altered(ByteView key) {
 
 TEST(KnownAnswers, ABackendThatComputesSomethingElseIsRefusedForEveryAlgorithm) {
   const CryptoBackend faulty = {
-      "faulty", Status::ok, [](Suite suite, ByteView key) { return openssl_backend().aead_key(suite, altered(key)); },
+      "faulty",
+      Status::ok,
+      false,
+      [](Suite suite, ByteView key, Expansion expansion) {
+        return openssl_backend().aead_key(suite, altered(key), expansion);
+      },
       [](Suite suite, ByteView key, ByteView iv) { return openssl_backend().counter_mode(suite, altered(key), iv); },
       [](ByteView key, ByteView nonce) { return openssl_backend().gmac(altered(key), nonce); }};
   for (Suite suite : kSuites) {

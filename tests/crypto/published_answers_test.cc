@@ -38,8 +38,12 @@ Bytes with_bit_flipped(ByteView key) {
 }
 
 CryptoBackend faulty_backend() {
-  return {"faulty", Status::ok,
-          [](Suite suite, ByteView key) { return openssl_backend().aead_key(suite, with_bit_flipped(key)); },
+  return {"faulty",
+          Status::ok,
+          false,
+          [](Suite suite, ByteView key, Expansion expansion) {
+            return openssl_backend().aead_key(suite, with_bit_flipped(key), expansion);
+          },
           [](Suite suite, ByteView key, ByteView iv) {
             return openssl_backend().counter_mode(suite, with_bit_flipped(key), iv);
           },

@@ -56,7 +56,7 @@ inline void expect_equal(const DomainKeyEntry& a, const DomainKeyEntry& b) {
   EXPECT_EQ(a.deactivated, b.deactivated);
   EXPECT_EQ(a.compromised, b.compromised);
   EXPECT_EQ(a.destroyed, b.destroyed);
-  EXPECT_TRUE(equal_constant_time(a.key.reveal(), b.key.reveal()));
+  EXPECT_TRUE(equal_constant_time(a.key.open()->reveal(), b.key.open()->reveal()));
 }
 
 inline void expect_equal(const Keyring& a, const Keyring& b) {

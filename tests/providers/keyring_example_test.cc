@@ -101,7 +101,7 @@ TEST_F(KeyringExample, OpensWithItsKeyFile) {
   EXPECT_EQ(keyring->version(), 1u);
   EXPECT_EQ(keyring->updated(), 1'700'000'000u);
   ASSERT_EQ(keyring->domains().size(), 1u);
-  EXPECT_TRUE(equal_constant_time(keyring->find_domain("system")->active()->key.reveal(), run_of(32, 0xa0)));
+  EXPECT_TRUE(equal_constant_time(keyring->find_domain("system")->active()->key.open()->reveal(), run_of(32, 0xa0)));
   ASSERT_EQ(keyring->stores().size(), 1u);
   EXPECT_EQ(keyring->stores()[0].id, id_from(0xc0));
   EXPECT_EQ(keyring->stores()[0].path, "/var/lib/db");

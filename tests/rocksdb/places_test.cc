@@ -2,13 +2,13 @@
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/utilities/backup_engine.h>
 #include <rocksdb/utilities/checkpoint.h>
-#include <sys/wait.h>
 
 #include "coffer/crypto/random.h"
 #include "coffer/files/file_reader.h"
 #include "coffer/ops/stores.h"
 #include "coffer/ops/verify.h"
 #include "rocksdb/store_fixture.h"
+#include "support/forked_child.h"
 
 namespace coffer {
 namespace {
@@ -298,17 +298,14 @@ TEST_F(PlacesTest, ARenameThatWasKilledAtAnyStepLosesNothing) {
   for (int step = 0; step < 3; ++step) {
     SCOPED_TRACE(step);
     const std::string from = "db" + std::string(static_cast<size_t>(step), 'x'), to = from + "x";
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
+    in_child([&] {
+      work_.reopen();
       auto moving = work_.coffer().stores().begin_move(work_.path(from), work_.path(to));
+      ASSERT_FINE(moving);
+      EXPECT_FALSE(moving->empty());
       if (step > 0) fs::rename(work_.path(from), work_.path(to));
       if (step > 1) (void)work_.coffer().stores().end_move(*moving, true);
-      _exit(moving.is_ok() && !moving->empty() ? 0 : 1);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_EQ(status, 0);
+    });
     work_.reopen();
     EXPECT_TRUE(problems().empty());
     if (step == 0) {

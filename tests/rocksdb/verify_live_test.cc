@@ -180,7 +180,7 @@ TEST_P(VerifyCut, AHeaderFromBeforeTheCloseDoesNotMakeAFileOneThatWasNotClosed) 
   fields.body_size = 0;
   fields.body_mac = {};
   std::array<uint8_t, kEnvelopeSize> earlier{};
-  const DomainKey& key = work_.coffer().keyring()->find_key(fields.domain_key_id).entry->key;
+  const DomainKey key = work_.coffer().keyring()->find_key(fields.domain_key_id).entry->key.open().value();
   ASSERT_FINE(seal_envelope(fields, key, opened->file_key, earlier));
   bytes.replace(0, kEnvelopeSize, as_text(earlier));
   bytes[9000] = static_cast<char>(bytes[9000] ^ 1);

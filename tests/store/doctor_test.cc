@@ -13,7 +13,7 @@ MachineFacts sound_machine() {
   facts.encrypted_swaps = {"/dev/dm-1"};
   facts.core_pattern = "core";
   facts.limits.core_is_zero = true;
-  facts.secret_memory = {4096, 4096};
+  facts.key_memory = {{4096, 0}, 0};
   return facts;
 }
 
@@ -28,19 +28,19 @@ TEST(Doctor, ASoundMachineHasNoFindings) { EXPECT_TRUE(examine_machine(sound_mac
 
 TEST(Doctor, KeysThatAreNotLockedAreWrong) {
   MachineFacts facts = sound_machine();
-  facts.secret_memory.locked_bytes = 0;
+  facts.key_memory.secrets.unlocked_bytes = 128;
   facts.limits.memlock = 1024;
-  expect_one(facts, true, "only 0 of 4096 bytes with keys could be locked (limit: 1024)");
+  expect_one(facts, true, "key memory: 4096 bytes locked, 128 bytes with keys could not be (limit: 1024)");
 }
 
-TEST(Doctor, TheLimitOfAnotherProcessIsJudgedByWhatTheCofferTakesHere) {
+TEST(Doctor, OfAnotherProcessTheLimitIsJudged) {
   MachineFacts facts = sound_machine();
-  facts.secret_memory.locked_bytes = 0;  // of this process, which is not the one that is asked about
+  facts.key_memory.secrets.unlocked_bytes = 128;  // of this process, which is not the one that is asked about
   facts.limits.process = "process 4711";
-  facts.limits.memlock = 4096;
+  facts.limits.memlock = 64 * 1024;
   EXPECT_TRUE(examine_machine(facts).empty());
-  facts.limits.memlock = 4095;
-  expect_one(facts, true, "process 4711 could not lock the 4096 bytes with keys");
+  facts.limits.memlock = 64 * 1024 - 1;
+  expect_one(facts, true, "process 4711 may lock 65535 bytes of memory, and keys need up to 65536");
   facts.limits.may_lock_more = true;
   EXPECT_TRUE(examine_machine(facts).empty());
 }

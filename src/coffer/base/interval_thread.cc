@@ -1,12 +1,6 @@
 #include "coffer/base/interval_thread.h"
 
-#include <unistd.h>
-
 namespace coffer {
-
-IntervalThread::IntervalThread() : process_(::getpid()) {}
-
-bool IntervalThread::is_forked() const { return ::getpid() != process_; }
 
 void IntervalThread::start(Work work) {
   if (thread_.joinable() || is_forked()) return;

@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "coffer/base/per_process.h"
+
 namespace coffer {
 
 class IntervalThread {
@@ -16,7 +18,7 @@ class IntervalThread {
   // Does it once, and says how long to wait before the next time.
   using Work = std::function<std::chrono::milliseconds()>;
 
-  IntervalThread();
+  IntervalThread() = default;
   ~IntervalThread() { stop(); }
   IntervalThread(const IntervalThread&) = delete;
   IntervalThread& operator=(const IntervalThread&) = delete;
@@ -27,7 +29,7 @@ class IntervalThread {
   // Waits for what is being done to end; afterwards it is done no more.
   void stop();
   // Whether this is a child of the process that made it: its threads and whatever they guard are not ours.
-  bool is_forked() const;
+  bool is_forked() const { return !process_.is_here(); }
 
  private:
   // Not members themselves: a child of fork() could not destroy a condition that has a waiter which the child lacks.
@@ -37,7 +39,7 @@ class IntervalThread {
     bool stopping = false;
   };
 
-  const int process_;
+  const OfOneProcess process_;
   std::unique_ptr<Signal> signal_ = std::make_unique<Signal>();
   std::thread thread_;
 };

@@ -1,114 +1,97 @@
 #include "coffer/base/secret.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
-#include <array>
-#include <atomic>
-#include <bit>
-#include <mutex>
 #include <new>
 
+#include "coffer/base/per_process.h"
 #include "coffer/base/secret_memory.h"
+#include "coffer/base/secret_pool.h"
 
 namespace coffer {
-namespace {
 
-constexpr size_t kPageBytes = 4096;
-constexpr size_t kSlabBytes = 64 * 1024;
-constexpr size_t kSmallest = 64;
-constexpr size_t kClassCount = 8;  // 64 … 8192 bytes
-constexpr size_t kLargestClass = kSmallest << (kClassCount - 1);
-
-size_t class_of(size_t size) {
-  size_t rounded = std::bit_ceil(std::max(size, kSmallest));
-  return static_cast<size_t>(std::countr_zero(rounded / kSmallest));
-}
-
-size_t page_rounded(size_t size) { return (size + kPageBytes - 1) / kPageBytes * kPageBytes; }
-
-}  // namespace
-
-// Freed blocks are kept in one list per size class; slabs are never returned, so a locked page stays locked.
+// Never destroyed: keys held by other static objects may be freed after it would be.
 struct SecretMemory {
-  uint8_t* map(size_t size) {
-    void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) throw std::bad_alloc();
-    madvise(p, size, MADV_DONTDUMP);
-    mapped_bytes_ += size;
-    if (mlock(p, size) == 0) locked_bytes_ += size;
-    return static_cast<uint8_t*>(p);
-  }
+  SecretMemory();
+  uint32_t number_process();
 
-  void unmap(uint8_t* data, size_t size) {
-    // munmap also unlocks. Whether this mapping had been locked is not tracked; the statistic counts what is certain.
-    munmap(data, size);
-    mapped_bytes_ -= size;
-    if (locked_bytes_ >= size) locked_bytes_ -= size;
-  }
-
-  uint8_t* allocate(size_t size_class) {
-    std::lock_guard lock(mutex_);
-    FreeBlock*& head = free_[size_class];
-    if (head == nullptr) add_slab(size_class);
-    FreeBlock* block = head;
-    head = block->next;
-    block->next = nullptr;
-    return reinterpret_cast<uint8_t*>(block);
-  }
-
-  void release(uint8_t* data, size_t size_class) {
-    std::lock_guard lock(mutex_);
-    auto* block = reinterpret_cast<FreeBlock*>(data);
-    block->next = free_[size_class];
-    free_[size_class] = block;
-  }
-
-  SecretMemoryStats stats() const { return {mapped_bytes_.load(), locked_bytes_.load()}; }
-
- private:
-  struct FreeBlock {
-    FreeBlock* next;
-  };
-
-  void add_slab(size_t size_class) {
-    size_t block_bytes = kSmallest << size_class;
-    uint8_t* slab = map(kSlabBytes);
-    for (size_t at = kSlabBytes; at >= block_bytes; at -= block_bytes) {
-      auto* block = reinterpret_cast<FreeBlock*>(slab + at - block_bytes);
-      block->next = free_[size_class];
-      free_[size_class] = block;
-    }
-  }
-
-  std::mutex mutex_;
-  std::array<FreeBlock*, kClassCount> free_{};
-  std::atomic<size_t> mapped_bytes_{0};
-  std::atomic<size_t> locked_bytes_{0};
+  std::atomic<uint32_t>* word;       // in a page of its own, which reads zero in a child
+  std::atomic<uint32_t> numbers{0};  // given out; a child goes on counting where its parent was
+  PerProcess<SecretPool> pool;
 };
+
+namespace detail {
+
+constinit std::atomic<const std::atomic<uint32_t>*> process_word{nullptr};
+
+uint32_t number_process() { return secret_memory().number_process(); }
+
+}  // namespace detail
 
 namespace {
 
 std::atomic<SecretMemory*> shared_memory{nullptr};
 
+void forget_number() {
+  auto* word = const_cast<std::atomic<uint32_t>*>(detail::process_word.load(std::memory_order_acquire));
+  word->store(0, std::memory_order_relaxed);
+}
+
 }  // namespace
+
+SecretMemory::SecretMemory() {
+  constexpr size_t kPageBytes = 4096;
+  void* page = mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) throw std::bad_alloc();
+  word = new (page) std::atomic<uint32_t>(0);
+  detail::process_word.store(word, std::memory_order_release);
+  // A kernel that cannot empty pages for children still calls us in those that the C library makes.
+  if (madvise(page, kPageBytes, MADV_WIPEONFORK) != 0) pthread_atfork(nullptr, nullptr, forget_number);
+}
+
+uint32_t SecretMemory::number_process() {
+  const uint32_t number = numbers.fetch_add(1) + 1;
+  uint32_t present = 0;
+  return word->compare_exchange_strong(present, number) ? number : present;
+}
 
 SecretMemory& secret_memory() {
   if (SecretMemory* shared = shared_memory.load(std::memory_order_acquire)) return *shared;
-  // Never destroyed: keys held by other static objects may be freed after it would be.
   static SecretMemory* own = new SecretMemory;
   return *own;
 }
 
-void share_secret_memory(SecretMemory& memory) { shared_memory.store(&memory, std::memory_order_release); }
+void share_secret_memory(SecretMemory& memory) {
+  shared_memory.store(&memory, std::memory_order_release);
+  detail::process_word.store(memory.word, std::memory_order_release);
+}
 
 void wipe(void* data, size_t size) {
   if (size == 0) return;
   explicit_bzero(data, size);
 }
 
-SecretBytes::SecretBytes(size_t size) : size_(size) {
+SecretBytes::SecretBytes(size_t size) {
   if (size == 0) return;
-  data_ = size > kLargestClass ? secret_memory().map(page_rounded(size)) : secret_memory().allocate(class_of(size));
+  const SecretPool::Block block = secret_memory().pool.get().allocate(size);
+  data_ = block.data;
+  size_ = size;
+  locked_ = block.locked;
+  process_ = process_number();
+}
+
+SecretBytes SecretBytes::where_roomy(size_t size) {
+  SecretBytes out;
+  if (size == 0 || size > SecretPool::kSharedMax) return out;
+  const SecretPool::Block block = secret_memory().pool.get().allocate_where_roomy(size);
+  if (block.data == nullptr) return out;
+  out.data_ = block.data;
+  out.size_ = size;
+  out.locked_ = block.locked;
+  out.roomy_ = block.roomy;
+  out.process_ = process_number();
+  return out;
 }
 
 SecretBytes SecretBytes::copy_of(ByteView bytes) {
@@ -119,16 +102,21 @@ SecretBytes SecretBytes::copy_of(ByteView bytes) {
 
 void SecretBytes::reset() {
   if (data_ == nullptr) return;
-  wipe(data_, size_);
-  if (size_ > kLargestClass) {
-    secret_memory().unmap(data_, page_rounded(size_));
-  } else {
-    secret_memory().release(data_, class_of(size_));
+  // In a child there is nothing to wipe, nor does the memory belong to its own.
+  if (process_ == process_number()) {
+    wipe(data_, size_);
+    secret_memory().pool.get().release({data_, locked_, roomy_}, size_);
   }
   data_ = nullptr;
   size_ = 0;
 }
 
-SecretMemoryStats secret_memory_stats() { return secret_memory().stats(); }
+SecretMemoryStats secret_memory_stats() { return secret_memory().pool.get().stats(); }
+
+Status OfOneProcess::stayed_with_parent() {
+  return {Code::kKeyUnavailable,
+          "this process was forked from the one that has the key, and keys stay with the parent; open the coffer and "
+          "its files anew in this process"};
+}
 
 }  // namespace coffer

@@ -9,6 +9,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/crypto/backend.h"
+#include "coffer/crypto/key_memory.h"
 #include "coffer/files/mapped_reads.h"
 #include "coffer/ops/inventory.h"
 
@@ -23,9 +24,10 @@ struct StatusReport {
   Config config;
   ProviderConfig providers;
   Inventory inventory;
-  Status last_refresh;  // of the keyring, after the inventory
-  StoreMarks marks;     // empty where `freshness` is off
-  Status root_key;      // whether it may go on protecting
+  Status last_refresh;   // of the keyring, after the inventory
+  StoreMarks marks;      // empty where `freshness` is off
+  Status root_key;       // whether it may go on protecting
+  KeyMemory key_memory;  // of this program
   uint64_t now = 0;
 };
 
@@ -112,6 +114,9 @@ std::string heading(const StatusReport& report) {
   if (!report.last_refresh.is_ok()) {
     out += fmt::format("             CANNOT BE TAKEN UP as it is stored now: {}\n",
                        printable(report.last_refresh.to_string()));
+  }
+  if (!report.key_memory.is_protected()) {
+    out += fmt::format("  KEY MEMORY of this program: {}\n", describe(report.key_memory));
   }
   if (!report.root_key.is_ok()) {
     out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
@@ -277,6 +282,10 @@ Json report_json(const StatusReport& report) {
           {"keyring_version", report.header.version},
           {"keyring_refresh", refresh_json(report.last_refresh)},
           {"root_key_refused", refresh_json(report.root_key)},
+          {"key_memory",
+           {{"locked_bytes", report.key_memory.secrets.locked_bytes},
+            {"unlocked_bytes", report.key_memory.secrets.unlocked_bytes},
+            {"openssl_keys", report.key_memory.openssl_keys}}},
           {"created", report.keyring->created()},
           {"updated", report.keyring->updated()},
           {"root_keys", std::move(roots)},
@@ -315,6 +324,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   }
   report.last_refresh = coffer->live_keyring().refresh();
   report.root_key = coffer->live_keyring().check_root();
+  report.key_memory = key_memory();
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));
   advise(report, console);
   if (!looks_at_stores) console.note(advice_for(coffer->at_home()).message + ": its stores were not looked at");

@@ -6,7 +6,8 @@
 
 namespace coffer {
 
-Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, const CryptoBackend& backend) {
+Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, const CryptoBackend& backend,
+                                                 Expansion expansion) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
   if (info == nullptr || !info->authenticated) {
     return {Code::kInvalidArgument, "sealing needs an authenticated suite, such as aes-256-gcm"};
@@ -15,7 +16,7 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, cons
     return {Code::kInvalidArgument, std::string(info->name) + " needs a key of " + std::to_string(info->key_size) +
                                         " bytes, not " + std::to_string(key.size())};
   }
-  auto out = backend.aead_key(suite, key);
+  auto out = backend.aead_key(suite, key, expansion);
   if (out == nullptr) return not_offered(backend, info->name);
 #ifdef COFFER_NONCE_AUDIT
   if (nonce_audit_enabled()) {
@@ -25,15 +26,16 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, cons
   return out;
 }
 
-Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key) {
+Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Expansion expansion) {
   COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(suite));
-  return create(suite, key, *backend);
+  return create(suite, key, *backend, expansion);
 }
 
 Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {
   if (plaintext.size() > kMessageSizeMax || associated.size() > kMessageSizeMax) {
     return {Code::kLimitExceeded, "a message to seal is longer than 1 GiB"};
   }
+  if (!process_.is_here()) return process_.usable();
   if (do_seal(nonce, associated, plaintext, out)) return Status::ok();
   wipe(out, plaintext.size() + kTagSize);
   return {Code::kInternal, "the cipher failed to seal"};
@@ -42,8 +44,8 @@ Status AeadKey::seal(const Nonce& nonce, ByteView associated, ByteView plaintext
 bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const {
   if (sealed.size() < kTagSize) return false;
   size_t size = sealed.size() - kTagSize;
-  bool good =
-      size <= kMessageSizeMax && associated.size() <= kMessageSizeMax && do_open(nonce, associated, sealed, out);
+  const bool can = process_.is_here() && size <= kMessageSizeMax && associated.size() <= kMessageSizeMax;
+  const bool good = can && do_open(nonce, associated, sealed, out);
   if (!good) wipe(out, size);
   return good;
 }

@@ -1,11 +1,12 @@
-// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc uses it,
-// because only a stream knows that a nonce is fresh. Tests use it to compare backends and to run published vectors.
+// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc and
+// resting_key.cc use it, because only they know that a nonce is fresh. Tests use it to compare backends and to run
+// published vectors.
 #pragma once
 
 #include <memory>
 
 #include "coffer/base/codec.h"
-#include "coffer/base/secret.h"
+#include "coffer/base/per_process.h"
 #include "coffer/crypto/backend.h"
 #include "coffer/crypto/suite.h"
 
@@ -34,16 +35,21 @@ class AeadKey {
   static constexpr size_t kMessageSizeMax = size_t{1} << 30;
 
   // kInvalidArgument for a suite without authentication or a key that is not of the suite's size.
-  static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key, const CryptoBackend& backend);
+  static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key, const CryptoBackend& backend,
+                                                 Expansion expansion = Expansion::kAlways);
   // With the backend in use: crypto_backend(suite).
-  static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key);
+  static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key, Expansion expansion = Expansion::kAlways);
   virtual ~AeadKey() = default;
 
   // Writes plaintext.size() + kTagSize bytes to `out`, which may equal plaintext.data() but not overlap it otherwise.
+  // kKeyUnavailable in a child of fork().
   Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const;
-  // Writes sealed.size() - kTagSize bytes to `out` (same rule). False when the tag does not fit: `out` is then all
-  // zeros.
+  // Writes sealed.size() - kTagSize bytes to `out` (same rule). False when the tag does not fit, or not usable(): `out`
+  // is then all zeros.
   [[nodiscard]] bool open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const;
+
+  // Ok, or kKeyUnavailable in a child of fork().
+  Status usable() const { return process_.usable(); }
 
   // Records in test builds that this message was sealed: see crypto/nonce_audit.h.
   void audit(const Nonce& nonce, ByteView associated, ByteView sealed) const;
@@ -53,6 +59,7 @@ class AeadKey {
   virtual bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const = 0;
   virtual bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const = 0;
 
+  OfOneProcess process_;
 #ifdef COFFER_NONCE_AUDIT
   std::array<uint8_t, 32> audited_key_hash_{};
 #endif
@@ -63,7 +70,7 @@ inline void AeadKey::audit(const Nonce&, ByteView, ByteView) const {}
 #endif
 
 // Rows of the table in backend.cc.
-std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key);
-std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key);
+std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key, Expansion expansion);
+std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key, Expansion expansion);
 
 }  // namespace coffer

@@ -1,8 +1,7 @@
 #include <openssl/crypto.h>
 
-#include <new>
-
 #include "coffer/crypto/aead.h"
+#include "coffer/crypto/expanded_key.h"
 #include "coffer/crypto/ipsec_mb.h"
 
 namespace coffer {
@@ -21,66 +20,73 @@ struct Wiped : T {
   ~Wiped() { wipe(static_cast<T*>(this), sizeof(T)); }
 };
 
+// Of the sizes that the table of suites has.
+void expand_gcm(ByteView key, uint8_t* out) {
+  IMB_MGR& library = *ipsec_mb_library();
+  auto* schedule = new (out) gcm_key_data;
+  switch (key.size()) {
+    case IMB_GCM_128_KEY_LEN: IMB_AES128_GCM_PRE(&library, key.data(), schedule); break;
+    case IMB_GCM_192_KEY_LEN: IMB_AES192_GCM_PRE(&library, key.data(), schedule); break;
+    default: IMB_AES256_GCM_PRE(&library, key.data(), schedule); break;
+  }
+}
+
+struct GcmFunctions {
+  aes_gcm_enc_dec_t encrypt;
+  aes_gcm_enc_dec_t decrypt;
+};
+GcmFunctions gcm_functions(const IMB_MGR& library, size_t key_size) {
+  switch (key_size) {
+    case IMB_GCM_128_KEY_LEN: return {library.gcm128_enc, library.gcm128_dec};
+    case IMB_GCM_192_KEY_LEN: return {library.gcm192_enc, library.gcm192_dec};
+    default: return {library.gcm256_enc, library.gcm256_dec};
+  }
+}
+
 class IpsecMbGcmKey final : public AeadKey {
  public:
-  IpsecMbGcmKey(IMB_MGR& library, ByteView key) : schedule_(sizeof(gcm_key_data)) {
-    auto* schedule = new (schedule_.reveal_mutable().data()) gcm_key_data;
-    switch (key.size()) {
-      case IMB_GCM_128_KEY_LEN:
-        IMB_AES128_GCM_PRE(&library, key.data(), schedule);
-        encrypt_ = library.gcm128_enc;
-        decrypt_ = library.gcm128_dec;
-        break;
-      case IMB_GCM_192_KEY_LEN:
-        IMB_AES192_GCM_PRE(&library, key.data(), schedule);
-        encrypt_ = library.gcm192_enc;
-        decrypt_ = library.gcm192_dec;
-        break;
-      default:
-        IMB_AES256_GCM_PRE(&library, key.data(), schedule);
-        encrypt_ = library.gcm256_enc;
-        decrypt_ = library.gcm256_dec;
-        break;
-    }
-  }
+  IpsecMbGcmKey(IMB_MGR& library, ByteView key, Expansion expansion)
+      : key_(key, sizeof(gcm_key_data), expand_gcm, expansion), functions_(gcm_functions(library, key.size())) {}
 
  private:
-  const gcm_key_data* schedule() const {
-    return std::launder(reinterpret_cast<const gcm_key_data*>(schedule_.reveal().data()));
-  }
-
   bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
+    ExpandedKey::Use key(key_);
     Wiped<gcm_context_data> context;
-    encrypt_(schedule(), &context, out, data_of(plaintext), plaintext.size(), nonce.data(), data_of(associated),
-             associated.size(), out + plaintext.size(), kTagSize);
+    functions_.encrypt(key.as<gcm_key_data>(), &context, out, data_of(plaintext), plaintext.size(), nonce.data(),
+                       data_of(associated), associated.size(), out + plaintext.size(), kTagSize);
     return true;
   }
 
   bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const override {
+    ExpandedKey::Use key(key_);
     Wiped<gcm_context_data> context;
     ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     uint8_t computed[kTagSize];
     uint8_t unused = 0;  // for a caller that has no buffer for an empty plaintext
-    decrypt_(schedule(), &context, ciphertext.empty() ? &unused : out, ciphertext.data(), ciphertext.size(),
-             nonce.data(), data_of(associated), associated.size(), computed, kTagSize);
+    functions_.decrypt(key.as<gcm_key_data>(), &context, ciphertext.empty() ? &unused : out, ciphertext.data(),
+                       ciphertext.size(), nonce.data(), data_of(associated), associated.size(), computed, kTagSize);
     return CRYPTO_memcmp(computed, ciphertext.data() + ciphertext.size(), kTagSize) == 0;
   }
 
-  SecretBytes schedule_;  // a gcm_key_data, which needs 64-byte alignment: SecretBytes have it
-  aes_gcm_enc_dec_t encrypt_;
-  aes_gcm_enc_dec_t decrypt_;
+  const ExpandedKey key_;
+  const GcmFunctions functions_;
 };
+
+// This cipher uses its key as it is.
+void copy_key(ByteView key, uint8_t* out) { std::memcpy(out, key.data(), key.size()); }
 
 class IpsecMbChaChaKey final : public AeadKey {
  public:
-  IpsecMbChaChaKey(IMB_MGR& library, ByteView key) : library_(library), key_(SecretBytes::copy_of(key)) {}
+  IpsecMbChaChaKey(IMB_MGR& library, ByteView key, Expansion expansion)
+      : library_(library), key_(key, key.size(), copy_key, expansion) {}
 
  private:
   using Context = Wiped<chacha20_poly1305_context_data>;
 
   bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
+    ExpandedKey::Use use(key_);
     Context context;
-    const uint8_t* key = key_.reveal().data();
+    const auto* key = use.as<uint8_t>();
     IMB_CHACHA20_POLY1305_INIT(&library_, key, &context, nonce.data(), data_of(associated), associated.size());
     IMB_CHACHA20_POLY1305_ENC_UPDATE(&library_, key, &context, out, data_of(plaintext), plaintext.size());
     IMB_CHACHA20_POLY1305_ENC_FINALIZE(&library_, &context, out + plaintext.size(), kTagSize);
@@ -88,8 +94,9 @@ class IpsecMbChaChaKey final : public AeadKey {
   }
 
   bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const override {
+    ExpandedKey::Use use(key_);
     Context context;
-    const uint8_t* key = key_.reveal().data();
+    const auto* key = use.as<uint8_t>();
     ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     uint8_t computed[kTagSize];
     uint8_t unused = 0;
@@ -101,16 +108,16 @@ class IpsecMbChaChaKey final : public AeadKey {
   }
 
   IMB_MGR& library_;
-  SecretBytes key_;
+  const ExpandedKey key_;
 };
 
 }  // namespace
 
-std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key) {
+std::unique_ptr<AeadKey> ipsec_mb_aead_key(Suite suite, ByteView key, Expansion expansion) {
   IMB_MGR* library = ipsec_mb_library();
   if (library == nullptr) return nullptr;
-  if (suite == Suite::kChaCha20Poly1305) return std::make_unique<IpsecMbChaChaKey>(*library, key);
-  return std::make_unique<IpsecMbGcmKey>(*library, key);
+  if (suite == Suite::kChaCha20Poly1305) return std::make_unique<IpsecMbChaChaKey>(*library, key, expansion);
+  return std::make_unique<IpsecMbGcmKey>(*library, key, expansion);
 }
 
 }  // namespace coffer

@@ -49,7 +49,7 @@ class OpenSslAeadKey final : public AeadKey {
 
 }  // namespace
 
-std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key) {
+std::unique_ptr<AeadKey> openssl_aead_key(Suite suite, ByteView key, Expansion) {
   auto pool = CipherContextPool::create(openssl_algorithms().cipher(suite), key);
   if (pool == nullptr) return nullptr;
   return std::make_unique<OpenSslAeadKey>(std::move(pool));

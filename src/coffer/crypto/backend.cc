@@ -22,15 +22,15 @@ namespace {
 
 // The later, the faster.
 constexpr CryptoBackend kBackends[] = {
-    {"openssl", Status::ok, openssl_aead_key, openssl_counter_mode, openssl_gmac},
+    {"openssl", Status::ok, false, openssl_aead_key, openssl_counter_mode, openssl_gmac},
 #ifdef COFFER_HAVE_IPSEC_MB
-    {"ipsec-mb", ipsec_mb_status, ipsec_mb_aead_key, ipsec_mb_counter_mode, ipsec_mb_gmac},
+    {"ipsec-mb", ipsec_mb_status, true, ipsec_mb_aead_key, ipsec_mb_counter_mode, ipsec_mb_gmac},
 #endif
 };
 
 // All there is where the FIPS provider must do everything: its functions fetch from openssl_library().
 constexpr CryptoBackend kFipsBackend[] = {
-    {"openssl-fips", Status::ok, openssl_aead_key, openssl_counter_mode, openssl_gmac}};
+    {"openssl-fips", Status::ok, false, openssl_aead_key, openssl_counter_mode, openssl_gmac}};
 
 // What a backend must be asked before an algorithm of it is used.
 struct Checks {

@@ -19,12 +19,20 @@ class AeadKey;
 class CounterMode;
 class GmacComputation;
 
+// How a key lies in secret memory while it is not used, where the backend has a choice.
+enum class Expansion : uint8_t {
+  kAlways,      // expanded: for what is used at once, or all the time
+  kWhileRoomy,  // expanded as long as locked memory has room, else at rest (crypto/resting_key.h)
+};
+
 // A row of the table. Its functions expand keys whose sizes were checked, and return null for a suite that the backend
 // does not have. A new backend is a row more in backend.cc.
 struct CryptoBackend {
   std::string_view name;
   Status (*usable)();  // ok, or why not on this machine
-  std::unique_ptr<AeadKey> (*aead_key)(Suite suite, ByteView key);
+  // Whether it computes with expanded keys in secret memory; else they are on a heap that is not ours.
+  bool expands_in_secret_memory;
+  std::unique_ptr<AeadKey> (*aead_key)(Suite suite, ByteView key, Expansion expansion);
   std::unique_ptr<CounterMode> (*counter_mode)(Suite suite, ByteView key, ByteView iv);
   std::unique_ptr<GmacComputation> (*gmac)(ByteView key, ByteView nonce);
 };

@@ -36,6 +36,7 @@ void CounterMode::advance(Counter& counter, uint64_t blocks) {
 void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   COFFER_REQUIRE(offset <= kOffsetMax && in.size() <= kOffsetMax - offset, "a key stream has at most 2^40 bytes");
   if (in.empty()) return;
+  COFFER_REQUIRE(process_.is_here(), "a child of fork() uses no key of its parent's");
   Counter counter = counter_;
   advance(counter, offset / kBlockSize);
   do_apply(counter, offset % kBlockSize, in, out);

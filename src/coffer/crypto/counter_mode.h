@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "coffer/base/secret.h"
+#include "coffer/base/per_process.h"
 #include "coffer/crypto/backend.h"
 #include "coffer/crypto/suite.h"
 
@@ -20,7 +20,9 @@ class CounterMode {
   static Result<std::unique_ptr<CounterMode>> create(Suite suite, ByteView key, const CryptoBackend& backend);
   virtual ~CounterMode() = default;
 
-  // See CtrStream::apply. Thread-safe.
+  // Ok, or kKeyUnavailable in a child of fork().
+  Status usable() const { return process_.usable(); }
+  // See CtrStream::apply. Thread-safe. REQUIRES: usable()
   void apply(uint64_t offset, ByteView in, uint8_t* out) const;
 
  protected:
@@ -33,6 +35,7 @@ class CounterMode {
   // XORs the key stream that starts `skip` (0 to 15) bytes into the block of `counter`, carrying over all 128 bits.
   virtual void do_apply(const Counter& counter, size_t skip, ByteView in, uint8_t* out) const = 0;
 
+  const OfOneProcess process_;
   Counter counter_;  // of byte 0: iv ‖ 00000000
 };
 

@@ -24,8 +24,9 @@ class CtrStream {
   CtrStream& operator=(CtrStream&&) noexcept;
   ~CtrStream();
 
-  // XORs the key stream from byte `offset` on. `out` may equal in.data(). REQUIRES: offset + in.size() <= 2^40
-  void apply(uint64_t offset, ByteView in, uint8_t* out) const;
+  // XORs the key stream from byte `offset` on. `out` may equal in.data(). kKeyUnavailable, with nothing written, in a
+  // child of fork(). REQUIRES: offset + in.size() <= 2^40
+  Status apply(uint64_t offset, ByteView in, uint8_t* out) const;
 
  private:
   CtrStream() = default;

@@ -8,31 +8,35 @@ namespace {
 
 class IpsecMbGmac final : public GmacComputation {
  public:
-  IpsecMbGmac(IMB_MGR& library, ByteView key, ByteView nonce) : library_(library), memory_(sizeof(Parts)) {
-    parts_ = new (memory_.reveal_mutable().data()) Parts;
-    IMB_AES256_GCM_PRE(&library_, key.data(), &parts_->schedule);
-    IMB_AES256_GMAC_INIT(&library_, &parts_->schedule, &parts_->context, nonce.data(), nonce.size());
+  IpsecMbGmac(IMB_MGR& library, ByteView key, ByteView nonce)
+      : library_(library), schedule_memory_(sizeof(gcm_key_data)), context_memory_(sizeof(gcm_context_data)) {
+    auto* schedule = new (schedule_memory_.reveal_mutable().data()) gcm_key_data;
+    auto* context = new (context_memory_.reveal_mutable().data()) gcm_context_data;
+    IMB_AES256_GCM_PRE(&library_, key.data(), schedule);
+    IMB_AES256_GMAC_INIT(&library_, schedule, context, nonce.data(), nonce.size());
   }
 
   void update(ByteView data) override {
-    IMB_AES256_GMAC_UPDATE(&library_, &parts_->schedule, &parts_->context, data.data(), data.size());
+    IMB_AES256_GMAC_UPDATE(&library_, schedule(), context(), data.data(), data.size());
   }
 
   std::array<uint8_t, kTagSize> finish() override {
     std::array<uint8_t, kTagSize> tag{};
-    IMB_AES256_GMAC_FINALIZE(&library_, &parts_->schedule, &parts_->context, tag.data(), tag.size());
+    IMB_AES256_GMAC_FINALIZE(&library_, schedule(), context(), tag.data(), tag.size());
     return tag;
   }
 
  private:
-  struct Parts {
-    gcm_key_data schedule;
-    gcm_context_data context;
-  };
+  const gcm_key_data* schedule() const {
+    return std::launder(reinterpret_cast<const gcm_key_data*>(schedule_memory_.reveal().data()));
+  }
+  gcm_context_data* context() {
+    return std::launder(reinterpret_cast<gcm_context_data*>(context_memory_.reveal_mutable().data()));
+  }
 
   IMB_MGR& library_;
-  SecretBytes memory_;
-  Parts* parts_;  // in memory_
+  SecretBytes schedule_memory_;
+  SecretBytes context_memory_;
 };
 
 }  // namespace

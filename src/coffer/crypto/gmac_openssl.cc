@@ -1,5 +1,6 @@
 #include <openssl/core_names.h>
 
+#include "coffer/crypto/foreign_keys.h"
 #include "coffer/crypto/gmac.h"
 #include "coffer/crypto/openssl.h"
 
@@ -8,8 +9,11 @@ namespace {
 
 class OpenSslGmac final : public GmacComputation {
  public:
-  explicit OpenSslGmac(EVP_MAC_CTX* context) : context_(context) {}
-  ~OpenSslGmac() override { EVP_MAC_CTX_free(context_); }
+  explicit OpenSslGmac(EVP_MAC_CTX* context) : context_(context) { register_foreign_key(context_, empty); }
+  ~OpenSslGmac() override {
+    unregister_foreign_key(context_);
+    EVP_MAC_CTX_free(context_);
+  }
 
   void update(ByteView data) override {
     if (EVP_MAC_update(context_, data.data(), data.size()) != 1) openssl_failed("GMAC");
@@ -23,6 +27,12 @@ class OpenSslGmac final : public GmacComputation {
   }
 
  private:
+  // There is no other way to take a key from one than to give it another.
+  static void empty(void* context) {
+    const uint8_t zeros[kAesKeySize] = {};
+    EVP_MAC_init(static_cast<EVP_MAC_CTX*>(context), zeros, sizeof zeros, nullptr);
+  }
+
   EVP_MAC_CTX* context_;
 };
 

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "coffer/crypto/foreign_keys.h"
+
 namespace coffer {
 namespace {
 
@@ -23,6 +25,8 @@ OpenSslAlgorithms fetch_all() {
       .hkdf = is_fips() ? EVP_KDF_fetch(from, "HKDF", nullptr) : nullptr,
   };
 }
+
+void empty_context(void* context) { EVP_CIPHER_CTX_reset(static_cast<EVP_CIPHER_CTX*>(context)); }
 
 // Spreads threads over the slots of every pool.
 size_t thread_number() {
@@ -56,42 +60,48 @@ EVP_CIPHER* OpenSslAlgorithms::cipher(Suite suite) const {
   return nullptr;
 }
 
+void free_keyed_context(EVP_CIPHER_CTX* context) {
+  unregister_foreign_key(context);
+  EVP_CIPHER_CTX_free(context);
+}
+
 std::unique_ptr<CipherContextPool> CipherContextPool::create(EVP_CIPHER* cipher, ByteView key) {
   if (cipher == nullptr || static_cast<size_t>(EVP_CIPHER_get_key_length(cipher)) != key.size()) return nullptr;
   ErrorQueueGuard guard;
   std::unique_ptr<CipherContextPool> pool(new CipherContextPool(cipher, key));
-  CipherContext first = pool->make_context();
+  KeyedContext first = pool->make_context();
   if (first == nullptr) return nullptr;
   pool->release(std::move(first));
   return pool;
 }
 
 CipherContextPool::~CipherContextPool() {
-  for (std::atomic<EVP_CIPHER_CTX*>& slot : slots_) EVP_CIPHER_CTX_free(slot.load(std::memory_order_acquire));
+  for (std::atomic<EVP_CIPHER_CTX*>& slot : slots_) KeyedContext(slot.load(std::memory_order_acquire));
 }
 
-CipherContext CipherContextPool::make_context() const {
-  CipherContext context(EVP_CIPHER_CTX_new());
+KeyedContext CipherContextPool::make_context() const {
+  KeyedContext context(EVP_CIPHER_CTX_new());
   if (context == nullptr) return nullptr;
   if (EVP_EncryptInit_ex2(context.get(), cipher_, key_.reveal().data(), nullptr, nullptr) != 1) return nullptr;
+  register_foreign_key(context.get(), empty_context);
   return context;
 }
 
-CipherContext CipherContextPool::acquire() {
+KeyedContext CipherContextPool::acquire() {
   for (;;) {
     size_t first = thread_number();
     for (size_t i = 0; i < kSlots; ++i) {
       std::atomic<EVP_CIPHER_CTX*>& slot = slots_[(first + i) % kSlots];
       // Looking before exchanging keeps the probing of empty slots from bouncing their cache lines.
       if (slot.load(std::memory_order_relaxed) == nullptr) continue;
-      if (EVP_CIPHER_CTX* context = slot.exchange(nullptr, std::memory_order_acquire)) return CipherContext(context);
+      if (EVP_CIPHER_CTX* context = slot.exchange(nullptr, std::memory_order_acquire)) return KeyedContext(context);
     }
-    if (CipherContext context = make_context()) return context;
+    if (KeyedContext context = make_context()) return context;
     std::this_thread::yield();
   }
 }
 
-void CipherContextPool::release(CipherContext context) {
+void CipherContextPool::release(KeyedContext context) {
   size_t first = thread_number();
   for (size_t i = 0; i < kSlots; ++i) {
     EVP_CIPHER_CTX* expected = nullptr;

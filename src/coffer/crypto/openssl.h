@@ -39,6 +39,10 @@ const OpenSslAlgorithms& openssl_algorithms();
 // plaintext as ciphertext, or a wrong tag: the process stops instead.
 [[noreturn]] void openssl_failed(const char* algorithm);
 
+// A cipher context with a key of ours is among crypto/foreign_keys.h.
+void free_keyed_context(EVP_CIPHER_CTX* context);
+using KeyedContext = std::unique_ptr<EVP_CIPHER_CTX, OpenSslFree<free_keyed_context>>;
+
 // Contexts keyed alike, as many as threads ever used the key at once. A call borrows one exclusively and only sets the
 // IV. The first is made by create(), so borrowing never fails: without memory for another it waits for one to come
 // back.
@@ -60,16 +64,16 @@ class CipherContextPool {
 
    private:
     CipherContextPool& pool_;
-    CipherContext context_;
+    KeyedContext context_;
   };
 
  private:
   static constexpr size_t kSlots = 16;  // more threads than this at once on one key set up contexts per call
 
   CipherContextPool(EVP_CIPHER* cipher, ByteView key) : cipher_(cipher), key_(SecretBytes::copy_of(key)) {}
-  CipherContext make_context() const;
-  CipherContext acquire();
-  void release(CipherContext context);
+  KeyedContext make_context() const;
+  KeyedContext acquire();
+  void release(KeyedContext context);
 
   EVP_CIPHER* cipher_;
   SecretBytes key_;

@@ -28,7 +28,7 @@ Result<StreamParts> split(Suite suite, const StreamKey& key) {
                                         std::to_string(key.size())};
   }
   StreamParts parts;
-  COFFER_ASSIGN(parts.key, AeadKey::create(suite, key.reveal().first(info->key_size)));
+  COFFER_ASSIGN(parts.key, AeadKey::create(suite, key.reveal().first(info->key_size), Expansion::kWhileRoomy));
   std::ranges::copy(key.reveal().subspan(info->key_size), parts.base_nonce.begin());
   return parts;
 }
@@ -79,5 +79,7 @@ StreamOpener::~StreamOpener() = default;
 bool StreamOpener::open(uint64_t index, ByteView associated, ByteView sealed, uint8_t* out) const {
   return key_->open(Nonce(base_nonce_, index), associated, sealed, out);
 }
+
+Status StreamOpener::usable() const { return key_->usable(); }
 
 }  // namespace coffer

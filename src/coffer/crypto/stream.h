@@ -46,8 +46,11 @@ class StreamOpener {
   ~StreamOpener();
 
   // Writes sealed.size() - kTagSize bytes to `out`, which may equal sealed.data() but not overlap it otherwise.
-  // False when the tag does not fit; `out` is then all zeros and nothing of it may be used. Allocates nothing.
+  // False when the tag does not fit, or not usable(); `out` is then all zeros and nothing of it may be used. Allocates
+  // nothing.
   [[nodiscard]] bool open(uint64_t index, ByteView associated, ByteView sealed, uint8_t* out) const;
+  // Ok, or kKeyUnavailable in a child of fork(): for who was told false and wants to know why.
+  Status usable() const;
 
  private:
   StreamOpener() = default;

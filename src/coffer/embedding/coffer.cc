@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "coffer/base/clock.h"
+#include "coffer/crypto/key_memory.h"
 #include "coffer/ops/roots.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
@@ -44,6 +45,14 @@ Status refresh_keyring(Coffer& coffer) noexcept {
 
 Status last_refresh(const Coffer& coffer) noexcept {
   return no_throw([&] { return coffer.live_keyring().condition().last_refresh; });
+}
+
+std::string unlocked_key_memory() noexcept {
+  try {
+    return key_memory_warning();
+  } catch (const std::exception&) {
+    return {};
+  }
 }
 
 Status rotate_root_key(Coffer& coffer, const std::string& root) noexcept {

@@ -39,6 +39,9 @@ Status refresh_keyring(Coffer& coffer) noexcept;
 // Ok, or why the last look at the stored keyring failed while this process went on with the keys it has: for a health
 // check.
 Status last_refresh(const Coffer& coffer) noexcept;
+// Empty, or one line for a log or a health check: which keys of this process lie in memory that is not locked, because
+// RLIMIT_MEMLOCK does not allow it or because OpenSSL does the bulk of the work.
+std::string unlocked_key_memory() noexcept;
 
 // A fresh key of the keyring, wrapped by `root`: a name that coffer.yaml has under `roots`, a URI, or empty for the
 // present one. A URI is put into coffer.yaml under a name of its own, and the root it takes the place of is taken out.

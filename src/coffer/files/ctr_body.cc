@@ -12,10 +12,11 @@ namespace {
 
 class CtrWriter final : public FileWriter {
  public:
-  CtrWriter(std::shared_ptr<Coffer> coffer, NewFile file, CtrBody body, Gmac mac)
+  CtrWriter(std::shared_ptr<Coffer> coffer, const NewFile& file, const RestingKey<FileRole>& file_key, CtrBody body,
+            Gmac mac)
       : FileWriter(file.fields.file_id, file.envelope),
         coffer_(std::move(coffer)),
-        file_key_(std::move(file.file_key)),
+        file_key_(file_key),
         envelope_(file.envelope.begin(), file.envelope.end()),
         body_(std::move(body)),
         mac_(std::move(mac)) {}
@@ -48,7 +49,7 @@ class CtrWriter final : public FileWriter {
 
  private:
   const std::shared_ptr<Coffer> coffer_;
-  const FileKey file_key_;
+  const RestingKey<FileRole> file_key_;
   Bytes envelope_;  // as it was written
   const CtrBody body_;
   Gmac mac_;
@@ -60,12 +61,13 @@ class CtrWriter final : public FileWriter {
 // make of this body one that was never sealed. They are made from the header as it was written: what a rewrap has put
 // there since is replaced as a whole, under the domain's active key.
 Status CtrWriter::after_close(AppendFile& file) {
+  COFFER_ASSIGN(const FileKey file_key, file_key_.open());
   COFFER_ASSIGN(auto lock, coffer_->lock_envelopes());
   const auto mac = mac_.finish();
   std::array<SlotUpdate, 2> slots;
   for (SlotUpdate& slot : slots) {
     COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(envelope_));
-    COFFER_ASSIGN(slot, coffer_->close_ctr_body(scan, file_key_, size_, mac));
+    COFFER_ASSIGN(slot, coffer_->close_ctr_body(scan, file_key, size_, mac));
     std::ranges::copy(slot.bytes, envelope_.begin() + static_cast<ptrdiff_t>(slot.offset));
   }
   return file.replace_slots(file_id(), slots, was_synced_);
@@ -82,8 +84,9 @@ class CtrFileBody final : public Body {
     COFFER_REQUIRE(file.fields.kind == Kind::kCtr, "a body is made as the kind that its header says");
     COFFER_ASSIGN(CtrBody body, CtrBody::create(file.file_key, file.fields.suite, file.fields.file_id));
     COFFER_ASSIGN(Gmac mac, ctr_body_mac(file.file_key, file.fields.file_id));
+    COFFER_ASSIGN(const auto file_key, RestingKey<FileRole>::seal(file.file_key));
     return std::unique_ptr<FileWriter>(
-        std::make_unique<CtrWriter>(std::move(coffer), std::move(file), std::move(body), std::move(mac)));
+        std::make_unique<CtrWriter>(std::move(coffer), file, file_key, std::move(body), std::move(mac)));
   }
   Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
                               EngineRole role) const override {

@@ -21,9 +21,9 @@ class LogBody final : public Body {
   // Zeros look like the end of a log that was preallocated.
   bool proves_each_read() const override { return false; }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole role) const override {
-    return std::unique_ptr<FileWriter>(std::make_unique<LogWriter>(std::move(file.file_key), log_params(file.fields),
-                                                                   LogPosition{0, kEnvelopeSize, 0}, file.envelope,
-                                                                   ends_cleanly(role)));
+    COFFER_ASSIGN(const auto file_key, RestingKey<FileRole>::seal(file.file_key));
+    return std::unique_ptr<FileWriter>(std::make_unique<LogWriter>(
+        file_key, log_params(file.fields), LogPosition{0, kEnvelopeSize, 0}, file.envelope, ends_cleanly(role)));
   }
   // Where the log ends a torn tail may begin, which a new session must not stand behind.
   Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t,
@@ -31,8 +31,8 @@ class LogBody final : public Body {
     const LogParams params = log_params(opened.fields);
     COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, params));
     COFFER_ASSIGN(LogEnd end, reader.measure());
-    auto writer =
-        std::make_unique<LogWriter>(std::move(opened.file_key), params, end.append, ByteView(), ends_cleanly(role));
+    COFFER_ASSIGN(const auto file_key, RestingKey<FileRole>::seal(opened.file_key));
+    auto writer = std::make_unique<LogWriter>(file_key, params, end.append, ByteView(), ends_cleanly(role));
     return ReopenedFile{std::move(writer), end.append.offset};
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t,

@@ -4,11 +4,11 @@
 
 namespace coffer {
 
-LogWriter::LogWriter(FileKey file_key, const LogParams& params, const LogPosition& start, ByteView head,
-                     bool ends_cleanly)
+LogWriter::LogWriter(const RestingKey<FileRole>& file_key, const LogParams& params, const LogPosition& start,
+                     ByteView head, bool ends_cleanly)
     : FileWriter(params.file_id, head),
       ends_cleanly_(ends_cleanly),
-      file_key_(std::move(file_key)),
+      file_key_(file_key),
       params_(params),
       next_(start),
       // A reopened file was closed once, or crashed: only a session that follows owes it a clean close.
@@ -33,7 +33,8 @@ Status LogWriter::begin_session(AppendFile& file) {
     durable_upto_.store(next_.offset, std::memory_order_release);
     must_sync_first_ = false;
   }
-  COFFER_ASSIGN(LogSealer sealer, LogSealer::create(file_key_, params_, next_));
+  COFFER_ASSIGN(const FileKey file_key, file_key_.open());
+  COFFER_ASSIGN(LogSealer sealer, LogSealer::create(file_key, params_, next_));
   sealer_.emplace(std::move(sealer));
   owes_close_ = true;
   return Status::ok();

@@ -20,7 +20,8 @@ namespace coffer {
 class LogWriter final : public FileWriter {
  public:
   // `head` as FileWriter's.
-  LogWriter(FileKey file_key, const LogParams& params, const LogPosition& start, ByteView head, bool ends_cleanly);
+  LogWriter(const RestingKey<FileRole>& file_key, const LogParams& params, const LogPosition& start, ByteView head,
+            bool ends_cleanly);
 
   bool may_sync_beside_append() const override { return !ends_cleanly_; }
   uint64_t logical_size() const override { return sealer_ ? sealer_->logical_size() : next_.logical_offset; }
@@ -39,7 +40,7 @@ class LogWriter final : public FileWriter {
   Status sync_written(bool full, AppendFile& file);
 
   const bool ends_cleanly_;
-  const FileKey file_key_;
+  const RestingKey<FileRole> file_key_;
   const LogParams params_;
   std::optional<LogSealer> sealer_;  // while in a session
   LogPosition next_;                 // where the next session starts, while between sessions

@@ -101,18 +101,18 @@ Status BlocksSealer::append(ByteView plaintext, Buffer& out) {
   logical_size_ += plaintext.size();
   if (tail_size_ > 0) {
     size_t count = std::min(chunk_size - tail_size_, plaintext.size());
-    std::copy_n(plaintext.begin(), count, tail_.reveal_mutable().begin() + static_cast<ptrdiff_t>(tail_size_));
+    std::copy_n(plaintext.begin(), count, tail_.begin() + static_cast<ptrdiff_t>(tail_size_));
     tail_size_ += count;
     plaintext = plaintext.subspan(count);
     if (tail_size_ < chunk_size) return Status::ok();
     tail_size_ = 0;
-    COFFER_TRY(seal_chunk(tail_.reveal(), out));
+    COFFER_TRY(seal_chunk(tail_, out));
   }
   while (plaintext.size() >= chunk_size) {
     COFFER_TRY(seal_chunk(plaintext.first(chunk_size), out));
     plaintext = plaintext.subspan(chunk_size);
   }
-  std::ranges::copy(plaintext, tail_.reveal_mutable().begin());
+  std::ranges::copy(plaintext, tail_.begin());
   tail_size_ = plaintext.size();
   return Status::ok();
 }
@@ -121,8 +121,9 @@ Status BlocksSealer::finish(Buffer& out) {
   if (finished_) return {Code::kUnsupported, "a blocks file is finished only once"};
   finished_ = true;  // B2: whatever happens next, the last nonce counts as spent
   begin(out);
-  Status status = seal_chunk(tail_.reveal().first(tail_size_), out);
-  tail_ = SecretBytes();
+  Status status = seal_chunk(ByteView(tail_).first(tail_size_), out);
+  wipe(tail_.data(), tail_.size());
+  tail_ = {};
   return status;
 }
 
@@ -162,6 +163,7 @@ BlocksOpener::Range BlocksOpener::range(uint64_t offset, uint64_t size) const {
 
 Status BlocksOpener::open_chunk(uint64_t index, ByteView sealed, uint8_t* out) const {
   if (opener_.open(index, {}, sealed, out)) return Status::ok();
+  COFFER_TRY(opener_.usable());
   return {Code::kTampered, "chunk " + std::to_string(index) + " at offset " +
                                std::to_string(layout_.chunk_offset(index)) +
                                " does not authenticate: it was altered or belongs elsewhere"};

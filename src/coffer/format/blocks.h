@@ -66,7 +66,7 @@ class BlocksSealer {
   BlocksLayout layout_;
   StreamSealer sealer_;
   std::array<uint8_t, kBlocksPrefixSize> prefix_{};  // salt ‖ commitment
-  SecretBytes tail_;                                 // plaintext of the chunk being filled
+  Bytes tail_;                                       // plaintext of the chunk being filled
   size_t tail_size_ = 0;
   uint64_t chunk_index_ = 0;
   uint64_t logical_size_ = 0;
@@ -92,7 +92,8 @@ class BlocksOpener {
   // The sealed bytes that cover [offset, offset + size). REQUIRES: that lies inside [0, logical_size()].
   Range range(uint64_t offset, uint64_t size) const;
   // `sealed` holds exactly range(offset, size) and is used as scratch. Writes `size` bytes to `out`, which must not
-  // overlap `sealed`. kTampered when a chunk does not authenticate: then `out` is all zeros (B4). Allocates nothing.
+  // overlap `sealed`. kTampered when a chunk does not authenticate, kKeyUnavailable in a child of fork(): then `out` is
+  // all zeros (B4). Allocates nothing.
   Status open(uint64_t offset, uint64_t size, MutableBytes sealed, uint8_t* out) const;
   // The range of the last chunk, and its check: only this proves that the file has the size it should (B6).
   Range end_range() const;

@@ -18,8 +18,7 @@ Status CtrBody::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   if (offset > kCtrBodySizeMax || in.size() > kCtrBodySizeMax - offset) {
     return {Code::kLimitExceeded, "a ctr body holds at most 2^40 bytes"};
   }
-  stream_.apply(offset, in, out);
-  return Status::ok();
+  return stream_.apply(offset, in, out);
 }
 
 Result<Gmac> ctr_body_mac(const FileKey& file_key, const Id& file_id) {

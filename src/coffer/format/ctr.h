@@ -13,7 +13,7 @@ inline constexpr uint64_t kCtrBodySizeMax = uint64_t{1} << 40;
 class CtrBody {
  public:
   static Result<CtrBody> create(const FileKey& file_key, Suite suite, const Id& file_id);
-  // Logical offset. kLimitExceeded beyond kCtrBodySizeMax.
+  // Logical offset. kLimitExceeded beyond kCtrBodySizeMax; kKeyUnavailable in a child of fork().
   Status apply(uint64_t offset, ByteView in, uint8_t* out) const;
 
  private:

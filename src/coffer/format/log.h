@@ -5,6 +5,7 @@
 
 #include "coffer/base/secret.h"
 #include "coffer/crypto/kdf.h"
+#include "coffer/crypto/resting_key.h"
 #include "coffer/crypto/stream.h"
 
 namespace coffer {
@@ -121,7 +122,7 @@ class LogOpener {
   // Where to append to this log if it ends at position().
   LogPosition append_position() const { return {next_session_, position_, logical_size_}; }
   const LogParams& params() const { return params_; }
-  bool has_key() const { return file_key_ != nullptr; }
+  bool has_key() const { return !file_key_.empty(); }
 
  private:
   struct Session {
@@ -129,15 +130,15 @@ class LogOpener {
     StreamOpener opener;
   };
 
-  LogOpener(std::shared_ptr<const FileKey> file_key, const LogParams& params, uint32_t checksum_seed)
-      : file_key_(std::move(file_key)), params_(params), checksum_seed_(checksum_seed) {}
+  LogOpener(const RestingKey<FileRole>& file_key, const LogParams& params, uint32_t checksum_seed)
+      : file_key_(file_key), params_(params), checksum_seed_(checksum_seed) {}
   Result<LogStep> step_session(ByteView window, bool window_reaches_end);
   Status open_session(uint64_t number, ByteView header);
   Result<LogStep> step_frame(MutableBytes window, bool window_reaches_end);
   Status check_limit(size_t size) const;
 
-  std::shared_ptr<const FileKey> file_key_;  // null: without_key()
-  std::shared_ptr<const Session> session_;   // null before the first header, and without a key
+  RestingKey<FileRole> file_key_;           // empty: without_key()
+  std::shared_ptr<const Session> session_;  // null before the first header, and without a key
   LogParams params_;
   uint32_t checksum_seed_;
   uint64_t position_ = 0;

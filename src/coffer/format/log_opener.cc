@@ -37,13 +37,14 @@ Result<LogOpener> LogOpener::create(const FileKey& file_key, const LogParams& pa
     return {Code::kInvalidArgument, "a log of suite " + std::string(suite.name) + " cannot be read with a key of " +
                                         std::to_string(file_key.size()) + " bytes"};
   }
-  LogOpener out(std::make_shared<const FileKey>(file_key.clone()), params, checksum_seed(params.file_id));
+  COFFER_ASSIGN(const auto resting, RestingKey<FileRole>::seal(file_key));
+  LogOpener out(resting, params, checksum_seed(params.file_id));
   out.position_ = kEnvelopeSize;
   return out;
 }
 
 LogOpener LogOpener::without_key(const LogParams& params) {
-  LogOpener out(nullptr, params, checksum_seed(params.file_id));
+  LogOpener out({}, params, checksum_seed(params.file_id));
   out.position_ = kEnvelopeSize;
   return out;
 }
@@ -78,8 +79,9 @@ Result<LogStep> LogOpener::step_session(ByteView window, bool window_reaches_end
 }
 
 Status LogOpener::open_session(uint64_t number, ByteView header) {
+  COFFER_ASSIGN(const FileKey file_key, file_key_.open());
   COFFER_ASSIGN(StreamSchedule schedule,
-                log_session_schedule(*file_key_, params_.suite, params_.file_id,
+                log_session_schedule(file_key, params_.suite, params_.file_id,
                                      header.subspan(kSessionFieldsOffset, kSessionFieldsSize)));
   if (!equal_constant_time(schedule.commitment, header.last(kCommitmentSize))) {
     return tampered("the session", position_, "was not begun under this file's key");
@@ -106,6 +108,7 @@ Result<LogStep> LogOpener::step_frame(MutableBytes window, bool window_reaches_e
   const bool opened =
       !has_key() || session_->opener.open(position_, FrameAssociated(frame.data(), session_->number, position_), sealed,
                                           sealed.data());
+  if (!opened) COFFER_TRY(session_->opener.usable());
   if (header->durable_upto > position_ || !opened) {
     return tampered("the frame", position_, "does not authenticate although its checksum is good");
   }

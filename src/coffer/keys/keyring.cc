@@ -13,8 +13,9 @@ std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\
 
 Result<DomainKeyEntry> make_active_key(uint32_t version, uint64_t now) {
   DomainKeyEntry entry;
-  COFFER_ASSIGN(entry.key, random_key<DomainRole>(kDomainKeySize));
-  COFFER_ASSIGN(SecretBytes id, derive(entry.key.reveal(), "domain key id", {}, entry.id.bytes.size()));
+  COFFER_ASSIGN(const DomainKey key, random_key<DomainRole>(kDomainKeySize));
+  COFFER_ASSIGN(entry.key, RestingKey<DomainRole>::seal(key));
+  COFFER_ASSIGN(SecretBytes id, derive(key.reveal(), "domain key id", {}, entry.id.bytes.size()));
   std::copy(id.reveal().begin(), id.reveal().end(), entry.id.bytes.begin());
   entry.version = version;
   entry.state = KeyState::kActive;
@@ -39,21 +40,7 @@ uint64_t* time_of(DomainKeyEntry& entry, KeyState state) {
 void enter_state(DomainKeyEntry& entry, KeyState state, uint64_t now) {
   entry.state = state;
   if (uint64_t* time = time_of(entry, state); time != nullptr && *time == 0) *time = now;
-  if (state == KeyState::kDestroyed) entry.key = DomainKey();
-}
-
-DomainKeyEntry clone_entry(const DomainKeyEntry& entry) {
-  DomainKeyEntry copy;
-  copy.id = entry.id;
-  copy.version = entry.version;
-  copy.state = entry.state;
-  copy.created = entry.created;
-  copy.activated = entry.activated;
-  copy.deactivated = entry.deactivated;
-  copy.compromised = entry.compromised;
-  copy.destroyed = entry.destroyed;
-  copy.key = entry.key.clone();
-  return copy;
+  if (state == KeyState::kDestroyed) entry.key = {};
 }
 
 }  // namespace
@@ -81,14 +68,6 @@ const DomainKeyEntry* Domain::active() const {
   return nullptr;
 }
 
-Domain Domain::clone() const {
-  Domain copy;
-  copy.name = name;
-  copy.keys.reserve(keys.size());
-  for (const DomainKeyEntry& entry : keys) copy.keys.push_back(clone_entry(entry));
-  return copy;
-}
-
 Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   if (coffer_id.is_zero()) return {Code::kInvalidArgument, "a coffer's id is not all zeros"};
   Keyring keyring;
@@ -99,23 +78,8 @@ Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   return keyring;
 }
 
-Keyring Keyring::clone() const {
-  Keyring copy;
-  copy.coffer_id_ = coffer_id_;
-  copy.version_ = version_;
-  copy.ancestors_ = ancestors_;
-  copy.created_ = created_;
-  copy.updated_ = updated_;
-  copy.domains_.reserve(domains_.size());
-  for (const Domain& domain : domains_) copy.domains_.push_back(domain.clone());
-  copy.stores_ = stores_;
-  copy.index_ = index_;
-  copy.places_ = places_;
-  return copy;
-}
-
 Keyring Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
-  Keyring copy = clone();
+  Keyring copy = *this;
   copy.coffer_id_ = coffer_id;
   copy.created_ = now;
   copy.updated_ = now;

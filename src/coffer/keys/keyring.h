@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "coffer/crypto/kdf.h"
+#include "coffer/crypto/resting_key.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/provider.h"
 #include "coffer/keys/store_entry.h"
@@ -34,7 +35,7 @@ struct DomainKeyEntry {
   uint64_t deactivated = 0;
   uint64_t compromised = 0;
   uint64_t destroyed = 0;
-  DomainKey key;  // empty once destroyed
+  RestingKey<DomainRole> key;  // empty once destroyed
 };
 
 struct Domain {
@@ -42,7 +43,6 @@ struct Domain {
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
-  Domain clone() const;
 };
 
 struct KeyringSlot {
@@ -64,7 +64,6 @@ class Keyring {
   // Version 1 of a new coffer: the domain "system" with one active key, no store.
   static Result<Keyring> create(const Id& coffer_id, uint64_t now);
 
-  Keyring clone() const;
   // The same keys, for another coffer: without stores. The version stays, since files have seen it.
   Keyring clone_for(const Id& coffer_id, uint64_t now) const;
 

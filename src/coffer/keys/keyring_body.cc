@@ -15,19 +15,21 @@ constexpr size_t kLineageSize = 16 + 8 + 1;
 
 Status broken(std::string rule) { return {Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule)}; }
 
-void encode_key(const DomainKeyEntry& key, Writer& writer) {
+Status encode_key(const DomainKeyEntry& key, Writer& writer) {
   writer.id(key.id);
   writer.u32(key.version);
   writer.u8(static_cast<uint8_t>(key.state));
   for (uint64_t time : {key.created, key.activated, key.deactivated, key.compromised, key.destroyed}) writer.u64(time);
-  writer.bytes8(key.key.reveal());
+  COFFER_ASSIGN(const DomainKey opened, key.key.open());
+  writer.bytes8(opened.reveal());
+  return {};
 }
 
-Status check_key_bytes(const DomainKeyEntry& key, const std::string& name) {
-  if ((key.state == KeyState::kDestroyed) != key.key.empty()) return broken(name + " must have bytes unless destroyed");
-  if (key.key.empty()) return {};
-  if (key.key.size() != kDomainKeySize) return broken(name + " must have 32 bytes");
-  COFFER_ASSIGN(SecretBytes id, derive(key.key.reveal(), "domain key id", {}, key.id.bytes.size()));
+Status check_key_bytes(const DomainKeyEntry& key, ByteView bytes, const std::string& name) {
+  if ((key.state == KeyState::kDestroyed) != bytes.empty()) return broken(name + " must have bytes unless destroyed");
+  if (bytes.empty()) return {};
+  if (bytes.size() != kDomainKeySize) return broken(name + " must have 32 bytes");
+  COFFER_ASSIGN(SecretBytes id, derive(bytes, "domain key id", {}, key.id.bytes.size()));
   if (!equal_constant_time(id.reveal(), key.id.bytes)) return broken(name + " must have the id that its bytes give");
   return {};
 }
@@ -40,13 +42,14 @@ Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, con
   for (uint64_t* time : {&key.created, &key.activated, &key.deactivated, &key.compromised, &key.destroyed}) {
     *time = reader.u64();
   }
-  key.key = DomainKey::copy_of(reader.bytes8(kDomainKeySize));
+  const ByteView bytes = reader.bytes8(kDomainKeySize);
   if (!reader.ok()) return broken("it must not end within the keys of domain " + domain);
   const std::string name = "key " + std::to_string(expected_version) + " of domain " + domain;
   if (key.version != expected_version) return broken(name + " must not call itself " + std::to_string(key.version));
   if (!state.has_value()) return broken(name + " must be in a known state");
   key.state = *state;
-  COFFER_TRY(check_key_bytes(key, name));
+  COFFER_TRY(check_key_bytes(key, bytes, name));
+  COFFER_ASSIGN(key.key, RestingKey<DomainRole>::seal(DomainKey::copy_of(bytes)));
   return key;
 }
 
@@ -160,7 +163,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   for (const Domain& domain : keyring.domains()) {
     writer.bytes8(as_bytes(domain.name));
     writer.u16(static_cast<uint16_t>(domain.keys.size()));
-    for (const DomainKeyEntry& key : domain.keys) encode_key(key, writer);
+    for (const DomainKeyEntry& key : domain.keys) COFFER_TRY(encode_key(key, writer));
   }
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);

@@ -96,17 +96,20 @@ void LiveKeyring::publish(const Status& outcome) {
 // --- keeping up
 
 Status LiveKeyring::refresh() {
+  COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
   return reload_if_changed(Unlocking::kNow);
 }
 
 Status LiveKeyring::refresh_unless_just_failed() {
+  COFFER_TRY(here_.usable());
   // The keys there are do not do: this one waits for whoever is at it.
   std::lock_guard turn(turn_);
   return reload_unless_just_failed(Unlocking::kNow);
 }
 
 void LiveKeyring::refresh_without_waiting() {
+  if (!here_.is_here()) return;
   std::unique_lock turn(turn_, std::try_to_lock);
   // Another thread is at it, perhaps waiting for a provider: this one goes on with the keys there are.
   if (!turn.owns_lock()) return;
@@ -181,9 +184,8 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
 }
 
 Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking) {
-  InUse next;
-  next.key = in_use_.key.clone();
-  auto opened = in_use_.keyring != nullptr ? KeyringCodec::open(stored.sealed, next.key)
+  COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
+  auto opened = in_use_.keyring != nullptr ? KeyringCodec::open(stored.sealed, key)
                                            : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
@@ -191,10 +193,12 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
       ask_aside();
       return {Code::kProviderUnavailable, "the root key was changed; its provider is being asked for the new one"};
     }
-    COFFER_ASSIGN(next.key, ask_providers(stored.header));
-    opened = KeyringCodec::open(stored.sealed, next.key);
+    COFFER_ASSIGN(key, ask_providers(stored.header));
+    opened = KeyringCodec::open(stored.sealed, key);
   }
   if (!opened.is_ok()) return opened.status().with_context(store_->name());
+  InUse next;
+  COFFER_ASSIGN(next.key, RestingKey<KeyringRole>::seal(key));
   next.keyring = std::make_shared<const Keyring>(std::move(*opened));
   next.header = std::make_shared<const KeyringHeader>(stored.header);
   return next;
@@ -221,15 +225,18 @@ void LiveKeyring::ask_aside() {
 // --- changing
 
 Status LiveKeyring::update(const std::function<Status(Keyring&)>& change) {
+  COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
   return replace([&](const KeyringHeader& current) -> Result<Successor> {
-    Successor next{in_use_.keyring->clone(), current.slots, in_use_.key.clone()};
+    COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
+    Successor next{*in_use_.keyring, current.slots, std::move(key)};
     COFFER_TRY(change(next.keyring));
     return next;
   });
 }
 
 Status LiveKeyring::rotate_root(const std::string& root_name) {
+  COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
   COFFER_TRY(replace([&](const KeyringHeader& current) -> Result<Successor> {
     // Where the operator has said that the key is, only for the one that is there.
@@ -238,7 +245,7 @@ Status LiveKeyring::rotate_root(const std::string& root_name) {
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(kKeyringKeySize));
     COFFER_ASSIGN(KeyringSlot slot, make_slot(root, current.coffer_id, fresh));
-    return Successor{in_use_.keyring->clone(), {std::move(slot)}, std::move(fresh)};
+    return Successor{*in_use_.keyring, {std::move(slot)}, std::move(fresh)};
   }));
   if (!root_name.empty()) root_uri_.clear();
   return Status::ok();
@@ -263,7 +270,7 @@ Status LiveKeyring::save(Successor next, ByteView current_sealed) {
   COFFER_ASSIGN(stored.snapshot.sealed, KeyringCodec::seal(next.keyring, next.slots, next.key));
   COFFER_ASSIGN(stored.snapshot.header, KeyringCodec::read_header(stored.snapshot.sealed));
   COFFER_TRY(store_->save(stored.snapshot.sealed, expected));
-  in_use_.key = std::move(next.key);
+  COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);
   publish(outcome);
   return outcome;

@@ -2,6 +2,7 @@
 // surroundings by interfaces only: where the keyring is kept, how root keys are reached, what remembers the newest one.
 //
 // Thread-safe. Readers take an immutable snapshot, swapped as a whole; they never wait for a reload or a provider.
+// In a child of fork() all that needs a key fails with kKeyUnavailable.
 //
 //              changed            the key in hand opens it
 //    CURRENT ──────────▶ LOADED ──────────────────────────────▶ CURRENT, with the new snapshot
@@ -103,7 +104,7 @@ class LiveKeyring {
   struct InUse {
     std::shared_ptr<const Keyring> keyring;
     std::shared_ptr<const KeyringHeader> header;
-    KeyringKey key;
+    RestingKey<KeyringRole> key;
     Sha256 hash{};
   };
   struct Successor {
@@ -147,6 +148,7 @@ class LiveKeyring {
   std::thread asker_;
   bool asker_runs_ = false;
   IntervalThread watcher_;
+  const OfOneProcess here_;
 
   // Held for an instant only. What readers see.
   mutable std::mutex mutex_;

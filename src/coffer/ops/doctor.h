@@ -2,6 +2,7 @@
 // offers. docs/operating.md, "Look at the surroundings".
 #pragma once
 
+#include "coffer/crypto/key_memory.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer {
@@ -38,7 +39,7 @@ struct MachineFacts {
   std::string swaps;                         // /proc/swaps
   std::vector<std::string> encrypted_swaps;  // of its file names
   std::string core_pattern;                  // /proc/sys/kernel/core_pattern
-  SecretMemoryStats secret_memory;           // of this process, which has the coffer open
+  KeyMemory key_memory;                      // of this process, which has the coffer open
   ProcessLimits limits;
 };
 MachineFacts machine_facts(Disk& disk, ProcessLimits limits);

@@ -64,21 +64,22 @@ uint64_t limit_of(const std::string& text, std::string_view name) {
   return failed == std::errc() && end == word.data() + word.size() ? out : UINT64_MAX;
 }
 
+// What Coffer makes do with, however many files are open.
+constexpr uint64_t kMemlockNeeded = 64 * 1024;
+
 Findings examine_locking(const MachineFacts& facts) {
-  const SecretMemoryStats& memory = facts.secret_memory;
   const ProcessLimits& limits = facts.limits;
-  const std::string keys = std::to_string(memory.mapped_bytes) + " bytes with keys";
-  const std::string limit = "(limit: " + std::to_string(limits.memlock) + ")";
   std::string what;
-  if (!limits.process.empty()) {
-    if (!limits.may_lock_more && limits.memlock < memory.mapped_bytes) {
-      what = limits.process + " could not lock the " + keys + " that this coffer takes at least " + limit;
-    }
-  } else if (memory.locked_bytes < memory.mapped_bytes) {
-    what = "only " + std::to_string(memory.locked_bytes) + " of " + keys + " could be locked " + limit;
+  if (limits.process.empty() && facts.key_memory.secrets.unlocked_bytes > 0) {
+    what = "key memory: " + describe(facts.key_memory) + " (limit: " + std::to_string(limits.memlock) + ")";
+  }
+  if (!limits.process.empty() && !limits.may_lock_more && limits.memlock < kMemlockNeeded) {
+    what = limits.process + " may lock " + std::to_string(limits.memlock) + " bytes of memory, and keys need up to " +
+           std::to_string(kMemlockNeeded);
   }
   if (what.empty()) return {};
-  return {{true, what, "keys may be written to swap", "raise the limit: LimitMEMLOCK of systemd, ulimit -l"}};
+  return {{true, what, "keys may be written to swap",
+           "allow 64 KiB beside what the database locks: LimitMEMLOCK of systemd, ulimit -l"}};
 }
 
 }  // namespace
@@ -103,7 +104,7 @@ MachineFacts machine_facts(Disk& disk, ProcessLimits limits) {
     if (is_encrypted_swap(disk, swap)) out.encrypted_swaps.push_back(swap);
   }
   out.core_pattern = trimmed(system_text(disk, "/proc/sys/kernel/core_pattern"));
-  out.secret_memory = secret_memory_stats();
+  out.key_memory = key_memory();
   return out;
 }
 

@@ -108,7 +108,8 @@ class Rewrapper {
     fields.domain_key_id = active->id;
     fields.domain_key_version = active->version;
     fields.keyring_version = keyring_->version();
-    COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, active->key, opened.file_key));
+    COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+    COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, domain_key, opened.file_key));
     COFFER_TRY(file->write_at(update.offset, update.bytes));
     return file->close();
   }

@@ -65,6 +65,7 @@ Result<ProviderConfig> Coffer::provider_config() const {
 }
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
+  COFFER_TRY(process_.usable());
   keyring_->refresh_without_waiting();
   std::shared_ptr<const Keyring> keys = keyring();
   const Domain* domain = keys->find_domain(request.domain);
@@ -87,7 +88,8 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   file.fields.domain_key_version = active->version;
   file.fields.keyring_version = keys->version();
   COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
-  COFFER_TRY(seal_envelope(file.fields, active->key, file.file_key, file.envelope));
+  COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+  COFFER_TRY(seal_envelope(file.fields, domain_key, file.file_key, file.envelope));
   return file;
 }
 
@@ -124,6 +126,7 @@ Result<OpenedFile> Coffer::unlock(ByteView envelope, const std::string& path) {
 
 Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& path) {
   COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
+  COFFER_TRY(process_.usable());
   const EnvelopeFields& fields = scan.fields;
   std::shared_ptr<const Keyring> keys = keyring();
   Status refreshed;
@@ -137,7 +140,8 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
     return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +
                                        std::string(key_state_name(entry->state))};
   }
-  auto file_key = open_envelope(scan, entry->key);
+  COFFER_ASSIGN(const DomainKey domain_key, entry->key.open());
+  auto file_key = open_envelope(scan, domain_key);
   if (!file_key.is_ok()) return file_key.status().with_context(path);
   // Only now the header is known to be genuine, and the version in it to mean something.
   if (fields.keyring_version > keys->version()) {
@@ -182,7 +186,8 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
   fields.body_sealed = true;
   fields.body_size = body_size;
   fields.body_mac = body_mac;
-  return seal_slot_update(scan, fields, active->key, file_key);
+  COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+  return seal_slot_update(scan, fields, domain_key, file_key);
 }
 
 Result<std::unique_ptr<FileLock>> Coffer::lock_envelopes() const {

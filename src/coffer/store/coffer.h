@@ -1,5 +1,6 @@
 // A coffer, opened: its configuration, its keyring, and the envelopes of files, where keys meet files. Every engine,
-// tool and command goes through this class. Thread-safe.
+// tool and command goes through this class. Thread-safe. In a child of fork() whatever needs a key fails with
+// kKeyUnavailable.
 #pragma once
 
 #include "coffer/config/config.h"
@@ -145,6 +146,7 @@ class Coffer {
         freshness_(std::move(freshness)) {}
   Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
 
+  const OfOneProcess process_;
   Disk& disk_;
   const std::string directory_;
   const Status at_home_;

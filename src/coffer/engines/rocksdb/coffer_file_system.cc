@@ -1,5 +1,6 @@
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 
+#include "coffer/crypto/key_memory.h"
 #include "coffer/engines/rocksdb/info_log.h"
 #include "coffer/files/marked_files.h"
 #include "coffer/files/new_file.h"
@@ -200,9 +201,13 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
     file_options.io_options = options;
     std::unique_ptr<FSWritableFile> file;
     COFFER_IO_TRY(NewWritableFile(path, file_options, &file, dbg));
-    auto news = [coffer = context_.coffer, seen = uint64_t{0}, marks_seen = uint64_t{0}]() mutable {
+    auto news = [coffer = context_.coffer, seen = uint64_t{0}, marks_seen = uint64_t{0}, warned = false]() mutable {
       std::string line = coffer->live_keyring().news_since(seen);
       if (line.empty() && coffer->freshness() != nullptr) line = coffer->freshness()->news_since(marks_seen);
+      if (line.empty() && !warned) {
+        line = key_memory_warning();
+        warned = !line.empty();
+      }
       return line;
     };
     *result = std::make_shared<InfoLog>(std::move(file), std::move(news));
