@@ -16,6 +16,7 @@ LogWriter::LogWriter(const RestingKey<FileRole>& file_key, const LogParams& para
       must_sync_first_(head.empty()) {}
 
 Status LogWriter::append_data(ByteView data, AppendFile& file) {
+  leave_session_if_resumed();
   if (!sealer_) COFFER_TRY(begin_session(file));
   return put(sealer_->append(data, durable_upto_.load(std::memory_order_acquire), out_), file);
 }
@@ -40,12 +41,23 @@ Status LogWriter::begin_session(AppendFile& file) {
   return Status::ok();
 }
 
-Status LogWriter::end_session(AppendFile& file) {
-  if (!owes_close_) return Status::ok();
-  if (!sealer_) COFFER_TRY(begin_session(file));
-  COFFER_TRY(put(sealer_->close(durable_upto_.load(std::memory_order_acquire), out_), file));
+void LogWriter::leave_session() {
   next_ = {next_.session + 1, sealer_->offset(), sealer_->logical_size()};
   sealer_.reset();
+}
+
+void LogWriter::leave_session_if_resumed() {
+  if (!clocks_.happened() || !sealer_) return;
+  leave_session();
+  must_sync_first_ = true;
+}
+
+Status LogWriter::end_session(AppendFile& file) {
+  if (!owes_close_) return Status::ok();
+  leave_session_if_resumed();
+  if (!sealer_) COFFER_TRY(begin_session(file));
+  COFFER_TRY(put(sealer_->close(durable_upto_.load(std::memory_order_acquire), out_), file));
+  leave_session();
   owes_close_ = false;
   return Status::ok();
 }

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "coffer/base/clock_jump.h"
 #include "coffer/files/file_writer.h"
 #include "coffer/format/log.h"
 
@@ -14,6 +15,9 @@ namespace coffer {
 //   between sessions ──────────▶ in a session ─────────────────────────────▶ between sessions
 //   at first in a new file,      frames go out, each with                    after the frame
 //   or a reopened one            how far the file is durable                 that ends the session
+//
+// A process that was resumed may not be the only one: where the clocks say so, a session is left without its clean
+// close (whose nonce another may have used) and a fresh one begun.
 //
 // A new file owes a session even if nothing is ever appended; a reopened one does not, and syncs what it found before
 // it begins one, because a session header says that all before it is durable (L6).
@@ -35,6 +39,8 @@ class LogWriter final : public FileWriter {
 
  private:
   Status begin_session(AppendFile& file);
+  void leave_session();
+  void leave_session_if_resumed();
   Status end_session(AppendFile& file);
   Status put(const Status& sealed, AppendFile& file);
   Status sync_written(bool full, AppendFile& file);
@@ -44,6 +50,7 @@ class LogWriter final : public FileWriter {
   const LogParams params_;
   std::optional<LogSealer> sealer_;  // while in a session
   LogPosition next_;                 // where the next session starts, while between sessions
+  ClockJump clocks_;
   bool owes_close_;
   bool must_sync_first_;
   bool was_synced_ = false;
