@@ -8,7 +8,8 @@
 
 namespace coffer {
 
-// A value that every process makes for itself at first use. Never destroyed: others that live until the process ends
+// A value that every process makes for itself at first use: a lock in its parent's may be held by a thread that the
+// child does not have. Never destroyed: others that live until the process ends
 // may still use it. Thread-safe, and takes no lock.
 template <class T>
 class PerProcess {
@@ -40,9 +41,18 @@ class PerProcess {
   std::atomic<Made*> made_{nullptr};
 };
 
+// The one T of this process.
+template <class T>
+T& per_process() {
+  static constinit PerProcess<T> state;
+  return state.get();
+}
+
 // For a base or a member of what holds a key in a form of its own.
 class OfOneProcess {
  public:
+  OfOneProcess() : process_(process_number()) {}
+
   bool is_here() const { return process_ == process_number(); }
   // Ok, or kKeyUnavailable in a child of fork().
   Status usable() const { return is_here() ? Status::ok() : stayed_with_parent(); }
@@ -50,7 +60,7 @@ class OfOneProcess {
   static Status stayed_with_parent();
 
  private:
-  uint32_t process_ = process_number();
+  uint32_t process_;
 };
 
 }  // namespace coffer

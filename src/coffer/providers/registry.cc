@@ -7,7 +7,7 @@
 #include "coffer/net/kmip/settings.h"
 #include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
-#include "coffer/providers/per_process.h"
+#include "coffer/base/per_process.h"
 
 namespace coffer {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/codec.h"
+#include "coffer/base/per_process.h"
 #include "coffer/keys/keyring.h"
 #include "coffer/providers/service_root.h"
 
@@ -56,6 +57,7 @@ class RootProvider final : public RootKeyProvider {
   RootProvider(std::string_view scheme, std::unique_ptr<Root> root) : scheme_(scheme), root_(std::move(root)) {}
 
   Result<RootKeyHandle> current() override {
+    COFFER_TRY(process_.usable());
     auto fields = root_->fields_now();
     if (!fields.is_ok()) return failed(fields.status());
     if (!root_->text_of(*fields).has_value()) {
@@ -67,6 +69,7 @@ class RootProvider final : public RootKeyProvider {
 
   Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
                                  const KeyringKey& key) override {
+    COFFER_TRY(process_.usable());
     COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
     auto wrapped = root_->wrap(wanted, context, key);
     if (!wrapped.is_ok()) return failed(wrapped.status(), wanted);
@@ -75,6 +78,7 @@ class RootProvider final : public RootKeyProvider {
 
   Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                             const WrappedKeyringKey& wrapped) override {
+    COFFER_TRY(process_.usable());
     COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
     if (wrapped.algorithm != root_->wrap_algorithm()) return failed(wrapped_otherwise(), wanted);
     auto key = root_->unwrap(wanted, context, wrapped.bytes);
@@ -82,6 +86,7 @@ class RootProvider final : public RootKeyProvider {
   }
 
   Status check(const RootKeyHandle& handle) override {
+    COFFER_TRY(process_.usable());
     COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
     const Status status = root_->check(wanted);
     return status.is_ok() ? status : failed(status, wanted);
@@ -128,6 +133,7 @@ class RootProvider final : public RootKeyProvider {
     return failed({code, "the slot wants " + root_->text_of(wanted).value_or("?") + ": " + std::string(message)});
   }
 
+  const OfOneProcess process_;  // passwords and tokens stay with it
   const std::string_view scheme_;
   const std::unique_ptr<Root> root_;
 };

@@ -2,6 +2,7 @@
 // docs/providers/kmip.md.
 #include <algorithm>
 
+#include "coffer/base/per_process.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/crypto/aead.h"
 #include "coffer/crypto/kdf.h"
@@ -241,6 +242,7 @@ class KmipProvider final : public RootKeyProvider {
         in_service_(make_provider(kScheme, std::make_unique<KmipInService>(opened))) {}
 
   Result<RootKeyHandle> current() override {
+    COFFER_TRY(process_.usable());
     auto way = opened_->way();
     if (!way) return way.status().with_context(describe());
     return by(*way).current();
@@ -269,6 +271,7 @@ class KmipProvider final : public RootKeyProvider {
     return by(name ? name->way : KeyWay::kFetched);  // which refuses one that is none
   }
 
+  const OfOneProcess process_;
   const std::shared_ptr<Opened> opened_;
   const std::unique_ptr<RootKeyProvider> fetched_, in_service_;
 };

@@ -7,7 +7,7 @@
 
 #include "coffer/base/check.h"
 #include "coffer/io/trusted_path.h"
-#include "coffer/providers/per_process.h"
+#include "coffer/base/per_process.h"
 
 namespace coffer::pkcs11 {
 namespace {

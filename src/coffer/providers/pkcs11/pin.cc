@@ -8,7 +8,7 @@
 #include "coffer/config/prompt.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
-#include "coffer/providers/per_process.h"
+#include "coffer/base/per_process.h"
 
 namespace coffer::pkcs11 {
 namespace {

@@ -12,7 +12,7 @@
 #include "coffer/base/check.h"
 #include "coffer/base/deadline.h"
 #include "coffer/base/secret.h"
-#include "coffer/providers/per_process.h"
+#include "coffer/base/per_process.h"
 
 namespace coffer::tpm {
 
