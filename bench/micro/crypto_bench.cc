@@ -2,6 +2,7 @@
 // key.
 #include "coffer/crypto/aead.h"
 #include "coffer/crypto/counter_mode.h"
+#include "coffer/crypto/resting_key.h"
 #include "micro.h"
 
 namespace coffer::bench {
@@ -77,6 +78,39 @@ void expand_key(benchmark::State& state) {
   }
 }
 BENCHMARK(expand_key)->ArgName("backend")->DenseRange(0, static_cast<int64_t>(crypto_backends().size()) - 1);
+
+// One of many keys after the other, as a database with as many files reads: where locked memory has room for all of
+// them expanded, and where it has room for none.
+void open_among_many(benchmark::State& state) {
+  constexpr size_t kKeys = 500;
+  std::vector<SecretBytes> room;
+  if (state.range(0) == 1) {
+    for (auto next = SecretBytes::where_roomy(1024); !next.empty(); next = SecretBytes::where_roomy(1024)) {
+      room.push_back(std::move(next));
+    }
+  }
+  std::vector<std::unique_ptr<AeadKey>> keys;
+  std::vector<Bytes> sealed(kKeys, Bytes(1024 + kTagSize));
+  Bytes plaintext(1024, 'p');
+  for (size_t i = 0; i < kKeys; ++i) {
+    const FileKey key = expect(random_key<FileRole>(32));
+    keys.push_back(expect(AeadKey::create(Suite::kAes256Gcm, key.reveal(), Expansion::kWhileRoomy)));
+    expect(keys[i]->seal(Nonce({}, 0), {}, plaintext, sealed[i].data()));
+  }
+  size_t i = 0;
+  for (auto _ : state) {
+    if (!keys[i]->open(Nonce({}, 0), {}, sealed[i], plaintext.data())) return state.SkipWithError("does not open");
+    i = (i + 1) % kKeys;
+    benchmark::ClobberMemory();
+  }
+}
+BENCHMARK(open_among_many)->ArgName("at_rest")->Arg(0)->Arg(1);
+
+void open_a_key_at_rest(benchmark::State& state) {
+  const auto resting = expect(RestingKey<FileRole>::seal(expect(random_key<FileRole>(32))));
+  for (auto _ : state) benchmark::DoNotOptimize(resting.open());
+}
+BENCHMARK(open_a_key_at_rest);
 
 }  // namespace
 }  // namespace coffer::bench
