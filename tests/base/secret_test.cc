@@ -26,6 +26,7 @@ TEST(SecretMemory, IsZeroWhenHandedOutAndAlignedForEveryKey) {
 }
 
 TEST(SecretMemory, LocksWhatItCanAndCountsTheRest) {
+  if (!kMemoryIsLocked) GTEST_SKIP() << "in the plain build only";
   in_child([] {
     limit_locked_memory(kLimit);
     std::vector<SecretBytes> secrets;
@@ -44,6 +45,7 @@ TEST(SecretMemory, LocksWhatItCanAndCountsTheRest) {
 }
 
 TEST(SecretMemory, LeavesLargeSecretsUnlockedRatherThanFailing) {
+  if (!kMemoryIsLocked) GTEST_SKIP() << "in the plain build only";
   in_child([] {
     limit_locked_memory(kLimit);
     SecretBytes large(100'000);
@@ -54,6 +56,7 @@ TEST(SecretMemory, LeavesLargeSecretsUnlockedRatherThanFailing) {
 }
 
 TEST(SecretMemory, GivesWhoCanDoWithoutNoMoreThanItCanSpare) {
+  if (!kMemoryIsLocked) GTEST_SKIP() << "in the plain build only";
   in_child([] {
     limit_locked_memory(kLimit);
     std::vector<SecretBytes> spared;

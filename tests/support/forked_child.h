@@ -45,6 +45,13 @@ inline void limit_locked_memory(size_t bytes) {
   ASSERT_EQ(syscall(SYS_capset, &header, capabilities), 0);
 }
 
+// The sanitizers' mlock() says yes and does nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kMemoryIsLocked = false;
+#else
+inline constexpr bool kMemoryIsLocked = true;
+#endif
+
 // VmLck of /proc/self/status.
 inline size_t locked_memory() {
   size_t kib = 0;
