@@ -88,14 +88,33 @@ TEST_F(MachineTurnTest, IsWaitedFor) {
 }
 
 TEST_F(MachineTurnTest, ThatACrashLeftIsTakenOver) {
-  for (const char* left : {"a 00\n", "", "b", "b 00"}) {
+  ASSERT_TRUE(replace_file(disk_, kTurn, as_bytes(std::string_view("a 00\n")), 0600).is_ok());
+  EXPECT_TRUE(take("a").is_ok()) << "its own: at once";
+  EXPECT_FALSE(is_taken());
+  for (const char* left : {"b 00\n", "", "b", "b 00", "a"}) {
     SCOPED_TRACE(left);
     ASSERT_TRUE(replace_file(disk_, kTurn, as_bytes(std::string_view(left)), 0600).is_ok());
-    EXPECT_TRUE(take("a").is_ok()) << "its own, or half written: at once";
+    EXPECT_TRUE(take("a", milliseconds(50)).is_ok()) << "another's that does not end";
     EXPECT_FALSE(is_taken());
   }
-  ASSERT_TRUE(replace_file(disk_, kTurn, as_bytes(std::string_view("b 00\n")), 0600).is_ok());
-  EXPECT_TRUE(take("a", milliseconds(50)).is_ok()) << "another's that does not end";
+}
+
+// One that was made a moment ago, and does not say yet whose it is.
+TEST_F(MachineTurnTest, WhatIsBeingWrittenIsNotTakenForLeftBehind) {
+  auto file = disk_.create(kTurn, 0600);
+  ASSERT_TRUE(file.is_ok());
+  std::atomic<bool> has_turn{false};
+  std::thread other([&] {
+    EXPECT_TRUE(take("b").is_ok());
+    has_turn = true;
+  });
+  std::this_thread::sleep_for(milliseconds(60));
+  EXPECT_FALSE(has_turn);
+  ASSERT_TRUE((*file)->write_at(0, as_bytes(std::string_view("a 00\n"))).is_ok());
+  std::this_thread::sleep_for(milliseconds(60));
+  EXPECT_FALSE(has_turn);
+  ASSERT_TRUE(disk_.remove(kTurn).is_ok());
+  other.join();
 }
 
 TEST_F(MachineTurnTest, WhoeverWasTooSlowIsToldAndTakesNothingAway) {

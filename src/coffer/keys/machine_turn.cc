@@ -19,15 +19,17 @@ Result<std::string> owner_of(Disk& disk, const std::string& path) {
   return std::string(as_text(text));
 }
 
-// Whole: it ends with a newline.
-bool is_of_another(const std::string& owner, const std::string& machine) {
-  return owner.ends_with('\n') && !owner.starts_with(machine + " ");
-}
+// What is not whole yet may be another's, who has just made it.
+bool is_of_another(const std::string& owner, const std::string& machine) { return !owner.starts_with(machine + " "); }
 
+// kAlreadyExists: it was made by somebody else. After any failure nothing of ours is there.
 Status write_owner(Disk& disk, const std::string& path, const std::string& owner) {
   COFFER_ASSIGN(const auto file, disk.create(path, 0600));
-  COFFER_TRY(file->write_at(0, as_bytes(owner)));
-  return file->close();
+  Status written = file->write_at(0, as_bytes(owner));
+  if (written.is_ok()) written = file->close();
+  if (written.is_ok()) return written;
+  [[maybe_unused]] const Status undone = disk.remove(path);
+  return written;
 }
 
 }  // namespace
@@ -51,11 +53,7 @@ Result<MachineTurn> MachineTurn::take(Disk& disk, const std::string& path, const
   while (true) {
     const Status made = write_owner(disk, path, mine);
     if (made.is_ok()) return MachineTurn(disk, path, mine);
-    if (made.code() != Code::kAlreadyExists) {
-      // Perhaps it was made, and could not be written.
-      const MachineTurn undone(disk, path, mine);
-      return made;
-    }
+    if (made.code() != Code::kAlreadyExists) return made;
     auto owner = owner_of(disk, path);
     if (owner.code() == Code::kNotFound) continue;
     if (!owner.is_ok()) return owner.status();
@@ -82,8 +80,7 @@ Status MachineTurn::check() const {
 
 MachineTurn::~MachineTurn() {
   if (path_.empty()) return;
-  const auto owner = owner_of(disk_, path_);
-  if (!owner.is_ok() || !owner_.starts_with(*owner)) return;
+  if (!check().is_ok()) return;
   [[maybe_unused]] const Status kept = disk_.remove(path_);
 }
 
