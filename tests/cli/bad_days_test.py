@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 from harness import CliTest, main, seed
@@ -116,25 +115,10 @@ class TwoAtOnce(CliTest):
         self.assertEqual(sorted(run.status for run in runs), [0] + [2] * (len(runs) - 1), runs)
 
 
-# Runs in a mount namespace of its own, so that its small file system vanishes with it.
-IN_NAMESPACE = "COFFER_TEST_IN_NAMESPACE"
-
-
-def can_unshare():
-    return subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
-                          check=False).returncode == 0
-
-
 class DiskFull(CliTest):
     def test_a_full_disk_at_any_write_leaves_the_old_state(self):
-        if IN_NAMESPACE in os.environ:
-            return self.with_less_and_less_room()
-        if not can_unshare():
-            self.skipTest("needs the right to mount")
-        inner = subprocess.run(["unshare", "--mount", sys.executable, __file__, f"DiskFull.{self._testMethodName}"],
-                               env={**os.environ, IN_NAMESPACE: "1"}, capture_output=True, text=True, check=False)
-        self.assertEqual(inner.returncode, 0, inner.stderr)
-        return None
+        if self.in_mount_namespace():
+            self.with_less_and_less_room()
 
     def with_less_and_less_room(self):
         small = self.path("small")

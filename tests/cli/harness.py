@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 
 COFFER = os.environ["COFFER_BINARY"]  # ctest sets both
 WRITE_STORE_FILE = os.environ["WRITE_STORE_FILE"]
+IN_NAMESPACE = "COFFER_TEST_IN_NAMESPACE"  # CliTest.in_mount_namespace()
 BODY_OFFSET = 8192  # where the envelope ends
 RECORD_SIZE = 512  # of a slot, before its zeros
 SLOT_SIZE = 4096
@@ -104,6 +105,21 @@ class CliTest(unittest.TestCase):
     def uri(self, name):
         """Of a key file, as --root takes it."""
         return f"file://{self.path(name)}"
+
+    def in_mount_namespace(self):
+        """Whether this run of the test may mount: in a namespace of its own, so that what it mounts vanishes with it.
+
+        The first run starts that one, and has nothing else to do."""
+        if IN_NAMESPACE in os.environ:
+            return True
+        if subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True,
+                          check=False).returncode != 0:
+            self.skipTest("needs the right to mount")
+        inner = subprocess.run(["unshare", "--mount", sys.executable, sys.argv[0],
+                                f"{type(self).__name__}.{self._testMethodName}"],
+                               env={**os.environ, IN_NAMESPACE: "1"}, capture_output=True, text=True, check=False)
+        self.assertEqual(inner.returncode, 0, inner.stderr)
+        return False
 
     # --- running
 
