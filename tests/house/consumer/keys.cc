@@ -18,8 +18,6 @@ coffer::Status run(const char* directory, const char* root_key) {
   if (auto fresh = coffer::refresh_keyring(**opened); !fresh) return fresh;
   std::printf("coffer %s, keyring version %d\n", coffer::kVersion.data(),
               static_cast<int>(coffer::keyring_version(**opened)));
-  if (const std::string unlocked = coffer::unlocked_key_memory(); !unlocked.empty())
-    std::printf("%s\n", unlocked.c_str());
   return coffer::last_refresh(**opened);
 }
 
