@@ -1,5 +1,6 @@
 #include "coffer/keys/machine_turn.h"
 
+#include <algorithm>
 #include <thread>
 
 #include "coffer/crypto/random.h"
@@ -19,8 +20,12 @@ Result<std::string> owner_of(Disk& disk, const std::string& path) {
   return std::string(as_text(text));
 }
 
-// What is not whole yet may be another's, who has just made it.
-bool is_of_another(const std::string& owner, const std::string& machine) { return !owner.starts_with(machine + " "); }
+// How long to wait for the turn of `owner`, after whom it does not change.
+std::chrono::milliseconds patience_with(const std::string& owner, const std::string& machine,
+                                        std::chrono::milliseconds patience) {
+  if (owner.starts_with(machine + " ")) return std::chrono::milliseconds(0);
+  return owner.ends_with('\n') ? patience : std::min(patience, MachineTurn::kUnsaidPatience);
+}
 
 // kAlreadyExists: it was made by somebody else. After any failure nothing of ours is there.
 Status write_owner(Disk& disk, const std::string& path, const std::string& owner) {
@@ -62,7 +67,7 @@ Result<MachineTurn> MachineTurn::take(Disk& disk, const std::string& path, const
       seen = *owner;
       since = now;
     }
-    if (!is_of_another(*owner, machine) || now - since >= patience) {
+    if (now - since >= patience_with(*owner, machine, patience)) {
       const Status removed = disk.remove(path);
       if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
       continue;

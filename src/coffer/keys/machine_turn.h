@@ -16,6 +16,9 @@ class MachineTurn {
  public:
   // A turn of another machine that does not end counts as left by a crash after this time.
   static constexpr std::chrono::milliseconds kPatience{30'000};
+  // One that does not say yet whose it is: this is written right after it was made. A machine that takes longer is told
+  // by check().
+  static constexpr std::chrono::milliseconds kUnsaidPatience{100};
 
   // Makes the file `path`, which says whose turn it is. Waits for another machine. REQUIRES: this machine's lock is
   // held, so that a turn of its own is one that a crash has left.
