@@ -37,6 +37,7 @@ inline Keyring varied_keyring() {
   EXPECT_TRUE(keyring.set_key_state(orders[0].id, KeyState::kDestroyed, 1020).is_ok());
   EXPECT_TRUE(keyring.set_key_state(orders[1].id, KeyState::kCompromised, 1021).is_ok());
   EXPECT_TRUE(keyring.set_key_state(orders[4].id, KeyState::kSuspended, 1022).is_ok());
+  EXPECT_TRUE(keyring.set_key_expiry(orders[4].id, 2000).is_ok());
   EXPECT_TRUE(keyring.add_store("/var/lib/db", 1030).is_ok());
   StoreEntry second = *keyring.find_store(keyring.add_store("/srv/other db", 1031).value());
   second.also_at = "/srv/new place";
@@ -56,6 +57,7 @@ inline void expect_equal(const DomainKeyEntry& a, const DomainKeyEntry& b) {
   EXPECT_EQ(a.deactivated, b.deactivated);
   EXPECT_EQ(a.compromised, b.compromised);
   EXPECT_EQ(a.destroyed, b.destroyed);
+  EXPECT_EQ(a.expires, b.expires);
   EXPECT_TRUE(equal_constant_time(a.key.open()->reveal(), b.key.open()->reveal()));
 }
 
@@ -65,6 +67,7 @@ inline void expect_equal(const Keyring& a, const Keyring& b) {
   EXPECT_EQ(a.ancestors(), b.ancestors());
   EXPECT_EQ(a.created(), b.created());
   EXPECT_EQ(a.updated(), b.updated());
+  EXPECT_TRUE(equal_constant_time(a.audit_key().open()->reveal(), b.audit_key().open()->reveal()));
   ASSERT_EQ(a.domains().size(), b.domains().size());
   for (size_t i = 0; i < a.domains().size(); ++i) {
     EXPECT_EQ(a.domains()[i].name, b.domains()[i].name);

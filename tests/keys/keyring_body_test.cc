@@ -40,6 +40,7 @@ struct BodyFields {
   Id coffer_id = id_of(0xc0);
   uint64_t version = 2;
   Bytes ancestors = Bytes(32, 0x44);
+  Bytes audit_key = Bytes(32, 0x55);
   std::vector<DomainFields> domains;
   std::vector<StoreFields> stores;
 };
@@ -52,6 +53,7 @@ Bytes encode(const BodyFields& fields) {
   writer.bytes(fields.ancestors);
   writer.u64(11);
   writer.u64(12);
+  writer.bytes(fields.audit_key);
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
   for (const DomainFields& domain : fields.domains) {
     writer.bytes8(as_bytes(domain.name));
@@ -60,7 +62,7 @@ Bytes encode(const BodyFields& fields) {
       writer.id(key.id);
       writer.u32(key.version);
       writer.u8(key.state);
-      for (uint64_t time = 1; time <= 5; ++time) writer.u64(time);
+      for (uint64_t time = 1; time <= 6; ++time) writer.u64(time);
       writer.bytes8(key.key);
     }
   }
@@ -114,6 +116,7 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(keyring->ancestors()[0][31], 0x44);
   EXPECT_EQ(keyring->created(), 11u);
   EXPECT_EQ(keyring->updated(), 12u);
+  EXPECT_EQ(keyring->audit_key().open()->reveal()[31], 0x55);
   ASSERT_EQ(keyring->domains().size(), 2u);
   const DomainKeyEntry& key = keyring->domains()[0].keys[1];
   EXPECT_EQ(key.state, KeyState::kActive);
@@ -122,6 +125,7 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(key.deactivated, 3u);
   EXPECT_EQ(key.compromised, 4u);
   EXPECT_EQ(key.destroyed, 5u);
+  EXPECT_EQ(key.expires, 6u);
   EXPECT_TRUE(keyring->domains()[1].keys[0].key.empty());
   EXPECT_EQ(keyring->stores()[1].created, 13u);
   EXPECT_FALSE(keyring->stores()[0].confirmed);

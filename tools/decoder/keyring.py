@@ -98,8 +98,8 @@ def keyring_key_of(slots, coffer_id, root_key):
 
 def read_domain_key(fields):
     key = {"id": fields.bytes(16), "version": fields.number(4), "state": fields.number(1)}
-    key.update(zip(("created", "activated", "deactivated", "compromised", "destroyed"),
-                   (fields.number(8) for _ in range(5))))
+    key.update(zip(("created", "activated", "deactivated", "compromised", "destroyed", "expires"),
+                   (fields.number(8) for _ in range(6))))
     key["bytes"] = fields.sized(1, 32)
     if key["state"] not in KEY_STATES or len(key["bytes"]) != (0 if key["state"] == 6 else 32):
         raise Failure("tampered", "a domain key's state or size is not one there is")
@@ -131,6 +131,7 @@ def read_keyring_body(body):
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "stores": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
+    keyring["audit_key"] = fields.bytes(32)
     for _ in range(fields.number(2)):
         name = fields.sized(1, 64)
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:

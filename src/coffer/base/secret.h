@@ -105,10 +105,12 @@ class Key {
 
 struct RootRole {};     // 16, 24 or 32 bytes; lives in a key provider
 struct KeyringRole {};  // 32 bytes; seals the keyring
+struct AuditRole {};    // 32 bytes; authenticates the audit log
 struct DomainRole {};   // 32 bytes; wraps file keys
 struct FileRole {};     // as many bytes as its suite asks for; one per file
 using RootKey = Key<RootRole>;
 using KeyringKey = Key<KeyringRole>;
+using AuditKey = Key<AuditRole>;
 using DomainKey = Key<DomainRole>;
 using FileKey = Key<FileRole>;
 

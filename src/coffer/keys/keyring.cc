@@ -24,6 +24,15 @@ Result<DomainKeyEntry> make_active_key(uint32_t version, uint64_t now) {
   return entry;
 }
 
+Result<RestingKey<AuditRole>> make_audit_key() {
+  COFFER_ASSIGN(const AuditKey key, random_key<AuditRole>(kAuditKeySize));
+  return RestingKey<AuditRole>::seal(key);
+}
+
+std::string name_of(const DomainKeyEntry& entry, const Domain& domain) {
+  return "key " + std::to_string(entry.version) + " of domain " + quoted(domain.name);
+}
+
 // The time a state was entered is kept from the first time on.
 uint64_t* time_of(DomainKeyEntry& entry, KeyState state) {
   switch (state) {
@@ -74,12 +83,14 @@ Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   keyring.coffer_id_ = coffer_id;
   keyring.created_ = now;
   keyring.updated_ = now;
+  COFFER_ASSIGN(keyring.audit_key_, make_audit_key());
   COFFER_TRY(keyring.add_domain(kSystemDomain, now));
   return keyring;
 }
 
-Keyring Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
+Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   Keyring copy = *this;
+  COFFER_ASSIGN(copy.audit_key_, make_audit_key());
   copy.coffer_id_ = coffer_id;
   copy.created_ = now;
   copy.updated_ = now;
@@ -136,7 +147,7 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
   if (found == index_.end()) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
   Domain& domain = domains_[found->second.first];
   DomainKeyEntry& entry = domain.keys[found->second.second];
-  const std::string name = "key " + std::to_string(entry.version) + " of domain " + quoted(domain.name);
+  const std::string name = name_of(entry, domain);
   if (!may_become(entry.state, state)) {
     return {Code::kInvalidArgument, name + " is " + std::string(key_state_name(entry.state)) + " and cannot become " +
                                         std::string(key_state_name(state))};
@@ -146,6 +157,19 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
                                         " is; suspend or deactivate that one first"};
   }
   enter_state(entry, state, now);
+  return {};
+}
+
+Status Keyring::set_key_expiry(const Id& key_id, uint64_t when) {
+  auto found = index_.find(key_id);
+  if (found == index_.end()) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
+  const Domain& domain = domains_[found->second.first];
+  DomainKeyEntry& entry = domains_[found->second.first].keys[found->second.second];
+  if (entry.state > KeyState::kSuspended) {
+    return {Code::kInvalidArgument, name_of(entry, domain) + " is " + std::string(key_state_name(entry.state)) +
+                                        " and wraps nothing any more; only a key that may still wrap can expire"};
+  }
+  entry.expires = when;
   return {};
 }
 

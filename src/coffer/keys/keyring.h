@@ -23,6 +23,7 @@ inline constexpr size_t kWrappedKeyringKeySizeMax = 1024;
 inline constexpr size_t kDomainNameSizeMax = 64;
 inline constexpr size_t kDomainKeySize = 32;
 inline constexpr size_t kKeyringKeySize = 32;
+inline constexpr size_t kAuditKeySize = 32;
 inline constexpr std::string_view kSystemDomain = "system";
 
 struct DomainKeyEntry {
@@ -35,7 +36,10 @@ struct DomainKeyEntry {
   uint64_t deactivated = 0;
   uint64_t compromised = 0;
   uint64_t destroyed = 0;
+  uint64_t expires = 0;        // from then on it wraps nothing more
   RestingKey<DomainRole> key;  // empty once destroyed
+
+  bool may_wrap_at(uint64_t now) const { return may_wrap(state) && (expires == 0 || now < expires); }
 };
 
 struct Domain {
@@ -64,8 +68,9 @@ class Keyring {
   // Version 1 of a new coffer: the domain "system" with one active key, no store.
   static Result<Keyring> create(const Id& coffer_id, uint64_t now);
 
-  // The same keys, for another coffer: without stores. The version stays, since files have seen it.
-  Keyring clone_for(const Id& coffer_id, uint64_t now) const;
+  // The same keys, for another coffer: without stores, with an audit key of its own. The version stays, since files
+  // have seen it.
+  Result<Keyring> clone_for(const Id& coffer_id, uint64_t now) const;
 
   const Id& coffer_id() const { return coffer_id_; }
   uint64_t version() const { return version_; }
@@ -73,6 +78,8 @@ class Keyring {
   uint64_t updated() const { return updated_; }
   // SHA-256 of the sealed keyrings before this one, newest first: as many as there were, at most kAncestorsMax.
   const std::vector<Sha256>& ancestors() const { return ancestors_; }
+  // Of this coffer for good, whatever else is rotated.
+  const RestingKey<AuditRole>& audit_key() const { return audit_key_; }
   const std::vector<Domain>& domains() const { return domains_; }
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
@@ -92,6 +99,9 @@ class Keyring {
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
   // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
   Status set_key_state(const Id& key_id, KeyState state, uint64_t now);
+  // From `when` on the key wraps nothing more; it may lie in the past. 0: never. kInvalidArgument for a key that does
+  // not wrap any more.
+  Status set_key_expiry(const Id& key_id, uint64_t when);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
@@ -112,6 +122,7 @@ class Keyring {
   std::vector<Sha256> ancestors_;
   uint64_t created_ = 0;
   uint64_t updated_ = 0;
+  RestingKey<AuditRole> audit_key_;
   std::vector<Domain> domains_;
   std::vector<StoreEntry> stores_;
   std::unordered_map<Id, std::pair<size_t, size_t>, IdHash> index_;  // key id → domain, key

@@ -8,8 +8,8 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + 2 + 2;
-constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 5 * 8 + 1;
+constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 2 + 2;
+constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
 
@@ -19,7 +19,10 @@ Status encode_key(const DomainKeyEntry& key, Writer& writer) {
   writer.id(key.id);
   writer.u32(key.version);
   writer.u8(static_cast<uint8_t>(key.state));
-  for (uint64_t time : {key.created, key.activated, key.deactivated, key.compromised, key.destroyed}) writer.u64(time);
+  for (uint64_t time :
+       {key.created, key.activated, key.deactivated, key.compromised, key.destroyed, key.expires}) {
+    writer.u64(time);
+  }
   COFFER_ASSIGN(const DomainKey opened, key.key.open());
   writer.bytes8(opened.reveal());
   return {};
@@ -39,7 +42,8 @@ Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, con
   key.id = reader.id();
   key.version = reader.u32();
   std::optional<KeyState> state = find_key_state(reader.u8());
-  for (uint64_t* time : {&key.created, &key.activated, &key.deactivated, &key.compromised, &key.destroyed}) {
+  for (uint64_t* time :
+       {&key.created, &key.activated, &key.deactivated, &key.compromised, &key.destroyed, &key.expires}) {
     *time = reader.u64();
   }
   const ByteView bytes = reader.bytes8(kDomainKeySize);
@@ -159,6 +163,8 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   for (const Sha256& ancestor : keyring.ancestors()) writer.bytes(ancestor);
   writer.u64(keyring.created());
   writer.u64(keyring.updated());
+  COFFER_ASSIGN(const AuditKey audit_key, keyring.audit_key().open());
+  writer.bytes(audit_key.reveal());
   writer.u16(static_cast<uint16_t>(keyring.domains().size()));
   for (const Domain& domain : keyring.domains()) {
     writer.bytes8(as_bytes(domain.name));
@@ -184,8 +190,10 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   for (Sha256& ancestor : keyring.ancestors_) reader.copy_to(ancestor);
   keyring.created_ = reader.u64();
   keyring.updated_ = reader.u64();
+  const ByteView audit_key = reader.bytes(kAuditKeySize);
   if (!reader.ok()) return broken("it must not end within its first fields");
   if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
+  COFFER_ASSIGN(keyring.audit_key_, RestingKey<AuditRole>::seal(AuditKey::copy_of(audit_key)));
   for (uint16_t left = reader.u16(); left > 0; --left) {
     COFFER_ASSIGN(Domain domain, decode_domain(reader));
     keyring.domains_.push_back(std::move(domain));

@@ -233,7 +233,7 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
                 open_configured_root(live_keyring().header()->slots.front().root, "", plan.config, opener));
   COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
   COFFER_ASSIGN(const KeyringSlot slot, make_slot(root, coffer_id, key));
-  const Keyring keyring = this->keyring()->clone_for(coffer_id, now_seconds());
+  COFFER_ASSIGN(const Keyring keyring, this->keyring()->clone_for(coffer_id, now_seconds()));
   COFFER_ASSIGN(plan.sealed, KeyringCodec::seal(keyring, std::span(&slot, 1), key));
   return carry_out(disk_, plan, opener, open_anchor_at_path);
 }
