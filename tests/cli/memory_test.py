@@ -140,12 +140,21 @@ class MemoryTest(SecretsTest):
                     self.assertFalse(Memory.holds(memory.left_out, secret), f"{name}, {mode}")
                     self.assertFalse(Memory.holds(core, secret), f"{name}, {mode}: in the core file")
 
+    def test_coffer_scan_finds_in_a_core_file_what_it_holds_of_the_coffers_keys(self):
+        self.make_coffer()
+        for mode, place, status in (("leaked", "root.key", 1), ("used", "c.coffer", 0), ("released", "c.coffer", 0)):
+            _, core = self.look(mode, self.path(place))
+            self.write("core", b"".join(core))
+            run = self.coffer("scan", "c.coffer", "core", "--json")
+            self.assertEqual(run.status, status, f"{mode}: {run}")
+            self.assertEqual({hit["what"] for hit in run.json()["hits"]}, {"root key"} if status else set(), mode)
+
 
 class OutputTest(SecretsTest):
     """No secret in any output: every command, with every provider that is at hand, when all is well and when not."""
 
     COMMANDS = ["status C", "keyring show C", "inspect C/keyring", "domain list C", "verify C", "rewrap C",
-                "rotate root C", "rotate domain C system", "domain add C tenant-{n}", "provider check ROOT",
+                "rotate root C", "rotate domain C system", "domain add C tenant-{n}", "provider check ROOT", "scan C",
                 "provider list --config C", "cat C store/file"]
 
     def test_no_command_says_a_root_key_or_a_password(self):

@@ -31,7 +31,7 @@ std::span<const Command> all_commands() {
       kmip_list_command(),     kmip_create_command(),   kmip_expire_command(),    kmip_revoke_command(),
       kmip_destroy_command(),  kmip_ping_command(),
 #endif
-      seal_value_command(),
+      scan_command(),          seal_value_command(),
   };
   return commands;
 }

@@ -35,6 +35,7 @@ Command kmip_expire_command();
 Command kmip_revoke_command();
 Command kmip_destroy_command();
 Command kmip_ping_command();
+Command scan_command();
 Command seal_value_command();
 
 }  // namespace coffer::cli
