@@ -9,6 +9,7 @@
 #include "coffer/crypto/ctr.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/key_wrap_any.h"
+#include "coffer/crypto/signature.h"
 #include "coffer/crypto/stream.h"
 #include "crypto/backends.h"
 
@@ -201,6 +202,21 @@ TEST(Vectors, C2spChunkedEncryption) {
     }
     if (opened.valid()) expect_resealing_gives(opened, ByteView(sealed).subspan(56));
   });
+}
+
+// RFC 8032, section 7.1, test 1.
+TEST(Vectors, Ed25519) {
+  const Bytes seed = from_hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").value();
+  auto made = sign(seed, {});
+  ASSERT_TRUE(made.is_ok()) << made.status().to_string();
+  EXPECT_EQ(to_hex(made->public_key), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+  EXPECT_EQ(to_hex(made->signature),
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+            "d25bf5f0595bbe24655141438e7a100b");
+  EXPECT_TRUE(check_signature(*made, {}).is_ok());
+  EXPECT_EQ(check_signature(*made, seed).code(), Code::kTampered);
+  made->signature[5] ^= 1;
+  EXPECT_EQ(check_signature(*made, {}).code(), Code::kTampered);
 }
 
 }  // namespace

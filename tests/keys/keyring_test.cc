@@ -24,6 +24,55 @@ TEST(Keyring, StartsWithTheSystemDomainAndOneActiveKey) {
   EXPECT_EQ(Keyring::create(Id{}, 77).code(), Code::kInvalidArgument);
 }
 
+// What takes the place of the active key, by what becomes of it.
+TEST(Keyring, AKeyThatStopsBeingActiveIsSucceededByAFreshOne) {
+  for (KeyState state : {KeyState::kSuspended, KeyState::kDeactivated, KeyState::kCompromised}) {
+    SCOPED_TRACE(key_state_name(state));
+    Keyring keyring = Keyring::create(id_of(1), 1).value();
+    const Id first = keyring.find_domain("system")->active()->id;
+    ASSERT_TRUE(keyring.change_key(first, state, 5).is_ok());
+    EXPECT_EQ(keyring.find_key(first).entry->state, state);
+    ASSERT_EQ(keyring.find_domain("system")->keys.size(), 2u);
+    EXPECT_EQ(keyring.find_domain("system")->active()->version, 2u);
+    // One that is not active is followed by none.
+    EXPECT_EQ(keyring.change_key(first, KeyState::kCompromised, 6).is_ok(), state != KeyState::kCompromised);
+    EXPECT_EQ(keyring.find_domain("system")->keys.size(), 2u);
+    EXPECT_EQ(keyring.change_key(first, KeyState::kActive, 7).code(), Code::kInvalidArgument);
+    EXPECT_EQ(keyring.find_domain("system")->active()->version, 2u);
+  }
+}
+
+TEST(Keyring, ASuspendedKeyThatIsActivatedTakesThePlaceOfTheActiveOne) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const Id first = keyring.find_domain("system")->active()->id;
+  ASSERT_TRUE(keyring.change_key(first, KeyState::kSuspended, 2).is_ok());
+  ASSERT_TRUE(keyring.change_key(first, KeyState::kActive, 3).is_ok());
+  EXPECT_EQ(keyring.find_domain("system")->active()->id, first);
+  EXPECT_EQ(keyring.find_domain("system")->keys[1].state, KeyState::kDeactivated);
+  // What fails changes nothing, the present key's state included.
+  const Id second = keyring.find_domain("system")->keys[1].id;
+  EXPECT_EQ(keyring.change_key(second, KeyState::kActive, 4).code(), Code::kInvalidArgument);
+  EXPECT_EQ(keyring.find_domain("system")->active()->id, first);
+  EXPECT_EQ(keyring.change_key(id_of(9), KeyState::kActive, 4).code(), Code::kNotFound);
+}
+
+TEST(Keyring, AKeyThatExpiresWrapsUntilThen) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const Id first = keyring.find_domain("system")->active()->id;
+  const auto wraps = [&](uint64_t now) { return keyring.find_domain("system")->wrapping(now) != nullptr; };
+  ASSERT_TRUE(keyring.set_key_expiry(first, 100).is_ok());
+  EXPECT_TRUE(wraps(99));
+  EXPECT_FALSE(wraps(100));
+  ASSERT_TRUE(keyring.set_key_expiry(first, 0).is_ok());
+  EXPECT_TRUE(wraps(100));
+  ASSERT_TRUE(keyring.set_key_expiry(first, 50).is_ok());
+  ASSERT_TRUE(keyring.change_key(first, KeyState::kSuspended, 10).is_ok());
+  EXPECT_EQ(keyring.change_key(first, KeyState::kActive, 50).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(keyring.change_key(first, KeyState::kDeactivated, 60).is_ok());
+  EXPECT_EQ(keyring.set_key_expiry(first, 70).code(), Code::kInvalidArgument);
+  EXPECT_EQ(keyring.set_key_expiry(id_of(9), 70).code(), Code::kNotFound);
+}
+
 TEST(Keyring, DomainNamesObeyTheRule) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   const std::string longest(64, 'a');

@@ -239,7 +239,7 @@ TEST_F(CofferTest, ADestroyedKeyIsUnavailableByThatName) {
     return keyring.set_key_state(file->fields.domain_key_id, KeyState::kDestroyed, 1001);
   }));
   auto opened = coffer_->unlock(file->envelope, "f");
-  EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
+  EXPECT_EQ(opened.code(), Code::kKeyDestroyed);
   EXPECT_THAT(std::string(opened.status().message()), HasSubstr("destroyed"));
 }
 

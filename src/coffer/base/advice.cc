@@ -17,7 +17,8 @@ std::string_view standing_advice(Code code) {
       return "these bytes are not what was written: find out who changed them before restoring a backup";
     case Code::kTruncated: return "the end of the file is missing: restore it from a backup";
     case Code::kWrongKey: return "name the right root key with --root URI";
-    case Code::kKeyUnavailable: return "the key is in another coffer, or was destroyed: see coffer keyring show";
+    case Code::kKeyUnavailable: return "the key is in another coffer: see coffer keyring show";
+    case Code::kKeyDestroyed: return "nothing brings it back: remove what it protected";
     case Code::kProviderUnavailable: return "nothing is wrong with the data: bring the key provider back and repeat";
     case Code::kRolledBack: return "somebody restored an old copy: restore the newest one";
     case Code::kDiverged: return "two copies were changed apart from each other: find out which one is to stay";

@@ -24,6 +24,7 @@ std::string_view code_name(Code code) {
     case Code::kTruncated: return "truncated";
     case Code::kWrongKey: return "wrong_key";
     case Code::kKeyUnavailable: return "key_unavailable";
+    case Code::kKeyDestroyed: return "key_destroyed";
     case Code::kProviderUnavailable: return "provider_unavailable";
     case Code::kPlaintext: return "plaintext";
     case Code::kRolledBack: return "rolled_back";

@@ -30,6 +30,7 @@ enum class Code : uint8_t {
   kTruncated,            // the end of the file is missing
   kWrongKey,             // the key at hand is not the one that sealed this
   kKeyUnavailable,       // the needed key is not in the keyring, or its state forbids the use
+  kKeyDestroyed,         // the needed key was destroyed on purpose: what it protects is lost
   kProviderUnavailable,  // the key provider cannot be reached or refused to serve
   kPlaintext,            // an unencrypted file where only encrypted ones may be
   kRolledBack,           // an older state than one already seen

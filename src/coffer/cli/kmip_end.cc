@@ -1,9 +1,6 @@
 // coffer kmip expire, revoke, destroy: the ways in which a key in KMIP servers ends.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <ctime>
-
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/kmip_group.h"
@@ -13,19 +10,6 @@
 
 namespace coffer::cli {
 namespace {
-
-// Unix seconds, or "2030-01-01" or "2030-01-01 12:00:00", UTC.
-Result<int64_t> parse_time(const std::string& text) {
-  int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc() && end == text.data() + text.size() && seconds >= 0) return seconds;
-  for (const char* form : {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S"}) {
-    std::tm parts{};
-    const char* rest = strptime(text.c_str(), form, &parts);
-    if (rest != nullptr && *rest == '\0') return static_cast<int64_t>(timegm(&parts));
-  }
-  return {Code::kInvalidArgument, "--at: expected a time such as 2030-01-01 or \"2030-01-01 12:00:00\" (UTC)"};
-}
 
 Status needs_yes(const kmip::Client& client, const kmip::KeyAttributes& key, std::string_view plan) {
   return {Code::kInvalidArgument, fmt::format("{} in {} {}; to do it, repeat the command with --yes",
@@ -42,11 +26,11 @@ Result<Outcome> answer_with(const kmip::Client& client, const std::string& id, s
 Result<Outcome> run_kmip_expire(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const kmip::Client client, kmip_client(arguments));
   const std::string& id = arguments.operand("ID");
-  int64_t at = static_cast<int64_t>(now_seconds());
+  uint64_t at = now_seconds();
   if (const std::string* text = arguments.find("--at")) {
-    COFFER_ASSIGN(at, parse_time(*text));
+    COFFER_ASSIGN(at, parse_time(*text, "--at"));
   }
-  const Status status = client.expire(id, at);
+  const Status status = client.expire(id, static_cast<int64_t>(at));
   if (status.code() == Code::kUnsupported || status.code() == Code::kInvalidArgument) {
     return {status.code(),
             std::string(status.message()) +
@@ -54,7 +38,7 @@ Result<Outcome> run_kmip_expire(const Arguments& arguments, Console& console) {
   }
   COFFER_TRY(status);
   return answer_with(client, id,
-                     fmt::format("wraps nothing new from {} on, still unwraps", time_text(static_cast<uint64_t>(at))),
+                     fmt::format("wraps nothing new from {} on, still unwraps", time_text(at)),
                      console);
 }
 

@@ -22,6 +22,7 @@ std::string_view problem_kind(Code code) {
     case Code::kTruncated: return "truncated";
     case Code::kWrongKey: return "wrong key";
     case Code::kKeyUnavailable: return "missing key";
+    case Code::kKeyDestroyed: return "key destroyed";
     case Code::kPlaintext: return "plaintext";
     case Code::kUnsupported: return "unsupported";
     case Code::kRolledBack: return "rolled back";

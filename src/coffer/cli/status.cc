@@ -29,6 +29,7 @@ struct StatusReport {
   Status root_key;       // whether it may go on protecting
   KeyMemory key_memory;  // of this program
   uint64_t now = 0;
+  bool with_history = false;
 };
 
 Usage usage_of(const StatusReport& report, const Id& key) {
@@ -143,6 +144,7 @@ std::string key_table(const StatusReport& report) {
     const Usage whole = usage_of(report, domain);
     std::string name = domain.name;
     for (auto entry = domain.keys.rbegin(); entry != domain.keys.rend(); ++entry) {
+      if (!report.with_history && !is_in_use(*entry, report.inventory)) continue;
       const Usage usage = usage_of(report, entry->id);
       table.add({std::exchange(name, ""), fmt::to_string(entry->version), entry->id.short_hex(),
                  std::string(key_state_name(entry->state)), age_text(seconds_since(entry->created, report.now)),
@@ -216,6 +218,7 @@ Json domains_json(const StatusReport& report) {
     const Usage active = active_of(report, domain);
     Json keys = Json::array();
     for (const DomainKeyEntry& entry : domain.keys) {
+      if (!report.with_history && !is_in_use(entry, report.inventory)) continue;
       const Usage usage = usage_of(report, entry.id);
       const auto found = report.inventory.by_other_copy.find(entry.id);
       const Usage other = found == report.inventory.by_other_copy.end() ? Usage{} : found->second;
@@ -224,6 +227,7 @@ Json domains_json(const StatusReport& report) {
                       {"state", key_state_name(entry.state)},
                       {"created", entry.created},
                       {"in_state_since", in_state_since(entry)},
+                      {"expires", entry.expires == 0 ? Json(nullptr) : Json(entry.expires)},
                       {"age_seconds", seconds_since(entry.created, report.now)},
                       {"files", usage.files},
                       {"bytes", usage.bytes},
@@ -325,6 +329,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.last_refresh = coffer->live_keyring().refresh();
   report.root_key = coffer->live_keyring().check_root();
   report.key_memory = key_memory();
+  report.with_history = arguments.has("--history");
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));
   advise(report, console);
   if (!looks_at_stores) console.note(advice_for(coffer->at_home()).message + ": its stores were not looked at");
@@ -340,7 +345,7 @@ Command status_command() {
       .name = "status",
       .about = "shows which keys protect which files, how old they are, and how much is under the active ones",
       .operands = {coffer_operand(), paths_operand()},
-      .flags = {as_flag(), root_flag()},
+      .flags = {{"--history", "", "also keys that protect nothing any more"}, as_flag(), root_flag()},
       .examples = {"status /var/lib/db.coffer", "status /var/lib/db.coffer /var/lib/db --json"},
       .run = run_status,
   };

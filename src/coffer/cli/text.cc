@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <ctime>
 
@@ -30,6 +31,20 @@ std::string size_text(uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.{}f} {}", value, value == std::floor(value) ? 0 : 1, kUnits[unit]);
+}
+
+Result<uint64_t> parse_time(const std::string& text, std::string_view what) {
+  constexpr uint64_t kSecondsMin = 1'000'000'000;
+  uint64_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error == std::errc() && end == text.data() + text.size() && seconds >= kSecondsMin) return seconds;
+  for (const char* form : {"%Y-%m-%d", "%Y-%m-%d %H:%M:%S"}) {
+    std::tm parts{};
+    const char* rest = strptime(text.c_str(), form, &parts);
+    if (rest != nullptr && *rest == '\0' && parts.tm_year >= 70) return static_cast<uint64_t>(timegm(&parts));
+  }
+  return {Code::kInvalidArgument,
+          fmt::format("{}: expected a time such as 2030-01-01 or \"2030-01-01 12:00:00\" (UTC)", what)};
 }
 
 std::string age_text(uint64_t seconds) {

@@ -77,6 +77,11 @@ const DomainKeyEntry* Domain::active() const {
   return nullptr;
 }
 
+const DomainKeyEntry* Domain::wrapping(uint64_t now) const {
+  const DomainKeyEntry* key = active();
+  return key != nullptr && key->may_wrap_at(now) ? key : nullptr;
+}
+
 Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   if (coffer_id.is_zero()) return {Code::kInvalidArgument, "a coffer's id is not all zeros"};
   Keyring keyring;
@@ -97,6 +102,12 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   copy.stores_.clear();
   copy.reindex();
   return copy;
+}
+
+Result<Signed> Keyring::sign(ByteView message) const {
+  COFFER_ASSIGN(const AuditKey key, audit_key_.open());
+  COFFER_ASSIGN(const SecretBytes seed, derive(key.reveal(), "certificate", coffer_id_.bytes, 32));
+  return coffer::sign(seed.reveal(), message);
 }
 
 const Domain* Keyring::find_domain(std::string_view name) const {
@@ -157,6 +168,39 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
                                         " is; suspend or deactivate that one first"};
   }
   enter_state(entry, state, now);
+  return {};
+}
+
+Status Keyring::change_key(const Id& key_id, KeyState state, uint64_t now) {
+  const FoundKey found = find_key(key_id);
+  const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;
+  if (active == nullptr || (state != KeyState::kActive && found.entry != active)) {
+    return set_key_state(key_id, state, now);
+  }
+  const std::string domain = found.domain->name;
+  if (state == KeyState::kActive && found.entry->expires != 0 && found.entry->expires <= now) {
+    return {Code::kInvalidArgument, name_of(*found.entry, *found.domain) + " has expired; give it another date first"};
+  }
+  Keyring changed = *this;
+  if (state == KeyState::kActive) {
+    if (found.entry != active) COFFER_TRY(changed.set_key_state(active->id, KeyState::kDeactivated, now));
+    COFFER_TRY(changed.set_key_state(key_id, state, now));
+  } else {
+    COFFER_TRY(changed.set_key_state(key_id, state, now));
+    COFFER_TRY(changed.rotate_domain(domain, now));
+  }
+  *this = std::move(changed);
+  return {};
+}
+
+Status Keyring::shred_domain(std::string_view name, uint64_t now) {
+  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
+  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + quoted(name) + " in the keyring"};
+  for (DomainKeyEntry& entry : domain->keys) {
+    if (entry.state == KeyState::kDestroyed) continue;
+    if (!may_become(entry.state, KeyState::kDestroyed)) enter_state(entry, KeyState::kDeactivated, now);
+    enter_state(entry, KeyState::kDestroyed, now);
+  }
   return {};
 }
 

@@ -7,6 +7,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/resting_key.h"
+#include "coffer/crypto/signature.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/provider.h"
 #include "coffer/keys/store_entry.h"
@@ -47,6 +48,8 @@ struct Domain {
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
+  // The active key, unless it has expired by then; null if none.
+  const DomainKeyEntry* wrapping(uint64_t now) const;
 };
 
 struct KeyringSlot {
@@ -80,6 +83,8 @@ class Keyring {
   const std::vector<Sha256>& ancestors() const { return ancestors_; }
   // Of this coffer for good, whatever else is rotated.
   const RestingKey<AuditRole>& audit_key() const { return audit_key_; }
+  // With a key of the coffer's that is derived from it, and so its own for good. Errors as coffer::sign().
+  Result<Signed> sign(ByteView message) const;
   const std::vector<Domain>& domains() const { return domains_; }
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
@@ -99,6 +104,11 @@ class Keyring {
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
   // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
   Status set_key_state(const Id& key_id, KeyState state, uint64_t now);
+  // The same, and where the key was the active one of its domain, a fresh one becomes active. To make one active takes
+  // the place of the one that is.
+  Status change_key(const Id& key_id, KeyState state, uint64_t now);
+  // Destroys every key of the domain, whatever its state. kNotFound.
+  Status shred_domain(std::string_view name, uint64_t now);
   // From `when` on the key wraps nothing more; it may lie in the past. 0: never. kInvalidArgument for a key that does
   // not wrap any more.
   Status set_key_expiry(const Id& key_id, uint64_t when);

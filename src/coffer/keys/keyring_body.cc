@@ -19,8 +19,7 @@ Status encode_key(const DomainKeyEntry& key, Writer& writer) {
   writer.id(key.id);
   writer.u32(key.version);
   writer.u8(static_cast<uint8_t>(key.state));
-  for (uint64_t time :
-       {key.created, key.activated, key.deactivated, key.compromised, key.destroyed, key.expires}) {
+  for (uint64_t time : {key.created, key.activated, key.deactivated, key.compromised, key.destroyed, key.expires}) {
     writer.u64(time);
   }
   COFFER_ASSIGN(const DomainKey opened, key.key.open());

@@ -204,4 +204,8 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
   return inventory;
 }
 
+bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory) {
+  return key.state < KeyState::kDeactivated || inventory.by_key.contains(key.id);
+}
+
 }  // namespace coffer

@@ -66,5 +66,7 @@ struct Inventory {
   std::vector<MissingStore> missing_stores;  // where no paths were given
 };
 Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths);
+// It may wrap, or did and may again, or a file needs it. Else it is history.
+bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory);
 
 }  // namespace coffer

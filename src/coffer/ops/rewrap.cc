@@ -25,6 +25,7 @@ class Rewrapper {
   Result<RewrapReport> run(const std::vector<std::string>& paths) {
     COFFER_TRY(coffer_.at_home());
     COFFER_TRY(coffer_.live_keyring().refresh());
+    COFFER_TRY(coffer_.renew_expired_keys());
     keyring_ = coffer_.keyring();
     if (!options_.domain.empty() && keyring_->find_domain(options_.domain) == nullptr) {
       return {Code::kNotFound, "no domain \"" + options_.domain + "\" in the keyring of " + coffer_.directory()};

@@ -64,19 +64,44 @@ Result<ProviderConfig> Coffer::provider_config() const {
   return std::move(config.providers);
 }
 
+Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
+  for (bool renewed = false;; renewed = true) {
+    Wrapping out{keyring()};
+    const Domain* domain = out.keys->find_domain(name);
+    if (domain == nullptr) {
+      return {Code::kNotFound, "no domain \"" + std::string(name) + "\" in the keyring of " + directory_ +
+                                   "; coffer domain add makes one"};
+    }
+    if (domain->active() == nullptr) {
+      return {Code::kKeyUnavailable, "domain \"" + domain->name + "\" has no active key; rotate it to get one"};
+    }
+    out.key = domain->wrapping(now_seconds());
+    if (out.key != nullptr) return out;
+    if (renewed) return {Code::kKeyUnavailable, "the active key of domain \"" + domain->name + "\" has expired again"};
+    COFFER_TRY(renew_expired_keys().with_context("the active key of domain \"" + domain->name + "\" has expired"));
+  }
+}
+
+Status Coffer::renew_expired_keys() {
+  const auto expired = [now = now_seconds()](const Domain& domain) {
+    return domain.active() != nullptr && domain.wrapping(now) == nullptr;
+  };
+  if (std::ranges::none_of(keyring()->domains(), expired)) return Status::ok();
+  return keyring_->update([&](Keyring& next) -> Status {
+    std::vector<std::string> names;
+    for (const Domain& domain : next.domains()) {
+      if (expired(domain)) names.push_back(domain.name);
+    }
+    for (const std::string& name : names) COFFER_TRY(next.rotate_domain(name, now_seconds()));
+    return Status::ok();
+  });
+}
+
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_TRY(process_.usable());
   keyring_->refresh_without_waiting();
-  std::shared_ptr<const Keyring> keys = keyring();
-  const Domain* domain = keys->find_domain(request.domain);
-  if (domain == nullptr) {
-    return {Code::kNotFound, "no domain \"" + std::string(request.domain) + "\" in the keyring of " + directory_ +
-                                 "; coffer domain add makes one"};
-  }
-  const DomainKeyEntry* active = domain->active();
-  if (active == nullptr) {
-    return {Code::kKeyUnavailable, "domain \"" + domain->name + "\" has no active key; rotate it to get one"};
-  }
+  COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
+  const DomainKeyEntry* active = wrapping.key;
   NewFile file;
   file.fields.suite = request.suite;
   file.fields.kind = request.kind;
@@ -86,7 +111,7 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   file.fields.earlier_body = request.earlier_body;
   file.fields.domain_key_id = active->id;
   file.fields.domain_key_version = active->version;
-  file.fields.keyring_version = keys->version();
+  file.fields.keyring_version = wrapping.keys->version();
   COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
   COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
   COFFER_TRY(seal_envelope(file.fields, domain_key, file.file_key, file.envelope));
@@ -136,6 +161,9 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
   }
   const DomainKeyEntry* entry = keys->find_key(fields.domain_key_id).entry;
   if (entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
+  if (entry->state == KeyState::kDestroyed) {
+    return {Code::kKeyDestroyed, path + ": its domain key " + fields.domain_key_id.short_hex() + " was destroyed"};
+  }
   if (!may_unwrap(entry->state)) {
     return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +
                                        std::string(key_state_name(entry->state))};
@@ -173,16 +201,15 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
                                           const std::array<uint8_t, kTagSize>& body_mac) {
   // A rewrap beside us may have put a newer key there, which a slot of ours must not undo.
   keyring_->refresh_without_waiting();
-  std::shared_ptr<const Keyring> keys = keyring();
-  const Domain* domain = keys->find_key(scan.fields.domain_key_id).domain;
-  const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
-  if (active == nullptr) {
-    return {Code::kKeyUnavailable, "its domain has no active key; rotate the domain to get one"};
-  }
+  const std::shared_ptr<const Keyring> known = keyring();
+  const Domain* domain = known->find_key(scan.fields.domain_key_id).domain;
+  if (domain == nullptr) return {Code::kKeyUnavailable, "its domain key is not in the keyring"};
+  COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(domain->name));
+  const DomainKeyEntry* active = wrapping.key;
   EnvelopeFields fields = scan.fields;
   fields.domain_key_id = active->id;
   fields.domain_key_version = active->version;
-  fields.keyring_version = keys->version();
+  fields.keyring_version = wrapping.keys->version();
   fields.body_sealed = true;
   fields.body_size = body_size;
   fields.body_mac = body_mac;

@@ -111,15 +111,18 @@ class Coffer {
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
   Result<NewFile> new_file(const NewFileRequest& request);
+  // Gives each domain whose active key has expired a fresh one, and so lets old files be brought under it. Writing new
+  // files does the same by itself.
+  Status renew_expired_keys();
   // Opens the header of an existing file, if it is at its place: `path` is the one it is opened by. Refreshes once if
   // the key or the place is unknown. Errors as unlock(), and kForeign for a genuine file of another store or domain.
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
   Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
   // The same wherever the file is: for whoever judges places. `path` is for messages only. kTruncated, kPlaintext,
-  // kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope(); kKeyUnavailable for an unknown
-  // or destroyed key; kRolledBack when the file, which is genuine, has seen a newer keyring, or why that one could not
-  // be taken up.
+  // kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope(); kKeyUnavailable: an unknown
+  // key; kKeyDestroyed; kRolledBack when the file, which is genuine, has seen a newer keyring, or why that one could
+  // not be taken up.
   Result<OpenedFile> unlock(ByteView envelope, const std::string& path);
   Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
   // kForeign unless a file that was unlocked may be opened at `path`.
@@ -144,6 +147,12 @@ class Coffer {
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)) {}
+  // A domain, and its key that may wrap now.
+  struct Wrapping {
+    std::shared_ptr<const Keyring> keys;
+    const DomainKeyEntry* key = nullptr;
+  };
+  Result<Wrapping> wrapping_key(std::string_view domain);
   Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
 
   const OfOneProcess process_;

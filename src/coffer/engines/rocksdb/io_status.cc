@@ -33,6 +33,7 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kConflict:
     case Code::kLimitExceeded:
     case Code::kKeyUnavailable:
+    case Code::kKeyDestroyed:
     case Code::kProviderUnavailable:
     case Code::kRolledBack:
     case Code::kDiverged:

@@ -1,0 +1,136 @@
+#include "coffer/ops/keys.h"
+
+#include <algorithm>
+
+#include "coffer/base/clock.h"
+#include "coffer/base/text.h"
+
+namespace coffer {
+namespace {
+
+constexpr size_t kIdDigitsMin = 8;
+constexpr size_t kExamplesMax = 3;
+
+std::string text_of(const FoundKey& found) {
+  return "key " + std::to_string(found.entry->version) + " of domain " + found.domain->name + " (" +
+         found.entry->id.short_hex() + ")";
+}
+
+bool looks_like_id(const std::string& known) {
+  return known.size() >= kIdDigitsMin && known.size() <= 2 * sizeof(Id::bytes) &&
+         std::ranges::all_of(known, [](char c) { return hex_digit(c) >= 0; });
+}
+
+Result<FoundKey> find_by_id(const Keyring& keyring, const std::string& digits) {
+  FoundKey out;
+  for (const Domain& domain : keyring.domains()) {
+    for (const DomainKeyEntry& entry : domain.keys) {
+      if (!entry.id.hex().starts_with(lower_case(digits))) continue;
+      if (out.entry != nullptr)
+        return {Code::kInvalidArgument, "key " + digits + ": several begin so; give more of it"};
+      out = {&domain, &entry};
+    }
+  }
+  return out;
+}
+
+const DomainKeyEntry* find_by_number(const Domain& domain, std::string_view number) {
+  const auto found =
+      std::ranges::find(domain.keys, number, [](const DomainKeyEntry& key) { return std::to_string(key.version); });
+  return found == domain.keys.end() ? nullptr : &*found;
+}
+
+ChangedKey changed_of(const Coffer& coffer, const Id& id) {
+  const auto keyring = coffer.keyring();
+  const FoundKey found = keyring->find_key(id);
+  const DomainKeyEntry* active = found.domain->active();
+  return {found.domain->name, *found.entry, active != nullptr ? std::optional(active->version) : std::nullopt,
+          keyring->version()};
+}
+
+Result<ChangedKey> change(Coffer& coffer, const std::string& known,
+                          const std::function<Status(Keyring&, const Id&)>& apply) {
+  Id id;
+  COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) -> Status {
+    COFFER_ASSIGN(const FoundKey found, find_key(keyring, known));
+    id = found.entry->id;
+    return apply(keyring, id);
+  }));
+  return changed_of(coffer, id);
+}
+
+// Ok, or what needs the key or may need it.
+Status check_unneeded(Coffer& coffer, const FoundKey& key) {
+  uint64_t needing = 0, unreadable = 0;
+  std::string examples, example;
+  COFFER_TRY(visit_files(coffer, {}, [&](const InventoryFile& file) {
+    if (file.empty || file.leads_outside || file.status.code() == Code::kPlaintext) return Status::ok();
+    if (!file.status.is_ok()) {
+      if (unreadable++ == 0) example = file.path;
+    } else if (keys_needed(file.scan).contains(key.entry->id) && needing++ < kExamplesMax) {
+      examples += (examples.empty() ? "" : ", ") + file.path;
+    }
+    return Status::ok();
+  }));
+  const std::string what = text_of(key);
+  if (needing > 0) {
+    return {Code::kBusy, what + " is needed by " + std::to_string(needing) + " file(s): " + examples +
+                             (needing > kExamplesMax ? ", …" : "") + "; coffer rewrap brings them under another one"};
+  }
+  if (const std::vector<MissingStore> missing = missing_stores(coffer); !missing.empty()) {
+    return {Code::kBusy, what + " may be needed in " + missing.front().path + ", where a store is missing; " +
+                             std::string(missing_text(missing.front()))};
+  }
+  if (unreadable == 0) return Status::ok();
+  return {Code::kBusy, what + " may be needed by " + std::to_string(unreadable) + " file(s) whose header cannot be " +
+                           "read: " + example + (unreadable > 1 ? ", …" : "") +
+                           "; coffer verify names them: restore or remove them"};
+}
+
+}  // namespace
+
+Result<FoundKey> find_key(const Keyring& keyring, const std::string& known) {
+  const size_t colon = known.rfind(':');
+  FoundKey out;
+  if (colon != std::string::npos) {
+    const Domain* domain = keyring.find_domain(known.substr(0, colon));
+    if (domain == nullptr) return {Code::kNotFound, "no domain \"" + known.substr(0, colon) + "\" in the keyring"};
+    out = {domain, find_by_number(*domain, known.substr(colon + 1))};
+  } else if (looks_like_id(known)) {
+    COFFER_ASSIGN(out, find_by_id(keyring, known));
+  } else {
+    return {Code::kInvalidArgument, "key \"" + known +
+                                        "\": expected DOMAIN:NUMBER, as system:3, or at least the first " +
+                                        std::to_string(kIdDigitsMin) + " digits of its id"};
+  }
+  if (out.entry == nullptr) return {Code::kNotFound, "no key " + known + " in the keyring; coffer key list shows them"};
+  return out;
+}
+
+Result<ChangedKey> change_key(Coffer& coffer, const std::string& known, KeyState state) {
+  return change(coffer, known,
+                [&](Keyring& keyring, const Id& id) { return keyring.change_key(id, state, now_seconds()); });
+}
+
+Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t when) {
+  return change(coffer, known, [&](Keyring& keyring, const Id& id) { return keyring.set_key_expiry(id, when); });
+}
+
+Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  const auto keyring = coffer.keyring();
+  COFFER_ASSIGN(const FoundKey found, find_key(*keyring, known));
+  if (!may_become(found.entry->state, KeyState::kDestroyed)) {
+    const bool in_use = found.entry->state < KeyState::kDeactivated;
+    return {Code::kInvalidArgument, text_of(found) + " is " + std::string(key_state_name(found.entry->state)) +
+                                        (in_use ? "; first coffer key revoke, then coffer rewrap" : "")};
+  }
+  COFFER_TRY(check_unneeded(coffer, found));
+  const Id id = found.entry->id;
+  COFFER_TRY(coffer.live_keyring().update(
+      [&](Keyring& next) { return next.change_key(id, KeyState::kDestroyed, now_seconds()); }));
+  return changed_of(coffer, id);
+}
+
+}  // namespace coffer

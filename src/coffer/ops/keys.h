@@ -1,0 +1,28 @@
+// What operators do with domain keys by hand: docs/keys.md, "States". Each change is one version of the keyring.
+#pragma once
+
+#include "coffer/ops/inventory.h"
+
+namespace coffer {
+
+// `known`: DOMAIN:NUMBER, or a key's id in hexadecimal, at least its first 8 digits. kNotFound; kInvalidArgument for
+// digits that fit several. What is found is of `keyring`, and lives as long.
+Result<FoundKey> find_key(const Keyring& keyring, const std::string& known);
+
+// A key after what was done with it.
+struct ChangedKey {
+  std::string domain;
+  DomainKeyEntry key;
+  std::optional<uint32_t> active;  // the number of the domain's active key now
+  uint64_t keyring_version = 0;
+};
+
+// Keyring::change_key(), and its errors. Not for kDestroyed.
+Result<ChangedKey> change_key(Coffer& coffer, const std::string& known, KeyState state);
+// Keyring::set_key_expiry(), and its errors.
+Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t when);
+// Its bytes are gone from the keyring on return. kBusy while a file of a remembered store needs the key, or may need
+// it: a store that is missing, a header that cannot be read. kInvalidArgument as its state has it.
+Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known);
+
+}  // namespace coffer

@@ -1,0 +1,31 @@
+// Crypto-shredding: a domain's keys are destroyed so that its files are lost, and a certificate says so.
+// docs/operating.md, "Shred a tenant"; docs/format.md, "Certificate of shredding".
+#pragma once
+
+#include "coffer/ops/inventory.h"
+
+namespace coffer {
+
+struct Shredding {
+  std::vector<DomainKeyEntry> keys;  // the domain's, all destroyed
+  bool was_done = false;             // already: nothing was changed
+  Usage lost;                        // files under these keys, which nobody can read any more
+  uint64_t keyring_version = 0;
+  std::string certificate;  // JSON, two lines: what was done; who signed it
+};
+// Destroys every key of the domain, at once, and whatever needs them. On return no keyring of this coffer has them; the
+// certificate says what copies there may be. Of a domain that was shredded before it says so again. kNotFound;
+// kUnsupported where no certificate can be signed: nothing is changed then.
+Result<Shredding> shred(Coffer& coffer, const std::string& domain);
+
+struct CheckedCertificate {
+  std::string domain;
+  uint64_t time = 0;
+  uint64_t keyring_version = 0;  // after
+  size_t keys = 0;
+};
+// kTampered unless this coffer signed `certificate`; kRolledBack when the keyring has a key of it again.
+Result<CheckedCertificate> check_certificate(Coffer& coffer, ByteView certificate);
+inline constexpr size_t kCertificateSizeMax = size_t{16} << 20;
+
+}  // namespace coffer

@@ -1,0 +1,212 @@
+"""The life of domain keys by hand: coffer key, coffer shred, coffer certificate."""
+
+import json
+import os
+import shutil
+import time
+
+from harness import CliTest, columns, main
+
+
+class Keys(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        self.contents = self.make_store()
+
+    def keys(self, *words):
+        """version → what key list says of it, of domain system."""
+        found = self.done("key", "list", "c.coffer", *words, "--json").json()["keys"]
+        return {key["version"]: key for key in found if key["domain"] == "system"}
+
+    def states(self):
+        return {version: key["state"] for version, key in self.keys("--history").items()}
+
+    def new_file_is_under(self, version, name="store/new.sst"):
+        self.make_file("c.coffer", name, b"x" * 1000)
+        self.assertEqual(self.done("inspect", self.path(name), "--json").json()["domain_key_version"], version)
+        os.remove(self.path(name))
+
+
+class Listing(Keys):
+    def test_a_key_is_named_by_domain_and_number_or_by_digits_of_its_id(self):
+        key = self.keys()[1]
+        self.assertEqual((key["files"], key["state"]), (3, "active"))
+        for name in ("system:1", key["id"], key["id"][:8], key["id"][:8].upper()):
+            self.assertEqual(self.done("key", "show", "c.coffer", name, "--json").json()["id"], key["id"])
+        self.refused(["key", "show", "c.coffer", "system:2"], "not_found", "coffer key list")
+        self.refused(["key", "show", "c.coffer", "orders:1"], "not_found", "orders")
+        self.refused(["key", "show", "c.coffer", "ffffffff"], "not_found")
+        for name in ("system", "1", key["id"][:7], key["id"] + "0"):
+            self.refused(["key", "show", "c.coffer", name], "invalid_argument", "system:3")
+
+    def test_history_is_shown_when_it_is_asked_for(self):
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+        self.assertEqual(set(self.keys()), {2})
+        self.assertEqual(set(self.keys("--history")), {1, 2})
+        self.assertEqual(len(columns(self.done("status", "c.coffer").out, "DOMAIN")), 1)
+        self.assertEqual(len(columns(self.done("status", "c.coffer", "--history").out, "DOMAIN")), 2)
+
+
+class Changing(Keys):
+    def test_a_key_that_is_suspended_revoked_or_compromised_is_succeeded_at_once(self):
+        for version, (word, state) in enumerate((("suspend", "suspended"), ("revoke", "deactivated"),
+                                                 ("compromise", "compromised")), start=1):
+            answer = self.done("key", word, "c.coffer", f"system:{version}", "--json").json()
+            self.assertEqual((answer["state"], answer["active_version"]), (state, version + 1))
+            self.new_file_is_under(version + 1)
+        self.assertEqual(self.states(), {1: "suspended", 2: "deactivated", 3: "compromised", 4: "active"})
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.done("key", "activate", "c.coffer", "system:1")
+        self.assertEqual(self.states()[4], "deactivated")
+        self.new_file_is_under(1)
+
+    def test_what_the_table_of_states_forbids_is_refused(self):
+        self.refused(["key", "activate", "c.coffer", "system:1"], "invalid_argument", "active")
+        self.refused(["key", "destroy", "c.coffer", "system:1"], "invalid_argument", "coffer key revoke")
+        self.done("key", "compromise", "c.coffer", "system:1")
+        for word in ("activate", "suspend", "revoke", "compromise"):
+            self.refused(["key", word, "c.coffer", "system:1"], "invalid_argument", "compromised")
+        self.refused(["key", "expire", "c.coffer", "system:1", "--at", "2040-01-01"], "invalid_argument", "compromised")
+
+    def test_rewrap_takes_a_compromised_key_out_of_every_header(self):
+        self.done("key", "compromise", "c.coffer", "system:1")
+        self.assertEqual(self.keys()[1]["files"], 3)
+        self.done("rewrap", "c.coffer")
+        self.assertNotIn(1, self.keys())
+
+
+class Expiring(Keys):
+    def test_from_its_date_on_a_key_wraps_nothing_and_a_fresh_one_is_made_when_it_is_needed(self):
+        self.done("key", "expire", "c.coffer", "system:1", "--at", str(int(time.time()) + 3600))
+        self.new_file_is_under(1)
+        self.done("key", "expire", "c.coffer", "system:1", "--at", str(int(time.time()) - 1))
+        self.assertEqual(self.states(), {1: "active"})
+        self.new_file_is_under(2)
+        self.assertEqual(self.states(), {1: "deactivated", 2: "active"})
+        self.assertEqual(self.verified("c.coffer"), {})
+
+    def test_rewrap_uses_no_expired_key_either(self):
+        self.done("rotate", "domain", "c.coffer", "system")
+        self.done("key", "expire", "c.coffer", "system:2", "--at", "2020-01-01")
+        self.done("rewrap", "c.coffer")
+        self.assertEqual(self.keys()[3]["files"], 3)
+
+    def test_a_date_can_be_taken_back_and_a_year_is_none(self):
+        self.done("key", "expire", "c.coffer", "system:1", "--at", "2020-01-01 12:00:00")
+        self.done("key", "expire", "c.coffer", "system:1", "--never")
+        self.new_file_is_under(1)
+        for time_text in ("2030", "tomorrow", "", "1969-01-01"):
+            self.refused(["key", "expire", "c.coffer", "system:1", "--at", time_text], "invalid_argument", "2030-01-01")
+        self.refused(["key", "expire", "c.coffer", "system:1"], "invalid_argument", "--never")
+        self.refused(["key", "expire", "c.coffer", "system:1", "--at", "2040-01-01", "--never"], "invalid_argument")
+
+
+class Destroying(Keys):
+    def test_a_key_is_destroyed_when_nothing_needs_it(self):
+        self.done("key", "revoke", "c.coffer", "system:1")
+        self.refused(["key", "destroy", "c.coffer", "system:1"], "busy", "3 file(s)", "data.sst", "coffer rewrap")
+        self.done("rewrap", "c.coffer")
+        self.done("key", "destroy", "c.coffer", "system:1")
+        self.assertEqual(self.states(), {1: "destroyed", 2: "active"})
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.refused(["key", "destroy", "c.coffer", "system:1"], "invalid_argument", "destroyed")
+
+    def test_where_a_store_or_header_cannot_be_looked_at_nothing_is_destroyed(self):
+        self.done("key", "revoke", "c.coffer", "system:1")
+        self.done("rewrap", "c.coffer")
+        self.write("store/broken.sst", os.urandom(8192).replace(b"\0", b"x"))
+        data = bytearray(self.read("store/data.sst"))
+        for slot in (20, 4096 + 20):
+            data[slot] ^= 1
+        self.write("store/data.sst", bytes(data))
+        self.refused(["key", "destroy", "c.coffer", "system:1"], "busy", "data.sst", "coffer verify")
+        shutil.move(self.path("store"), self.path("elsewhere"))
+        self.refused(["key", "destroy", "c.coffer", "system:1"], "busy", self.path("store"), "mount its disk")
+
+    def test_a_copy_of_the_coffer_destroys_nothing(self):
+        self.done("key", "revoke", "c.coffer", "system:1")
+        shutil.copytree(self.path("c.coffer"), self.path("copy.coffer"))
+        self.refused(["key", "destroy", "copy.coffer", "system:1"], "foreign")
+        self.refused(["shred", "copy.coffer", "system", "--confirm", "system"], "foreign")
+
+
+class Shredding(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.make_coffer("c.coffer", "root.key", "--anchor", self.path("anchor"))
+        self.done("domain", "add", "c.coffer", "tenant-7", "--path", self.path("store/t7"))
+        self.make_store()
+        self.make_file("c.coffer", "store/t7/a.sst", b"theirs" * 1000, "blocks", "--domain", "tenant-7")
+        self.done("rotate", "domain", "c.coffer", "tenant-7")
+        self.make_file("c.coffer", "store/t7/b.sst", b"theirs" * 1000, "blocks", "--domain", "tenant-7")
+
+    def shred(self, *words):
+        return self.done("shred", "c.coffer", "tenant-7", "--confirm", "tenant-7", "--certificate", "proof.json",
+                         *words)
+
+    def test_its_files_say_key_destroyed_and_all_others_are_as_before(self):
+        answer = self.shred("--json").json()
+        self.assertEqual((len(answer["keys"]), answer["files"]), (2, 2))
+        self.assertEqual(self.verified("c.coffer"), {"store/t7/a.sst": "key destroyed",
+                                                     "store/t7/b.sst": "key destroyed"})
+        self.refused(["cat", "c.coffer", "store/t7/a.sst"], "key_destroyed", "remove")
+
+    def test_it_has_to_be_meant(self):
+        self.refused(["shred", "c.coffer", "tenant-7"], "invalid_argument", "--confirm tenant-7")
+        self.refused(["shred", "c.coffer", "tenant-7", "--confirm", "tenant-8"], "invalid_argument")
+        self.refused(["shred", "c.coffer", "nobody", "--confirm", "nobody"], "not_found")
+        self.write("proof.json", b"older")
+        self.refused(["shred", "c.coffer", "tenant-7", "--confirm", "tenant-7", "--certificate", "proof.json"],
+                     "already_exists", "--certificate")
+
+    def test_the_keyring_of_before_does_not_bring_the_keys_back(self):
+        before = self.read("c.coffer/keyring")
+        self.shred()
+        self.write("c.coffer/keyring", before, 0o600)
+        self.refused(["cat", "c.coffer", "store/t7/a.sst"], "rolled_back")
+        self.refused(["certificate", "c.coffer", "proof.json"], "rolled_back")
+        os.remove(self.path("anchor"))
+        self.done("status", "c.coffer", "--history")
+        # Nothing else remembers it.
+        self.refused(["certificate", "c.coffer", "proof.json"], "rolled_back", "older than the certificate")
+
+    def test_the_certificate_is_checked_with_and_without_the_coffer(self):
+        self.shred()
+        self.assertIn("tenant-7 was shredded", self.done("certificate", "c.coffer", "proof.json").out)
+        statement, by = self.read("proof.json").splitlines()
+        by = json.loads(by)
+        # DER of an Ed25519 public key: RFC 8410, section 4.
+        self.write("public.der", bytes.fromhex("302a300506032b6570032100" + by["ed25519_public_key"]))
+        self.write("statement", statement)
+        self.write("signature", bytes.fromhex(by["signature"]))
+        check = ["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", "public.der", "-rawin", "-in",
+                 "statement", "-sigfile", "signature"]
+        self.assertEqual(self.run_program(check).status, 0)
+        self.write("statement", statement.replace(b"tenant-7", b"tenant-8"))
+        self.assertNotEqual(self.run_program(check).status, 0)
+
+    def test_a_certificate_that_is_altered_or_anothers_is_refused(self):
+        self.shred()
+        proof = self.read("proof.json")
+        for altered in (proof.replace(b"tenant-7", b"tenant-8"), proof[:200], b"", proof.splitlines()[0] + b"\n{}\n",
+                        proof.splitlines()[0] + b"\n[]\n", proof.replace(b'"signature":"', b'"signature":"00')):
+            self.write("altered.json", altered)
+            self.refused(["certificate", "c.coffer", "altered.json"], "tampered", "altered.json")
+        self.make_coffer("other.coffer")
+        self.refused(["certificate", "other.coffer", "proof.json"], "tampered")
+
+    def test_what_was_shredded_is_certified_again_and_a_fresh_key_begins_anew(self):
+        version = self.shred("--json").json()["keyring_version"]
+        again = self.done("shred", "c.coffer", "tenant-7", "--confirm", "tenant-7", "--certificate", "again.json",
+                          "--json").json()
+        self.assertEqual(again["keyring_version"], version)
+        self.done("certificate", "c.coffer", "again.json")
+        self.done("rotate", "domain", "c.coffer", "tenant-7")
+        self.make_file("c.coffer", "store/t7/c.sst", b"x", "blocks", "--domain", "tenant-7")
+        self.done("cat", "c.coffer", "store/t7/c.sst")
+        self.done("certificate", "c.coffer", "proof.json")
+
+
+if __name__ == "__main__":
+    main()
