@@ -288,6 +288,18 @@ class Catalogue(CliTest):
         self.assertRegex(run.out, r"^served 3000 packages: [1-9]\d* reads, [1-9]\d* writes, 0 errors\n$")
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_it_rotates_by_itself_as_its_policy_wants(self):
+        self.make_coffer()
+        with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("policy: {rotation_period: 1s}\n")
+        self.write("packages", "".join(STANZA.format(i) for i in range(300)).encode())
+        self.run_program([CATALOGUE, "c.coffer", "store", "load", "packages"])
+        run = self.run_program([CATALOGUE, "c.coffer", "store", "serve", "4"])
+        self.assertRegex(run.out, r" 0 errors\n$", run)
+        self.assertGreaterEqual(len(self.done("keyring", "show", "c.coffer", "--json").json()["domains"][0]["keys"]), 3)
+        self.assertIn(b"policy: domain system was rotated", self.done("cat", "c.coffer", "store/LOG").bytes)
+        self.assertEqual(self.verified("c.coffer"), {})
+
     def test_it_finds_the_modules_of_key_providers(self):
         self.make_coffer()
         with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:

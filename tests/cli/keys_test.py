@@ -208,5 +208,61 @@ class Shredding(CliTest):
         self.done("certificate", "c.coffer", "proof.json")
 
 
+class Policy(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        self.make_store()
+
+    def set_policy(self, text):
+        config = self.read("c.coffer/coffer.yaml").split(b"policy:")[0]
+        self.write("c.coffer/coffer.yaml", config + text.encode())
+
+    def test_what_is_due_is_shown_with_its_reason_and_done_when_asked(self):
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.set_policy("policy: {rotation_period: 1s, rewrap_after: 0s}\n")
+        time.sleep(1.1)
+        before = self.tree()
+        run = self.done("plan", "c.coffer")
+        self.assertRegex(run.out, r"due: rotate domain system: key 1 has been active for \d+s, and rotation_period")
+        self.assertEqual(self.tree(), before)
+        done = self.done("plan", "c.coffer", "--apply", "--json").json()
+        self.assertEqual([action["action"] for action in done["done"]], ["rotate", "rewrap"])
+        self.assertEqual(self.active_share(), (3, 3))
+        self.assertEqual(self.verified("c.coffer"), {})
+
+    def test_files_under_a_compromised_key_are_always_due(self):
+        self.done("key", "compromise", "c.coffer", "system:1")
+        due = self.done("plan", "c.coffer", "--json").json()["due"]
+        self.assertEqual([(action["action"], action["domain"]) for action in due], [("rewrap", "system")])
+        self.assertIn("compromised", due[0]["why"])
+
+    def test_an_agent_works_until_it_is_told_to_end_and_survives_a_bad_configuration(self):
+        self.set_policy("policy: {rotation_period: 1s}\n")
+        agent = self.start("agent", "c.coffer", "--interval", "1s")
+        for text in ("policy: {rotation_period: soon}\n", "policy: {rotation_period: 1s}\n"):
+            time.sleep(1.5)
+            self.set_policy(text)
+        time.sleep(2.5)
+        agent.terminate()
+        run = self.outcome(agent)
+        self.assertEqual(run.status, 0, run)
+        self.assertRegex(run.out, r"^ended; did [2-9] things\n$")
+        self.assertIn("rotation_period: expected a time", run.err)
+        self.refused(["agent", "c.coffer", "--interval", "often"], "invalid_argument", "--interval")
+
+    def test_a_configuration_is_checked_before_it_is_put_in_place(self):
+        run = self.done("policy", "check", "c.coffer")
+        self.assertIn("is valid", run.out)
+        self.write("new.yaml", b"version: 1\npolicy: {rotation_period: off, domains: {a: {rotation_period: 1s}}}\n")
+        found = self.done("policy", "check", "new.yaml", "--json").json()["suggestions"]
+        self.assertEqual([finding["what"] for finding in found],
+                         ["policy: rotation_period is off", "policy: domains: a: rotation_period is 1s",
+                          "policy: domains: a: rewrap_after is off", "there is no anchor"])
+        self.write("new.yaml", b"version: 1\npolicy: {rotation_period: 1x}\n")
+        self.refused(["policy", "check", "new.yaml"], "invalid_argument", "new.yaml:2", "rotation_period")
+        self.refused(["policy", "check", "nowhere.yaml"], "not_found", "nowhere.yaml")
+
+
 if __name__ == "__main__":
     main()

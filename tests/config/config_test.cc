@@ -49,6 +49,39 @@ TEST(Config, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->providers.kmip_hosts.at("prod").authority, "hsm1,hsm2:5697");
 }
 
+TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
+  auto config = parse_config(
+      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s}\n    off: {rotation_period: off}\n"
+      "  rotation_period: 30d\n  rewrap_after: 2w\n",
+      "coffer.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  constexpr uint64_t kDay = 86400;
+  EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay}));
+  EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0}));
+  EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay}));
+  auto read = parse_config(format_config(*config), "coffer.yaml");
+  ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+  EXPECT_EQ(read->policy, config->policy);
+  EXPECT_EQ(parse_config("version: 1\n", "coffer.yaml")->policy, Policy());
+}
+
+TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
+  for (const auto& [text, says] :
+       {std::pair("policy: 7d", "policy"), std::pair("policy: {rotation_period: 0s}", "at least 1s"),
+        std::pair("policy: {rotation_period: 7}", "rotation_period: expected a time"),
+        std::pair("policy: {rewrap_after: never}", "rewrap_after: expected a time"),
+        std::pair("policy: {old_files: lazy}", "unknown option \"old_files\"; known are rotation_period"),
+        std::pair("policy: {domains: {A: {}}}", "expected a domain's name"),
+        std::pair("policy: {domains: {a: {cipher: x}}}", "a: unknown option \"cipher\""),
+        std::pair("policy: {domains: {a: 7d}}", "policy: domains: a"),
+        std::pair("policy: {domains: [a]}", "policy: domains")}) {
+    const auto config = parse_config(std::string("version: 1\n") + text + "\n", "coffer.yaml");
+    EXPECT_EQ(config.code(), Code::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(config.status().message()), testing::HasSubstr(says)) << text;
+    EXPECT_THAT(std::string(config.status().message()), testing::HasSubstr("coffer.yaml:2")) << text;
+  }
+}
+
 TEST(Config, FreshnessIsReadBackWithItsAnchor) {
   Config config;
   config.anchor = "/var/lib/anchor";

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "coffer/base/path.h"
+#include "coffer/config/policy_section.h"
 #include "coffer/config/provider_sections.h"
 #include "coffer/config/yaml_quoted.h"
 #include "coffer/crypto/library.h"
@@ -47,6 +48,7 @@ class Parser {
     if (key == "domains") return domains(value);
     if (key == "stores") return stores(value);
     if (key == "bind") return bind(value);
+    if (key == "policy") return take(read_policy(reader_, value), config_.policy);
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
@@ -54,7 +56,7 @@ class Parser {
                          "unknown option \"" + key +
                              "\"; known are version, coffer, keyring, roots, crypto, cipher, "
                              "ctr_cipher, chunk_size, data_files, log_files, reads, anchor, freshness, domains, "
-                             "stores, bind, key_providers, kmip_hosts and sealing_key");
+                             "stores, bind, policy, key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -293,7 +295,7 @@ std::string format_config(const Config& config) {
   for (const StorePlace& entry : config.stores) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
-  return out + format_providers(config.providers);
+  return out + format_policy(config.policy) + format_providers(config.providers);
 }
 
 Status apply_crypto(const Config& config) {
@@ -301,6 +303,11 @@ Status apply_crypto(const Config& config) {
 }
 
 Status check_domains(const Config& config, const Keyring& keyring) {
+  for (const auto& [name, own] : config.policy.domains) {
+    if (keyring.find_domain(name) != nullptr) continue;
+    return {Code::kInvalidArgument, config.providers.name + ": policy: domains: the keyring has no domain \"" + name +
+                                        "\"; make it with coffer domain add, or take the entry out"};
+  }
   for (const DomainPath& entry : config.domains) {
     if (keyring.find_domain(entry.domain) != nullptr) continue;
     return {Code::kInvalidArgument, config.providers.name + ":" + std::to_string(entry.line) +

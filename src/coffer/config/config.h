@@ -10,6 +10,7 @@
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
 #include "coffer/keys/keyring.h"
+#include "coffer/keys/policy.h"
 
 namespace coffer {
 
@@ -65,6 +66,7 @@ struct Config {
   std::vector<DomainPath> domains;
   std::vector<StorePlace> stores;
   Binding bind = Binding::kStore;
+  Policy policy;
   ProviderConfig providers;
 
   // What new files of this kind are sealed with, and the chunk size their headers name: 0 for kinds without one.

@@ -45,8 +45,8 @@ bool Coffer::is_own_file(std::string_view name) {
   for (std::string_view own : {"keyring", "coffer.yaml"}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  constexpr std::string_view kOthers[] = {"keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
-                                          "anchor.lock"};
+  constexpr std::string_view kOthers[] = {"keyring.lock",  "keyring.turn", "coffer.yaml.lock",
+                                          "envelope.lock", "anchor.lock",  "policy.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
@@ -99,6 +99,7 @@ Status Coffer::renew_expired_keys() {
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_TRY(process_.usable());
+  policy_.on_writing();
   keyring_->refresh_without_waiting();
   COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
   const DomainKeyEntry* active = wrapping.key;

@@ -7,6 +7,7 @@
 #include "coffer/format/envelope.h"
 #include "coffer/store/freshness.h"
 #include "coffer/store/places.h"
+#include "coffer/store/policy_watch.h"
 #include "coffer/store/store_register.h"
 #include "coffer/store/surroundings.h"
 
@@ -95,7 +96,9 @@ class Coffer {
   // For who changes the keyring, or wants to know how it keeps up.
   LiveKeyring& live_keyring() const { return *keyring_; }
 
-  // coffer.yaml as it is now, for opening key providers.
+  // coffer.yaml as it is now, where config() is as it was at opening.
+  Result<Config> present_config() const { return config_file_->read(); }
+  // The same, for opening key providers.
   Result<ProviderConfig> provider_config() const;
   // Changes coffer.yaml: `change` makes its new text of the present one. For commands of an operator; engines never do.
   Status edit_config(const std::function<Result<std::string>(std::string_view yaml)>& change);
@@ -107,6 +110,9 @@ class Coffer {
   StoreRegister& stores() { return stores_; }
   // Null unless coffer.yaml has `freshness: on`.
   Freshness* freshness() const { return freshness_.get(); }
+
+  // Rotates domains as coffer.yaml's policy has it, once enabled and as long as this process writes files.
+  PolicyWatch& policy() { return policy_; }
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
@@ -146,7 +152,8 @@ class Coffer {
         keyring_(std::move(keyring)),
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_),
-        freshness_(std::move(freshness)) {}
+        freshness_(std::move(freshness)),
+        policy_(*keyring_, *config_file_) {}
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
@@ -165,6 +172,7 @@ class Coffer {
   const Places places_;
   StoreRegister stores_;
   const std::unique_ptr<Freshness> freshness_;
+  PolicyWatch policy_;
 };
 
 }  // namespace coffer

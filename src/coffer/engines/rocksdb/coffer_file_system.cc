@@ -201,8 +201,10 @@ IOStatus CofferFileSystem::NewLogger(const std::string& path, const IOOptions& o
     file_options.io_options = options;
     std::unique_ptr<FSWritableFile> file;
     COFFER_IO_TRY(NewWritableFile(path, file_options, &file, dbg));
-    auto news = [coffer = context_.coffer, seen = uint64_t{0}, marks_seen = uint64_t{0}, warned = false]() mutable {
+    auto news = [coffer = context_.coffer, seen = uint64_t{0}, marks_seen = uint64_t{0}, policy_seen = uint64_t{0},
+                 warned = false]() mutable {
       std::string line = coffer->live_keyring().news_since(seen);
+      if (line.empty()) line = coffer->policy().news_since(policy_seen);
       if (line.empty() && coffer->freshness() != nullptr) line = coffer->freshness()->news_since(marks_seen);
       if (line.empty() && !warned) {
         line = key_memory_warning();

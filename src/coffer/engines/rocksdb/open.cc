@@ -79,6 +79,7 @@ Result<std::unique_ptr<CofferFileSystem>> rocks::wrap(std::shared_ptr<Coffer> co
   base = without_coffer(std::move(base));
   if (base == nullptr) return {Code::kInvalidArgument, "there is no file system to wrap"};
   coffer->live_keyring().watch_root();
+  coffer->policy().enable();
   return std::make_unique<CofferFileSystem>(std::move(coffer), base);
 }
 

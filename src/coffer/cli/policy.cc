@@ -1,0 +1,153 @@
+// coffer plan, coffer agent, coffer policy check: what the policy of coffer.yaml asks for, and doing it.
+#include "coffer/ops/policy.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <ctime>
+
+#include "coffer/base/period.h"
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/problem.h"
+#include "coffer/cli/text.h"
+
+namespace coffer::cli {
+namespace {
+
+std::string_view verb(DueAction::What what) { return what == DueAction::What::kRotate ? "rotate" : "rewrap"; }
+
+Json actions_json(const std::vector<DueAction>& actions) {
+  Json out = Json::array();
+  for (const DueAction& action : actions) {
+    out.push_back({{"action", verb(action.what)}, {"domain", action.domain}, {"why", action.why}});
+  }
+  return out;
+}
+
+std::string actions_text(const std::vector<DueAction>& actions, std::string_view doing) {
+  std::string out;
+  for (const DueAction& action : actions) {
+    out += fmt::format("{}{} domain {}: {}\n", doing, verb(action.what), action.domain, action.why);
+  }
+  return out;
+}
+
+Json problems_json(const PolicyRun& run) {
+  Json out = Json::array();
+  for (const FileProblem& problem : run.problems) out.push_back(problem_json(problem.path, problem.status));
+  return out;
+}
+
+std::string problems_text(const PolicyRun& run) {
+  std::string out;
+  for (const FileProblem& problem : run.problems) out += problem_text(problem.path, problem.status);
+  return out;
+}
+
+Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  if (!arguments.has("--apply")) {
+    COFFER_ASSIGN(const std::vector<DueAction> due, plan_policy(*coffer));
+    console.answer(Json{{"due", actions_json(due)}}, due.empty() ? "nothing is due\n" : actions_text(due, "due: "));
+    return Outcome::kDone;
+  }
+  COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer));
+  console.answer(Json{{"done", actions_json(run.done)}, {"problems", problems_json(run)}},
+                 run.done.empty() ? "nothing is due\n" : actions_text(run.done, "done: ") + problems_text(run));
+  return run.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+// Signals that end the agent between two looks, and never in one.
+class EndSignals {
+ public:
+  EndSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  // Whether one came within this time.
+  bool came_within(uint64_t seconds) const {
+    const timespec time{static_cast<time_t>(seconds), 0};
+    return sigtimedwait(&signals_, nullptr, &time) > 0;
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
+  const std::string text = arguments.value("--interval", "10m");
+  const std::optional<uint64_t> interval = parse_period(text);
+  if (!interval || *interval == 0) {
+    return {Code::kInvalidArgument, "--interval: expected a time of at least 1s, as 10m or 1h"};
+  }
+  const EndSignals signals;
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  uint64_t done = 0;
+  Status last;
+  do {
+    const auto run = apply_policy(*coffer);
+    // What is wrong may be mended meanwhile: a configuration, a provider, a disk.
+    const Status now = run.status();
+    if (!now.is_ok() && (now.code() != last.code() || now.message() != last.message())) console.report(now);
+    last = now;
+    if (!run.is_ok()) continue;
+    done += run->done.size();
+    for (const DueAction& action : run->done) console.note(actions_text({action}, "done: "));
+    for (const FileProblem& problem : run->problems) console.note(problem_text(problem.path, problem.status));
+  } while (!signals.came_within(*interval));
+  console.answer(Json{{"done", done}}, fmt::format("ended; did {}\n", count_text(done, "thing")));
+  return last.is_ok() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+Result<Outcome> run_policy_check(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const std::string path, config_path_of(Disk::posix(), arguments.operand("CONFIG")));
+  COFFER_ASSIGN(const Config config, read_config(Disk::posix(), path));
+  Json suggestions = Json::array();
+  std::string text = fmt::format("{} is valid\n", printable(path));
+  for (const Finding& finding : examine_policy(config)) {
+    suggestions.push_back({{"what", finding.what}, {"why", finding.why}, {"remedy", finding.remedy}});
+    text += fmt::format("  {}: {}; {}\n", finding.what, finding.why, finding.remedy);
+  }
+  console.answer(Json{{"file", path}, {"suggestions", std::move(suggestions)}}, text);
+  return Outcome::kDone;
+}
+
+}  // namespace
+
+Command plan_command() {
+  return {
+      .name = "plan",
+      .about = "shows what coffer.yaml's policy asks for now, and why; does it with --apply",
+      .operands = {coffer_operand()},
+      .flags = {{"--apply", "", "do it: rotate domains, rewrap files"}, root_flag()},
+      .examples = {"plan /var/lib/db.coffer", "plan /var/lib/db.coffer --apply"},
+      .run = run_plan,
+  };
+}
+
+Command agent_command() {
+  return {
+      .name = "agent",
+      .about = "does what the policy asks for, again and again, until it is told to end (SIGTERM)",
+      .operands = {coffer_operand()},
+      .flags = {{"--interval", "TIME", "how often it looks: 10m, 1h (10m)"}, root_flag()},
+      .examples = {"agent /var/lib/db.coffer"},
+      .run = run_agent,
+  };
+}
+
+Command policy_check_command() {
+  return {
+      .name = "policy check",
+      .about = "checks a coffer.yaml before it is put in place, and suggests what may be better; asks for no key",
+      .operands = {{"CONFIG", "a coffer.yaml, or a coffer's directory"}},
+      .flags = {},
+      .examples = {"policy check /etc/coffer/db.yaml"},
+      .run = run_policy_check,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,86 @@
+#include "coffer/keys/policy.h"
+
+#include <algorithm>
+
+#include "coffer/base/period.h"
+
+namespace coffer {
+namespace {
+
+uint64_t end_of(uint64_t begin, uint64_t period) { return period > UINT64_MAX - begin ? UINT64_MAX : begin + period; }
+
+// From when on the active key is to be succeeded.
+uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy) {
+  const uint64_t by_age = policy.rotation_period ? end_of(key.activated, *policy.rotation_period) : UINT64_MAX;
+  return std::min(by_age, key.expires == 0 ? UINT64_MAX : key.expires);
+}
+
+std::string key_text(const DomainKeyEntry& key) { return "key " + std::to_string(key.version); }
+
+std::string why_rotate(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (key.expires != 0 && key.expires <= now) return key_text(key) + " has expired";
+  return key_text(key) + " has been active for " + period_text(now - key.activated) + ", and rotation_period is " +
+         period_text(*policy.rotation_period);
+}
+
+// Empty: not due.
+std::string why_rewrap(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (key.state == KeyState::kCompromised) return "files need " + key_text(key) + ", which is compromised";
+  if (key.state != KeyState::kDeactivated || !policy.rewrap_after) return "";
+  if (now < end_of(key.deactivated, *policy.rewrap_after)) return "";
+  return "files need " + key_text(key) + ", which was deactivated " + period_text(now - key.deactivated) +
+         " ago, and rewrap_after is " + period_text(*policy.rewrap_after);
+}
+
+}  // namespace
+
+const KeyPolicy& Policy::of(std::string_view domain) const {
+  const auto found = domains.find(domain);
+  return found == domains.end() ? all : found->second;
+}
+
+std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, uint64_t now) {
+  std::vector<DueAction> out;
+  for (const Domain& domain : keyring.domains()) {
+    const DomainKeyEntry* active = domain.active();
+    const KeyPolicy& wanted = policy.of(domain.name);
+    if (active == nullptr || now < rotation_time(*active, wanted)) continue;
+    out.push_back({DueAction::What::kRotate, domain.name, why_rotate(*active, wanted, now)});
+  }
+  return out;
+}
+
+std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
+                                   const std::function<bool(const Id& key)>& is_needed, uint64_t now) {
+  std::vector<DueAction> out;
+  for (const Domain& domain : keyring.domains()) {
+    if (domain.active() == nullptr) continue;
+    for (const DomainKeyEntry& key : domain.keys) {
+      std::string why = why_rewrap(key, policy.of(domain.name), now);
+      if (why.empty() || !is_needed(key.id)) continue;
+      out.push_back({DueAction::What::kRewrap, domain.name, std::move(why)});
+      break;
+    }
+  }
+  return out;
+}
+
+Status apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now) {
+  const std::vector<DueAction> due = due_rotations(keyring, policy, now);
+  if (due.empty()) return {Code::kAlreadyExists, "no rotation is due any more"};
+  for (const DueAction& action : due) COFFER_TRY(keyring.rotate_domain(action.domain, now));
+  return Status::ok();
+}
+
+uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint64_t now, uint64_t most) {
+  uint64_t out = most;
+  for (const Domain& domain : keyring.domains()) {
+    const DomainKeyEntry* active = domain.active();
+    if (active == nullptr) continue;
+    const uint64_t at = rotation_time(*active, policy.of(domain.name));
+    out = std::min(out, at > now ? at - now : 0);
+  }
+  return out;
+}
+
+}  // namespace coffer

@@ -1,0 +1,50 @@
+// When domain keys and files are due for a change, as the operator wants it. Pure functions of keyring, wishes and
+// time. docs/keys.md, "Policy".
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "coffer/keys/keyring.h"
+
+namespace coffer {
+
+// In seconds.
+struct KeyPolicy {
+  // A key that has been active for so long is succeeded by a fresh one; nothing: never.
+  std::optional<uint64_t> rotation_period = uint64_t{7} * 86400;
+  // Files that still need a key so long after it was deactivated are rewrapped; nothing: never.
+  std::optional<uint64_t> rewrap_after = {};
+
+  bool operator==(const KeyPolicy&) const = default;
+};
+
+struct Policy {
+  KeyPolicy all;
+  std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
+
+  const KeyPolicy& of(std::string_view domain) const;
+  bool operator==(const Policy&) const = default;
+};
+
+struct DueAction {
+  enum class What : uint8_t { kRotate, kRewrap };
+  What what = What::kRotate;
+  std::string domain;
+  std::string why;
+};
+
+// Domains whose active key has been that for as long as it may, or has expired. A domain without an active key has no
+// rotation due: somebody took it away.
+std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, uint64_t now);
+// Domains with files that need a key which is compromised, or which was deactivated as long ago as the policy has it.
+// `is_needed`: whether a file needs the key.
+std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
+                                   const std::function<bool(const Id& key)>& is_needed, uint64_t now);
+// Rotates what is due. kAlreadyExists when nothing is: somebody was faster.
+Status apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now);
+// Seconds until the next rotation is due, 0 if one is; at most `most`.
+uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint64_t now, uint64_t most);
+
+}  // namespace coffer

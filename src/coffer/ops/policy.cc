@@ -1,0 +1,108 @@
+#include "coffer/ops/policy.h"
+
+#include "coffer/base/clock.h"
+#include "coffer/base/period.h"
+
+namespace coffer {
+namespace {
+
+// NIST SP 800-57 part 1 (rev. 5), section 5.3.6: symmetric key-wrapping keys are to originate for two years at most.
+constexpr uint64_t kOriginatorPeriodMax = uint64_t{2} * 365 * 86400;
+constexpr uint64_t kKeysPerDomainMax = 65535;
+
+Result<Policy> present_policy(Coffer& coffer) {
+  COFFER_ASSIGN(Config config, coffer.present_config());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  COFFER_TRY(check_domains(config, *coffer.keyring()));
+  return std::move(config.policy);
+}
+
+bool may_need_rewrap(const Keyring& keyring, const Policy& policy, uint64_t now) {
+  return !due_rewraps(
+              keyring, policy, [](const Id&) { return true; }, now)
+              .empty();
+}
+
+Result<std::vector<DueAction>> find_due_rewraps(Coffer& coffer, const Policy& policy) {
+  const auto keyring = coffer.keyring();
+  const uint64_t now = now_seconds();
+  // Headers are read only where one of them may matter.
+  if (!may_need_rewrap(*keyring, policy, now)) return std::vector<DueAction>();
+  COFFER_ASSIGN(const Inventory inventory, take_inventory(coffer, {}));
+  return due_rewraps(
+      *keyring, policy, [&](const Id& key) { return inventory.by_key.contains(key); }, now);
+}
+
+Finding advice(std::string what, std::string why, std::string remedy) {
+  return {false, std::move(what), std::move(why), std::move(remedy)};
+}
+
+void examine(const std::string& whose, const KeyPolicy& policy, Findings& out) {
+  if (!policy.rotation_period) {
+    out.push_back(advice(whose + "rotation_period is off", "one key protects more and more files, for ever",
+                         "choose a time, as 7d"));
+  } else if (*policy.rotation_period > kOriginatorPeriodMax) {
+    out.push_back(advice(whose + "rotation_period is " + period_text(*policy.rotation_period),
+                         "NIST SP 800-57 has a key wrap for two years at most", "choose a shorter time, as 30d"));
+  } else if (*policy.rotation_period < 3600) {
+    out.push_back(advice(whose + "rotation_period is " + period_text(*policy.rotation_period),
+                         "a domain has room for 65535 keys, which is enough for " +
+                             period_text(*policy.rotation_period * kKeysPerDomainMax / 86400 * 86400),
+                         "choose a longer time, as 12h"));
+  }
+  if (policy.rotation_period && !policy.rewrap_after) {
+    out.push_back(advice(whose + "rewrap_after is off",
+                         "old keys stay needed for as long as the engine keeps their files",
+                         "choose a time, as 30d, and let coffer agent run"));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<DueAction>> plan_policy(Coffer& coffer) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_ASSIGN(const Policy policy, present_policy(coffer));
+  std::vector<DueAction> due = due_rotations(*coffer.keyring(), policy, now_seconds());
+  COFFER_ASSIGN(std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));
+  std::move(rewraps.begin(), rewraps.end(), std::back_inserter(due));
+  return due;
+}
+
+Result<PolicyRun> apply_policy(Coffer& coffer) {
+  COFFER_TRY(coffer.at_home());
+  auto lock = coffer.disk().lock(coffer.directory() + "/policy.lock", false);
+  if (lock.code() == Code::kBusy) {
+    return {Code::kBusy, "another process applies the policy of " + coffer.directory() + "; wait for it to end"};
+  }
+  COFFER_TRY(lock.status());
+  COFFER_ASSIGN(const Policy policy, present_policy(coffer));
+  PolicyRun out;
+  out.done = due_rotations(*coffer.keyring(), policy, now_seconds());
+  if (!out.done.empty()) {
+    const Status rotated =
+        coffer.live_keyring().update([&](Keyring& next) { return apply_rotations(next, policy, now_seconds()); });
+    if (rotated.code() != Code::kAlreadyExists) COFFER_TRY(rotated);
+  }
+  COFFER_ASSIGN(const std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));
+  for (const DueAction& action : rewraps) {
+    COFFER_ASSIGN(RewrapReport report, rewrap(coffer, {}, RewrapOptions{.domain = action.domain}, nullptr));
+    std::move(report.problems.begin(), report.problems.end(), std::back_inserter(out.problems));
+    out.done.push_back(action);
+  }
+  return out;
+}
+
+Findings examine_policy(const Config& config) {
+  Findings out;
+  examine("policy: ", config.policy.all, out);
+  for (const auto& [domain, policy] : config.policy.domains) {
+    if (policy != config.policy.all) examine("policy: domains: " + domain + ": ", policy, out);
+  }
+  if (config.anchor.empty()) {
+    out.push_back(advice("there is no anchor", "an older keyring that is put back undoes rotations unseen",
+                         "name one with anchor: /path/on/another/disk"));
+  }
+  return out;
+}
+
+}  // namespace coffer

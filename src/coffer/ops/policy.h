@@ -1,0 +1,23 @@
+// The policy of coffer.yaml, carried out: what is due in keyring and stores, and doing it. docs/operating.md, "Policy".
+#pragma once
+
+#include "coffer/ops/doctor.h"
+#include "coffer/ops/rewrap.h"
+
+namespace coffer {
+
+// What is due now, by the configuration as it is now: rotations first. Reads every header of every remembered store
+// where a rewrap may be due.
+Result<std::vector<DueAction>> plan_policy(Coffer& coffer);
+
+struct PolicyRun {
+  std::vector<DueAction> done;
+  std::vector<FileProblem> problems;  // of files that could not be rewrapped
+};
+// Does what is due. kBusy while another process does.
+Result<PolicyRun> apply_policy(Coffer& coffer);
+
+// What of a policy may not be meant so.
+Findings examine_policy(const Config& config);
+
+}  // namespace coffer

@@ -1,0 +1,68 @@
+#include "coffer/store/policy_watch.h"
+
+#include "coffer/base/clock.h"
+
+namespace coffer {
+
+void PolicyWatch::start() {
+  thread_.start([this] { return look(); });
+}
+
+std::chrono::milliseconds PolicyWatch::look() {
+  const Status read = take_policy();
+  Status rotated;
+  if (known_) rotated = rotate_due();
+  note(read.is_ok() ? rotated : read);
+  if (!known_ || !rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
+  // A second more than none: the next look finds the next key.
+  const uint64_t wait = until_next_rotation(*keyring_.snapshot(), policy_, now_seconds(), kLookSecondsMax);
+  return std::chrono::seconds(std::max<uint64_t>(wait, 1));
+}
+
+Status PolicyWatch::take_policy() {
+  COFFER_ASSIGN(Config config, config_.read());
+  policy_ = std::move(config.policy);
+  known_ = true;
+  return Status::ok();
+}
+
+Status PolicyWatch::rotate_due() {
+  if (due_rotations(*keyring_.snapshot(), policy_, now_seconds()).empty()) return Status::ok();
+  std::vector<DueAction> due;
+  const Status updated = keyring_.update([&](Keyring& next) {
+    due = due_rotations(next, policy_, now_seconds());
+    return apply_rotations(next, policy_, now_seconds());
+  });
+  if (updated.code() == Code::kAlreadyExists) return Status::ok();
+  COFFER_TRY(updated.with_context("policy: what is due cannot be rotated"));
+  for (const DueAction& action : due) tell("policy: domain " + action.domain + " was rotated: " + action.why);
+  return Status::ok();
+}
+
+void PolicyWatch::note(const Status& outcome) {
+  {
+    std::lock_guard lock(mutex_);
+    if (outcome.code() == condition_.code() && outcome.message() == condition_.message()) return;
+    condition_ = outcome;
+  }
+  tell(outcome.is_ok() ? "policy: what is due is done again" : outcome.to_string());
+}
+
+void PolicyWatch::tell(std::string news) {
+  std::lock_guard lock(mutex_);
+  news_ = std::move(news);
+  ++news_count_;
+}
+
+Status PolicyWatch::condition() const {
+  std::lock_guard lock(mutex_);
+  return condition_;
+}
+
+std::string PolicyWatch::news_since(uint64_t& seen) const {
+  std::lock_guard lock(mutex_);
+  if (std::exchange(seen, news_count_) == news_count_) return {};
+  return news_;
+}
+
+}  // namespace coffer

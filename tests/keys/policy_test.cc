@@ -1,0 +1,115 @@
+// What is due by a policy, as a function of keyring, wishes and time.
+#include "coffer/keys/policy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "coffer/base/period.h"
+#include "keys/fixtures.h"
+
+namespace coffer {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr uint64_t kDay = 86400;
+constexpr uint64_t kStart = 1'000'000;
+
+class PolicyTest : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(keyring_.add_domain("orders", kStart).is_ok()); }
+
+  std::vector<std::string> rotations(uint64_t now) const {
+    std::vector<std::string> out;
+    for (const DueAction& action : due_rotations(keyring_, policy_, now)) out.push_back(action.domain);
+    return out;
+  }
+  std::vector<DueAction> rewraps(uint64_t now, const std::set<Id>& needed) const {
+    return due_rewraps(
+        keyring_, policy_, [&](const Id& key) { return needed.contains(key); }, now);
+  }
+  Id active(std::string_view domain) const { return keyring_.find_domain(domain)->active()->id; }
+
+  Keyring keyring_ = Keyring::create(id_of(1), kStart).value();
+  Policy policy_;
+};
+
+TEST_F(PolicyTest, AKeyIsRotatedWhenItsTimeIsOverNeitherSoonerNorTwice) {
+  EXPECT_EQ(rotations(kStart + 7 * kDay - 1), std::vector<std::string>{});
+  EXPECT_EQ(rotations(kStart + 7 * kDay), (std::vector<std::string>{"system", "orders"}));
+  ASSERT_TRUE(apply_rotations(keyring_, policy_, kStart + 7 * kDay).is_ok());
+  EXPECT_EQ(keyring_.find_domain("orders")->active()->version, 2u);
+  EXPECT_EQ(apply_rotations(keyring_, policy_, kStart + 7 * kDay).code(), Code::kAlreadyExists);
+  EXPECT_EQ(rotations(kStart + 14 * kDay - 1), std::vector<std::string>{});
+}
+
+TEST_F(PolicyTest, ADomainMayHaveATimeOfItsOwnOrNone) {
+  policy_.domains["orders"] = {.rotation_period = kDay};
+  EXPECT_EQ(rotations(kStart + kDay), std::vector<std::string>{"orders"});
+  policy_.domains["orders"] = {.rotation_period = std::nullopt};
+  EXPECT_EQ(rotations(kStart + 1000 * kDay), std::vector<std::string>{"system"});
+}
+
+TEST_F(PolicyTest, AnExpiredKeyIsDueWhateverThePolicyAndAShreddedDomainNever) {
+  policy_.all.rotation_period.reset();
+  ASSERT_TRUE(keyring_.set_key_expiry(active("orders"), kStart + 5).is_ok());
+  EXPECT_EQ(rotations(kStart + 4), std::vector<std::string>{});
+  EXPECT_EQ(rotations(kStart + 5), std::vector<std::string>{"orders"});
+  ASSERT_TRUE(keyring_.shred_domain("orders", kStart + 6).is_ok());
+  EXPECT_EQ(rotations(kStart + 1000 * kDay), std::vector<std::string>{});
+}
+
+TEST_F(PolicyTest, ClocksThatGoBackOrAreFarAheadDoNoHarm) {
+  EXPECT_EQ(rotations(0), std::vector<std::string>{});
+  policy_.all.rotation_period = UINT64_MAX;
+  EXPECT_EQ(rotations(UINT64_MAX - 1), std::vector<std::string>{});
+  EXPECT_EQ(until_next_rotation(keyring_, policy_, 0, 60), 60u);
+}
+
+TEST_F(PolicyTest, TheTimeUntilTheNextRotationIsThatOfTheFirst) {
+  policy_.domains["orders"] = {.rotation_period = 100};
+  EXPECT_EQ(until_next_rotation(keyring_, policy_, kStart + 58, 60), 42u);
+  EXPECT_EQ(until_next_rotation(keyring_, policy_, kStart, 60), 60u);
+  EXPECT_EQ(until_next_rotation(keyring_, policy_, kStart + 200, 60), 0u);
+}
+
+TEST_F(PolicyTest, FilesAreRewrappedWhenTheirKeyIsOldEnoughAndNeeded) {
+  const Id first = active("orders");
+  policy_.all.rewrap_after = 10;
+  EXPECT_TRUE(rewraps(kStart + 100, {first}).empty()) << "active";
+  ASSERT_TRUE(keyring_.rotate_domain("orders", kStart + 100).is_ok());
+  EXPECT_TRUE(rewraps(kStart + 109, {first}).empty());
+  EXPECT_TRUE(rewraps(kStart + 110, {}).empty()) << "needed by no file";
+  const auto due = rewraps(kStart + 110, {first});
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(due[0].domain, "orders");
+  EXPECT_THAT(due[0].why, HasSubstr("10s ago, and rewrap_after is 10s"));
+  policy_.all.rewrap_after.reset();
+  EXPECT_TRUE(rewraps(kStart + 1000 * kDay, {first}).empty());
+}
+
+TEST_F(PolicyTest, FilesUnderACompromisedKeyAreDueAtOnceAndUnderASuspendedOneNever) {
+  const Id first = active("orders");
+  policy_.all.rewrap_after = 0;
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kSuspended, kStart + 1).is_ok());
+  EXPECT_TRUE(rewraps(kStart + 100, {first}).empty());
+  policy_.all.rewrap_after.reset();
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kCompromised, kStart + 2).is_ok());
+  EXPECT_EQ(rewraps(kStart + 2, {first}).size(), 1u);
+}
+
+TEST(Period, IsReadAndWritten) {
+  for (const auto& [text, seconds, back] :
+       {std::tuple("0s", 0, "0s"), std::tuple("90s", 90, "90s"), std::tuple("60m", 3600, "1h"),
+        std::tuple("36h", 36 * 3600, "36h"), std::tuple("2w", 14 * 86400, "14d")}) {
+    EXPECT_EQ(parse_period(text), std::optional<uint64_t>(seconds)) << text;
+    EXPECT_EQ(period_text(static_cast<uint64_t>(seconds)), back);
+  }
+  for (const char* bad :
+       {"", "d", "7", "7 d", "-7d", "7D", "7dd", "1.5h", "99999999999999999999d", "36601d", "6000w"}) {
+    EXPECT_EQ(parse_period(bad), std::nullopt) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace coffer

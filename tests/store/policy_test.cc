@@ -1,0 +1,115 @@
+// A coffer that is in use keeps its keys as young as its policy wants them, by a thread of its own.
+#include "coffer/ops/policy.h"
+
+#include <thread>
+
+#include "coffer_fixture.h"
+
+namespace coffer {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+// What is waited for comes within seconds; a machine that stands still gets a minute.
+template <class Condition>
+bool comes(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  return true;
+}
+
+class PolicyWatchTest : public CofferFixture {
+ protected:
+  std::string config_path() const { return coffer_path() + "/coffer.yaml"; }
+  void set_policy(const std::string& text) {
+    const std::string before = read(config_path());
+    write(config_path(), before.substr(0, before.find("policy:")) + text);
+  }
+  // Enabled, as by an engine; it begins when the first file is made.
+  std::shared_ptr<Coffer> serving() {
+    auto coffer = open_coffer();
+    coffer->policy().enable();
+    return coffer;
+  }
+  static bool make_file(Coffer& coffer) { return coffer.new_file({.kind = Kind::kLog}).is_ok(); }
+  uint32_t version() { return open_coffer()->keyring()->find_domain(kSystemDomain)->active()->version; }
+};
+
+TEST_F(PolicyWatchTest, AProgramThatMakesNoMoreFilesRotatesAllTheSame) {
+  set_policy("policy: {rotation_period: 1s}\n");
+  const auto coffer = serving();
+  ASSERT_TRUE(make_file(*coffer));
+  EXPECT_TRUE(comes([&] { return version() >= 3; }));
+  uint64_t seen = 0;
+  EXPECT_THAT(coffer->policy().news_since(seen), HasSubstr("domain system was rotated: key"));
+  EXPECT_TRUE(coffer->policy().condition().is_ok());
+}
+
+TEST_F(PolicyWatchTest, WhoOnlyReadsAndAnyToolChangesNoKey) {
+  set_policy("policy: {rotation_period: 1s}\n");
+  const auto reader = serving();
+  const auto tool = open_coffer();
+  ASSERT_TRUE(make_file(*tool));
+  std::this_thread::sleep_for(milliseconds(2200));
+  EXPECT_EQ(version(), 1u);
+}
+
+TEST_F(PolicyWatchTest, OfSeveralProgramsOneRotates) {
+  set_policy("policy: {rotation_period: 2s}\n");
+  std::vector<std::shared_ptr<Coffer>> programs;
+  for (int i = 0; i < 4; ++i) programs.push_back(serving());
+  for (const auto& program : programs) ASSERT_TRUE(make_file(*program));
+  EXPECT_TRUE(comes([&] { return version() >= 2; }));
+  programs.clear();
+  // Each version of the keyring but the first is one rotation: nobody has saved one in vain.
+  const auto keyring = open_coffer()->keyring();
+  EXPECT_EQ(keyring->version(), keyring->find_domain(kSystemDomain)->keys.size());
+}
+
+TEST_F(PolicyWatchTest, APolicyThatIsWrongIsReportedAndTheOneBeforeGoesOn) {
+  set_policy("policy: {rotation_period: 1s}\n");
+  const auto coffer = serving();
+  ASSERT_TRUE(make_file(*coffer));
+  ASSERT_TRUE(comes([&] { return version() >= 2; }));
+  const std::string good = read(config_path());
+  write(config_path(), good.substr(0, good.find("policy:")) + "policy: {rotation_period: soon}\n");
+  EXPECT_TRUE(comes([&] { return coffer->policy().condition().code() == Code::kInvalidArgument; }));
+  EXPECT_THAT(std::string(coffer->policy().condition().message()), HasSubstr("rotation_period"));
+  write(config_path(), good);
+  EXPECT_TRUE(comes([&] { return coffer->policy().condition().is_ok(); }));
+}
+
+TEST_F(PolicyWatchTest, WhatIsDueIsPlannedAndThenDoneOnce) {
+  write(db("old"), sealed_file(Kind::kBlocks, "old"));
+  ASSERT_OK(
+      coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  set_policy("policy: {rotation_period: 7d, rewrap_after: 1h}\n");
+  auto due = plan_policy(*coffer_);
+  ASSERT_OK(due);
+  ASSERT_EQ(due->size(), 2u);
+  EXPECT_EQ((*due)[0].what, DueAction::What::kRotate);
+  EXPECT_EQ((*due)[1].what, DueAction::What::kRewrap);
+  auto run = apply_policy(*coffer_);
+  ASSERT_OK(run);
+  EXPECT_EQ(run->done.size(), 2u);
+  EXPECT_TRUE(run->problems.empty());
+  EXPECT_EQ(take_inventory(*coffer_, {})->active.files, 1u);
+  EXPECT_TRUE(plan_policy(*coffer_)->empty());
+  EXPECT_TRUE(apply_policy(*coffer_)->done.empty());
+}
+
+TEST_F(PolicyWatchTest, TwoDoNotApplyItAtOnceAndADomainThatIsNotThereIsAnError) {
+  const auto lock = disk().lock(coffer_path() + "/policy.lock", false);
+  ASSERT_OK(lock);
+  EXPECT_EQ(apply_policy(*coffer_).code(), Code::kBusy);
+  set_policy("policy: {domains: {nobody: {rotation_period: 1d}}}\n");
+  EXPECT_EQ(plan_policy(*coffer_).code(), Code::kInvalidArgument);
+  EXPECT_EQ(Coffer::open(disk(), coffer_path(), {}, open_provider).code(), Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace coffer
