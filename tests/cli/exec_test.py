@@ -254,6 +254,21 @@ class DebiansTools(CliTest):
         answer = self.done("status", "c.coffer", "--json").json()
         self.assertEqual((answer["plaintext"]["files"], answer["unreadable"]["files"]), (0, 0))
 
+    def test_new_files_of_a_domain_are_sealed_as_its_policy_says(self):
+        self.make_coffer()
+        self.done("domain", "add", "c.coffer", "t7", "--path", self.path("store"))
+        with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("policy: {domains: {t7: {cipher: aes-128-gcm, chunk_size: 4096}}}\n")
+        self.done("exec", "c.coffer", "--", "db_bench", "--db=store", "--benchmarks=fillseq,compact", "--num=5000")
+        seen = set()
+        for name in os.listdir(self.path("store")):
+            if not name.endswith((".sst", ".log")):
+                continue
+            header = self.done("inspect", f"store/{name}", "--json").json()
+            seen.add((name[-3:], header["cipher"], header.get("chunk_size")))
+        self.assertEqual(seen, {("sst", "aes-128-gcm", 4096), ("log", "aes-256-gcm", None)})
+        self.assertEqual(self.verified("c.coffer"), {})
+
     def test_a_flipped_bit_is_an_error_to_the_tool_too(self):
         self.make_coffer()
         self.done("exec", "c.coffer", "--", "db_bench", "--db=store", "--benchmarks=fillseq,compact", "--num=5000")

@@ -51,7 +51,8 @@ TEST(Config, WhatIsWrittenIsReadBack) {
 
 TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
-      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s}\n    off: {rotation_period: off}\n"
+      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s, cipher: aes-128-gcm, chunk_size: 4096}\n    off: "
+      "{rotation_period: off}\n"
       "  rotation_period: 30d\n  rewrap_after: 2w\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
@@ -61,7 +62,13 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay}));
   auto read = parse_config(format_config(*config), "coffer.yaml");
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
-  EXPECT_EQ(read->policy, config->policy);
+  EXPECT_EQ(*read, *config);
+  EXPECT_EQ(config->suite_of(Kind::kBlocks, "t.7"), Suite::kAes128Gcm);
+  EXPECT_EQ(config->suite_of(Kind::kCtr, "t.7"), Suite::kAes256Ctr);
+  EXPECT_EQ(config->chunk_log2_of(Kind::kBlocks, "t.7"), 12);
+  EXPECT_EQ(config->chunk_log2_of(Kind::kLog, "t.7"), 0);
+  EXPECT_EQ(config->suite_of(Kind::kBlocks, "off"), Suite::kAes256Gcm);
+  EXPECT_EQ(config->chunk_log2_of(Kind::kBlocks), 10);
   EXPECT_EQ(parse_config("version: 1\n", "coffer.yaml")->policy, Policy());
 }
 
@@ -72,7 +79,9 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
         std::pair("policy: {rewrap_after: never}", "rewrap_after: expected a time"),
         std::pair("policy: {old_files: lazy}", "unknown option \"old_files\"; known are rotation_period"),
         std::pair("policy: {domains: {A: {}}}", "expected a domain's name"),
-        std::pair("policy: {domains: {a: {cipher: x}}}", "a: unknown option \"cipher\""),
+        std::pair("policy: {domains: {a: {reads: auto}}}", "a: unknown option \"reads\""),
+        std::pair("policy: {domains: {a: {cipher: aes-256-ctr}}}", "a: cipher: expected aes-128-gcm"),
+        std::pair("policy: {domains: {a: {chunk_size: 1000}}}", "a: chunk_size: expected a power of two"),
         std::pair("policy: {domains: {a: 7d}}", "policy: domains: a"),
         std::pair("policy: {domains: [a]}", "policy: domains")}) {
     const auto config = parse_config(std::string("version: 1\n") + text + "\n", "coffer.yaml");

@@ -1,8 +1,6 @@
 #include "coffer/config/config.h"
 
 #include <algorithm>
-#include <bit>
-#include <charconv>
 
 #include "coffer/base/path.h"
 #include "coffer/config/policy_section.h"
@@ -22,13 +20,19 @@ class Parser {
     COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
     if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
     if (config_.freshness) COFFER_TRY(check_freshness(root["freshness"]));
-    if (config_.fips && config_.suite == Suite::kChaCha20Poly1305) {
+    if (config_.fips && uses_chacha20()) {
       return reader_.error(root["crypto"], "crypto: fips has no chacha20-poly1305; choose another cipher");
     }
     return Status::ok();
   }
 
  private:
+  bool uses_chacha20() const {
+    return config_.suite == Suite::kChaCha20Poly1305 ||
+           std::ranges::any_of(config_.domain_ciphers,
+                               [](const auto& own) { return own.second.suite == Suite::kChaCha20Poly1305; });
+  }
+
   Status option(const YamlReader::Entry& entry) {
     const std::string& key = entry.key;
     const YAML::Node& value = entry.value;
@@ -37,9 +41,9 @@ class Parser {
     if (key == "keyring") return path(value, key, config_.keyring);
     if (key == "roots") return take(read_roots(reader_, value), config_.providers.roots);
     if (key == "crypto") return crypto(value);
-    if (key == "cipher") return cipher(value, true, config_.suite);
-    if (key == "ctr_cipher") return cipher(value, false, config_.ctr_suite);
-    if (key == "chunk_size") return chunk_size(value);
+    if (key == "cipher") return take(read_cipher(reader_, value, key, true), config_.suite);
+    if (key == "ctr_cipher") return take(read_cipher(reader_, value, key, false), config_.ctr_suite);
+    if (key == "chunk_size") return take(read_chunk_size(reader_, value, key), config_.chunk_log2);
     if (key == "data_files") return kind(entry, kDataKinds, config_.data_kind);
     if (key == "log_files") return kind(entry, kLogKinds, config_.log_kind);
     if (key == "reads") return reads(value);
@@ -48,7 +52,7 @@ class Parser {
     if (key == "domains") return domains(value);
     if (key == "stores") return stores(value);
     if (key == "bind") return bind(value);
-    if (key == "policy") return take(read_policy(reader_, value), config_.policy);
+    if (key == "policy") return policy(value);
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
@@ -88,29 +92,6 @@ class Parser {
   Status crypto(const YAML::Node& value) {
     if (scalar(value) != "fips") return reader_.error(value, "crypto: expected fips; leave it out for anything else");
     config_.fips = true;
-    return Status::ok();
-  }
-
-  Status cipher(const YAML::Node& value, bool authenticated, Suite& out) {
-    const SuiteInfo* info = find_suite(scalar(value));
-    if (info == nullptr || info->authenticated != authenticated) {
-      return reader_.error(value, authenticated
-                                      ? "cipher: expected aes-128-gcm, aes-192-gcm, aes-256-gcm or chacha20-poly1305"
-                                      : "ctr_cipher: expected aes-128-ctr, aes-192-ctr or aes-256-ctr");
-    }
-    out = info->suite;
-    return Status::ok();
-  }
-
-  Status chunk_size(const YAML::Node& value) {
-    const std::string text = scalar(value);
-    uint64_t size = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
-    if (failed != std::errc() || end != text.data() + text.size()) size = 0;
-    if (size < 1024 || size > (1 << 20) || !std::has_single_bit(size)) {
-      return reader_.error(value, "chunk_size: expected a power of two from 1024 to 1048576, in bytes");
-    }
-    config_.chunk_log2 = std::countr_zero(size);
     return Status::ok();
   }
 
@@ -203,6 +184,13 @@ class Parser {
     return Status::ok();
   }
 
+  Status policy(const YAML::Node& value) {
+    COFFER_ASSIGN(PolicySection section, read_policy(reader_, value));
+    config_.policy = std::move(section.policy);
+    config_.domain_ciphers = std::move(section.ciphers);
+    return Status::ok();
+  }
+
   Status bind(const YAML::Node& value) {
     const std::string text = scalar(value);
     if (text != "store" && text != "domain") return reader_.error(value, "bind: expected store or domain");
@@ -221,9 +209,17 @@ std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name
   return found == kinds.end() ? std::nullopt : std::optional(*found);
 }
 
-Suite Config::suite_of(Kind kind) const { return kind == Kind::kCtr ? ctr_suite : suite; }
+Suite Config::suite_of(Kind kind, std::string_view domain) const {
+  const auto own = domain_ciphers.find(domain);
+  if (kind == Kind::kCtr) return own == domain_ciphers.end() ? ctr_suite : own->second.ctr_suite.value_or(ctr_suite);
+  return own == domain_ciphers.end() ? suite : own->second.suite.value_or(suite);
+}
 
-int Config::chunk_log2_of(Kind kind) const { return kind == Kind::kBlocks ? chunk_log2 : 0; }
+int Config::chunk_log2_of(Kind kind, std::string_view domain) const {
+  if (kind != Kind::kBlocks) return 0;
+  const auto own = domain_ciphers.find(domain);
+  return own == domain_ciphers.end() ? chunk_log2 : own->second.chunk_log2.value_or(chunk_log2);
+}
 
 std::string_view Config::domain_of(std::string_view path) const {
   const DomainPath* best = nullptr;
@@ -295,7 +291,7 @@ std::string format_config(const Config& config) {
   for (const StorePlace& entry : config.stores) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
-  return out + format_policy(config.policy) + format_providers(config.providers);
+  return out + format_policy({config.policy, config.domain_ciphers}) + format_providers(config.providers);
 }
 
 Status apply_crypto(const Config& config) {
@@ -303,6 +299,7 @@ Status apply_crypto(const Config& config) {
 }
 
 Status check_domains(const Config& config, const Keyring& keyring) {
+  // Whatever of a domain is another, the policy's map has its name.
   for (const auto& [name, own] : config.policy.domains) {
     if (keyring.find_domain(name) != nullptr) continue;
     return {Code::kInvalidArgument, config.providers.name + ": policy: domains: the keyring has no domain \"" + name +

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "coffer/config/cipher_options.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
@@ -67,11 +68,13 @@ struct Config {
   std::vector<StorePlace> stores;
   Binding bind = Binding::kStore;
   Policy policy;
+  CiphersOfDomains domain_ciphers;  // of domains that `policy` names
   ProviderConfig providers;
 
-  // What new files of this kind are sealed with, and the chunk size their headers name: 0 for kinds without one.
-  Suite suite_of(Kind kind) const;
-  int chunk_log2_of(Kind kind) const;
+  // What new files of this kind and domain are sealed with, and the chunk size their headers name: 0 for kinds without
+  // one.
+  Suite suite_of(Kind kind, std::string_view domain = kSystemDomain) const;
+  int chunk_log2_of(Kind kind, std::string_view domain = kSystemDomain) const;
   // The domain of a data file, by the longest matching path; "system" if none matches.
   std::string_view domain_of(std::string_view path) const;
   bool operator==(const Config&) const = default;

@@ -18,61 +18,90 @@ Status read_period(const YamlReader& reader, const YAML::Node& value, const std:
 }
 
 // One of the options that domains may have, too; kNotFound for another.
-Status read_option(const YamlReader& reader, const YamlReader::Entry& entry, const std::string& what,
-                   KeyPolicy& policy) {
-  if (entry.key == "rotation_period")
-    return read_period(reader, entry.value, what + entry.key, 1, policy.rotation_period);
-  if (entry.key == "rewrap_after") return read_period(reader, entry.value, what + entry.key, 0, policy.rewrap_after);
+Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry, const std::string& what,
+                       KeyPolicy& policy) {
+  const std::string name = what + entry.key;
+  if (entry.key == "rotation_period") return read_period(reader, entry.value, name, 1, policy.rotation_period);
+  if (entry.key == "rewrap_after") return read_period(reader, entry.value, name, 0, policy.rewrap_after);
   return {Code::kNotFound, entry.key};
 }
 
-Status read_domains(const YamlReader& reader, const YAML::Node& section, Policy& policy) {
+template <class T>
+Status put(Result<T> read, std::optional<T>& out) {
+  if (read.is_ok()) out = *read;
+  return read.status();
+}
+
+Status read_domain_option(const YamlReader& reader, const YamlReader::Entry& entry, const std::string& what,
+                          KeyPolicy& policy, DomainCiphers& ciphers) {
+  const std::string name = what + entry.key;
+  if (entry.key == "cipher") return put(read_cipher(reader, entry.value, name, true), ciphers.suite);
+  if (entry.key == "ctr_cipher") return put(read_cipher(reader, entry.value, name, false), ciphers.ctr_suite);
+  if (entry.key == "chunk_size") return put(read_chunk_size(reader, entry.value, name), ciphers.chunk_log2);
+  const Status read = read_key_option(reader, entry, what, policy);
+  if (read.code() != Code::kNotFound) return read;
+  return reader.error(entry.key_node, what + "unknown option \"" + entry.key +
+                                          "\"; known are rotation_period, rewrap_after, cipher, ctr_cipher and "
+                                          "chunk_size");
+}
+
+Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicySection& out) {
   return reader.each(section, "policy: domains: ", [&](const YamlReader::Entry& domain) -> Status {
     if (!valid_domain_name(domain.key)) {
       return reader.error(domain.key_node, "policy: domains: expected a domain's name, not \"" + domain.key + "\"");
     }
     const std::string what = "policy: domains: " + domain.key + ": ";
-    KeyPolicy& own = policy.domains.emplace(domain.key, policy.all).first->second;
-    return reader.each(domain.value, what, [&](const YamlReader::Entry& entry) -> Status {
-      const Status read = read_option(reader, entry, what, own);
-      if (read.code() != Code::kNotFound) return read;
-      return reader.error(entry.key_node,
-                          what + "unknown option \"" + entry.key + "\"; known are rotation_period and rewrap_after");
-    });
+    KeyPolicy& own = out.policy.domains.emplace(domain.key, out.policy.all).first->second;
+    DomainCiphers ciphers;
+    COFFER_TRY(reader.each(domain.value, what, [&](const YamlReader::Entry& entry) {
+      return read_domain_option(reader, entry, what, own, ciphers);
+    }));
+    if (ciphers != DomainCiphers()) out.ciphers.emplace(domain.key, ciphers);
+    return Status::ok();
   });
 }
 
 std::string period_or_off(const std::optional<uint64_t>& period) { return period ? period_text(*period) : "off"; }
 
+std::string format_domain(const std::string& name, const KeyPolicy& own, const CiphersOfDomains& ciphers) {
+  std::string out = "    " + yaml_quoted(name) + ":\n      rotation_period: " + period_or_off(own.rotation_period) +
+                    "\n      rewrap_after: " + period_or_off(own.rewrap_after) + "\n";
+  const auto found = ciphers.find(name);
+  if (found == ciphers.end()) return out;
+  const auto& [suite, ctr_suite, chunk_log2] = found->second;
+  if (suite) out += "      cipher: " + std::string(suite_info(*suite).name) + "\n";
+  if (ctr_suite) out += "      ctr_cipher: " + std::string(suite_info(*ctr_suite).name) + "\n";
+  if (chunk_log2) out += "      chunk_size: " + std::to_string(1 << *chunk_log2) + "\n";
+  return out;
+}
+
 }  // namespace
 
-Result<Policy> read_policy(const YamlReader& reader, const YAML::Node& section) {
-  Policy policy;
+Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& section) {
+  PolicySection out;
   YAML::Node domains(YAML::NodeType::Undefined);
   COFFER_TRY(reader.each(section, "policy: ", [&](const YamlReader::Entry& entry) -> Status {
     if (entry.key == "domains") {
       domains.reset(entry.value);
       return Status::ok();
     }
-    const Status read = read_option(reader, entry, "policy: ", policy.all);
+    const Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node, "policy: unknown option \"" + entry.key +
                                             "\"; known are rotation_period, rewrap_after and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
-  if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, policy));
-  return policy;
+  if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
+  return out;
 }
 
-std::string format_policy(const Policy& policy) {
+std::string format_policy(const PolicySection& section) {
+  const Policy& policy = section.policy;
   if (policy == Policy()) return "";
   std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) +
                     "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) + "\n";
   if (!policy.domains.empty()) out += "  domains:\n";
-  for (const auto& [name, own] : policy.domains) {
-    out += "    " + yaml_quoted(name) + ":\n      rotation_period: " + period_or_off(own.rotation_period) +
-           "\n      rewrap_after: " + period_or_off(own.rewrap_after) + "\n";
-  }
+  for (const auto& [name, own] : policy.domains) out += format_domain(name, own, section.ciphers);
   return out;
 }
 

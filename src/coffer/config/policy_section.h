@@ -1,13 +1,18 @@
-// The section `policy` of coffer.yaml: when keys are rotated and files rewrapped, for all domains and for single ones.
+// The section `policy` of coffer.yaml: when keys are rotated and files rewrapped, for all domains and for single ones;
+// and how the files of single domains are sealed.
 #pragma once
 
-#include "coffer/config/yaml_reader.h"
+#include "coffer/config/cipher_options.h"
 #include "coffer/keys/policy.h"
 
 namespace coffer {
 
-Result<Policy> read_policy(const YamlReader& reader, const YAML::Node& section);
+struct PolicySection {
+  Policy policy;
+  CiphersOfDomains ciphers;
+};
+Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& section);
 // With its heading; empty for the default.
-std::string format_policy(const Policy& policy);
+std::string format_policy(const PolicySection& section);
 
 }  // namespace coffer

@@ -6,11 +6,11 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   const Config& config = coffer.config();
   NewFileRequest request;
   request.kind = kind_of(place.role, config);
-  request.suite = config.suite_of(request.kind);
-  request.chunk_log2 = config.chunk_log2_of(request.kind);
   if (place.role == EngineRole::kData) {
     request.domain = place.domain.empty() ? coffer.places().domain_of(place.path) : std::string_view(place.domain);
   }
+  request.suite = config.suite_of(request.kind, request.domain);
+  request.chunk_log2 = config.chunk_log2_of(request.kind, request.domain);
   if (place.recycled != nullptr && request.kind == Kind::kLog) {
     std::array<uint8_t, kLogSessionHeaderSize> beginning{};
     COFFER_ASSIGN(const size_t count, place.recycled->read_at(kEnvelopeSize, beginning));

@@ -1,0 +1,28 @@
+#include "coffer/config/cipher_options.h"
+
+#include <bit>
+#include <charconv>
+
+namespace coffer {
+
+Result<Suite> read_cipher(const YamlReader& reader, const YAML::Node& value, const std::string& what,
+                          bool authenticated) {
+  const SuiteInfo* info = find_suite(value.IsScalar() ? value.Scalar() : "");
+  if (info != nullptr && info->authenticated == authenticated) return info->suite;
+  return reader.error(value, what + (authenticated ? ": expected aes-128-gcm, aes-192-gcm, aes-256-gcm or "
+                                                     "chacha20-poly1305"
+                                                   : ": expected aes-128-ctr, aes-192-ctr or aes-256-ctr"));
+}
+
+Result<int> read_chunk_size(const YamlReader& reader, const YAML::Node& value, const std::string& what) {
+  const std::string text = value.IsScalar() ? value.Scalar() : "";
+  uint64_t size = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
+  if (failed != std::errc() || end != text.data() + text.size()) size = 0;
+  if (size < 1024 || size > (1 << 20) || !std::has_single_bit(size)) {
+    return reader.error(value, what + ": expected a power of two from 1024 to 1048576, in bytes");
+  }
+  return std::countr_zero(size);
+}
+
+}  // namespace coffer
