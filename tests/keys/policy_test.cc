@@ -59,8 +59,11 @@ TEST_F(PolicyTest, AnExpiredKeyIsDueWhateverThePolicyAndAShreddedDomainNever) {
   EXPECT_EQ(rotations(kStart + 1000 * kDay), std::vector<std::string>{});
 }
 
-TEST_F(PolicyTest, ClocksThatGoBackOrAreFarAheadDoNoHarm) {
-  EXPECT_EQ(rotations(0), std::vector<std::string>{});
+TEST_F(PolicyTest, AClockThatWasFarAheadKeepsNoKeyForEverAndOneThatGoesBackALittleDoesNoHarm) {
+  EXPECT_EQ(rotations(kStart - kDay), std::vector<std::string>{});
+  EXPECT_EQ(rotations(kStart - kDay - 1).size(), 2u);
+  ASSERT_TRUE(apply_rotations(keyring_, policy_, 5).is_ok());
+  EXPECT_EQ(rotations(5), std::vector<std::string>{});
   policy_.all.rotation_period = UINT64_MAX;
   EXPECT_EQ(rotations(UINT64_MAX - 1), std::vector<std::string>{});
   EXPECT_EQ(until_next_rotation(keyring_, policy_, 0, 60), 60u);

@@ -5,6 +5,7 @@
 #include <rocksdb/utilities/backup_engine.h>
 #include <rocksdb/utilities/checkpoint.h>
 
+#include "coffer/base/clock.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -17,7 +18,8 @@ class Attach : public ::testing::Test {
   Attach() { add_domain("secret"); }
 
   void add_domain(const char* name) {
-    EXPECT_FINE(work_.coffer().live_keyring().update([&](Keyring& keyring) { return keyring.add_domain(name, 1); }));
+    EXPECT_FINE(work_.coffer().live_keyring().update(
+        [&](Keyring& keyring) { return keyring.add_domain(name, now_seconds()); }));
   }
 
   void attach_to(rocksdb::DBOptions& options) {

@@ -7,6 +7,7 @@
 #include <rocksdb/utilities/transaction.h>
 #include <rocksdb/utilities/transaction_db.h>
 
+#include "coffer/base/clock.h"
 #include "coffer/config/config_edit.h"
 #include "coffer/ops/roots.h"
 #include "rocksdb/store_fixture.h"
@@ -349,7 +350,8 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   Config config;
   Workplace work(config);
   const std::string directory = work.path("tenant");
-  ASSERT_FINE(work.coffer().live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1); }));
+  ASSERT_FINE(work.coffer().live_keyring().update(
+      [](Keyring& keyring) { return keyring.add_domain("tenant", now_seconds()); }));
   // The configuration names absolute paths, which are known only now.
   ASSERT_FINE(work.coffer().edit_config([&](std::string_view yaml) {
     return with_domain_path(yaml, {"tenant", directory}, "coffer.yaml");

@@ -3,6 +3,7 @@
 #include <rocksdb/utilities/backup_engine.h>
 #include <rocksdb/utilities/checkpoint.h>
 
+#include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 #include "coffer/files/file_reader.h"
 #include "coffer/ops/stores.h"
@@ -138,8 +139,8 @@ TEST_F(PlacesTest, AnAliasIsTheStoreItLeadsTo) {
 
 TEST_F(PlacesTest, ADataFileOfATenantsDirectoryIsRefusedInAnothers) {
   ASSERT_FINE(work_.coffer().live_keyring().update([](Keyring& keyring) -> Status {
-    COFFER_TRY(keyring.add_domain("red", 1));
-    return keyring.add_domain("blue", 1);
+    COFFER_TRY(keyring.add_domain("red", now_seconds()));
+    return keyring.add_domain("blue", now_seconds());
   }));
   write_bytes(work_.coffer_directory() + "/coffer.yaml",
               read_bytes(work_.coffer_directory() + "/coffer.yaml") + "domains:\n  - name: red\n    path: " +

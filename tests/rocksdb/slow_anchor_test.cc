@@ -1,6 +1,7 @@
 // The anchor's disk takes its time, or is full: the database that is protected goes on.
 #include <thread>
 
+#include "coffer/base/clock.h"
 #include "coffer/files/freshness_check.h"
 #include "rocksdb/store_fixture.h"
 #include "support/passing_disk.h"
@@ -105,8 +106,8 @@ TEST_F(SlowAnchor, KeepsNoReaderWaiting) {
   put_synced(db, 0, 50);
   ASSERT_FINE(db->Flush({}));
   disk_.gate().close();
-  ASSERT_FINE(
-      work_->coffer().live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 2); }));
+  ASSERT_FINE(work_->coffer().live_keyring().update(
+      [](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, now_seconds()); }));
   EXPECT_EQ(contents_of(db.get()).size(), 50u);
   put_synced(db, 50, 50);
   EXPECT_EQ(coffer_->keyring()->version(), work_->coffer().keyring()->version() - 1) << "it has not been looked at";

@@ -1,4 +1,5 @@
 // Whatever is done to a file on disk, RocksDB gets the right bytes or an error that it does not ignore.
+#include "coffer/base/clock.h"
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/ops/rewrap.h"
 #include "coffer/ops/verify.h"
@@ -149,7 +150,8 @@ TEST(Rotation, ALiveDatabaseTakesTheNewKeyAtOnce) {
   ASSERT_FINE(db->Flush({}));
   auto another = Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider);
   ASSERT_FINE(another);
-  ASSERT_FINE((*another)->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("system", 2); }));
+  ASSERT_FINE((*another)->live_keyring().update(
+      [](Keyring& keyring) { return keyring.rotate_domain("system", now_seconds()); }));
   ASSERT_FINE(db->Put({}, "after", "2"));
   ASSERT_FINE(db->Flush({}));
   const Id active = (*another)->keyring()->find_domain("system")->active()->id;

@@ -9,8 +9,12 @@ namespace {
 
 uint64_t end_of(uint64_t begin, uint64_t period) { return period > UINT64_MAX - begin ? UINT64_MAX : begin + period; }
 
+// A key that became active in the future was made by a clock that was wrong, and would stay too long.
+constexpr uint64_t kClockTolerance = 86400;
+
 // From when on the active key is to be succeeded.
-uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy) {
+uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (policy.rotation_period && key.activated > end_of(now, kClockTolerance)) return now;
   const uint64_t by_age = policy.rotation_period ? end_of(key.activated, *policy.rotation_period) : UINT64_MAX;
   return std::min(by_age, key.expires == 0 ? UINT64_MAX : key.expires);
 }
@@ -19,6 +23,7 @@ std::string key_text(const DomainKeyEntry& key) { return "key " + std::to_string
 
 std::string why_rotate(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
   if (key.expires != 0 && key.expires <= now) return key_text(key) + " has expired";
+  if (key.activated > now) return key_text(key) + " became active in the future, by a clock that was wrong";
   return key_text(key) + " has been active for " + period_text(now - key.activated) + ", and rotation_period is " +
          period_text(*policy.rotation_period);
 }
@@ -44,7 +49,7 @@ std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& polic
   for (const Domain& domain : keyring.domains()) {
     const DomainKeyEntry* active = domain.active();
     const KeyPolicy& wanted = policy.of(domain.name);
-    if (active == nullptr || now < rotation_time(*active, wanted)) continue;
+    if (active == nullptr || now < rotation_time(*active, wanted, now)) continue;
     out.push_back({DueAction::What::kRotate, domain.name, why_rotate(*active, wanted, now)});
   }
   return out;
@@ -77,7 +82,7 @@ uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint6
   for (const Domain& domain : keyring.domains()) {
     const DomainKeyEntry* active = domain.active();
     if (active == nullptr) continue;
-    const uint64_t at = rotation_time(*active, policy.of(domain.name));
+    const uint64_t at = rotation_time(*active, policy.of(domain.name), now);
     out = std::min(out, at > now ? at - now : 0);
   }
   return out;

@@ -35,7 +35,8 @@ struct DueAction {
   std::string why;
 };
 
-// Domains whose active key has been that for as long as it may, or has expired. A domain without an active key has no
+// Domains whose active key has been that for as long as it may, or has expired; or became active more than a day
+// in the future. A domain without an active key has no
 // rotation due: somebody took it away.
 std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, uint64_t now);
 // Domains with files that need a key which is compromised, or which was deactivated as long ago as the policy has it.
