@@ -105,6 +105,9 @@ def check_programs(build):
         file.write(os.urandom(64))
     said = said_by(os.path.join(build, "keys"), coffer, key)
     check(re.match(r"coffer 0\.1\.\d+, keyring version \d+\n$", said), repr(said))
+    program = ["setpriv", "--bounding-set=-ipc_lock"] if os.geteuid() == 0 else []
+    said = said_by(*program, "prlimit", "--memlock=0", os.path.join(build, "keys"), f"{coffer}-unlocked", key)
+    check(re.search(r"\nkey memory: 0 bytes locked, \d+ bytes with keys could not be\n$", said), repr(said))
     check_needs(os.path.join(build, "keys"))
     if not os.path.exists(os.path.join(build, "database")):
         return

@@ -4,7 +4,10 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/crypto/key_memory.h"
+#include "coffer/ops/keys.h"
+#include "coffer/ops/policy.h"
 #include "coffer/ops/roots.h"
+#include "coffer/ops/shred.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 
@@ -63,6 +66,41 @@ Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept {
   return no_throw([&] {
     return coffer.live_keyring().update([&](Keyring& keyring) { return keyring.rotate_domain(domain, now_seconds()); });
   });
+}
+
+Status change_domain_key(Coffer& coffer, const std::string& key, KeyChange change) noexcept {
+  return no_throw([&]() -> Status {
+    switch (change) {
+      case KeyChange::kActivate: return change_key(coffer, key, KeyState::kActive).status();
+      case KeyChange::kSuspend: return change_key(coffer, key, KeyState::kSuspended).status();
+      case KeyChange::kRevoke: return change_key(coffer, key, KeyState::kDeactivated).status();
+      case KeyChange::kCompromise: return change_key(coffer, key, KeyState::kCompromised).status();
+      case KeyChange::kDestroy: return destroy_key(coffer, key).status();
+    }
+    return {Code::kInvalidArgument, "no such change of a key"};
+  });
+}
+
+Status expire_domain_key(Coffer& coffer, const std::string& key, uint64_t unix_seconds) noexcept {
+  return no_throw([&] { return expire_key(coffer, key, unix_seconds).status(); });
+}
+
+Result<std::string> shred_domain(Coffer& coffer, const std::string& domain) noexcept {
+  return no_throw([&]() -> Result<std::string> {
+    COFFER_ASSIGN(Shredding done, shred(coffer, domain));
+    return std::move(done.certificate);
+  });
+}
+
+Status apply_key_policy(Coffer& coffer) noexcept {
+  return no_throw([&]() -> Status {
+    COFFER_ASSIGN(const PolicyRun run, apply_policy(coffer));
+    return run.problems.empty() ? Status::ok() : run.problems.front().status;
+  });
+}
+
+Status last_policy_run(Coffer& coffer) noexcept {
+  return no_throw([&] { return coffer.policy().condition(); });
 }
 
 }  // namespace coffer

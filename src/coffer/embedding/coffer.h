@@ -50,4 +50,27 @@ Status rotate_root_key(Coffer& coffer, const std::string& root = {}) noexcept;
 // A fresh key of a domain ("system", or one of coffer.yaml), for new files; old ones stay readable.
 Status rotate_domain_key(Coffer& coffer, const std::string& domain) noexcept;
 
+// What may become of a domain key: docs/keys.md, "States". Where the active one stops being that, a fresh key is.
+enum class KeyChange : uint8_t {
+  kActivate,    // a suspended one: the active one is deactivated
+  kSuspend,     // it wraps nothing new until it is activated
+  kRevoke,      // deactivated for ever
+  kCompromise,  // the same, and somebody else may know it
+  kDestroy,     // kBusy while a file of a store that the coffer remembers needs it: reads all their headers
+};
+// `key`: "system:3", or at least the first 8 hexadecimal digits of its id. kNotFound; kInvalidArgument where its state
+// forbids it.
+Status change_domain_key(Coffer& coffer, const std::string& key, KeyChange change) noexcept;
+// From `unix_seconds` on the key wraps nothing new; 0: it does not expire.
+Status expire_domain_key(Coffer& coffer, const std::string& key, uint64_t unix_seconds) noexcept;
+// Destroys every key of the domain and with it all that was written under them, here and in every copy. Returns a
+// signed certificate of it: docs/format.md, section 10.
+Result<std::string> shred_domain(Coffer& coffer, const std::string& domain) noexcept;
+
+// Does what coffer.yaml's policy asks for now: rotations, and rewrapping of files. kBusy while another process does.
+// Rotations alone are made by a thread of its own wherever an engine writes.
+Status apply_key_policy(Coffer& coffer) noexcept;
+// Ok, or why that thread could not do at its last look what was due: for a health check.
+Status last_policy_run(Coffer& coffer) noexcept;
+
 }  // namespace coffer

@@ -3,6 +3,8 @@
 #include <coffer/version.h>
 
 #include <cstdio>
+#include <string>
+#include <utility>
 #ifdef LINK_PROVIDERS
 #include <coffer/providers/linked.h>
 #endif
@@ -14,10 +16,26 @@ coffer::Status run(const char* directory, const char* root_key) {
   auto opened = coffer::open_coffer(directory);
   if (!opened) return opened.status();
   if (auto rotated = coffer::rotate_domain_key(**opened, "system"); !rotated) return rotated;
+  // Key 2 is active, and 1 is not any more.
+  using enum coffer::KeyChange;
+  if (auto expired = coffer::expire_domain_key(**opened, "system:2", 4'000'000'000); !expired) return expired;
+  for (const auto& [key, change] :
+       {std::pair("system:2", kSuspend), std::pair("system:2", kActivate), std::pair("system:2", kRevoke),
+        std::pair("system:2", kCompromise), std::pair("system:2", kDestroy)}) {
+    if (auto changed = coffer::change_domain_key(**opened, key, change); !changed) return changed;
+  }
+  if (coffer::change_domain_key(**opened, "system:2", kActivate)) return {coffer::Code::kInternal, "it came back"};
+  if (auto applied = coffer::apply_key_policy(**opened); !applied) return applied;
+  if (auto policy = coffer::last_policy_run(**opened); !policy) return policy;
+  if (auto certificate = coffer::shred_domain(**opened, "system"); !certificate) return certificate.status();
+  if (auto rotated = coffer::rotate_domain_key(**opened, "system"); !rotated) return rotated;
   if (auto rotated = coffer::rotate_root_key(**opened); !rotated) return rotated;
   if (auto fresh = coffer::refresh_keyring(**opened); !fresh) return fresh;
   std::printf("coffer %s, keyring version %d\n", coffer::kVersion.data(),
               static_cast<int>(coffer::keyring_version(**opened)));
+  if (const std::string unlocked = coffer::unlocked_key_memory(); !unlocked.empty()) {
+    std::printf("%s\n", unlocked.c_str());
+  }
   return coffer::last_refresh(**opened);
 }
 
