@@ -1,0 +1,86 @@
+"""docs/drills.md: each drill as it stands there, on a real database, which a program serves meanwhile."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from harness import COFFER, CliTest, main
+
+CATALOGUE = os.environ["CATALOGUE"]
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "drills.md")
+PLACES = ("/var/lib/db", "/etc/coffer", "/srv/audit", "/mnt/")
+
+
+def drills():
+    """heading → (what is said before the script, the script)."""
+    with open(PAGE, encoding="utf-8") as file:
+        sections = re.split(r"^## ", file.read(), flags=re.MULTILINE)[1:]
+    found = {}
+    for section in sections:
+        heading, text = section.split("\n", 1)
+        script = re.search(r"((?:^    .*\n)+)", text, re.MULTILINE)[1]
+        found[heading] = (text.split("\n\n")[0], re.sub(r"^    ", "", script, flags=re.MULTILINE))
+    return found
+
+
+class Drills(CliTest):
+    def setUp(self):
+        super().setUp()
+        for name in ("var/lib", "etc/coffer", "srv/audit", "mnt"):
+            os.makedirs(self.path(name))
+        self.make_key("etc/coffer/root.key")
+        self.make_coffer("var/lib/db.coffer", "etc/coffer/root.key")
+        self.done("domain", "add", "var/lib/db.coffer", "tenant-7", "--path", self.path("var/lib/db/tenant-7"))
+        self.write("packages", "".join(f"Package: p{i}\nDescription: d{i}\n\n" for i in range(2000)).encode())
+        run = self.run_program([CATALOGUE, "var/lib/db.coffer", "var/lib/db", "load", "packages"])
+        self.assertEqual(run.status, 0, run)
+        self.make_file("var/lib/db.coffer", "var/lib/db/tenant-7/000001.sst", b"theirs" * 500, "blocks", "--domain",
+                       "tenant-7")
+
+    def here(self, script):
+        for place in PLACES:
+            script = script.replace(place, self.path(place[1:]) + ("/" if place.endswith("/") else ""))
+        return script
+
+    def run_drill(self, heading):
+        before, script = drills()[heading]
+        server = None
+        if before.startswith("While the database is served"):
+            server = subprocess.Popen([CATALOGUE, "var/lib/db.coffer", "var/lib/db", "serve", "100"],
+                                      cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE)
+            time.sleep(0.5)
+        path = os.path.dirname(COFFER) + ":" + os.environ["PATH"]
+        run = self.run_program(["bash", "-euo", "pipefail", "-c", self.here(script)], environment={"PATH": path})
+        self.assertEqual(run.status, 0, run)
+        if server is not None:
+            server.send_signal(signal.SIGTERM)
+            served = self.outcome(server)
+            self.assertRegex(served.out, r" [1-9]\d* reads, [1-9]\d* writes, 0 errors\n$", served)
+        return run
+
+    def test_every_drill_of_the_page_is_run(self):
+        tests = {name for name in dir(self) if name.startswith("test_drill_")}
+        self.assertEqual({"test_drill_" + re.sub(r"\W+", "_", heading.lower()) for heading in drills()}, tests)
+
+    def test_drill_rotate_everything(self):
+        self.assertIn("nothing is due", self.run_drill("Rotate everything").out)
+
+    def test_drill_a_domain_key_may_be_known_to_somebody(self):
+        self.run_drill("A domain key may be known to somebody")
+        keys = self.done("key", "list", "var/lib/db.coffer", "--history", "--json").json()["keys"]
+        self.assertIn(("system", 1, "destroyed"), [(key["domain"], key["version"], key["state"]) for key in keys])
+
+    def test_drill_shred_a_tenant(self):
+        self.run_drill("Shred a tenant")
+        self.assertEqual(self.verified("var/lib/db.coffer"), {"var/lib/db/tenant-7/000001.sst": "key destroyed"})
+
+    def test_drill_restore_on_another_machine(self):
+        self.run_drill("Restore on another machine")
+        self.assertEqual(self.verified("var/lib/db.coffer"), {})
+
+
+if __name__ == "__main__":
+    main()
