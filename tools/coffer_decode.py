@@ -81,6 +81,8 @@ def decode(data, *, keyring=None, domain_key=None, file_key=None):
         "store_id": slot.store_id.hex(),
         "domain_key_id": slot.domain_key_id.hex(),
         "domain_key_version": slot.domain_key_version,
+        "oldest_key_version": slot.oldest_key_version,
+        "newest_key_version": slot.newest_key_version,
         "keyring_version": slot.keyring_version,
     }
     body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr}

@@ -334,8 +334,9 @@ class Inspect(CliTest):
         self.make_coffer()
         self.make_store()
         os.remove(self.path("root.key"))
-        keys = {"kind", "cipher", "file_id", "store_id", "domain_key_id", "domain_key_version", "keyring_version",
-                "sequence", "slot_a", "slot_b", "wrapped_file_key", "file_size"}
+        keys = {"kind", "cipher", "file_id", "store_id", "domain_key_id", "domain_key_version", "oldest_key_version",
+                "newest_key_version", "keyring_version", "sequence", "slot_a", "slot_b", "wrapped_file_key",
+                "file_size"}
         for name, more in (("data.sst", {"chunk_size", "plaintext_size"}), ("events.log", set()),
                            ("raw", {"closed", "body_size", "body_mac", "plaintext_size"})):
             answer = self.done("inspect", f"store/{name}", "--json").json()

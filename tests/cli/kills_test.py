@@ -4,6 +4,7 @@ repeating the command finishes it. In the suite some of the calls, by seed; all 
 import os
 import shutil
 import signal
+import subprocess
 
 from harness import CliTest, main, seed
 
@@ -29,12 +30,16 @@ class Kills(CliTest):
             return points
         return sorted(seed().sample(points, min(AT_A_TIME, count)))
 
+    def copy(self, name, to):
+        """With its links, of either sort."""
+        subprocess.run(["cp", "-a", self.path(name), self.path(to)], check=True)
+
     def remember(self):
-        shutil.copytree(self.path("work"), self.path("before"), symlinks=True)
+        self.copy("work", "before")
 
     def begin_anew(self):
         shutil.rmtree(self.path("work"))
-        shutil.copytree(self.path("before"), self.path("work"), symlinks=True)
+        self.copy("before", "work")
 
     def killed_everywhere(self, words, after, repeated):
         """`after` looks at what a kill left, `repeated` at what came of the same command after that."""
@@ -73,6 +78,19 @@ class Kills(CliTest):
         self.make_files()
         self.done("root", "add", "work/c.coffer", "second", self.uri("second.key"))
         self.killed_everywhere(["root", "remove", "work/c.coffer", "second"], self.opens, self.done_or("not_found"))
+
+    def test_reencrypt(self):
+        self.make_files()
+        self.done("rotate", "domain", "work/c.coffer", "system")
+        os.link(self.path("work/store/1.sst"), self.path("work/store/3.sst"))
+
+        def finished(run):
+            self.done_or()(run)
+            self.assertEqual(run.json()["problems"], [])
+            self.assertTrue(os.path.samefile(self.path("work/store/1.sst"), self.path("work/store/3.sst")))
+            self.assertEqual(len(os.listdir(self.path("work/store"))), 4 + os.path.exists(self.path("work/store/LOCK")))
+
+        self.killed_everywhere(["reencrypt", "work/c.coffer"], self.opens, finished)
 
     def test_rotate_root(self):
         self.make_files()

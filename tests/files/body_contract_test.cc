@@ -3,9 +3,9 @@
 #include <random>
 
 #include "coffer/files/body.h"
+#include "coffer/files/disk_append_file.h"
 #include "coffer/files/new_file.h"
 #include "store/coffer_fixture.h"
-#include "support/disk_append_file.h"
 #include "support/fault_disk.h"
 #include "support/memory_disk.h"
 #include "support/seed.h"

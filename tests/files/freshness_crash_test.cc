@@ -2,10 +2,10 @@
 // never falls short of the mark. And what was marked and is cut does.
 #include <random>
 
+#include "coffer/files/disk_append_file.h"
 #include "coffer/files/freshness_check.h"
 #include "coffer/files/new_file.h"
 #include "store/coffer_fixture.h"
-#include "support/disk_append_file.h"
 #include "support/memory_disk.h"
 #include "support/seed.h"
 

@@ -3,9 +3,9 @@
 
 #include "coffer/base/clock_jump.h"
 #include "coffer/files/body.h"
+#include "coffer/files/disk_append_file.h"
 #include "coffer/files/new_file.h"
 #include "store/coffer_fixture.h"
-#include "support/disk_append_file.h"
 #include "support/memory_disk.h"
 
 namespace {

@@ -128,7 +128,7 @@ TEST(Envelope, FieldsThatBreakARuleAreDamage) {
     size_t offset;
     uint8_t value;
   } cases[] = {{10, 18},  {12, 9},   {12, 21}, {12, 0},  {14, 1},  {14, 2},  {14, 0x80},
-               {15, 1},   {76, 1},   {79, 1},  {88, 1},  {96, 1},  {111, 1}, {112, 39},
+               {15, 1},   {76, 2},   {77, 1},  {88, 1},  {96, 1},  {111, 1}, {112, 39},
                {112, 41}, {112, 24}, {113, 1}, {114, 1}, {119, 1}, {160, 1}, {475, 1}};
   Sample sample;
   for (const auto& c : cases) {
@@ -137,7 +137,7 @@ TEST(Envelope, FieldsThatBreakARuleAreDamage) {
     fix_checksum(bytes, 0);
     EXPECT_EQ(scan_envelope(bytes)->slots[0], SlotState::kDamaged) << "offset " << c.offset;
   }
-  for (size_t offset : {16u, 72u}) {  // sequence 0, domain key version 0
+  for (size_t offset : {16u, 72u, 76u, 78u}) {  // sequence 0, domain key version 0, oldest and newest key version 0
     Bytes bytes = sample.envelope();
     bytes[offset] = 0;
     fix_checksum(bytes, 0);
@@ -212,6 +212,8 @@ TEST(Envelope, WhatCannotBeReadIsNotWritten) {
   EXPECT_EQ(refused([](Sample& s) { s.fields.kind = Kind::kLog; }), Code::kInvalidArgument);
   EXPECT_EQ(refused([](Sample& s) { s.fields.chunk_log2 = 21; }), Code::kInvalidArgument);
   EXPECT_EQ(refused([](Sample& s) { s.fields.domain_key_version = 0; }), Code::kInvalidArgument);
+  EXPECT_EQ(refused([](Sample& s) { s.fields.oldest_key_version = 0; }), Code::kInvalidArgument);
+  EXPECT_EQ(refused([](Sample& s) { s.fields.oldest_key_version = 2; }), Code::kInvalidArgument);
   EXPECT_EQ(refused([](Sample& s) { s.fields.body_sealed = true; }), Code::kInvalidArgument);
   EXPECT_EQ(refused([](Sample& s) { s.fields.body_size = 1; }), Code::kInvalidArgument);
   EXPECT_EQ(refused([](Sample& s) { s.file_key = random_key<FileRole>(16).value(); }), Code::kInvalidArgument);
@@ -246,6 +248,8 @@ TEST_F(EnvelopeUpdate, WritesTheSlotThatIsNotCurrentWithTheNextSequence) {
     EnvelopeScan scan = scan_envelope(bytes).value();
     EXPECT_EQ(scan.fields.sequence, 3 + i);
     EXPECT_EQ(scan.fields.domain_key_version, 2 + i);
+    EXPECT_EQ(scan.fields.oldest_key_version, 1u);
+    EXPECT_EQ(scan.fields.newest_key_version, 2 + i);
     EXPECT_TRUE(same_key(open_envelope(scan, next_key_).value(), sample_.file_key));
     EXPECT_EQ(open_envelope(scan, sample_.domain_key).code(), Code::kWrongKey);
   }

@@ -62,6 +62,27 @@ TEST_P(DiskTest, ReadsWhatWasWrittenAndFewerBytesOnlyAtTheEnd) {
   EXPECT_EQ((*file)->info()->size, 10u);
 }
 
+TEST_P(DiskTest, AFileMayHaveSeveralNamesAndKeepsItsTimes) {
+  write("a", "one");
+  ASSERT_TRUE(disk().link(at("a"), at("b")).is_ok());
+  EXPECT_EQ(disk().link(at("a"), at("b")).code(), Code::kAlreadyExists);
+  EXPECT_EQ(disk().link(at("none"), at("c")).code(), Code::kNotFound);
+  auto file = disk().open_write(at("b"));
+  ASSERT_TRUE(file.is_ok());
+  ASSERT_TRUE((*file)->write_at(0, as_bytes("two")).is_ok());
+  EXPECT_EQ(contents("a"), "two");
+  for (int64_t time : {int64_t{1'600'000'000'123'456'789}, int64_t{-1'500'000'000}}) {
+    ASSERT_TRUE((*file)->set_times(time, time + 1).is_ok());
+    const FileInfo info = (*file)->info().value();
+    EXPECT_EQ(info.accessed_ns, time);
+    EXPECT_EQ(info.modified_ns, time + 1);
+  }
+  EXPECT_EQ(disk().info(at("a"))->link_count, 2u);
+  EXPECT_EQ(disk().info(at("a"))->inode, disk().info(at("b"))->inode);
+  ASSERT_TRUE(disk().remove(at("a")).is_ok());
+  EXPECT_EQ(disk().info(at("b"))->link_count, 1u);
+}
+
 TEST_P(DiskTest, WritingPastTheEndFillsTheGapWithZeros) {
   write("a", "ab");
   auto file = disk().open_write(at("a"));

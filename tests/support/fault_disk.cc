@@ -36,6 +36,10 @@ class FaultDisk::File final : public WritableFile {
     COFFER_TRY(disk_.step("set the owner of", path_));
     return writable_->set_owner(owner, group);
   }
+  Status set_times(int64_t accessed_ns, int64_t modified_ns) override {
+    COFFER_TRY(disk_.step("set the times of", path_));
+    return writable_->set_times(accessed_ns, modified_ns);
+  }
   Status sync() override {
     COFFER_TRY(disk_.step("sync", path_));
     return writable_->sync();
@@ -94,6 +98,11 @@ Result<std::unique_ptr<WritableFile>> FaultDisk::create(const std::string& path,
 Status FaultDisk::rename(const std::string& from, const std::string& to) {
   COFFER_TRY(step("rename", from));
   return base_.rename(from, to);
+}
+
+Status FaultDisk::link(const std::string& existing, const std::string& path) {
+  COFFER_TRY(step("link", path));
+  return base_.link(existing, path);
 }
 
 Status FaultDisk::remove(const std::string& path) {

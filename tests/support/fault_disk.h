@@ -32,6 +32,7 @@ class FaultDisk final : public Disk {
   Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link(const std::string& existing, const std::string& path) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
   Status sync_all(const std::string& path) override;

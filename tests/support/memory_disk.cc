@@ -42,7 +42,7 @@ class MemoryDisk::File final : public WritableFile {
   Result<FileInfo> info() const override {
     std::lock_guard lock(disk_.mutex_);
     COFFER_TRY(check_open());
-    return info_of(*node_);
+    return disk_.info_of(*node_);
   }
 
   Status write_at(uint64_t offset, ByteView bytes) override {
@@ -85,6 +85,14 @@ class MemoryDisk::File final : public WritableFile {
     return {};
   }
 
+  Status set_times(int64_t accessed_ns, int64_t modified_ns) override {
+    std::lock_guard lock(disk_.mutex_);
+    COFFER_TRY(check_open());
+    node_->accessed_ns = accessed_ns;
+    node_->modified_ns = modified_ns;
+    return {};
+  }
+
   Status sync() override {
     {
       std::lock_guard lock(disk_.mutex_);
@@ -100,18 +108,6 @@ class MemoryDisk::File final : public WritableFile {
     COFFER_TRY(check_open());
     open_ = false;
     return {};
-  }
-
-  static FileInfo info_of(const Node& node) {
-    FileInfo info;
-    info.size = node.bytes.size();
-    info.inode = node.inode;
-    info.modified_ns = node.modified_ns;
-    info.mode = node.mode;
-    info.owner = node.owner;
-    info.group = node.group;
-    info.is_directory = node.is_directory;
-    return info;
   }
 
  private:
@@ -185,6 +181,29 @@ Result<MemoryDisk::NodePtr> MemoryDisk::locate_file(const std::string& path, std
   if (place.node == nullptr) return no_such(operation, path);
   if (place.node->is_directory) return is_directory_error(operation, path);
   return std::move(place.node);
+}
+
+FileInfo MemoryDisk::info_of(const Node& node) const {
+  FileInfo info;
+  info.size = node.bytes.size();
+  info.inode = node.inode;
+  info.modified_ns = node.modified_ns;
+  info.accessed_ns = node.accessed_ns;
+  info.mode = node.mode;
+  info.owner = node.owner;
+  info.group = node.group;
+  info.is_directory = node.is_directory;
+  info.link_count = 0;
+  std::vector<const Node*> directories{root_.get()};
+  while (!directories.empty()) {
+    const Node* directory = directories.back();
+    directories.pop_back();
+    for (const auto& [name, child] : directory->names) {
+      if (child.get() == &node) ++info.link_count;
+      if (child->is_directory) directories.push_back(child.get());
+    }
+  }
+  return info;
 }
 
 MemoryDisk::NodePtr MemoryDisk::add_node(const Place& place, bool is_directory, uint32_t mode) {
@@ -276,6 +295,18 @@ Status MemoryDisk::rename(const std::string& from, const std::string& to) {
   return {};
 }
 
+Status MemoryDisk::link(const std::string& existing, const std::string& path) {
+  {
+    std::lock_guard lock(mutex_);
+    COFFER_ASSIGN(NodePtr node, locate_file(existing, "link"));
+    COFFER_ASSIGN(Place place, locate(path, "link"));
+    if (place.node != nullptr) return {Code::kAlreadyExists, "link " + existing + " to " + path + ": file exists"};
+    change_names({{place.directory, place.name, node}});
+  }
+  changed();
+  return {};
+}
+
 Status MemoryDisk::remove(const std::string& path) {
   {
     std::lock_guard lock(mutex_);
@@ -347,7 +378,7 @@ Result<FileInfo> MemoryDisk::info(const std::string& path) {
   std::lock_guard lock(mutex_);
   COFFER_ASSIGN(Place place, locate(path, "stat"));
   if (place.node == nullptr) return no_such("stat", path);
-  return File::info_of(*place.node);
+  return info_of(*place.node);
 }
 
 // There are no symbolic links here.

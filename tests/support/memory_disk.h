@@ -34,6 +34,7 @@ class MemoryDisk final : public Disk {
   Result<std::unique_ptr<WritableFile>> open_write(const std::string& path) override;
   Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) override;
   Status rename(const std::string& from, const std::string& to) override;
+  Status link(const std::string& existing, const std::string& path) override;
   Status remove(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
   Status sync_all(const std::string& path) override;
@@ -70,6 +71,7 @@ class MemoryDisk final : public Disk {
   // The following expect mutex_ to be held.
   Result<Place> locate(const std::string& path, std::string_view operation) const;
   Result<NodePtr> locate_file(const std::string& path, std::string_view operation) const;
+  FileInfo info_of(const Node& node) const;
   NodePtr add_node(const Place& place, bool is_directory, uint32_t mode);
   void change_names(std::vector<NameChange> changes);
   void sync_node(const NodePtr& node);

@@ -99,7 +99,10 @@ class MemoryDisk::Survivors {
       copy->is_directory = node->is_directory;
       copy->inode = node->inode;
       copy->mode = node->mode;
+      copy->owner = node->owner;
+      copy->group = node->group;
       copy->modified_ns = node->modified_ns;
+      copy->accessed_ns = node->accessed_ns;
       copy->bytes = node->durable_bytes;
     }
     return copy;

@@ -18,6 +18,7 @@ struct MemoryDisk::Node {
   uint32_t owner = ::geteuid();
   uint32_t group = ::getegid();
   int64_t modified_ns = 0;
+  int64_t accessed_ns = 0;
   Bytes bytes;
   Bytes durable_bytes;
   std::map<std::string, NodePtr> names;

@@ -25,6 +25,7 @@ class PassingDisk : public Disk {
     return at(path).create(path, mode);
   }
   Status rename(const std::string& from, const std::string& to) override { return at(to).rename(from, to); }
+  Status link(const std::string& existing, const std::string& path) override { return at(path).link(existing, path); }
   Status remove(const std::string& path) override { return at(path).remove(path); }
   Status sync_directory(const std::string& path) override { return at(path).sync_directory(path); }
   Status sync_all(const std::string& path) override { return at(path).sync_all(path); }

@@ -31,8 +31,9 @@ class Slot:
 
     def _parse(self, slot):
         (version, self.suite, self.kind, self.chunk_log2, wrap, self.flags, zero1, self.sequence, self.file_id,
-         self.store_id, self.domain_key_id, self.domain_key_version, zero2, self.keyring_version, self.body_size,
-         self.body_mac, wrapped_size) = struct.unpack_from("<HBBBBBBQ16s16s16sIIQQ16sH", slot, 8)
+         self.store_id, self.domain_key_id, self.domain_key_version, self.oldest_key_version, self.newest_key_version,
+         self.keyring_version, self.body_size, self.body_mac, wrapped_size) = struct.unpack_from(
+             "<HBBBBBBQ16s16s16sIHHQQ16sH", slot, 8)
         if version != 1 or self.suite not in SUITES or self.kind not in KINDS or wrap != 1:
             self.state = "unsupported"
             self.reason = f"version {version}, suite {self.suite}, kind {self.kind}, wrap algorithm {wrap}"
@@ -46,9 +47,11 @@ class Slot:
             "only a ctr body may be sealed": self.kind == 3 or not sealed,
             "the sequence is 0": self.sequence >= 1,
             "the domain key version is 0": self.domain_key_version >= 1,
+            "the domain key is none that wrapped the file key":
+            1 <= self.oldest_key_version <= self.domain_key_version <= self.newest_key_version,
             "body size or MAC without a sealed body": sealed or (self.body_size == 0 and not any(self.body_mac)),
             "the wrapped key has the wrong size": wrapped_size == key_size + 8,
-            "bytes that must be zero are not": zero1 == 0 and zero2 == 0 and not any(slot[114:120])
+            "bytes that must be zero are not": zero1 == 0 and not any(slot[114:120])
             and not any(slot[120 + key_size + 8:160]) and not any(slot[192:476]) and not any(slot[RECORD_SIZE:]),
             "only a log has an earlier body": self.kind == 2 or not any(slot[160:192]),
         }

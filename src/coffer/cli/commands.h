@@ -15,6 +15,7 @@ Command root_remove_command();
 Command rotate_root_command();
 Command rotate_domain_command();
 Command rewrap_command();
+Command reencrypt_command();
 Command verify_command();
 Command cat_command();
 Command inspect_command();

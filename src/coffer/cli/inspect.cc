@@ -52,6 +52,8 @@ void add_envelope(Fields& out, const EnvelopeScan& scan) {
   out.add("store id", fields.store_id.hex());
   out.add("domain key id", fields.domain_key_id.hex());
   out.add("domain key version", uint64_t{fields.domain_key_version});
+  out.add("oldest key version", uint64_t{fields.oldest_key_version});
+  out.add("newest key version", uint64_t{fields.newest_key_version});
   out.add("keyring version", fields.keyring_version);
   out.add("sequence", fields.sequence);
   out.add("slot a", std::string(slot_state_name(scan.slots[0])) + (scan.current == 0 ? ", current" : ""),

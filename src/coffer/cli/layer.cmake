@@ -16,7 +16,7 @@ if(COFFER_TOOLS)
   coffer_launching(coffer_commands
     cat.cc commands.cc commands_module.cc console.cc doctor.cc domain.cc exec.cc help.cc init.cc inspect.cc
     key.cc keygen.cc keyring.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc
-    rewrap.cc root.cc rotate.cc scan.cc seal_value.cc shred.cc status.cc store.cc text.cc
+    reencrypt.cc rewrap.cc root.cc rotate.cc scan.cc seal_value.cc shred.cc status.cc store.cc text.cc
     verify.cc watching.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)

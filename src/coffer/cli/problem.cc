@@ -28,6 +28,9 @@ std::string_view problem_kind(Code code) {
     case Code::kRolledBack: return "rolled back";
     case Code::kForeign: return "foreign";
     case Code::kNotFound: return "missing";
+    case Code::kNoSpace: return "no space";
+    case Code::kBusy: return "in use";
+    case Code::kConflict: return "changing";
     default: return "unreadable";
   }
 }

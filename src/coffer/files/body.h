@@ -23,6 +23,7 @@ namespace coffer {
 //   readable(offset, size)   how much of that range there is to ask for
 //   range(offset, size), open(offset, size, sealed, out)   as BlocksOpener's
 //   authenticated(), prove(file, opened)   whether reading all of it proves it, and what that takes besides
+//   Proof            the same of sealed bytes as they are read, from the first to the last
 // A log cannot say that, and reads for itself.
 using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog>;
 

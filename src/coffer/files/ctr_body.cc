@@ -115,17 +115,26 @@ Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) 
   return OpenCtr(std::move(body), fields.body_sealed, size);
 }
 
-Status OpenCtr::prove(const ReadableFile& file, const OpenedFile& opened) const {
-  COFFER_REQUIRE(sealed_, "a ctr body is proved once it was closed");
+Result<CtrProof> CtrProof::begin(const OpenedFile& opened) {
+  COFFER_REQUIRE(opened.fields.body_sealed, "a ctr body is proved once it was closed");
   COFFER_ASSIGN(Gmac mac, ctr_body_mac(opened.file_key, opened.fields.file_id));
+  return CtrProof(std::move(mac), opened.fields.body_mac);
+}
+
+Status CtrProof::finish() {
+  if (equal_constant_time(mac_.finish(), expected_)) return Status::ok();
+  return {Code::kTampered, "its body does not fit the MAC taken when it was closed"};
+}
+
+Status OpenCtr::prove(const ReadableFile& file, const OpenedFile& opened) const {
+  COFFER_ASSIGN(CtrProof proof, CtrProof::begin(opened));
   Bytes piece;
   for (uint64_t offset = 0; offset < size_; offset += piece.size()) {
     piece.resize(std::min(kReadPieceSize, size_ - offset));
     COFFER_TRY(read_exactly(file, kEnvelopeSize + offset, piece));
-    mac.update(piece);
+    proof.add(piece);
   }
-  if (equal_constant_time(mac.finish(), opened.fields.body_mac)) return Status::ok();
-  return {Code::kTampered, "its body does not fit the MAC taken when it was closed"};
+  return proof.finish();
 }
 
 const Body& ctr_body() {

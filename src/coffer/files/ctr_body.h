@@ -10,6 +10,21 @@ namespace coffer {
 
 class Body;
 
+// Whether bytes that are read front to back are those that the MAC was taken of: a file may have been changed since
+// anybody looked at it last.
+class CtrProof {
+ public:
+  static Result<CtrProof> begin(const OpenedFile& opened);
+  void add(ByteView sealed) { mac_.update(sealed); }
+  Status finish();  // kTampered
+
+ private:
+  CtrProof(Gmac mac, const std::array<uint8_t, kTagSize>& expected) : mac_(std::move(mac)), expected_(expected) {}
+
+  Gmac mac_;
+  std::array<uint8_t, kTagSize> expected_;
+};
+
 // For reading; thread-safe. A file that was not closed may still grow.
 class OpenCtr {
  public:
@@ -30,6 +45,7 @@ class OpenCtr {
   bool authenticated() const { return sealed_; }
   // REQUIRES: authenticated(); `opened` is what open() was given
   Status prove(const ReadableFile& file, const OpenedFile& opened) const;
+  using Proof = CtrProof;
 
  private:
   OpenCtr(CtrBody body, bool sealed, uint64_t size) : body_(std::move(body)), sealed_(sealed), size_(size) {}

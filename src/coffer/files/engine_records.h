@@ -19,6 +19,10 @@ class EngineRecords {
   virtual ~EngineRecords() = default;
   // By the records as they are now.
   virtual Reliance reliance_on(Coffer& coffer, const std::string& path) const = 0;
+  // The directory of the database that the file belongs to, by where it stands; empty where that is none.
+  virtual std::string database_of(Disk& disk, const std::string& path) const = 0;
+  // No engine opens the database at `directory` as long as the lock is held. kBusy, naming who has it open.
+  virtual Result<std::unique_ptr<FileLock>> keep_out(const std::string& directory) const = 0;
   // Whether an engine is at work on the store that the file is in.
   virtual bool in_use(const std::string& path) const = 0;
 };

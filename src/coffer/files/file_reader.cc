@@ -20,26 +20,38 @@ class EmptyReader : public FileReader {
 template <class B>
 class RangeReader : public FileReader {
  public:
-  RangeReader(SharedFile file, B body) : file_(std::move(file)), body_(std::move(body)) {
+  using Proof = std::optional<typename B::Proof>;
+
+  // What `proof` says is said at the end.
+  RangeReader(SharedFile file, B body, Proof proof)
+      : file_(std::move(file)), body_(std::move(body)), proof_(std::move(proof)) {
     findings_.logical_size = body_.logical_size();
     findings_.closed = findings_.authenticated = body_.authenticated();
   }
 
   Result<ByteView> next() override {
     const uint64_t size = std::min(kReadPieceSize, findings_.logical_size - offset_);
-    if (size == 0) return ByteView();
+    if (size == 0) return finish();
     const auto range = body_.range(offset_, size);
     sealed_.resize(range.size);
     plain_.resize(size);
     COFFER_TRY(read_exactly(*file_, range.offset, sealed_));
+    if (proof_) proof_->add(sealed_);
     COFFER_TRY(body_.open(offset_, size, sealed_, plain_.data()));
     offset_ += size;
     return ByteView(plain_);
   }
 
  private:
+  Result<ByteView> finish() {
+    if (proof_) COFFER_TRY(proof_->finish());
+    proof_.reset();
+    return ByteView();
+  }
+
   SharedFile file_;
   B body_;
+  Proof proof_;
   uint64_t offset_ = 0;
   Bytes sealed_;
   Bytes plain_;
@@ -75,14 +87,16 @@ struct Reading {
   }
   template <class B>
   Result<std::unique_ptr<FileReader>> operator()(B body) const {
+    typename RangeReader<B>::Proof proof;
     if (body.authenticated()) {
       COFFER_TRY(body.prove(*file, opened));
+      COFFER_ASSIGN(proof, B::Proof::begin(opened));
     } else if (!options.allow_unauthenticated) {
       return {Code::kUnsupported, "this " + std::string(kind_name(opened.fields.kind)) +
                                       " file was never closed, so nothing proves its contents; "
                                       "--allow-unauthenticated reads it anyway"};
     }
-    return std::unique_ptr<FileReader>(std::make_unique<RangeReader<B>>(file, std::move(body)));
+    return std::unique_ptr<FileReader>(std::make_unique<RangeReader<B>>(file, std::move(body), std::move(proof)));
   }
 };
 
@@ -123,6 +137,22 @@ class NamingReader : public FileReader {
 };
 
 }  // namespace
+
+Status check_finished(const FileFindings& findings, Kind kind, EngineRole role, const std::string& path) {
+  if (kind == Kind::kLog && role == EngineRole::kWhole && !findings.closed) {
+    if (findings.torn_bytes == 0) {
+      return {Code::kTruncated, path + ": its clean close is missing: it was cut; restore it from a backup"};
+    }
+    return {Code::kDamaged, path + ": " + std::to_string(findings.torn_bytes) +
+                                " bytes at its end cannot be read, and it was complete once; restore it from a backup"};
+  }
+  if (role == EngineRole::kData && !findings.authenticated) {
+    // docs/format.md, C5
+    return {Code::kTampered, path + ": its header says that it was not closed, which engines do before they " +
+                                 "rely upon a file: an older header was put back; restore it from a backup"};
+  }
+  return Status::ok();
+}
 
 Result<std::unique_ptr<FileReader>> FileReader::open(Coffer& coffer, const std::string& path,
                                                      const FileReaderOptions& options) {

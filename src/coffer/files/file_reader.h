@@ -24,6 +24,10 @@ struct FileFindings {
   bool damaged_slot = false;   // one envelope slot is unreadable; rewrap heals it
 };
 
+// What is wrong with a file that was read whole, if it was finished once: an engine finishes data files and those it
+// writes whole before it relies upon them. `path` is for messages.
+Status check_finished(const FileFindings& findings, Kind kind, EngineRole role, const std::string& path);
+
 // Not thread-safe.
 class FileReader {
  public:

@@ -16,7 +16,7 @@ class MarkCheck {
 
   Status run(const StoreMark& mark) const {
     if (!mark.current.empty()) COFFER_TRY(check_current(mark));
-    for (const LogMark& log : mark.logs) COFFER_TRY(check_log(log));
+    for (const LogMark& log : mark.logs) COFFER_TRY(check_log(mark, log));
     return Status::ok();
   }
 
@@ -51,7 +51,8 @@ class MarkCheck {
                                  ", and the anchor has seen file " + mark.current.back().short_hex() + " in its place");
   }
 
-  Status check_log(const LogMark& log) const {
+  // While a log is replaced by another one with the same contents, either is as new as the mark.
+  Status check_log(const StoreMark& mark, const LogMark& log) const {
     const std::string path = directory_ + "/" + log.name;
     const std::string seen = "the anchor has seen it durable to " + std::to_string(log.durable);
     auto file = disk_.open_read(path);
@@ -60,7 +61,8 @@ class MarkCheck {
     const std::shared_ptr<const ReadableFile> readable = std::move(*file);
     COFFER_ASSIGN(const auto opened, unlock(path, *readable));
     if (!opened.has_value()) return rolled_back(path, "it is empty, and " + seen);
-    if (opened->fields.file_id != log.file) {
+    const LogMark* found = mark.find(log.name, opened->fields.file_id);
+    if (found == nullptr) {
       return rolled_back(path, "it is file " + opened->fields.file_id.short_hex() + ", and the anchor has seen file " +
                                    log.file.short_hex() + " durable to " + std::to_string(log.durable));
     }
@@ -69,8 +71,9 @@ class MarkCheck {
     if (!reader.is_ok()) return reader.status().with_context(path);
     const auto end = reader->measure();
     if (!end.is_ok()) return end.status().with_context(path);
-    if (end->append.offset >= log.durable) return Status::ok();
-    return rolled_back(path, "its log ends at " + std::to_string(end->append.offset) + ", and " + seen);
+    if (end->append.offset >= found->durable) return Status::ok();
+    return rolled_back(path, "its log ends at " + std::to_string(end->append.offset) +
+                                 ", and the anchor has seen it durable to " + std::to_string(found->durable));
   }
 
   Coffer& coffer_;

@@ -55,4 +55,15 @@ Status replace_current(Coffer& coffer, const std::string& path, const Id& file_i
   return coffer.freshness()->replace_current(store, file_id, replace);
 }
 
+Status replace_at_rest(Coffer& coffer, const std::string& path, const Id& file_id, uint64_t size,
+                       const std::function<Status()>& replace) {
+  const std::string_view name = base_name(path);
+  if (name == "CURRENT") return replace_current(coffer, path, file_id, replace);
+  const Id store = coffer.freshness() != nullptr ? store_of(coffer, path) : Id();
+  if (store.is_zero()) return replace();
+  // Else what was put back would get a mark of its own.
+  COFFER_TRY(ensure_fresh(coffer, std::string(parent_of(path))));
+  return coffer.freshness()->replace_log(store, {std::string(name), file_id, size}, replace);
+}
+
 }  // namespace coffer

@@ -24,4 +24,9 @@ Status before_removal_of_current(Coffer& coffer, const std::string& path);
 Status replace_current(Coffer& coffer, const std::string& path, const Id& file_id,
                        const std::function<Status()>& replace);
 
+// Any file at rest is about to be replaced by another one with the same contents, whose physical size is `size` and all
+// durable. `replace` as above.
+Status replace_at_rest(Coffer& coffer, const std::string& path, const Id& file_id, uint64_t size,
+                       const std::function<Status()>& replace);
+
 }  // namespace coffer

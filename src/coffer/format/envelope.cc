@@ -44,7 +44,10 @@ std::string_view broken_rule(const EnvelopeFields& fields) {
   }
   if (fields.kind != Kind::kLog && !all_zero(fields.earlier_body)) return "only a log is recycled";
   if (fields.body_size > kBodySizeMax) return "a body holds at most 2^40 bytes";
-  if (fields.domain_key_version == 0) return "domain key versions start at 1";
+  if (fields.oldest_key_version == 0) return "domain key versions start at 1";
+  if (fields.domain_key_version < fields.oldest_key_version || fields.domain_key_version > fields.newest_key_version) {
+    return "the domain key is none of those that wrapped the file key";
+  }
   return {};
 }
 
@@ -77,7 +80,8 @@ Status seal_record(const EnvelopeFields& fields, ByteView wrapped, const FileKey
   writer.id(fields.store_id);
   writer.id(fields.domain_key_id);
   writer.u32(fields.domain_key_version);
-  writer.u32(0);
+  writer.u16(fields.oldest_key_version);
+  writer.u16(fields.newest_key_version);
   writer.u64(fields.keyring_version);
   writer.u64(fields.body_size);
   writer.bytes(fields.body_mac);
@@ -145,7 +149,8 @@ SlotReading read_slot(ByteView slot) {
   fields.store_id = reader.id();
   fields.domain_key_id = reader.id();
   fields.domain_key_version = reader.u32();
-  zero = reader.u32() == 0 && zero;
+  fields.oldest_key_version = reader.u16();
+  fields.newest_key_version = reader.u16();
   fields.keyring_version = reader.u64();
   fields.body_size = reader.u64();
   reader.copy_to(fields.body_mac);
@@ -232,8 +237,14 @@ Status seal_envelope(const EnvelopeFields& fields, const DomainKey& domain_key, 
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key) {
   COFFER_REQUIRE(scan.current >= 0, "an envelope is updated beside a readable slot");
-  COFFER_TRY(check_fields(fields, file_key));
   const EnvelopeFields& old = scan.fields;
+  EnvelopeFields slot = fields;
+  slot.sequence = old.sequence + 1;
+  slot.oldest_key_version =
+      static_cast<uint16_t>(std::min<uint32_t>(old.oldest_key_version, fields.domain_key_version));
+  slot.newest_key_version =
+      static_cast<uint16_t>(std::max<uint32_t>(old.newest_key_version, fields.domain_key_version));
+  COFFER_TRY(check_fields(slot, file_key));
   if (fields.suite != old.suite || fields.kind != old.kind || fields.chunk_log2 != old.chunk_log2 ||
       fields.file_id != old.file_id || fields.store_id != old.store_id || fields.earlier_body != old.earlier_body) {
     // E5
@@ -245,8 +256,6 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
   COFFER_ASSIGN(Bytes wrapped, wrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, file_key));
   SlotUpdate out;
   out.offset = scan.current == 0 ? kSlotSize : 0;  // E4
-  EnvelopeFields slot = fields;
-  slot.sequence = old.sequence + 1;
   COFFER_TRY(seal_record(slot, wrapped, file_key, MutableBytes(out.bytes).first(kSlotRecordSize)));
   return out;
 }

@@ -30,6 +30,9 @@ struct EnvelopeFields {
   Id store_id;
   Id domain_key_id;
   uint32_t domain_key_version = 0;
+  // The lowest and the highest of its domain's versions that ever wrapped the file key. An update extends them.
+  uint16_t oldest_key_version = 1;
+  uint16_t newest_key_version = 1;
   uint64_t keyring_version = 0;
   uint64_t body_size = 0;  // bytes after the envelope
   std::array<uint8_t, kTagSize> body_mac{};
@@ -73,8 +76,9 @@ struct SlotUpdate {
   uint64_t offset = 0;  // 0 or kSlotSize
   std::array<uint8_t, kSlotSize> bytes{};
 };
-// `fields` says what the slot is to hold (its sequence is ignored). kInvalidArgument if it changes what binds the body:
-// suite, kind, chunk size, file id, store id or the earlier body. REQUIRES: scan.current >= 0.
+// `fields` says what the slot is to hold (its sequence, and the oldest and newest key version, are ignored).
+// kInvalidArgument if it changes what binds the body: suite, kind, chunk size, file id, store id or the earlier body.
+// REQUIRES: scan.current >= 0.
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key);
 

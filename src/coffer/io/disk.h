@@ -16,7 +16,9 @@ struct FileInfo {
   uint64_t size = 0;
   uint64_t inode = 0;
   uint64_t device = 0;      // inode numbers are unique on one device
+  uint64_t link_count = 1;  // names that the file has
   int64_t modified_ns = 0;  // since the Unix epoch
+  int64_t accessed_ns = 0;  // the same
   uint32_t mode = 0;        // permission bits
   uint32_t owner = 0;       // uid
   uint32_t group = 0;       // gid
@@ -44,6 +46,8 @@ class WritableFile : public ReadableFile {
   virtual Status truncate(uint64_t size) = 0;
   // To whom it belongs from now on. Does nothing if it does already.
   virtual Status set_owner(uint32_t owner, uint32_t group) = 0;
+  // When it was read and written last, from now on.
+  virtual Status set_times(int64_t accessed_ns, int64_t modified_ns) = 0;
   // fdatasync: contents and size are durable once it returns ok. After a failure the unsynced bytes may or may not be
   // on the disk, and calling again proves nothing (the kernel may have dropped them): treat the file as torn.
   virtual Status sync() = 0;
@@ -76,6 +80,8 @@ class Disk {
   virtual Result<std::unique_ptr<WritableFile>> create(const std::string& path, uint32_t mode) = 0;
   // Replaces `to` atomically if it is there.
   virtual Status rename(const std::string& from, const std::string& to) = 0;
+  // A further name of a file that is there. kAlreadyExists.
+  virtual Status link(const std::string& existing, const std::string& path) = 0;
   // A file, or a directory with nothing in it.
   virtual Status remove(const std::string& path) = 0;
   virtual Status sync_directory(const std::string& path) = 0;

@@ -19,6 +19,8 @@
 namespace coffer {
 namespace {
 
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
+
 Code code_of(int error) {
   switch (error) {
     case ENOENT: return Code::kNotFound;
@@ -64,12 +66,27 @@ Result<Descriptor> open_descriptor(const std::string& path, int flags, mode_t mo
   return Descriptor(fd);
 }
 
+int64_t nanoseconds_of(const timespec& time) { return int64_t{time.tv_sec} * kNanosecondsPerSecond + time.tv_nsec; }
+
+timespec timespec_of(int64_t nanoseconds) {
+  timespec out;
+  out.tv_sec = static_cast<time_t>(nanoseconds / kNanosecondsPerSecond);
+  out.tv_nsec = static_cast<long>(nanoseconds % kNanosecondsPerSecond);
+  if (out.tv_nsec < 0) {  // before the epoch
+    --out.tv_sec;
+    out.tv_nsec += static_cast<long>(kNanosecondsPerSecond);
+  }
+  return out;
+}
+
 FileInfo info_of(const struct stat& st) {
   FileInfo info;
   info.size = static_cast<uint64_t>(st.st_size);
   info.inode = st.st_ino;
   info.device = st.st_dev;
-  info.modified_ns = int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec;
+  info.link_count = st.st_nlink;
+  info.modified_ns = nanoseconds_of(st.st_mtim);
+  info.accessed_ns = nanoseconds_of(st.st_atim);
   info.mode = st.st_mode & 07777;
   info.owner = st.st_uid;
   info.group = st.st_gid;
@@ -172,6 +189,12 @@ class PosixFile final : public WritableFile {
                                                                            : failure("set the mode of", path_);
   }
 
+  Status set_times(int64_t accessed_ns, int64_t modified_ns) override {
+    COFFER_TRY(check_range(0, 0));
+    const timespec times[2] = {timespec_of(accessed_ns), timespec_of(modified_ns)};
+    return ::futimens(descriptor_.get(), times) == 0 ? Status() : failure("set the times of", path_);
+  }
+
   Status sync() override {
     COFFER_TRY(check_range(0, 0));
     int result = retry_interrupted([&] { return ::fdatasync(descriptor_.get()); });
@@ -260,6 +283,11 @@ class PosixDisk final : public Disk {
   Status rename(const std::string& from, const std::string& to) override {
     if (std::rename(from.c_str(), to.c_str()) == 0) return {};
     return failure("rename", from + " to " + to);
+  }
+
+  Status link(const std::string& existing, const std::string& path) override {
+    if (::link(existing.c_str(), path.c_str()) == 0) return {};
+    return failure("link", existing + " to " + path);
   }
 
   Status remove(const std::string& path) override {

@@ -4,6 +4,7 @@
 
 #include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
+#include "coffer/ops/successor.h"
 
 namespace coffer {
 namespace {
@@ -20,7 +21,7 @@ class Walk {
     auto info = disk_.info(path);
     if (info.code() == Code::kNotFound && depth > 0) return Status::ok();  // deleted while we walk
     if (!info.is_ok()) return info.status();
-    if (!info->is_directory) return visit_file(path, info->size);
+    if (!info->is_directory) return visit_file(path, *info);
     if (!directories_.insert({info->device, info->inode}).second) return Status::ok();
     if (depth > kDirectoryDepthMax) return {Code::kLimitExceeded, path + ": directories are nested too deeply"};
     auto entries = disk_.list(path);
@@ -48,16 +49,18 @@ class Walk {
     return visitor_(link);
   }
 
-  Status visit_file(const std::string& path, uint64_t size) {
+  Status visit_file(const std::string& path, const FileInfo& info) {
     InventoryFile file;
     file.path = path;
-    file.size = size;
+    file.size = info.size;
+    file.info = info;
     auto head = read_head_of(path);
     if (head.code() == Code::kNotFound) return Status::ok();
     if (head.is_ok()) {
       file.empty = head->is(FileHead::What::kNothing);
       file.status = std::move(head->refusal);
       file.scan = std::move(head->scan);
+      if (head->is(FileHead::What::kUnreadable) && is_successor(path)) file.empty = true, file.status = Status::ok();
     } else {
       file.status = head.status();
     }

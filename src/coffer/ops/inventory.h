@@ -12,10 +12,11 @@ namespace coffer {
 struct InventoryFile {
   std::string path;
   uint64_t size = 0;  // on disk
+  FileInfo info;
   // kOk: a Coffer file or an empty one; else why its head was refused, or the error of opening it.
   Status status;
   EnvelopeScan scan;
-  bool empty = false;  // zero bytes, or a header that never reached the disk
+  bool empty = false;  // zero bytes, a header that never reached the disk, or a beginning that nobody relies upon
   // Instead of all that: a symbolic link out of what is visited. Nobody follows it.
   bool leads_outside = false;
 };

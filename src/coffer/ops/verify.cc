@@ -1,20 +1,12 @@
 #include "coffer/ops/verify.h"
 
 #include "coffer/files/file_head.h"
+#include "coffer/ops/successor.h"
 
 namespace coffer {
 namespace {
 
 constexpr int kLooksMax = 5;
-
-Status check_end(const VerifiedFile& file) {
-  if (file.findings.closed) return Status::ok();
-  if (file.findings.torn_bytes == 0) {
-    return {Code::kTruncated, file.path + ": its clean close is missing: it was cut; restore it from a backup"};
-  }
-  return {Code::kDamaged, file.path + ": " + std::to_string(file.findings.torn_bytes) +
-                              " bytes at its end cannot be read, and it was complete once; restore it from a backup"};
-}
 
 // What tells one file from another that has its name by now: a recycled log keeps its inode.
 struct Identity {
@@ -79,16 +71,11 @@ class Verifier {
                  ? Status(Code::kTruncated, file.path + ": is empty, and was not once; restore it from a backup")
                  : Status::ok();
     }
-    if (file.fields.kind == Kind::kLog && role == EngineRole::kWhole) return check_end(file);
-    if (role == EngineRole::kData && !file.findings.authenticated) {
-      // docs/format.md, C5
-      return {Code::kTampered, file.path + ": its header says that it was not closed, which engines do before they " +
-                                   "rely upon a file: an older header was put back; restore it from a backup"};
-    }
-    return Status::ok();
+    return check_finished(file.findings, file.fields.kind, role, file.path);
   }
 
   Reliance reliance_on(const std::string& path) const {
+    if (is_successor(path)) return Reliance::kNo;
     return options_.records != nullptr ? options_.records->reliance_on(coffer_, path) : Reliance::kUnknown;
   }
 

@@ -45,8 +45,8 @@ bool Coffer::is_own_file(std::string_view name) {
   for (std::string_view own : {"keyring", "coffer.yaml"}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  constexpr std::string_view kOthers[] = {"keyring.lock",  "keyring.turn", "coffer.yaml.lock",
-                                          "envelope.lock", "anchor.lock",  "policy.lock"};
+  constexpr std::string_view kOthers[] = {"keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
+                                          "anchor.lock",  "policy.lock",  "reencrypt.lock",   "reencrypt.rate"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
@@ -112,6 +112,7 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   file.fields.earlier_body = request.earlier_body;
   file.fields.domain_key_id = active->id;
   file.fields.domain_key_version = active->version;
+  file.fields.oldest_key_version = file.fields.newest_key_version = static_cast<uint16_t>(active->version);
   file.fields.keyring_version = wrapping.keys->version();
   COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
   COFFER_ASSIGN(const DomainKey domain_key, active->key.open());

@@ -98,13 +98,11 @@ Status Freshness::write_marks() {
       for (const auto& [each, durable] : marks) {
         StoreMark& store = stores[each.place.store];
         store.at = now_seconds();
+        std::erase_if(store.logs,
+                      [&](const LogMark& log) { return log.name == each.place.name && log.file != each.place.file; });
         LogMark* log = store.find(each.place.name);
         if (log == nullptr) log = &store.logs.emplace_back(LogMark{each.place.name, each.place.file, 0});
-        if (log->file == each.place.file) {
-          log->durable = std::max(log->durable, durable);
-        } else {
-          *log = {each.place.name, each.place.file, durable};
-        }
+        log->durable = std::max(log->durable, durable);
       }
       return true;
     }));
@@ -167,6 +165,24 @@ Status Freshness::replace_current(const Id& store, const Id& next, const std::fu
   [[maybe_unused]] const Status narrowed = change(store, [&](StoreMark& mark) {
     mark.current = {next};
     return true;
+  });
+  return Status::ok();
+}
+
+Status Freshness::replace_log(const Id& store, const LogMark& next, const std::function<Status()>& replace) {
+  std::lock_guard turn(turn_);
+  bool is_marked = false;
+  COFFER_TRY(change(store, [&](StoreMark& mark) {
+    is_marked = mark.find(next.name) != nullptr;
+    if (is_marked) mark.logs.push_back(next);
+    return is_marked;
+  }));
+  COFFER_TRY(replace());
+  if (!is_marked) return Status::ok();
+  // As with CURRENT.
+  [[maybe_unused]] const Status narrowed = change(store, [&](StoreMark& mark) {
+    return std::erase_if(mark.logs,
+                         [&](const LogMark& log) { return log.name == next.name && log.file != next.file; }) > 0;
   });
   return Status::ok();
 }

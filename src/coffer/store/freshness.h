@@ -86,6 +86,8 @@ class Freshness {
   // CURRENT is about to be replaced by the file with this id. `replace` does it, durably. A crash in between leaves the
   // one or the other, and both are accepted until then.
   Status replace_current(const Id& store, const Id& next, const std::function<Status()>& replace);
+  // A log is about to be replaced by another one with the same contents, which is durable to `next.durable`; the same.
+  Status replace_log(const Id& store, const LogMark& next, const std::function<Status()>& replace);
   // CURRENT is about to go.
   Status forget_current(const Id& store);
   // All that is remembered of a store.

@@ -43,7 +43,7 @@ bool read_store_mark(const MarkJson& json, StoreMark& out) {
   }
   for (const MarkJson& log : json["logs"]) {
     LogMark mark;
-    if (!read_log_mark(log, mark) || out.find(mark.name) != nullptr) return false;
+    if (!read_log_mark(log, mark) || out.find(mark.name, mark.file) != nullptr) return false;
     out.logs.push_back(std::move(mark));
   }
   return true;
@@ -53,6 +53,12 @@ bool read_store_mark(const MarkJson& json, StoreMark& out) {
 
 LogMark* StoreMark::find(std::string_view name) {
   const auto found = std::find_if(logs.begin(), logs.end(), [&](const LogMark& log) { return log.name == name; });
+  return found == logs.end() ? nullptr : &*found;
+}
+
+const LogMark* StoreMark::find(std::string_view name, const Id& file) const {
+  const auto found =
+      std::find_if(logs.begin(), logs.end(), [&](const LogMark& log) { return log.name == name && log.file == file; });
   return found == logs.end() ? nullptr : &*found;
 }
 

@@ -26,7 +26,9 @@ struct StoreMark {
   std::vector<Id> current;  // file ids that CURRENT may have; empty: no CURRENT is required
   std::vector<LogMark> logs;
 
+  // Of the log that has this name; while it is replaced, of the one or the other.
   LogMark* find(std::string_view name);
+  const LogMark* find(std::string_view name, const Id& file) const;
   bool operator==(const StoreMark&) const = default;
 };
 using StoreMarks = std::map<Id, StoreMark>;  // by the store's id

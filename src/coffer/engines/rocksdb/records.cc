@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "coffer/base/path.h"
+#include "coffer/engines/rocksdb/database_lock.h"
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/engines/rocksdb/manifest.h"
 #include "coffer/files/file_reader.h"
@@ -41,7 +42,7 @@ bool has_current(Disk& disk, const std::string& directory) { return disk.info(di
 
 // Where the records of a file are: beside it, or, for a column family with a directory of its own, above it. Empty if
 // there are none. A backup's shared files have none, wherever it is.
-std::string database_of(Disk& disk, const std::string& path) {
+std::string find_database(Disk& disk, const std::string& path) {
   const std::string directory(parent_of(path));
   if (has_current(disk, directory)) return directory;
   const std::string above(parent_of(directory));
@@ -60,7 +61,7 @@ class Records final : public EngineRecords {
       default: return Reliance::kUnknown;
     }
     if (name.ends_with(".tmp")) return Reliance::kNo;  // of a backup, until it is renamed
-    const std::string database = database_of(coffer.disk(), absolute_path(path));
+    const std::string database = database_of(coffer.disk(), path);
     if (database.empty()) return Reliance::kUnknown;
     // CURRENT may change its mind, and the MANIFEST it named be gone.
     for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
@@ -77,10 +78,18 @@ class Records final : public EngineRecords {
     return Reliance::kUnknown;
   }
 
+  std::string database_of(Disk& disk, const std::string& path) const override {
+    return find_database(disk, absolute_path(path));
+  }
+
+  Result<std::unique_ptr<FileLock>> keep_out(const std::string& directory) const override {
+    return lock_database(directory);
+  }
+
   // RocksDB holds a record lock on LOCK. Only for programs that have no database open themselves: closing the
   // descriptor would give up the process's own lock.
   bool in_use(const std::string& path) const override {
-    const std::string database = database_of(Disk::posix(), absolute_path(path));
+    const std::string database = database_of(Disk::posix(), path);
     if (database.empty()) return false;
     const Descriptor lock(::open((database + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct flock wanted {};

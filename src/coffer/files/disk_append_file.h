@@ -6,8 +6,9 @@
 
 namespace coffer {
 
-class DiskAppendFile final : public AppendFile {
+class DiskAppendFile : public AppendFile {
  public:
+  virtual ~DiskAppendFile() = default;
   // Appends from `size` on. `disk` and `path` are for replace_slots().
   DiskAppendFile(Disk& disk, std::string path, std::unique_ptr<WritableFile> file, uint64_t size = 0)
       : disk_(disk), path_(std::move(path)), file_(std::move(file)), size_(size) {}

@@ -1,0 +1,113 @@
+#include "coffer/ops/pace.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <thread>
+
+#include "coffer/base/text.h"
+
+namespace coffer {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kAskEvery{200};
+constexpr milliseconds kNapMax{50};
+// What a slow disk or a long sync kept from going is caught up with so far, and no further: a second has at most a
+// twentieth more than its share.
+constexpr milliseconds kCatchUpMax{50};
+constexpr uint64_t kPiecesPerSecond = 100;
+constexpr uint64_t kPieceSizeMin = 4096;
+constexpr double kMbPerSecondMax = 1e6;
+constexpr size_t kRateFileSizeMax = 64;
+
+}  // namespace
+
+RateFile::RateFile(Disk& disk, std::string path, Rate at_first)
+    : disk_(disk), path_(std::move(path)), at_first_(at_first), rate_(at_first) {
+  if (at_first_.has_value()) seen_ = look();
+}
+
+RateFile::Seen RateFile::look() const {
+  auto info = disk_.info(path_);
+  if (!info.is_ok()) return {};
+  return {.there = true, .inode = info->inode, .size = info->size, .modified_ns = info->modified_ns};
+}
+
+Rate RateFile::now() {
+  const Seen seen = look();
+  if (seen == seen_) return rate_;
+  seen_ = seen;
+  trouble_ = Status::ok();
+  if (seen.there) {
+    read();
+  } else {
+    rate_ = at_first_;
+  }
+  return rate_;
+}
+
+void RateFile::read() {
+  auto text = read_file(disk_, path_, kRateFileSizeMax);
+  if (!text.is_ok()) {
+    trouble_ = text.status();
+    return;
+  }
+  auto rate = parse(as_text(*text), path_);
+  if (rate.is_ok()) {
+    rate_ = *rate;
+  } else {
+    trouble_ = rate.status();
+  }
+}
+
+Result<uint64_t> RateFile::parse(std::string_view text, const std::string& what) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+  double mb = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mb, std::chars_format::fixed);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || !std::isfinite(mb) || mb < 0 ||
+      mb > kMbPerSecondMax) {
+    return {Code::kInvalidArgument, what + ": expected MB a second, as 20 or 0.5, not \"" + printable(text) + "\""};
+  }
+  return static_cast<uint64_t>(mb * static_cast<double>(kBytesPerMb));
+}
+
+Pace::Pace(Surroundings surroundings) : around_(std::move(surroundings)) {}
+
+void Pace::ask(Clock::time_point now) {
+  if (!around_.rate || (asked_ != Clock::time_point() && now - asked_ < kAskEvery)) return;
+  asked_ = now;
+  rate_ = around_.rate();
+}
+
+Status Pace::wait_for(uint64_t bytes) {
+  for (;;) {
+    if (around_.stop && around_.stop()) return {Code::kBusy, "stopped as asked"};
+    const Clock::time_point now = around_.now();
+    ask(now);
+    if (!rate_.has_value()) {
+      due_ = now;
+      return Status::ok();
+    }
+    if (*rate_ > 0 && due_ <= now) {
+      const std::chrono::duration<double> cost(static_cast<double>(bytes) / static_cast<double>(*rate_));
+      due_ = std::max(due_, now - kCatchUpMax) + std::chrono::duration_cast<Clock::duration>(cost);
+      return Status::ok();
+    }
+    const Clock::duration left = *rate_ > 0 ? due_ - now : kNapMax;
+    const Clock::duration nap = std::min<Clock::duration>(left, kNapMax);
+    if (around_.sleep) {
+      around_.sleep(nap);
+    } else {
+      std::this_thread::sleep_for(nap);
+    }
+  }
+}
+
+uint64_t Pace::piece_of(uint64_t size) const {
+  if (!rate_.has_value()) return size;
+  return std::min(size, std::max(*rate_ / kPiecesPerSecond, kPieceSizeMin));
+}
+
+}  // namespace coffer

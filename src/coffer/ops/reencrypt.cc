@@ -1,0 +1,261 @@
+#include "coffer/ops/reencrypt.h"
+
+#include <algorithm>
+
+#include "coffer/base/path.h"
+#include "coffer/files/file_head.h"
+#include "coffer/ops/at_rest.h"
+#include "coffer/ops/keys.h"
+#include "coffer/ops/successor.h"
+
+namespace coffer {
+namespace {
+
+constexpr int kReencryptRoundsMax = 4;
+
+// What makes a file one to be re-encrypted.
+class Wanted {
+ public:
+  static Result<Wanted> parse(const Keyring& keyring, const ReencryptOptions& options) {
+    Wanted out(options.domain);
+    if (!options.domain.empty() && keyring.find_domain(options.domain) == nullptr) {
+      return {Code::kNotFound, "no domain \"" + options.domain + "\" in the keyring; coffer domain list shows them"};
+    }
+    if (options.key.empty()) return out;
+    COFFER_ASSIGN(const FoundKey found, find_key(keyring, options.key));
+    COFFER_TRY(out.take_key(*found.domain, *found.entry));
+    return out;
+  }
+
+  bool is_of(const Domain& domain) const { return domain_.empty() || domain.name == domain_; }
+
+  // Whether the file, which is of this domain, is not as it should be.
+  bool needs(const EnvelopeFields& fields, const Domain& domain, const Config& config) const {
+    const DomainKeyEntry* active = domain.active();
+    if (key_version_ != 0)
+      return fields.oldest_key_version <= key_version_ && key_version_ <= fields.newest_key_version;
+    return active == nullptr || fields.oldest_key_version != active->version ||
+           fields.newest_key_version != active->version || fields.suite != config.suite_of(fields.kind, domain.name) ||
+           fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain.name);
+  }
+
+ private:
+  explicit Wanted(std::string domain) : domain_(std::move(domain)) {}
+
+  Status take_key(const Domain& domain, const DomainKeyEntry& key) {
+    if (!is_of(domain)) {
+      return {Code::kInvalidArgument, "domain key " + key.id.short_hex() + " is of the domain " + domain.name};
+    }
+    if (key.state == KeyState::kActive) {
+      return {Code::kInvalidArgument, "domain key " + key.id.short_hex() + " is the active one of " + domain.name +
+                                          "; rotate the domain first: coffer rotate domain"};
+    }
+    domain_ = domain.name;
+    key_version_ = key.version;
+    return Status::ok();
+  }
+
+  std::string domain_;
+  uint32_t key_version_ = 0;
+};
+
+// The first round only looks: it keeps engines out, finds what crashes left, and all names of files that have several.
+// Each later one visits every file and replaces those that need it; one that finds none is the proof.
+class Reencrypter {
+ public:
+  Reencrypter(Coffer& coffer, const std::vector<std::string>& paths, const ReencryptOptions& options, Wanted wanted,
+              const ReencryptProgress& progress)
+      : coffer_(coffer),
+        paths_(paths),
+        options_(options),
+        wanted_(std::move(wanted)),
+        progress_(progress),
+        pace_(options.pace),
+        at_rest_(coffer, options.records),
+        successors_({.coffer = coffer,
+                     .pace = pace_,
+                     .written = [this](uint64_t bytes) { tell(bytes); },
+                     .may_replace_unclosed = [this](const std::string& path) { return at_rest_.whole_coffer(path); }}) {
+  }
+
+  Result<ReencryptReport> run() {
+    COFFER_TRY(survey());
+    COFFER_TRY(settle_leftovers());
+    for (int round = 1; round < kReencryptRoundsMax; ++round) {
+      is_first_ = round == 1;
+      found_any_ = false;
+      COFFER_TRY(visit_files(coffer_, paths_, [&](const InventoryFile& file) { return visit(file); }));
+      COFFER_TRY(successors_.sync_names());
+      if (!found_any_ || report_.stopped) return std::move(report_);
+    }
+    for (auto& [path, status] : conflicts_) report_.problems.push_back({path, std::move(status)});
+    return std::move(report_);
+  }
+
+ private:
+  using Inode = std::pair<uint64_t, uint64_t>;
+  static Inode inode_of(const InventoryFile& file) { return {file.info.device, file.info.inode}; }
+
+  Status survey() {
+    names_.clear();
+    leftovers_.clear();
+    report_.files_to_do = report_.bytes_to_do = 0;
+    return visit_files(coffer_, paths_, [&](const InventoryFile& file) {
+      if (file.leads_outside) return Status::ok();
+      COFFER_TRY(at_rest_.keep_out(file.path));
+      if (is_successor(file.path)) {
+        leftovers_.emplace_back(file.path, inode_of(file));
+        return Status::ok();
+      }
+      if (file.info.link_count > 1) names_[inode_of(file)].push_back(file.path);
+      if (file.empty || !file.status.is_ok()) return Status::ok();
+      const std::shared_ptr<const Keyring> keys = coffer_.keyring();
+      const FoundKey found = keys->find_key(file.scan.fields.domain_key_id);
+      const bool is_further_name = file.info.link_count > 1 && names_[inode_of(file)].size() > 1;
+      if (found.domain == nullptr || is_further_name || !wanted_.is_of(*found.domain)) return Status::ok();
+      if (!wanted_.needs(file.scan.fields, *found.domain, coffer_.config())) return Status::ok();
+      ++report_.files_to_do;
+      report_.bytes_to_do += file.size;
+      return Status::ok();
+    });
+  }
+
+  Status settle_leftovers() {
+    if (leftovers_.empty()) return Status::ok();
+    for (const auto& [path, inode] : leftovers_) {
+      Status settled = successors_.settle(path, names_.contains(inode));
+      if (!settled.is_ok()) note(path, std::move(settled));
+    }
+    COFFER_TRY(successors_.sync_names());
+    return survey();
+  }
+
+  // Called between the pieces of a file.
+  void tell(uint64_t bytes) {
+    written_ += bytes;
+    if (!progress_) return;
+    ReencryptReport so_far = report_;
+    so_far.bytes += written_;
+    progress_(so_far);
+  }
+
+  bool is_stopped() const { return options_.pace.stop && options_.pace.stop(); }
+
+  void note(const std::string& path, Status status) {
+    if (status.code() == Code::kNotFound || !troubled_.insert(path).second) return;
+    report_.problems.push_back({path, std::move(status)});
+  }
+
+  Status visit(const InventoryFile& file) {
+    if (file.empty || file.leads_outside || is_successor(file.path) || troubled_.contains(file.path))
+      return Status::ok();
+    if (report_.stopped || is_stopped()) {
+      report_.stopped = true;
+      return Status::ok();
+    }
+    if (is_first_) ++report_.files;
+    if (!file.status.is_ok()) {
+      note(file.path, file.status);
+      return Status::ok();
+    }
+    COFFER_TRY(at_rest_.keep_out(file.path));  // one that came since the first look
+    Status status = look_at(file);
+    if (status.code() == Code::kConflict) {
+      conflicts_[file.path] = std::move(status);
+    } else if (status.code() == Code::kBusy && is_stopped()) {
+      report_.stopped = true;
+    } else if (!status.is_ok()) {
+      note(file.path, judged(file.path, std::move(status)));
+    }
+    return Status::ok();
+  }
+
+  Status look_at(const InventoryFile& file) {
+    // What its header says is believed once it is authentic.
+    COFFER_TRY(coffer_.open_file(file.scan, file.path).status());
+    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
+    const FoundKey found = keys->find_key(file.scan.fields.domain_key_id);
+    if (found.domain == nullptr || !wanted_.is_of(*found.domain)) return Status::ok();
+    if (!wanted_.needs(file.scan.fields, *found.domain, coffer_.config())) {
+      if (is_first_) ++report_.current;
+      return Status::ok();
+    }
+    found_any_ = true;
+    COFFER_ASSIGN(const std::vector<std::string> names, names_of(file));
+    written_ = 0;
+    COFFER_TRY(successors_.replace(names, role_of(file.path)));
+    conflicts_.erase(file.path);
+    ++report_.reencrypted;
+    report_.bytes += file.size;
+    written_ = 0;
+    tell(0);
+    return Status::ok();
+  }
+
+  // The one at hand first.
+  Result<std::vector<std::string>> names_of(const InventoryFile& file) const {
+    if (file.info.link_count == 1) return std::vector<std::string>{file.path};
+    const auto found = names_.find(inode_of(file));
+    std::vector<std::string> out = found != names_.end() ? found->second : std::vector<std::string>();
+    const auto here = std::find(out.begin(), out.end(), file.path);
+    if (here == out.end() || out.size() != file.info.link_count) {
+      return {Code::kUnsupported, file.path + ": has " + std::to_string(file.info.link_count) + " names, of which " +
+                                      std::to_string(out.size()) +
+                                      " are in what is re-encrypted: it would become two " +
+                                      "files; name the directories of the others, too"};
+    }
+    std::swap(*here, out.front());
+    return out;
+  }
+
+  EngineRole role_of(const std::string& path) const {
+    return options_.role_of != nullptr ? options_.role_of(path) : EngineRole::kOther;
+  }
+
+  // What looks damaged may never have been finished.
+  Status judged(const std::string& path, Status status) const {
+    const bool looks_unfinished =
+        status.code() == Code::kTruncated || status.code() == Code::kTampered || status.code() == Code::kDamaged;
+    if (!looks_unfinished || options_.records == nullptr ||
+        options_.records->reliance_on(coffer_, path) != Reliance::kNo) {
+      return status;
+    }
+    return {Code::kUnsupported, path +
+                                    ": was left unfinished by a crash, and its database does not rely upon it; open " +
+                                    "the store once with its engine, which removes it, and repeat"};
+  }
+
+  Coffer& coffer_;
+  const std::vector<std::string>& paths_;
+  const ReencryptOptions& options_;
+  const Wanted wanted_;
+  const ReencryptProgress& progress_;
+  Pace pace_;
+  AtRest at_rest_;
+  Successors successors_;
+  ReencryptReport report_;
+  bool is_first_ = true;
+  bool found_any_ = false;                           // in this round
+  uint64_t written_ = 0;                             // of the file at hand
+  std::map<Inode, std::vector<std::string>> names_;  // of files that have several
+  std::vector<std::pair<std::string, Inode>> leftovers_;
+  std::map<std::string, Status> conflicts_;
+  std::set<std::string> troubled_;
+};
+
+}  // namespace
+
+Result<ReencryptReport> reencrypt(Coffer& coffer, const std::vector<std::string>& paths,
+                                  const ReencryptOptions& options, const ReencryptProgress& progress) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  COFFER_ASSIGN(Wanted wanted, Wanted::parse(*coffer.keyring(), options));
+  auto alone = coffer.disk().lock(coffer.directory() + "/reencrypt.lock", false);
+  if (alone.code() == Code::kBusy) {
+    return {Code::kBusy, "another re-encryption of " + coffer.directory() + " is at work; wait for it or stop it"};
+  }
+  COFFER_TRY(alone.status());
+  return Reencrypter(coffer, paths, options, std::move(wanted), progress).run();
+}
+
+}  // namespace coffer

@@ -1,0 +1,68 @@
+// A file's successor: the same contents under another file key, made beside it until it takes its place. Whatever a
+// crash interrupts, each name leads to the file there was or to its successor, and both are whole.
+//
+// S1: a successor takes a place only once it is durable, and only if all of the file was read authenticated.
+// S2: it takes all names that the file has, or none; where a crash came between two of them, settle() finishes it.
+// S3: a name that begins with kSuccessorPrefix is nobody's file: what stands there may be removed.
+#pragma once
+
+#include <set>
+
+#include "coffer/files/engine_role.h"
+#include "coffer/files/file_reader.h"
+#include "coffer/files/file_writer.h"
+#include "coffer/ops/pace.h"
+
+namespace coffer {
+
+inline constexpr std::string_view kSuccessorPrefix = ".coffer-new.";
+
+bool is_successor(std::string_view path);
+// "/db/000012.sst" → "/db/.coffer-new.000012.sst"
+std::string successor_of(std::string_view path);
+
+// Not thread-safe. What it is made of outlives it.
+class Successors {
+ public:
+  struct Surroundings {
+    Coffer& coffer;
+    Pace& pace;
+    // Called with the bytes of plaintext that were written since the last call.
+    std::function<void(uint64_t)> written = {};
+    // Asked before a log that was not closed is replaced, which somebody may be writing: ok, or why not.
+    std::function<Status(const std::string& path)> may_replace_unclosed = {};
+  };
+  explicit Successors(Surroundings surroundings) : around_(std::move(surroundings)), coffer_(around_.coffer) {}
+
+  // Makes the successor of the file that has these names and no others, and puts it in its place: under the active key
+  // of its domain, with the cipher and chunk size that the configuration has for its kind. Durable after sync_names().
+  // On failure nothing has changed, unless the message says so: kConflict where somebody changed the file or its
+  // domain's key meanwhile; kBusy where the pace was told to stop; kTruncated, kTampered, kDamaged … for a file that
+  // cannot be read whole; kUnsupported for one that nothing proves.
+  Status replace(const std::vector<std::string>& names, EngineRole role);
+  // What a crash left at `path`, a successor's name: it takes that place if it has another one already; else it is
+  // removed.
+  Status settle(const std::string& path, bool has_a_place);
+  Status sync_names();
+
+ private:
+  struct Made {
+    EnvelopeFields fields;
+    uint64_t size = 0;  // on disk
+  };
+  Result<Made> make(const std::string& path, const FileInfo& info, EngineRole role);
+  Result<NewFile> header_like(const EnvelopeFields& fields) const;
+  Status copy(FileReader& from, FileWriter& to, AppendFile& file);
+  Result<uint64_t> finish(const std::string& path, const FileInfo& info);
+  Status take_places(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
+  Status link_all(const std::vector<std::string>& names);
+  Status check_unchanged(const std::vector<std::string>& names, const FileInfo& info, const Made& made) const;
+  Status take_place(const std::string& name, EngineRole role, const Made& made);
+
+  const Surroundings around_;
+  Coffer& coffer_;
+  bool has_begun_ = false;             // a place was taken
+  std::set<std::string> directories_;  // whose names are not durable yet
+};
+
+}  // namespace coffer

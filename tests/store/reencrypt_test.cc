@@ -1,0 +1,572 @@
+// Re-encryption: every file comes out the same under another key, or stays as it is, whatever happens on the way.
+#include "coffer/ops/reencrypt.h"
+
+#include <sys/stat.h>
+
+#include "coffer/base/codec.h"
+#include "coffer/base/crc32c.h"
+#include "coffer/files/disk_append_file.h"
+#include "coffer/files/freshness_check.h"
+#include "coffer/files/new_file.h"
+#include "coffer/ops/successor.h"
+#include "coffer/ops/verify.h"
+#include "coffer_fixture.h"
+#include "support/fault_disk.h"
+#include "support/memory_disk.h"
+#include "support/passing_disk.h"
+
+namespace coffer {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Contents = std::map<std::string, std::string>;  // plaintext by name
+
+const Contents kContents = {{"blocks", std::string(70000, 'b')},
+                            {"ctr", std::string(9000, 'c')},
+                            {"log", std::string(5000, 'l')},
+                            {"empty", ""}};
+
+Kind kind_called(const std::string& name) {
+  return name == "ctr" ? Kind::kCtr : name == "log" ? Kind::kLog : Kind::kBlocks;
+}
+
+std::string read_plain(Coffer& coffer, const std::string& path) {
+  auto reader = FileReader::open(coffer, path);
+  if (!reader.is_ok()) return status_text(reader);
+  std::string out;
+  for (;;) {
+    auto piece = (*reader)->next();
+    if (!piece.is_ok()) return status_text(piece);
+    if (piece->empty()) return out;
+    out += as_text(*piece);
+  }
+}
+
+EnvelopeFields fields_of(Coffer& coffer, const std::string& path) {
+  auto reader = FileReader::open(coffer, path);
+  EXPECT_TRUE(reader.is_ok()) << status_text(reader);
+  return reader.is_ok() ? (*reader)->fields() : EnvelopeFields();
+}
+
+void rotate(Coffer& coffer) {
+  ASSERT_OK(coffer.live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+}
+
+Result<ReencryptReport> run(Coffer& coffer, const ReencryptOptions& options = {}) {
+  return reencrypt(coffer, {}, options, nullptr);
+}
+
+std::vector<std::string> leftovers(Coffer& coffer) {
+  std::vector<std::string> out;
+  EXPECT_TRUE(visit_files(coffer, {}, [&](const InventoryFile& file) {
+                if (is_successor(file.path)) out.push_back(file.path);
+                return Status::ok();
+              }).is_ok());
+  return out;
+}
+
+class ReencryptTest : public CofferFixture {
+ protected:
+  void SetUp() override {
+    CofferFixture::SetUp();
+    for (const auto& [name, text] : kContents) write(db(name), sealed_file(kind_called(name), text));
+    rotate(*coffer_);
+  }
+
+  void expect_all_read() {
+    for (const auto& [name, text] : kContents) EXPECT_EQ(read_plain(*coffer_, db(name)), text) << name;
+  }
+  uint32_t active_version() const { return coffer_->keyring()->find_domain(kSystemDomain)->active()->version; }
+  std::string key_of_version(size_t version) const {
+    return coffer_->keyring()->find_domain(kSystemDomain)->keys[version - 1].id.hex();
+  }
+  void damage(const std::string& name, size_t at) {
+    std::string bytes = read(db(name));
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    write(db(name), bytes);
+  }
+};
+
+TEST_F(ReencryptTest, EveryKindGetsAnotherFileKeyAndNothingElseChanges) {
+  std::map<std::string, EnvelopeFields> before;
+  struct stat old_stat {};
+  ASSERT_EQ(::chmod(db("log").c_str(), 0640), 0);
+  ASSERT_EQ(::stat(db("log").c_str(), &old_stat), 0);
+  for (const auto& [name, text] : kContents) before[name] = fields_of(*coffer_, db(name));
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(report->reencrypted, kContents.size());
+  EXPECT_EQ(report->files_to_do, kContents.size());
+  EXPECT_EQ(report->bytes, report->bytes_to_do);
+  expect_all_read();
+  for (const auto& [name, text] : kContents) {
+    const EnvelopeFields after = fields_of(*coffer_, db(name));
+    EXPECT_NE(after.file_id, before[name].file_id) << name;
+    EXPECT_EQ(after.store_id, before[name].store_id) << name;
+    EXPECT_EQ(after.kind, before[name].kind) << name;
+    EXPECT_EQ(after.oldest_key_version, active_version()) << name;
+  }
+  struct stat new_stat {};
+  ASSERT_EQ(::stat(db("log").c_str(), &new_stat), 0);
+  EXPECT_EQ(new_stat.st_mode, old_stat.st_mode);
+  EXPECT_EQ(new_stat.st_mtim.tv_nsec, old_stat.st_mtim.tv_nsec);
+  EXPECT_NE(new_stat.st_ino, old_stat.st_ino);
+  EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+}
+
+TEST_F(ReencryptTest, WhatIsDoneSaysSoItself) {
+  ASSERT_OK(run(*coffer_));
+  auto again = run(*coffer_);
+  ASSERT_OK(again);
+  EXPECT_EQ(again->reencrypted, 0u);
+  EXPECT_EQ(again->current, kContents.size());
+  EXPECT_EQ(again->files_to_do, 0u);
+}
+
+// A rewrap keeps the file key, which the old domain key has wrapped once.
+TEST_F(ReencryptTest, ARewrappedFileStillHasAnOldFileKey) {
+  ASSERT_OK(rewrap(*coffer_, {}, {}, nullptr));
+  auto report = run(*coffer_, {.key = "system:1"});
+  ASSERT_OK(report);
+  EXPECT_EQ(report->reencrypted, kContents.size());
+  expect_all_read();
+}
+
+TEST_F(ReencryptTest, OnlyFilesThatAKeyMayHaveWrappedAreDone) {
+  write(db("new"), sealed_file(Kind::kLog, "made under the second key"));
+  rotate(*coffer_);
+  EXPECT_EQ(run(*coffer_, {.key = key_of_version(3)}).code(), Code::kInvalidArgument) << "it is active";
+  EXPECT_EQ(run(*coffer_, {.key = "system:9"}).code(), Code::kNotFound);
+  EXPECT_EQ(run(*coffer_, {.domain = "none"}).code(), Code::kNotFound);
+  auto second = run(*coffer_, {.key = key_of_version(2)});
+  ASSERT_OK(second);
+  EXPECT_EQ(second->reencrypted, 1u);
+  EXPECT_EQ(fields_of(*coffer_, db("new")).oldest_key_version, 3u);
+  auto rest = run(*coffer_);
+  ASSERT_OK(rest);
+  EXPECT_EQ(rest->reencrypted, kContents.size());
+}
+
+// As an operator may have it: then the numbers are not in the order of time.
+TEST_F(ReencryptTest, AnOldKeyThatIsActiveAgainIsOneThatMayHaveWrapped) {
+  const Id second = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
+  const auto change = [&](KeyState state) {
+    ASSERT_OK(
+        coffer_->live_keyring().update([&](Keyring& keyring) { return keyring.change_key(second, state, 1000); }));
+  };
+  change(KeyState::kSuspended);
+  ASSERT_OK(run(*coffer_));  // all are made under the third
+  change(KeyState::kActive);
+  ASSERT_OK(rewrap(*coffer_, {}, {}, nullptr));
+  rotate(*coffer_);
+  ASSERT_OK(rewrap(*coffer_, {}, {}, nullptr));
+  const EnvelopeFields fields = fields_of(*coffer_, db("log"));
+  EXPECT_EQ(fields.domain_key_version, 4u);
+  EXPECT_EQ(fields.oldest_key_version, 2u);
+  EXPECT_EQ(fields.newest_key_version, 4u);
+  auto report = run(*coffer_, {.key = "system:2"});
+  ASSERT_OK(report);
+  EXPECT_EQ(report->reencrypted, kContents.size());
+}
+
+TEST_F(ReencryptTest, OneDomainLeavesTheOthers) {
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1000); }));
+  write(db("tenant"), sealed_file(Kind::kBlocks, "x", "tenant"));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 1000); }));
+  auto report = run(*coffer_, {.domain = "tenant"});
+  ASSERT_OK(report);
+  EXPECT_EQ(report->reencrypted, 1u);
+  EXPECT_EQ(run(*coffer_, {.domain = "tenant", .key = key_of_version(1)}).code(), Code::kInvalidArgument);
+}
+
+TEST_F(ReencryptTest, CipherAndChunkSizeBecomeThoseOfTheConfiguration) {
+  ASSERT_OK(run(*coffer_));
+  Config config = coffer_->config();
+  config.suite = Suite::kChaCha20Poly1305;
+  config.chunk_log2 = 14;
+  ASSERT_OK(coffer_->edit_config([&](std::string_view) -> Result<std::string> { return format_config(config); }));
+  coffer_ = open_coffer();
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  expect_all_read();
+  EXPECT_EQ(fields_of(*coffer_, db("blocks")).suite, Suite::kChaCha20Poly1305);
+  EXPECT_EQ(fields_of(*coffer_, db("blocks")).chunk_log2, 14);
+  EXPECT_EQ(run(*coffer_)->reencrypted, 0u);
+}
+
+TEST_F(ReencryptTest, ADamagedFileStaysAsItIsAndTheOthersAreDone) {
+  const size_t middle = kEnvelopeSize + 4500;
+  for (const char* name : {"blocks", "ctr", "log"}) damage(name, middle);
+  const std::string blocks = read(db("blocks")), ctr = read(db("ctr")), log = read(db("log"));
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  EXPECT_EQ(report->problems.size(), 3u);
+  EXPECT_EQ(report->reencrypted, 1u);
+  EXPECT_EQ(read(db("blocks")), blocks);
+  EXPECT_EQ(read(db("ctr")), ctr);
+  EXPECT_EQ(read(db("log")), log);
+  EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+}
+
+TEST_F(ReencryptTest, AHeaderThatOnlyClaimsToBeDoneIsNotBelieved) {
+  std::string bytes = read(db("log"));
+  for (size_t slot : {size_t{0}, kSlotSize}) {  // domain key, oldest and newest key version, with a good checksum
+    store_le32(reinterpret_cast<uint8_t*>(&bytes[slot + 72]), 2);
+    store_le32(reinterpret_cast<uint8_t*>(&bytes[slot + 76]), 0x20002);
+    store_le32(reinterpret_cast<uint8_t*>(&bytes[slot + 508]), crc32c(as_bytes(bytes).subspan(slot, 508)));
+  }
+  write(db("log"), bytes);
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), 1u);
+  EXPECT_EQ(report->problems[0].status.code(), Code::kTampered);
+}
+
+// Whoever can write to the disk can do so between two reads, too.
+class FickleDisk final : public PassingDisk {
+ public:
+  using PassingDisk::PassingDisk;
+  Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override {
+    COFFER_ASSIGN(auto file, PassingDisk::open_read(path));
+    return std::unique_ptr<ReadableFile>(std::make_unique<File>(std::move(file)));
+  }
+
+ private:
+  // From the second look at a body's byte on, it is another.
+  class File final : public ReadableFile {
+   public:
+    explicit File(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
+    Result<size_t> read_at(uint64_t offset, MutableBytes out) const override {
+      COFFER_ASSIGN(const size_t count, file_->read_at(offset, out));
+      const uint64_t at = kEnvelopeSize + 100;
+      if (offset <= at && at < offset + count && looks_++ > 0) out[at - offset] ^= 1;
+      return count;
+    }
+    Result<uint64_t> size() const override { return file_->size(); }
+    Result<FileInfo> info() const override { return file_->info(); }
+
+   private:
+    std::unique_ptr<ReadableFile> file_;
+    mutable int looks_ = 0;
+  };
+};
+
+TEST_F(ReencryptTest, ABodyThatChangesAfterItWasProvedIsNotTakenOver) {
+  FickleDisk fickle(disk());
+  auto coffer = Coffer::open(fickle, coffer_path(), {}, open_provider);
+  ASSERT_OK(coffer);
+  auto report = reencrypt(**coffer, {db("ctr")}, {}, nullptr);
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), 1u);
+  EXPECT_EQ(report->problems[0].status.code(), Code::kTampered);
+  expect_all_read();
+}
+
+TEST_F(ReencryptTest, AFileWithSeveralNamesStaysOneFile) {
+  std::filesystem::create_directory(db("sub"));
+  std::filesystem::create_hard_link(db("blocks"), db("sub/a"));
+  std::filesystem::create_hard_link(db("blocks"), db("zz"));
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(report->reencrypted, kContents.size());
+  EXPECT_EQ(report->bytes, report->bytes_to_do);
+  EXPECT_EQ(std::filesystem::hard_link_count(db("blocks")), 3u);
+  EXPECT_EQ(read_plain(*coffer_, db("sub/a")), kContents.at("blocks"));
+}
+
+TEST_F(ReencryptTest, AFileThatHasANameElsewhereIsLeftAndSaidToBe) {
+  std::filesystem::create_hard_link(db("blocks"), root_ + "/elsewhere");
+  const std::string before = read(db("blocks"));
+  auto report = run(*coffer_);
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), 1u);
+  EXPECT_THAT(std::string(report->problems[0].status.message()), HasSubstr("has 2 names, of which 1 are"));
+  EXPECT_EQ(read(db("blocks")), before);
+  EXPECT_EQ(report->reencrypted, kContents.size() - 1);
+}
+
+TEST_F(ReencryptTest, OneAtATime) {
+  auto held = disk().lock(coffer_path() + "/reencrypt.lock", false);
+  ASSERT_OK(held);
+  EXPECT_EQ(run(*coffer_).code(), Code::kBusy);
+}
+
+TEST_F(ReencryptTest, StopsBetweenTwoPiecesAndGoesOnLater) {
+  for (int asked = 0;; ++asked) {
+    int left = asked;
+    auto report = run(*coffer_, {.pace = {.stop = [&] { return left-- <= 0; }}});
+    ASSERT_OK(report);
+    expect_all_read();
+    EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+    EXPECT_THAT(report->problems, IsEmpty());
+    if (!report->stopped) break;
+    EXPECT_LT(asked, 1000);
+  }
+  EXPECT_EQ(run(*coffer_)->current, kContents.size());
+}
+
+TEST_F(ReencryptTest, ARotationMeanwhileBeginsTheFileAnew) {
+  auto other = open_coffer();
+  bool done = false;
+  auto report = reencrypt(*coffer_, {}, {}, [&](const ReencryptReport&) {
+    if (!std::exchange(done, true)) rotate(*other);
+  });
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  for (const auto& [name, text] : kContents) {
+    EXPECT_EQ(fields_of(*coffer_, db(name)).oldest_key_version, 3u) << name;
+  }
+}
+
+// Killed before its operation n, then with n + 1, and so on; the next run finishes it.
+TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
+  FaultDisk faulty(disk());
+  Contents before;
+  for (const auto& [name, text] : kContents) before[name] = read(db(name));
+  std::filesystem::create_directory(db("sub"));
+  for (uint64_t operation = 1;; ++operation) {
+    SCOPED_TRACE("killed before operation " + std::to_string(operation));
+    for (const auto& [name, bytes] : before) {
+      std::filesystem::remove(db(name));
+      write(db(name), bytes);
+    }
+    std::filesystem::remove(db("sub/blocks"));
+    std::filesystem::create_hard_link(db("blocks"), db("sub/blocks"));
+    auto coffer = Coffer::open(faulty, coffer_path(), {}, open_provider);
+    ASSERT_OK(coffer);
+    faulty.arm({.operation = operation, .for_good = true});
+    auto killed = run(**coffer);
+    const bool was_killed = faulty.fault_count() > 0;
+    faulty.arm({});
+    expect_all_read();
+    EXPECT_EQ(read_plain(*coffer_, db("sub/blocks")), kContents.at("blocks"));
+    ASSERT_OK(verify(*coffer_, {}, {}, [&](const VerifiedFile& file) {
+      EXPECT_TRUE(file.status.is_ok()) << status_text(file.status);
+      return Status::ok();
+    }));
+    auto report = run(*coffer_);
+    ASSERT_OK(report);
+    ASSERT_THAT(report->problems, IsEmpty()) << status_text(report->problems[0].status);
+    expect_all_read();
+    EXPECT_EQ(std::filesystem::hard_link_count(db("blocks")), 2u);
+    EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+    if (was_killed) continue;
+    ASSERT_OK(killed);
+    EXPECT_EQ(report->reencrypted, 0u);
+    break;
+  }
+}
+
+TEST_F(ReencryptTest, AFullDiskLeavesEveryFileAsItWas) {
+  FullDisk full(disk(), root_ + "/db");
+  auto coffer = Coffer::open(full, coffer_path(), {}, open_provider);
+  ASSERT_OK(coffer);
+  full.set_full(true);
+  auto report = run(**coffer);
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), kContents.size());
+  EXPECT_EQ(report->problems[0].status.code(), Code::kNoSpace);
+  expect_all_read();
+  full.set_full(false);
+  EXPECT_EQ(run(**coffer)->reencrypted, kContents.size());
+}
+
+// A world of its own, whose machine may stop at any instant: with marks of freshness on, and a file of two names.
+class ReencryptCrash : public CofferFixture {
+ protected:
+  void SetUp() override {
+    CofferFixture::SetUp();
+    for (const char* directory : {"/anchor", "/db", "/db/sub"}) ASSERT_OK(memory_.make_directory(directory, 0700));
+    Config config;
+    config.anchor = "/anchor/a";
+    config.freshness = true;
+    ASSERT_OK(Coffer::create(memory_, "/coffer", {.root_uri = key_uri("root.key"), .config = config}, open_provider));
+    coffer_ = open_on(memory_);
+    ASSERT_NE(coffer_, nullptr);
+    make("CURRENT", EngineRole::kWhole, "MANIFEST-1\n");
+    make("MANIFEST-1", EngineRole::kMetadata, std::string(3000, 'm'));
+    make("1.log", EngineRole::kLog, std::string(3000, 'w'));
+    make("1.sst", EngineRole::kData, std::string(3000, 's'));
+    ASSERT_OK(memory_.link("/db/1.sst", "/db/sub/1.sst"));
+    ASSERT_OK(coffer_->freshness()->mark_now());
+    rotate(*coffer_);
+    ASSERT_OK(memory_.sync_all("/"));
+  }
+
+  static std::shared_ptr<Coffer> open_on(Disk& disk) {
+    auto coffer = Coffer::open(disk, "/coffer", {.mark_interval = std::chrono::milliseconds(0)}, open_provider);
+    EXPECT_TRUE(coffer.is_ok()) << status_text(coffer);
+    return coffer.is_ok() ? *coffer : nullptr;
+  }
+
+  // Watched as its engine's logs are.
+  void make(const std::string& name, EngineRole role, const std::string& text) {
+    const std::string path = "/db/" + name;
+    auto header = new_header(
+        *coffer_, {.path = path, .store_directory = "/db", .role = role, .domain = {}, .confirms_store = true});
+    ASSERT_OK(header);
+    const Id file_id = header->fields.file_id;
+    auto writer = new_writer(coffer_, std::move(*header), role);
+    ASSERT_OK(writer);
+    const Id store = coffer_->keyring()->stores().front().id;
+    if (name != "CURRENT") (*writer)->be_watched(coffer_->freshness()->watch({store, file_id, "/db", name, false}));
+    auto created = memory_.create(path, 0600);
+    ASSERT_OK(created);
+    DiskAppendFile file(memory_, path, std::move(*created));
+    ASSERT_OK((*writer)->append(as_bytes(text), file));
+    ASSERT_OK((*writer)->sync(true, file));
+    ASSERT_OK((*writer)->close(file));
+    if (name == "CURRENT")
+      ASSERT_OK(coffer_->freshness()->replace_current(store, file_id, [] { return Status::ok(); }));
+    texts_[path] = text;
+    if (role == EngineRole::kData) texts_["/db/sub/" + name] = text;
+  }
+
+  static EngineRole role_of(std::string_view path) {
+    return path.ends_with(".sst") ? EngineRole::kData : EngineRole::kLog;
+  }
+
+  // What is found after a crash is whole and fresh, and the next run finishes it.
+  void examine(MemoryDisk& image) {
+    auto coffer = open_on(image);
+    ASSERT_NE(coffer, nullptr);
+    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
+    const StoreEntry store = coffer->keyring()->stores().front();
+    EXPECT_TRUE(check_freshness(*coffer, store).is_ok()) << status_text(check_freshness(*coffer, store));
+    auto report = run(*coffer, {.role_of = role_of});
+    ASSERT_OK(report);
+    ASSERT_THAT(report->problems, IsEmpty()) << status_text(report->problems[0].status);
+    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
+    EXPECT_EQ(image.info("/db/1.sst")->link_count, 2u);
+    EXPECT_EQ(image.info("/db/1.sst")->inode, image.info("/db/sub/1.sst")->inode);
+    EXPECT_THAT(leftovers(*coffer), IsEmpty());
+    EXPECT_TRUE(check_freshness(*coffer, store).is_ok());
+  }
+
+  MemoryDisk memory_;
+  Contents texts_;
+};
+
+TEST_F(ReencryptCrash, AtAnyInstantEachNameLeadsToAWholeFileAndTheStoreIsFresh) {
+  uint64_t instants = 0;
+  memory_.set_observer([&] {
+    ++instants;
+    for (CrashKind kind : {CrashKind::kDropped, CrashKind::kTorn, CrashKind::kReordered}) {
+      if (HasFailure()) return;
+      SCOPED_TRACE("instant " + std::to_string(instants));
+      examine(*memory_.crash_image(kind, instants));
+    }
+  });
+  auto report = run(*coffer_, {.role_of = role_of});
+  memory_.set_observer({});
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(report->reencrypted, 4u);
+  EXPECT_GT(instants, 30u);
+  examine(memory_);
+}
+
+TEST_F(ReencryptCrash, WhatIsPutBackAfterwardsIsNoticedAsBefore) {
+  for (const std::string path : {"/db/1.log", "/db/MANIFEST-1", "/db/CURRENT"}) {
+    SCOPED_TRACE(path);
+    auto image = memory_.crash_image(CrashKind::kDropped, 1);
+    auto coffer = open_on(*image);
+    const Bytes old = read_file(*image, path, 1 << 20).value();
+    ASSERT_OK(run(*coffer, {.role_of = role_of}));
+    const StoreEntry store = coffer->keyring()->stores().front();
+    ASSERT_OK(check_freshness(*coffer, store));
+    ASSERT_OK(replace_file(*image, path, old, 0600));
+    EXPECT_EQ(check_freshness(*coffer, store).code(), Code::kRolledBack);
+  }
+}
+
+// Else what was put back before would be the newest there is.
+TEST_F(ReencryptCrash, AStoreThatWasPutBackBeforeGetsNoMark) {
+  auto file = memory_.open_write("/db/1.log");
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->truncate(kEnvelopeSize + 1000));
+  auto report = run(*coffer_, {.role_of = role_of});
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), 3u) << "neither log nor CURRENT";
+  for (const FileProblem& problem : report->problems) EXPECT_EQ(problem.status.code(), Code::kRolledBack);
+}
+
+TEST(PaceTest, NoSecondHasATenthMoreThanItsShareNorLess) {
+  Pace::Clock::time_point now{};
+  Rate rate = 20'000'000;
+  Pace pace({.rate = [&] { return rate; },
+             .now = [&] { return now; },
+             .sleep = [&](Pace::Clock::duration nap) { now += nap; }});
+  std::map<int64_t, uint64_t> by_second;
+  const auto second = [&] { return std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count(); };
+  now += std::chrono::hours(1);
+  const int64_t begin = second();
+  ASSERT_OK(pace.wait_for(1));
+  while (second() < begin + 20) {
+    if (second() >= begin + 10) rate = 3'000'000;
+    const uint64_t piece = pace.piece_of(1 << 20);
+    ASSERT_OK(pace.wait_for(piece));
+    by_second[second() - begin] += piece;
+    now += std::chrono::microseconds(300);  // what the work takes
+  }
+  for (int64_t i = 1; i < 20; ++i) {
+    if (i == 10) continue;  // the rate changes in it
+    const double share = static_cast<double>(by_second[i]) / (i < 10 ? 20e6 : 3e6);
+    EXPECT_GT(share, 0.9) << i;
+    EXPECT_LT(share, 1.1) << i;
+  }
+}
+
+TEST(PaceTest, AStallIsNotMadeUpForAtOnce) {
+  Pace::Clock::time_point now{std::chrono::hours(1)};
+  Pace pace({.rate = [] { return Rate(1'000'000); },
+             .now = [&] { return now; },
+             .sleep = [&](Pace::Clock::duration nap) { now += nap; }});
+  ASSERT_OK(pace.wait_for(1));
+  now += std::chrono::seconds(30);
+  const Pace::Clock::time_point end = now + std::chrono::seconds(1);
+  uint64_t bytes = 0;
+  for (; now < end; bytes += 10'000) ASSERT_OK(pace.wait_for(10'000));
+  EXPECT_LT(bytes, 1'100'000u);
+}
+
+TEST(PaceTest, ARateOfNothingWaitsUntilItIsChangedOrStopped) {
+  int naps = 0;
+  bool stop = false;
+  Pace::Clock::time_point now{std::chrono::hours(1)};
+  Pace pace({.rate = [&] { return naps < 10 ? Rate(0) : Rate(); },
+             .stop = [&] { return stop; },
+             .now = [&] { return now; },
+             .sleep = [&](Pace::Clock::duration nap) { now += nap, ++naps; }});
+  ASSERT_OK(pace.wait_for(1000));
+  EXPECT_GE(naps, 10);
+  stop = true;
+  EXPECT_EQ(pace.wait_for(1).code(), Code::kBusy);
+}
+
+TEST(RateFileTest, IsFollowedWhileItChanges) {
+  MemoryDisk disk;
+  RateFile rates(disk, "/rate", Rate(5'000'000));
+  EXPECT_EQ(rates.now(), Rate(5'000'000));
+  ASSERT_OK(replace_file(disk, "/rate", as_bytes(std::string_view("0.5\n")), 0600));
+  EXPECT_EQ(rates.now(), Rate(500'000));
+  for (const char* wrong : {"", "fast", "-1", "1e3", "nan", "inf", "1 MB", "99999999"}) {
+    ASSERT_OK(replace_file(disk, "/rate", as_bytes(std::string_view(wrong)), 0600));
+    EXPECT_EQ(rates.now(), Rate(500'000)) << wrong;
+    EXPECT_EQ(rates.trouble().code(), Code::kInvalidArgument) << wrong;
+  }
+  ASSERT_OK(replace_file(disk, "/rate", as_bytes(std::string_view("0")), 0600));
+  EXPECT_EQ(rates.now(), Rate(0));
+  EXPECT_TRUE(rates.trouble().is_ok());
+  ASSERT_OK(disk.remove("/rate"));
+  EXPECT_EQ(rates.now(), Rate(5'000'000));
+  EXPECT_EQ(RateFile(disk, "/rate", {}).now(), Rate());
+}
+
+}  // namespace
+}  // namespace coffer
