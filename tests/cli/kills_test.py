@@ -99,6 +99,7 @@ class Kills(CliTest):
             self.done_or()(run)
             os.rename(self.path("root.key"), self.path("away"))
             self.opens()  # with the new one alone
+            self.done("audit", "verify", "work/c.coffer")
             os.rename(self.path("away"), self.path("root.key"))
 
         self.killed_everywhere(["rotate", "root", "work/c.coffer", "--to", self.uri("second.key")], self.opens,
@@ -126,6 +127,7 @@ class Kills(CliTest):
         def finished(run):
             self.done_or("invalid_argument")(run)  # nothing there needs to be adopted
             self.assertEqual(self.verified("work/c.coffer", "work/copy"), {})
+            self.done("audit", "verify", "work/c.coffer")
 
         self.killed_everywhere(["store", "adopt", "work/c.coffer", "work/copy"], self.opens, finished)
 
@@ -146,7 +148,9 @@ class Kills(CliTest):
                 if not config:
                     self.assertIn("--keep-keyring", run.error()["hint"], run)
                     self.done(*words)
-            self.done("status", os.path.dirname(place[1]) if place[1].endswith("coffer.yaml") else place[1])
+            coffer = os.path.dirname(place[1]) if place[1].endswith("coffer.yaml") else place[1]
+            self.done("status", coffer)
+            self.done("audit", "verify", coffer)
             self.assertEqual([name for name in os.listdir(self.path(os.path.dirname(place[0]))) if "tmp" in name], [])
         return finished
 

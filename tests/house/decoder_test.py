@@ -19,9 +19,11 @@ DECODER = os.path.join(ROOT, "tools", "coffer_decode.py")
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
+from decoder.audit import check_audit_log  # noqa: E402
 from decoder.keyring import open_keyring  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import Failure, crc32c  # noqa: E402
+from decoder.root_key import read_root_key  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
 SEED = int(os.environ.get("COFFER_SEED", "1"))
@@ -57,6 +59,11 @@ class GoldenCoffer(unittest.TestCase):
                               os.path.join(coffer, "root.key"), os.path.join(coffer, "CURRENT.coffer")],
                              capture_output=True, check=False)
         self.assertEqual((run.returncode, run.stdout), (0, b"MANIFEST-000005\n"), run.stderr)
+
+    def test_its_audit_log_is_whole(self):
+        root_key = read_root_key(read("coffer/root.key"))
+        records, wrong = check_audit_log(read("coffer/audit.log"), open_keyring(read("coffer/keyring"), root_key))
+        self.assertEqual(([record["note"] for record in records], wrong), (["golden"], []))
 
 
 class Golden(unittest.TestCase):

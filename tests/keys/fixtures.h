@@ -67,6 +67,7 @@ inline void expect_equal(const Keyring& a, const Keyring& b) {
   EXPECT_EQ(a.ancestors(), b.ancestors());
   EXPECT_EQ(a.created(), b.created());
   EXPECT_EQ(a.updated(), b.updated());
+  EXPECT_EQ(a.audit_head(), b.audit_head());
   EXPECT_TRUE(equal_constant_time(a.audit_key().open()->reveal(), b.audit_key().open()->reveal()));
   ASSERT_EQ(a.domains().size(), b.domains().size());
   for (size_t i = 0; i < a.domains().size(); ++i) {

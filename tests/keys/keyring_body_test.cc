@@ -41,6 +41,8 @@ struct BodyFields {
   uint64_t version = 2;
   Bytes ancestors = Bytes(32, 0x44);
   Bytes audit_key = Bytes(32, 0x55);
+  uint64_t audit_count = 9;
+  Bytes audit_mac = Bytes(32, 0x66);
   std::vector<DomainFields> domains;
   std::vector<StoreFields> stores;
 };
@@ -54,6 +56,8 @@ Bytes encode(const BodyFields& fields) {
   writer.u64(11);
   writer.u64(12);
   writer.bytes(fields.audit_key);
+  writer.u64(fields.audit_count);
+  writer.bytes(fields.audit_mac);
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
   for (const DomainFields& domain : fields.domains) {
     writer.bytes8(as_bytes(domain.name));
@@ -117,6 +121,8 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(keyring->created(), 11u);
   EXPECT_EQ(keyring->updated(), 12u);
   EXPECT_EQ(keyring->audit_key().open()->reveal()[31], 0x55);
+  EXPECT_EQ(keyring->audit_head().count, 9u);
+  EXPECT_EQ(keyring->audit_head().mac[31], 0x66);
   ASSERT_EQ(keyring->domains().size(), 2u);
   const DomainKeyEntry& key = keyring->domains()[0].keys[1];
   EXPECT_EQ(key.state, KeyState::kActive);

@@ -61,7 +61,7 @@ class ValuePlace final : public KeyringPlace {
       return snapshot;
     }
 
-    Status save(ByteView sealed, uint64_t expected_version) override {
+    Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record) override {
       std::lock_guard lock(place_.mutex_);
       uint64_t version = 0;
       if (!place_.sealed_.empty()) {
@@ -69,8 +69,14 @@ class ValuePlace final : public KeyringPlace {
         version = header.version;
       }
       if (version != expected_version) return {Code::kConflict, name_ + ": somebody else saved"};
+      place_.audit_log_.insert(place_.audit_log_.end(), audit_record.begin(), audit_record.end());
       place_.set(sealed);
       return Status::ok();
+    }
+
+    Result<Bytes> load_audit_log() override {
+      std::lock_guard lock(place_.mutex_);
+      return place_.audit_log_;
     }
 
     bool may_have_changed() override {
@@ -91,6 +97,7 @@ class ValuePlace final : public KeyringPlace {
 
   std::mutex mutex_;
   Bytes sealed_;
+  Bytes audit_log_;
   uint64_t revision_ = 0;
 };
 

@@ -61,11 +61,11 @@ class LiveKeyringTest : public testing::TestWithParam<bool> {
   void make_first(KeyringPlace& place, uint8_t coffer) {
     auto root = configured("root-1", "");
     ASSERT_TRUE(root.is_ok()) << root.status().to_string();
-    auto sealed = seal_first_keyring(Keyring::create(id_of(coffer), 1).value(), *root);
-    ASSERT_TRUE(sealed.is_ok()) << sealed.status().to_string();
+    auto first = seal_first_keyring(Keyring::create(id_of(coffer), 1).value(), *root, "");
+    ASSERT_TRUE(first.is_ok()) << first.status().to_string();
     const KeyringSurroundings around = surroundings(place);
-    ASSERT_TRUE(around.store->save(*sealed, 0).is_ok());
-    ASSERT_TRUE(remember_first_keyring(around, *sealed).is_ok());
+    ASSERT_TRUE(around.store->save(first->sealed, 0, first->audit_record).is_ok());
+    ASSERT_TRUE(remember_first_keyring(around, first->sealed).is_ok());
   }
 
   // root-1 and root-2 are configured, and pinned if the test says so.
@@ -239,7 +239,7 @@ TEST_P(LiveKeyringTest, AKeyringThatAStrangersRootKeyLocksIsTakenUpByNobody) {
     ASSERT_TRUE(stranger.is_ok());
     const ConfiguredRoot root{name, std::move(*stranger)};
     Keyring keyring = Keyring::create(id_of(0xc0), 1).value();
-    const Bytes sealed = seal_first_keyring(keyring, root).value();
+    const Bytes sealed = seal_first_keyring(keyring, root, "")->sealed;
     ASSERT_TRUE(KeyringCodec::prepare_successor(keyring, sealed, 2).is_ok());
     const KeyringKey key = keyring_key_of(9);
     const KeyringSlot slot = make_slot(root, id_of(0xc0), key).value();

@@ -28,9 +28,9 @@ class TrustTest : public CofferFixture {
     const ConfiguredRoot root{root_name, std::move(*provider)};
     auto keyring = Keyring::create(coffer_->keyring()->coffer_id(), 1);
     ASSERT_OK(keyring);
-    auto sealed = seal_first_keyring(*keyring, root);
-    ASSERT_OK(sealed);
-    write(coffer_path() + "/keyring", std::string(as_text(*sealed)));
+    auto first = seal_first_keyring(std::move(*keyring), root, "");
+    ASSERT_OK(first);
+    write(coffer_path() + "/keyring", std::string(as_text(first->sealed)));
   }
 };
 

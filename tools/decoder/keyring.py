@@ -132,6 +132,7 @@ def read_keyring_body(body):
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
+    keyring["audit_count"], keyring["audit_mac"] = fields.number(8), fields.bytes(32)
     for _ in range(fields.number(2)):
         name = fields.sized(1, 64)
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:

@@ -49,6 +49,8 @@ Command kmip_expire_command();
 Command kmip_revoke_command();
 Command kmip_destroy_command();
 Command kmip_ping_command();
+Command audit_show_command();
+Command audit_verify_command();
 Command scan_command();
 Command seal_value_command();
 

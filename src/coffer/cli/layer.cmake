@@ -14,6 +14,7 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
+    audit.cc
     cat.cc commands.cc commands_module.cc console.cc doctor.cc domain.cc exec.cc help.cc init.cc inspect.cc
     key.cc keygen.cc keyring.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc
     reencrypt.cc rewrap.cc root.cc rotate.cc scan.cc seal_value.cc shred.cc status.cc store.cc text.cc

@@ -4,6 +4,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/crypto/key_memory.h"
+#include "coffer/ops/audit.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/policy.h"
 #include "coffer/ops/roots.h"
@@ -101,6 +102,18 @@ Status apply_key_policy(Coffer& coffer) noexcept {
 
 Status last_policy_run(Coffer& coffer) noexcept {
   return no_throw([&] { return coffer.policy().condition(); });
+}
+
+Status for_each_audit_record(Coffer& coffer, uint64_t after, const TakeAuditRecord& take) noexcept {
+  return no_throw([&]() -> Status {
+    COFFER_ASSIGN(const AuditTrail trail, audit_trail(coffer));
+    for (const AuditRecord& record : trail.records) {
+      if (record.head.count > after) take(record.head.count, record.text);
+    }
+    if (trail.wrong.empty()) return Status::ok();
+    return {Code::kTampered, "the audit log of " + coffer.directory() + ": " + trail.wrong.front().what +
+                                 "; coffer audit verify says which line"};
+  });
 }
 
 }  // namespace coffer

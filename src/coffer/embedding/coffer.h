@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -72,5 +73,11 @@ Result<std::string> shred_domain(Coffer& coffer, const std::string& domain) noex
 Status apply_key_policy(Coffer& coffer) noexcept;
 // Ok, or why that thread could not do at its last look what was due: for a health check.
 Status last_policy_run(Coffer& coffer) noexcept;
+
+// What was done to the coffer's keys, by whatever process: the lines of its audit log whose number is above `after`, in
+// order, each as a JSON object (docs/format.md, section 11). Keep the last number to go on from it, whenever
+// keyring_version() has changed. kTampered when something is wrong with the log; what is authentic has been handed on.
+using TakeAuditRecord = std::function<void(uint64_t number, const std::string& json)>;
+Status for_each_audit_record(Coffer& coffer, uint64_t after, const TakeAuditRecord& take) noexcept;
 
 }  // namespace coffer

@@ -1,5 +1,6 @@
 #include <mutex>
 
+#include "coffer/keys/audit_file.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/machine_turn.h"
 
@@ -36,7 +37,7 @@ class FileKeyringStore final : public KeyringStore {
     return snapshot;
   }
 
-  Status save(ByteView sealed, uint64_t expected_version) override {
+  Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record) override {
     auto header = KeyringCodec::read_header(sealed);
     if (!header.is_ok()) return {Code::kInternal, "about to save what is no keyring: " + header.status().to_string()};
     if (header->version != expected_version + 1) {
@@ -47,9 +48,15 @@ class FileKeyringStore final : public KeyringStore {
     COFFER_ASSIGN(const MachineTurn turn, MachineTurn::take(disk_, path_ + ".turn", machine_));
     COFFER_TRY(check_expected(*header, expected_version));
     remove_leftovers(disk_, path_);
+    if (!audit_record.empty()) {
+      COFFER_TRY(turn.check());
+      COFFER_TRY(append_audit_record(disk_, directory_, audit_record, path_));
+    }
     COFFER_TRY(turn.check());
     return replace_file(disk_, path_, sealed, kKeyringMode);
   }
+
+  Result<Bytes> load_audit_log() override { return read_audit_file(disk_, directory_); }
 
   bool may_have_changed() override {
     std::lock_guard guard(mutex_);

@@ -1,13 +1,18 @@
 #include "coffer/keys/first_keyring.h"
 
 #include "coffer/crypto/random.h"
+#include "coffer/keys/audit_log.h"
 
 namespace coffer {
 
-Result<Bytes> seal_first_keyring(const Keyring& keyring, const ConfiguredRoot& root) {
+Result<FirstKeyring> seal_first_keyring(Keyring keyring, const ConfiguredRoot& root, std::string_view note) {
   COFFER_ASSIGN(KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
   COFFER_ASSIGN(KeyringSlot slot, make_slot(root, keyring.coffer_id(), key));
-  return KeyringCodec::seal(keyring, std::span(&slot, 1), key);
+  const std::span<const KeyringSlot> slots(&slot, 1);
+  COFFER_ASSIGN(AuditRecord record, make_audit_record(nullptr, {keyring, slots}, note, keyring.updated()));
+  keyring.set_audit_head(record.head);
+  COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, slots, key));
+  return FirstKeyring{std::move(sealed), std::move(record.text)};
 }
 
 Status remember_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed) {

@@ -5,8 +5,12 @@
 
 namespace coffer {
 
-// Under a fresh keyring key, in one slot for the root's current key.
-Result<Bytes> seal_first_keyring(const Keyring& keyring, const ConfiguredRoot& root);
+struct FirstKeyring {
+  Bytes sealed;
+  std::string audit_record;  // the first line of its audit log
+};
+// Under a fresh keyring key, in one slot for the root's current key. `note`: what is being made, for the audit log.
+Result<FirstKeyring> seal_first_keyring(Keyring keyring, const ConfiguredRoot& root, std::string_view note);
 // Has the anchor remember it, where there is one.
 Status remember_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed);
 

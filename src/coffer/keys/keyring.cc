@@ -96,6 +96,7 @@ Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
 Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   Keyring copy = *this;
   COFFER_ASSIGN(copy.audit_key_, make_audit_key());
+  copy.audit_head_ = {};
   copy.coffer_id_ = coffer_id;
   copy.created_ = now;
   copy.updated_ = now;

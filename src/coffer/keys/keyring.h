@@ -60,6 +60,14 @@ struct KeyringSlot {
   WrappedKeyringKey wrapped;
 };
 
+// Of the audit log, as of the save of a keyring: audit_log.h.
+struct AuditHead {
+  uint64_t count = 0;  // of its records
+  Sha256 mac{};        // of the last one
+
+  bool operator==(const AuditHead&) const = default;
+};
+
 struct FoundKey {
   const Domain* domain = nullptr;
   const DomainKeyEntry* entry = nullptr;
@@ -71,8 +79,8 @@ class Keyring {
   // Version 1 of a new coffer: the domain "system" with one active key, no store.
   static Result<Keyring> create(const Id& coffer_id, uint64_t now);
 
-  // The same keys, for another coffer: without stores, with an audit key of its own. The version stays, since files
-  // have seen it.
+  // The same keys, for another coffer: without stores, with an audit key of its own and no audit log. The version
+  // stays, since files have seen it.
   Result<Keyring> clone_for(const Id& coffer_id, uint64_t now) const;
 
   const Id& coffer_id() const { return coffer_id_; }
@@ -85,6 +93,8 @@ class Keyring {
   const RestingKey<AuditRole>& audit_key() const { return audit_key_; }
   // With a key of the coffer's that is derived from it, and so its own for good. Errors as coffer::sign().
   Result<Signed> sign(ByteView message) const;
+  const AuditHead& audit_head() const { return audit_head_; }
+  void set_audit_head(const AuditHead& head) { audit_head_ = head; }
   const std::vector<Domain>& domains() const { return domains_; }
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
@@ -133,6 +143,7 @@ class Keyring {
   uint64_t created_ = 0;
   uint64_t updated_ = 0;
   RestingKey<AuditRole> audit_key_;
+  AuditHead audit_head_;
   std::vector<Domain> domains_;
   std::vector<StoreEntry> stores_;
   std::unordered_map<Id, std::pair<size_t, size_t>, IdHash> index_;  // key id → domain, key

@@ -8,7 +8,7 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 2 + 2;
+constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
@@ -164,6 +164,8 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   writer.u64(keyring.updated());
   COFFER_ASSIGN(const AuditKey audit_key, keyring.audit_key().open());
   writer.bytes(audit_key.reveal());
+  writer.u64(keyring.audit_head().count);
+  writer.bytes(keyring.audit_head().mac);
   writer.u16(static_cast<uint16_t>(keyring.domains().size()));
   for (const Domain& domain : keyring.domains()) {
     writer.bytes8(as_bytes(domain.name));
@@ -190,6 +192,8 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   keyring.created_ = reader.u64();
   keyring.updated_ = reader.u64();
   const ByteView audit_key = reader.bytes(kAuditKeySize);
+  keyring.audit_head_.count = reader.u64();
+  reader.copy_to(keyring.audit_head_.mac);
   if (!reader.ok()) return broken("it must not end within its first fields");
   if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
   COFFER_ASSIGN(keyring.audit_key_, RestingKey<AuditRole>::seal(AuditKey::copy_of(audit_key)));

@@ -22,14 +22,18 @@ class KeyringStore {
   virtual Result<Snapshot> load() = 0;
   // Replaces version `expected` (0: there must be none yet) by `sealed`, durably. kConflict when another version stands
   // there: load again, repeat the change. Old or new after a crash, never neither. After another error either may stand
-  // there: load to find out.
-  virtual Status save(ByteView sealed, uint64_t expected_version) = 0;
+  // there: load to find out. `audit_record`, if not empty, is durable at the end of the audit log before the keyring
+  // is; where it cannot be, the keyring stays as it is.
+  virtual Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record = {}) = 0;
+  // What was written so; empty where nothing was.
+  virtual Result<Bytes> load_audit_log() = 0;
   // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
   virtual bool may_have_changed() = 0;
 };
 
-// The file `<directory>/keyring`. While saving, `<directory>/keyring.lock` is held against other processes, and
-// `<directory>/keyring.turn` stands there against other machines: `machine` is which one this is (this_machine()).
+// The files `<directory>/keyring` and `<directory>/audit.log`. While saving, `<directory>/keyring.lock` is held against
+// other processes, and `<directory>/keyring.turn` stands there against other machines: `machine` is which one this is
+// (this_machine()).
 std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,
                                                       const std::string& machine = this_machine());
 

@@ -2,6 +2,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
+#include "coffer/keys/audit_log.h"
 
 namespace coffer {
 namespace {
@@ -224,21 +225,22 @@ void LiveKeyring::ask_aside() {
 
 // --- changing
 
-Status LiveKeyring::update(const std::function<Status(Keyring&)>& change) {
+Status LiveKeyring::update(const std::function<Status(Keyring&)>& change, std::string_view note) {
   COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
-  return replace([&](const KeyringHeader& current) -> Result<Successor> {
+  const auto make = [&](const KeyringHeader& current) -> Result<Successor> {
     COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
     Successor next{*in_use_.keyring, current.slots, std::move(key)};
     COFFER_TRY(change(next.keyring));
     return next;
-  });
+  };
+  return replace(make, note);
 }
 
-Status LiveKeyring::rotate_root(const std::string& root_name) {
+Status LiveKeyring::rotate_root(const std::string& root_name, std::string_view note) {
   COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
-  COFFER_TRY(replace([&](const KeyringHeader& current) -> Result<Successor> {
+  const auto make = [&](const KeyringHeader& current) -> Result<Successor> {
     // Where the operator has said that the key is, only for the one that is there.
     COFFER_ASSIGN(const ConfiguredRoot root,
                   root_name.empty() ? open_root_(current.slots.front().root, root_uri_) : open_root_(root_name, ""));
@@ -246,30 +248,36 @@ Status LiveKeyring::rotate_root(const std::string& root_name) {
     COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(kKeyringKeySize));
     COFFER_ASSIGN(KeyringSlot slot, make_slot(root, current.coffer_id, fresh));
     return Successor{*in_use_.keyring, {std::move(slot)}, std::move(fresh)};
-  }));
+  };
+  COFFER_TRY(replace(make, note));
   if (!root_name.empty()) root_uri_.clear();
   return Status::ok();
 }
 
-Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make) {
+Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
+                            std::string_view note) {
   COFFER_TRY(may_change_);
   const auto started = Clock::now();
   do {
     COFFER_ASSIGN(Stored stored, reload(Unlocking::kNow));
     COFFER_ASSIGN(Successor next, make(stored.snapshot.header));
-    const Status saved = save(std::move(next), stored.snapshot.sealed);
+    const Status saved = save(std::move(next), stored.snapshot, note);
     if (saved.code() != Code::kConflict) return saved;
   } while (Clock::now() - started < kRacePatience);
   return {Code::kConflict, "the keyring " + store_->name() + " keeps changing; try again"};
 }
 
-Status LiveKeyring::save(Successor next, ByteView current_sealed) {
+Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, std::string_view note) {
   const uint64_t expected = in_use_.keyring->version();
-  COFFER_TRY(KeyringCodec::prepare_successor(next.keyring, current_sealed, now_seconds()));
+  COFFER_TRY(KeyringCodec::prepare_successor(next.keyring, current.sealed, now_seconds()));
+  const KeyringContents before{*in_use_.keyring, current.header.slots};
+  COFFER_ASSIGN(const AuditRecord record,
+                make_audit_record(&before, {next.keyring, next.slots}, note, next.keyring.updated()));
+  next.keyring.set_audit_head(record.head);
   Stored stored;
   COFFER_ASSIGN(stored.snapshot.sealed, KeyringCodec::seal(next.keyring, next.slots, next.key));
   COFFER_ASSIGN(stored.snapshot.header, KeyringCodec::read_header(stored.snapshot.sealed));
-  COFFER_TRY(store_->save(stored.snapshot.sealed, expected));
+  COFFER_TRY(store_->save(stored.snapshot.sealed, expected, record.text));
   COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);
   publish(outcome);

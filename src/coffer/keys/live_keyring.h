@@ -88,10 +88,12 @@ class LiveKeyring {
   void refresh_without_waiting();
 
   // Applies `change` to the newest keyring and saves it, again after a lost race. `change` must be repeatable.
-  // KeyringSurroundings::may_change comes first.
-  Status update(const std::function<Status(Keyring&)>& change);
+  // KeyringSurroundings::may_change comes first. The audit log has what it changed, and `note` beside that.
+  Status update(const std::function<Status(Keyring&)>& change, std::string_view note = {});
   // New keyring key, wrapped by the current key of the root of this name (empty: that of the present slot).
-  Status rotate_root(const std::string& root_name);
+  Status rotate_root(const std::string& root_name, std::string_view note = {});
+  // As it is stored: read_audit_log() says what it is worth.
+  Result<Bytes> audit_log() const { return store_->load_audit_log(); }
 
  private:
   // Whether a provider is waited for, or asked by a thread of its own.
@@ -128,8 +130,8 @@ class LiveKeyring {
   void learn_check_interval();
   void look_at_root();
   // The one loop of compare and swap.
-  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make);
-  Status save(Successor next, ByteView current_sealed);
+  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make, std::string_view note);
+  Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note);
 
   const std::unique_ptr<KeyringStore> store_;
   const RootOpener open_root_;

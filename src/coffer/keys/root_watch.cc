@@ -63,7 +63,9 @@ void LiveKeyring::look_at_root() {
   if (at.found.code() == Code::kKeyUnavailable && at.root.provider != nullptr && may_change_.is_ok()) {
     const auto present = at.root.provider->current();
     const bool has_successor = present.is_ok() && *present != at.handle;
-    if (has_successor) at.found = rotate_root(at.root.name).with_context("its successor cannot take over");
+    if (has_successor) {
+      at.found = rotate_root(at.root.name, "its server has a successor").with_context("its successor cannot take over");
+    }
   }
   std::lock_guard lock(mutex_);
   if (at.root.provider != nullptr) check_interval_ = at.root.provider->check_interval();

@@ -5,6 +5,7 @@
 #include "coffer/base/check.h"
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
+#include "coffer/keys/audit_file.h"
 
 namespace coffer {
 namespace {
@@ -42,7 +43,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
 }
 
 bool Coffer::is_own_file(std::string_view name) {
-  for (std::string_view own : {"keyring", "coffer.yaml"}) {
+  for (const std::string_view own : {std::string_view("keyring"), std::string_view("coffer.yaml"), kAuditFileName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
   constexpr std::string_view kOthers[] = {"keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",

@@ -8,6 +8,7 @@
 #include "coffer/config/config_edit.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/trusted_path.h"
+#include "coffer/keys/audit_file.h"
 #include "coffer/keys/first_keyring.h"
 #include "coffer/keys/keyring_body.h"
 #include "coffer/store/coffer.h"
@@ -22,7 +23,7 @@ struct Plan {
   std::string config_path;
   std::string config_text;
   Config config;  // of that text
-  Bytes sealed;
+  FirstKeyring first;
 };
 
 // The path that `directory` will have, whether it is there already or not.
@@ -113,19 +114,32 @@ Result<Plan> make_plan(Disk& disk, const std::string& place, const Coffer::Creat
   COFFER_ASSIGN(const ConfiguredRoot root, take_root(options.root_uri, opener, plan));
   COFFER_ASSIGN(plan.config_text, with_identity(plan.config_text, coffer_id, plan.directory, plan.config_path));
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
-  COFFER_ASSIGN(const Keyring keyring, first_keyring(coffer_id, plan.config));
-  COFFER_ASSIGN(plan.sealed, seal_first_keyring(keyring, root));
+  COFFER_ASSIGN(Keyring keyring, first_keyring(coffer_id, plan.config));
+  COFFER_ASSIGN(plan.first, seal_first_keyring(std::move(keyring), root, "a new coffer"));
   return plan;
 }
 
-// Whole or not there, whenever this is killed; of several at once, one. kAlreadyExists: it is there.
-Status write_new(Disk& disk, const std::string& path, ByteView contents, uint32_t mode) {
+// Whole or not there, whenever this is killed; of several at once, one. kAlreadyExists: it is there. `before`: what has
+// to be done first by who is the one.
+Status write_new(Disk& disk, const std::string& path, ByteView contents, uint32_t mode,
+                 const std::function<Status()>& before = {}) {
   COFFER_ASSIGN(const auto lock, disk.lock(path + ".lock", true));
   const auto there = disk.info(path);
   if (there.is_ok()) return {Code::kAlreadyExists, path + " is there already; a new coffer takes a place of its own"};
   if (there.code() != Code::kNotFound) return there.status();
   remove_leftovers(disk, path);
+  if (before) COFFER_TRY(before());
   return replace_file(disk, path, contents, mode);
+}
+
+std::string audit_path_of(const Plan& plan) { return plan.directory + "/" + std::string(kAuditFileName); }
+
+Status write_keyring(Disk& disk, const Plan& plan) {
+  return write_new(disk, plan.directory + "/keyring", plan.first.sealed, 0600, [&] {
+    remove_leftovers(disk, audit_path_of(plan));
+    return replace_file(disk, audit_path_of(plan), as_bytes(plan.first.audit_record), kAuditFileMode,
+                        ReplacedMode::kGiven);
+  });
 }
 
 Status write_config(Disk& disk, const Plan& plan) {
@@ -159,7 +173,8 @@ Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& sta
     if (stored.is_ok() && std::ranges::equal(*stored, contents)) remove(path);
   };
   const std::string keyring = plan.directory + "/keyring";
-  remove_own(keyring, plan.sealed);
+  remove_own(keyring, plan.first.sealed);
+  remove_own(audit_path_of(plan), as_bytes(plan.first.audit_record));
   remove_own(plan.config_path, as_bytes(plan.config_text));
   if (made_directory && !disk.info(keyring).is_ok()) {
     for (const char* name : {"/keyring.lock", "/coffer.yaml.lock", "/anchor.lock"}) remove(plan.directory + name);
@@ -170,12 +185,12 @@ Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& sta
 
 // The keyring first: who saves it has the place. Killed behind it, restore_config() goes on.
 Status write_parts(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
-  COFFER_TRY(write_new(disk, plan.directory + "/keyring", plan.sealed, 0600));
+  COFFER_TRY(write_keyring(disk, plan));
   COFFER_TRY(write_config(disk, plan));
   auto file = std::make_shared<ConfigFile>(disk, plan.config_path);
   return remember_first_keyring(
       surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), opener, open_anchor),
-      plan.sealed);
+      plan.first.sealed);
 }
 
 Status carry_out(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
@@ -216,6 +231,7 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
   }
   if (!keyring.is_ok()) return keyring.status();
   COFFER_TRY(check_domains(plan.config, *(*keyring)->snapshot()));
+  COFFER_TRY((*keyring)->update([](Keyring&) { return Status::ok(); }, "a new configuration is being written"));
   const Status written = write_config(disk, plan);
   return written.is_ok() ? written : undo(disk, plan, false, written);
 }
@@ -231,10 +247,9 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
   COFFER_ASSIGN(const ConfiguredRoot root,
                 open_configured_root(live_keyring().header()->slots.front().root, "", plan.config, opener));
-  COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
-  COFFER_ASSIGN(const KeyringSlot slot, make_slot(root, coffer_id, key));
-  COFFER_ASSIGN(const Keyring keyring, this->keyring()->clone_for(coffer_id, now_seconds()));
-  COFFER_ASSIGN(plan.sealed, KeyringCodec::seal(keyring, std::span(&slot, 1), key));
+  COFFER_ASSIGN(Keyring clone, keyring()->clone_for(coffer_id, now_seconds()));
+  COFFER_ASSIGN(plan.first,
+                seal_first_keyring(std::move(clone), root, "a clone of coffer " + keyring()->coffer_id().hex()));
   return carry_out(disk_, plan, opener, open_anchor_at_path);
 }
 

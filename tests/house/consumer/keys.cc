@@ -2,6 +2,7 @@
 #include <coffer/embedding/coffer.h>
 #include <coffer/version.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -31,6 +32,10 @@ coffer::Status run(const char* directory, const char* root_key) {
   if (auto rotated = coffer::rotate_domain_key(**opened, "system"); !rotated) return rotated;
   if (auto rotated = coffer::rotate_root_key(**opened); !rotated) return rotated;
   if (auto fresh = coffer::refresh_keyring(**opened); !fresh) return fresh;
+  uint64_t records = 0;
+  const auto count = [&](uint64_t, const std::string&) { ++records; };
+  if (auto read = coffer::for_each_audit_record(**opened, 0, count); !read) return read;
+  if (records != coffer::keyring_version(**opened)) return {coffer::Code::kInternal, "the audit log lacks a change"};
   std::printf("coffer %s, keyring version %d\n", coffer::kVersion.data(),
               static_cast<int>(coffer::keyring_version(**opened)));
   if (const std::string unlocked = coffer::unlocked_key_memory(); !unlocked.empty()) {

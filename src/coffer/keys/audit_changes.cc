@@ -1,0 +1,171 @@
+#include "coffer/keys/audit_changes.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "coffer/base/text.h"
+
+namespace coffer {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// More than a person changes at once; what is beyond is counted.
+constexpr size_t kChangesMax = 100;
+
+// JSON is UTF-8; a path may be any bytes.
+std::string json_text(const std::string& text) {
+  if (is_utf8(text)) return text;
+  std::string out;
+  for (const char c : text) {
+    if (static_cast<uint8_t>(c) < 0x80) {
+      out += c;
+    } else {
+      out += "\\x" + to_hex(as_bytes({&c, 1}));
+    }
+  }
+  return out;
+}
+
+class Changes {
+ public:
+  void add(Json change) {
+    if (list_.size() < kChangesMax) {
+      list_.push_back(std::move(change));
+    } else {
+      ++left_out_;
+    }
+  }
+  std::string text() {
+    if (left_out_ > 0) list_.push_back({{"what", "more"}, {"count", left_out_}});
+    return list_.dump();
+  }
+
+ private:
+  Json list_ = Json::array();
+  uint64_t left_out_ = 0;
+};
+
+Json key_change(std::string_view what, const Domain& domain, const DomainKeyEntry& key) {
+  return {{"what", what}, {"domain", domain.name}, {"version", key.version}, {"key", key.id.hex()}};
+}
+
+void compare_key(const Domain& domain, const DomainKeyEntry* before, const DomainKeyEntry& after, Changes& out) {
+  if (before == nullptr) {
+    Json change = key_change("key made", domain, after);
+    change["state"] = key_state_name(after.state);
+    if (after.expires != 0) change["expires"] = after.expires;
+    return out.add(std::move(change));
+  }
+  if (before->state != after.state) {
+    Json change = key_change("key state", domain, after);
+    change["from"] = key_state_name(before->state);
+    change["to"] = key_state_name(after.state);
+    out.add(std::move(change));
+  }
+  if (before->expires != after.expires) {
+    Json change = key_change("key expiry", domain, after);
+    change["from"] = before->expires;
+    change["to"] = after.expires;
+    out.add(std::move(change));
+  }
+}
+
+// By its first key: every domain has one.
+bool has_domain(const Keyring* keyring, const Domain& domain) {
+  return keyring != nullptr && keyring->find_key(domain.keys.front().id).entry != nullptr;
+}
+
+void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
+  for (const Domain& domain : after.domains()) {
+    if (!has_domain(before, domain)) {
+      out.add({{"what", "domain added"}, {"domain", domain.name}});
+    }
+    for (const DomainKeyEntry& key : domain.keys) {
+      compare_key(domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
+    }
+  }
+  if (before == nullptr) return;
+  for (const Domain& domain : before->domains()) {
+    if (!has_domain(&after, domain)) out.add({{"what", "domain removed"}, {"domain", domain.name}});
+    for (const DomainKeyEntry& key : domain.keys) {
+      if (after.find_key(key.id).entry == nullptr) out.add(key_change("key removed", domain, key));
+    }
+  }
+}
+
+Json store_change(std::string_view what, const StoreEntry& store) {
+  return {{"what", what}, {"store", store.id.hex()}, {"path", json_text(store.path)}};
+}
+
+void compare_places(const StoreEntry& before, const StoreEntry& after, Changes& out) {
+  if (before.path != after.path) {
+    Json change = store_change("store moved", after);
+    change["from"] = json_text(before.path);
+    out.add(std::move(change));
+  }
+  if (before.also_at != after.also_at && !after.also_at.empty()) {
+    Json change = store_change("store is being moved", after);
+    change["to"] = json_text(after.also_at);
+    out.add(std::move(change));
+  }
+  if (after.confirmed && !before.confirmed) out.add(store_change("store confirmed", after));
+}
+
+// Whose files it may hold from now on.
+void compare_lineage(const StoreEntry& before, const StoreEntry& after, Changes& out) {
+  if (before.lineage == after.lineage) return;
+  for (const Lineage& each : after.lineage) {
+    if (std::ranges::find(before.lineage, each) != before.lineage.end()) continue;
+    Json change = store_change("store lineage", after);
+    change["of"] = each.store.hex();
+    change["how"] = lineage_name(each.how);
+    out.add(std::move(change));
+  }
+}
+
+void compare_stores(const Keyring* before, const Keyring& after, Changes& out) {
+  std::unordered_map<Id, const StoreEntry*, IdHash> known;
+  if (before != nullptr) {
+    for (const StoreEntry& store : before->stores()) known[store.id] = &store;
+  }
+  for (const StoreEntry& store : after.stores()) {
+    const auto found = known.find(store.id);
+    const StoreEntry none{store.id, store.created, store.path, {}, false, {}, store.domains};
+    if (found == known.end()) out.add(store_change("store added", store));
+    const StoreEntry& earlier = found != known.end() ? *found->second : none;
+    compare_places(earlier, store, out);
+    compare_lineage(earlier, store, out);
+    if (earlier.domains != store.domains) out.add(store_change("store domains", store));
+    if (found != known.end()) known.erase(found);
+  }
+  // In the order of the keyring.
+  if (known.empty()) return;
+  for (const StoreEntry& store : before->stores()) {
+    if (known.contains(store.id)) out.add(store_change("store forgotten", store));
+  }
+}
+
+void compare_slots(std::span<const KeyringSlot> before, std::span<const KeyringSlot> after, Changes& out) {
+  const auto report = [&](std::string_view what, std::span<const KeyringSlot> slots, std::span<const KeyringSlot> in) {
+    for (const KeyringSlot& slot : slots) {
+      const bool found = std::ranges::any_of(in, [&](const KeyringSlot& other) { return other.id == slot.id; });
+      if (!found) out.add({{"what", what}, {"slot", slot.id.hex()}, {"root", slot.root}});
+    }
+  };
+  report("slot added", after, before);
+  report("slot removed", before, after);
+}
+
+}  // namespace
+
+std::string changes_between(const KeyringContents* before, const KeyringContents& after) {
+  Changes out;
+  const Keyring* keyring = before != nullptr ? &before->keyring : nullptr;
+  compare_slots(before != nullptr ? before->slots : std::span<const KeyringSlot>(), after.slots, out);
+  compare_keys(keyring, after.keyring, out);
+  compare_stores(keyring, after.keyring, out);
+  return out.text();
+}
+
+}  // namespace coffer
