@@ -1,6 +1,6 @@
 # Which key providers are built, and how: coffer_provider() makes of each a part of the static library coffer_providers,
 # for programs that link it, and a module of its own that is loaded when its scheme is opened.
-set(COFFER_PROVIDERS_KNOWN file exec keystore kmip pkcs11 tpm vault aws-kms gcp-kms azure-kv)
+set(COFFER_PROVIDERS_KNOWN file exec keystore kmip pkcs11 tpm vault aws-kms gcp-kms azure-kv recipient)
 set(COFFER_PROVIDERS "" CACHE STRING "The key providers to build (a list of URI schemes); empty: all")
 if(NOT COFFER_PROVIDERS)  # not in the cache, where a list would stay as it is when there is one more
   set(COFFER_PROVIDERS ${COFFER_PROVIDERS_KNOWN})
@@ -29,6 +29,7 @@ coffer_any_provider(COFFER_WITH_HTTP vault aws-kms gcp-kms azure-kv)
 coffer_any_provider(COFFER_WITH_KMIP kmip)
 coffer_any_provider(COFFER_WITH_PKCS11 pkcs11)
 coffer_any_provider(COFFER_WITH_TPM tpm)
+coffer_any_provider(COFFER_WITH_RECIPIENT recipient)
 if(COFFER_WITH_HTTP)
   find_package(CURL 7.87 REQUIRED)
 endif()
@@ -37,6 +38,9 @@ if(COFFER_WITH_PKCS11)
 endif()
 if(COFFER_WITH_TPM)
   pkg_check_modules(TSS2 REQUIRED IMPORTED_TARGET tss2-esys tss2-tctildr tss2-mu tss2-rc)
+endif()
+if(COFFER_WITH_RECIPIENT)
+  pkg_check_modules(GFSHARE REQUIRED IMPORTED_TARGET libgfshare)
 endif()
 
 # coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] [REACH FUNCTION] SOURCES a.cc …), where LAYER is the sources'

@@ -79,7 +79,7 @@ class ProviderPages(CliTest):
         schemes = {scheme["scheme"] for scheme in self.done("provider", "list", "--json").json()["schemes"]}
         lines = re.findall(r"^\| `([a-z0-9-]+):", page("docs/providers.md"), re.MULTILINE)
         self.assertEqual(set(lines), schemes)
-        handles = re.findall(r"^\| `([a-z0-9-]+)` \| [12] \|", page("docs/format.md"), re.MULTILINE)
+        handles = re.findall(r"^\| `([a-z0-9-]+)` \| [123] \|", page("docs/format.md"), re.MULTILINE)
         self.assertEqual(set(handles), schemes)
 
 

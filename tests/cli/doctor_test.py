@@ -78,9 +78,10 @@ class Doctor(CliTest):
     def test_a_root_that_locks_nothing_is_wrong(self):
         self.make_sound_coffer()
         self.make_key(os.path.join(self.elsewhere, "second.key"))
-        self.done("root", "add", "c.coffer", "second", f"file://{self.elsewhere}/second.key")
+        self.done("slot", "add", "c.coffer", "--by", f"file://{self.elsewhere}/second.key", "--name", "second",
+                  "--configure-only")
         self.only("root second is configured and locks nothing")
-        self.done("root", "remove", "c.coffer", "second")
+        self.done("slot", "remove", "c.coffer", "second")
         self.assertEqual(self.findings(True), [])
 
     def test_who_could_write_the_configuration_is_told_though_the_coffer_does_not_open(self):

@@ -102,6 +102,11 @@ class RealProvider(CliTest):
                       self.path("fips.yaml")], "unsupported", "default_properties = fips=yes",
                      environment=WITH_PROVIDER)
 
+    def test_no_slot_is_sealed_to_a_public_key(self):
+        for words in (["--shares", "2/3"], ["--by", "recipient:x25519/" + 42 * "A" + "E"]):
+            self.refused(["slot", "add", "c.coffer", *words], "unsupported", "crypto: fips", "approved",
+                         environment=WITH_PROVIDER)
+
 
 if __name__ == "__main__":
     main()

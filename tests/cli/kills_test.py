@@ -69,15 +69,15 @@ class Kills(CliTest):
         for name, kind in (("CURRENT", "log"), ("1.sst", "blocks"), ("2.log", "log")):
             self.make_file("work/c.coffer", f"work/store/{name}", os.urandom(3000), kind)
 
-    def test_root_add(self):
+    def test_slot_add(self):
         self.make_files()
-        self.killed_everywhere(["root", "add", "work/c.coffer", "second", self.uri("second.key")], self.opens,
-                               self.done_or())
+        self.killed_everywhere(["slot", "add", "work/c.coffer", "--by", self.uri("second.key"), "--name", "second"],
+                               self.opens, self.done_or("already_exists"))
 
-    def test_root_remove(self):
+    def test_slot_remove(self):
         self.make_files()
-        self.done("root", "add", "work/c.coffer", "second", self.uri("second.key"))
-        self.killed_everywhere(["root", "remove", "work/c.coffer", "second"], self.opens, self.done_or("not_found"))
+        self.done("slot", "add", "work/c.coffer", "--by", self.uri("second.key"), "--name", "second")
+        self.killed_everywhere(["slot", "remove", "work/c.coffer", "second"], self.opens, self.done_or("not_found"))
 
     def test_reencrypt(self):
         self.make_files()

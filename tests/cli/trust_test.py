@@ -19,7 +19,7 @@ class Apart(CliTest):
         self.assertFalse(os.path.exists(self.path("db.keyring/coffer.yaml")))
         self.make_file("etc/db.yaml", "store/a.sst", b"hello")
         for coffer in (["etc/db.yaml"], ["--config", "etc/db.yaml"]):
-            for words in (["status"], ["verify"], ["rewrap"], ["keyring", "show"], ["root", "list"], ["domain", "list"],
+            for words in (["status"], ["verify"], ["rewrap"], ["keyring", "show"], ["slot", "list"], ["domain", "list"],
                           ["store", "list"], ["rotate", "root"]):
                 self.done(*words, *coffer)
         self.assertEqual(self.done("cat", "etc/db.yaml", "store/a.sst").bytes, b"hello")
@@ -66,28 +66,31 @@ class Roots(CliTest):
         self.make_key("second.key")
 
     def roots(self):
-        answer = self.done("root", "list", "c.coffer", "--json").json()
-        return {root["name"]: root["in_use"] for root in answer["roots"]}
+        answer = self.done("slot", "list", "c.coffer", "--json").json()
+        return {root["name"]: root["slot"] is not None for root in answer["roots"]}
+
+    def configure(self, name, file, *more):
+        return ["slot", "add", "c.coffer", "--by", self.uri(file), "--name", name, *more]
 
     def test_they_are_added_gone_over_to_and_removed(self):
         self.assertEqual(self.roots(), {"root-1": True})
-        self.done("root", "add", "c.coffer", "second", self.uri("second.key"))
+        self.done(*self.configure("second", "second.key", "--configure-only"))
         self.assertEqual(self.roots(), {"root-1": True, "second": False})
-        self.refused(["root", "remove", "c.coffer", "root-1"], "busy", "root-1")
+        self.refused(["slot", "remove", "c.coffer", "root-1"], "busy", "root-1")
         self.done("rotate", "root", "c.coffer", "--to", "second")
         self.assertEqual(self.roots(), {"root-1": False, "second": True})
-        self.done("root", "remove", "c.coffer", "root-1")
+        self.done("slot", "remove", "c.coffer", "root-1")
         self.assertEqual(self.roots(), {"second": True})
         os.remove(self.path("root.key"))
         self.done("status", "c.coffer")
 
     def test_what_is_wrong_is_said(self):
         self.refused(["rotate", "root", "c.coffer", "--to", "second.key"],
-                     "invalid_argument", "second.key", "coffer root add")
-        self.refused(["root", "add", "c.coffer", "a b", self.uri("second.key")], "invalid_argument", "a b")
-        self.refused(["root", "add", "c.coffer", "root-1", self.uri("second.key")], "already_exists", "root-1")
-        self.refused(["root", "add", "c.coffer", "x", self.uri("none.key")], "not_found", "none.key")
-        self.refused(["root", "remove", "c.coffer", "nobody"], "not_found", "nobody")
+                     "invalid_argument", "second.key", "./second.key")
+        self.refused(self.configure("a b", "second.key"), "invalid_argument", "a b")
+        self.refused(self.configure("root-1", "second.key"), "already_exists", "root-1")
+        self.refused(self.configure("x", "none.key"), "not_found", "none.key")
+        self.refused(["slot", "remove", "c.coffer", "nobody"], "not_found", "nobody")
 
     def test_a_former_root_key_locks_nothing_any_more(self):
         shutil.copytree(self.path("c.coffer"), self.path("before"))
@@ -130,7 +133,8 @@ class Copies(CliTest):
         for words in (["rotate", "domain", "copy", "system", "--rewrap"], ["rotate", "root", "copy"],
                       ["rewrap", "copy"], ["rewrap", "copy", "store"], ["verify", "copy"],
                       ["domain", "add", "copy", "d"],
-                      ["store", "adopt", "copy", "store"], ["root", "add", "copy", "x", self.uri("root.key")]):
+                      ["store", "adopt", "copy", "store"],
+                      ["slot", "add", "copy", "--by", self.uri("root.key"), "--name", "x"]):
             self.refused(words, "foreign", self.path("copy"), "coffer store clone")
         self.assertEqual(self.verified("c.coffer"), {})
 

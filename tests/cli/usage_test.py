@@ -65,10 +65,10 @@ class WrongUsage(CliTest):
         self.refused(["status", ""], "invalid_argument", "COFFER is empty")
 
     def test_options_without_value_given_twice_or_with_a_wrong_value_are_errors(self):
-        self.refused(["status", "c.coffer", "--root="], "invalid_argument", "--root: expected one URI")
+        self.refused(["status", "c.coffer", "--root="], "invalid_argument", "--root: expected one ROOT")
         self.refused(["status", "c.coffer", "--root"], "invalid_argument", "--root: expected")
         self.refused(["status", "c.coffer", "--root", "a", "--root", "b"], "invalid_argument",
-                     "--root: expected one URI")
+                     "--root: expected one ROOT")
         self.refused(["keygen", "root.key", "--overwrite=3"], "invalid_argument", "--overwrite takes no value")
         self.refused(["keygen", "root.key", "--bits", "255"], "invalid_argument",
                      "--bits: expected 128, 192, 256, not \"255\"")

@@ -22,7 +22,8 @@ import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
 from decoder.keyring import open_keyring  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
-from decoder.primitives import Failure, crc32c  # noqa: E402
+from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
+from decoder.recipient import fingerprint_of_pair, keyring_key_for  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
@@ -138,6 +139,23 @@ class WorkedExamples(unittest.TestCase):
         self.assertEqual((keyring["version"], list(keyring["domains"])), (1, [b"system"]))
         self.assertEqual(keyring["domains"][b"system"][0]["bytes"], bytes(range(0xA0, 0xC0)))
         self.assertEqual(keyring["stores"][0]["path"], b"/var/lib/db")
+
+    def test_slot_for_a_recipient(self):
+        example = self.sections["7"].split("### Worked example: a slot for a recipient")[1]
+        shown = {name: bytes.fromhex(re.sub(r"\s", "", value)) for name, value in
+                 re.findall(r"^    (\S.*?)  +((?:[0-9a-f]+\s*)+)$", example, re.MULTILINE)}
+        sender, wrapped = shown["sender's public key"], shown["wrapped keyring key"]
+        self.assertEqual(fingerprint_of_pair(shown["recipient's public key"], sender), shown["fingerprint"])
+        ids = bytes(range(0x40, 0x50)), bytes(range(0x50, 0x60))
+        key, kept = keyring_key_for(wrapped, *ids, bytes(range(0x20)), sender)
+        self.assertEqual(key, bytes(range(0x60, 0x80)))
+        keeping = derive(key, b"recipient sender", b"".join(ids), 32)
+        self.assertEqual(kwp_unwrap(keeping, kept), bytes(range(0x20, 0x40)))
+        for place in range(86):
+            altered = wrapped[:place] + bytes([wrapped[place] ^ 1]) + wrapped[place + 1:]
+            with self.assertRaises(Failure) as raised:
+                keyring_key_for(altered, *ids, bytes(range(0x20)), sender)
+            self.assertEqual(raised.exception.kind, "unsupported" if place < 6 else "wrong_key")
 
     def test_any_other_bit_of_the_keyring_is_noticed(self):
         data = self.bytes_shown("7")

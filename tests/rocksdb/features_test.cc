@@ -9,7 +9,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/config/config_edit.h"
-#include "coffer/ops/roots.h"
+#include "coffer/ops/slots.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -413,6 +413,36 @@ TEST(Keyring, HowItKeepsUpIsInTheInfoLog) {
   EXPECT_EQ(lines_with(text, "[coffer] keyring " + work.coffer_directory() + "/keyring: " + version + " is in use"), 1);
   EXPECT_EQ(lines_with(text, version + " stays in use: key_unavailable"), 1) << text;
   EXPECT_THAT(text, testing::HasSubstr("new.key"));
+}
+
+// From one provider of root keys to another, by other processes, with a database open all the time.
+TEST(Keyring, MovesToAnotherRootWhileItIsServed) {
+  Workplace work;
+  OpenDb db = work.open();
+  ASSERT_TRUE(db);
+  int written = 0;
+  const auto write_some = [&] {
+    for (int end = written + 50; written < end; ++written) ASSERT_FINE(db->Put({}, key_of(written), value_of(written)));
+    ASSERT_FINE(db->Flush({}));
+  };
+  const auto elsewhere = [&] { return Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider); };
+  write_some();
+  ASSERT_FINE(generate_key_file(Disk::posix(), work.path("new.key"), {}));
+  ASSERT_FINE(add_slot(**elsewhere(), {"file://" + work.path("new.key"), "new", false}, open_provider));
+  write_some();
+  ASSERT_FINE(remove_slot(**elsewhere(), "root-1", false));
+  ASSERT_FINE(Disk::posix().remove(work.path("root.key")));
+  // What the new root alone opens is taken up: a key that is made from now on wraps the next file's.
+  ASSERT_FINE(
+      (**elsewhere()).live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1); }));
+  ASSERT_FINE(work.coffer().live_keyring().refresh());
+  write_some();
+  EXPECT_EQ(work.coffer().keyring()->find_domain(kSystemDomain)->active()->version, 2u);
+  for (int i = 0; i < written; ++i) {
+    std::string value;
+    ASSERT_FINE(db->Get({}, key_of(i), &value));
+    ASSERT_EQ(value, value_of(i));
+  }
 }
 
 }  // namespace

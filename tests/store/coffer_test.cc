@@ -4,7 +4,7 @@
 
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
-#include "coffer/ops/roots.h"
+#include "coffer/ops/slots.h"
 #include "coffer_fixture.h"
 #include "support/gate.h"
 

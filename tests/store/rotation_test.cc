@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "coffer/config/config_edit.h"
-#include "coffer/ops/roots.h"
+#include "coffer/ops/slots.h"
 #include "coffer_fixture.h"
 #include "support/passing_disk.h"
 
@@ -144,7 +144,7 @@ TEST_F(RotationTest, AConfigurationThatIsHalfWrittenAtTheTimeIsRefusedAndGoesOnW
 }
 
 TEST_F(RotationTest, ARemovalBesideARotationLeavesTheRootThatLocks) {
-  ASSERT_OK(add_root(*coffer_, "second", key_uri("other.key"), open_provider));
+  ASSERT_OK(add_slot(*coffer_, {key_uri("other.key"), "second", true}, open_provider));
   const std::string both = read(config_path());
   for (int at = 1; at <= 3; ++at) {
     SCOPED_TRACE(at);
@@ -157,7 +157,7 @@ TEST_F(RotationTest, ARemovalBesideARotationLeavesTheRootThatLocks) {
     Status removed;
     std::thread remover;
     meddling = {at, [&] {
-                  remover = std::thread([&] { removed = remove_root(**others, "second"); });
+                  remover = std::thread([&] { removed = remove_slot(**others, "second", false); });
                   // Time enough to do it, if nothing keeps it from that.
                   std::this_thread::sleep_for(std::chrono::milliseconds(50));
                 }};

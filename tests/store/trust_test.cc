@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "coffer/keys/first_keyring.h"
-#include "coffer/ops/roots.h"
+#include "coffer/ops/slots.h"
 #include "coffer_fixture.h"
 #include "support/fault_disk.h"
 
@@ -230,17 +230,17 @@ TEST_F(TrustTest, OnSeveralNodesTheNewRootComesFirstAndTheOldOneGoesLast) {
   write(other_node, text);
   auto node2 = reopen(other_node);
   ASSERT_OK(node2);
-  ASSERT_OK(add_root(*coffer_, "second", key_uri("other.key"), open_provider));
+  ASSERT_OK(add_slot(*coffer_, {key_uri("other.key"), "second", true}, open_provider));
   ASSERT_OK(rotate_root(*coffer_, "second", open_provider));
   EXPECT_EQ((*node2)->live_keyring().refresh().code(), Code::kKeyUnavailable) << "it does not believe that one yet";
-  EXPECT_EQ(remove_root(*coffer_, "second").code(), Code::kBusy);
-  ASSERT_OK(add_root(**node2, "second", key_uri("other.key"), open_provider));
+  EXPECT_EQ(remove_slot(*coffer_, "second", false).code(), Code::kBusy);
+  ASSERT_OK(add_slot(**node2, {key_uri("other.key"), "second", true}, open_provider));
   ASSERT_OK((*node2)->live_keyring().refresh());
   for (Coffer* node : {coffer_.get(), node2->get()}) {
-    ASSERT_OK(remove_root(*node, "root-1"));
+    ASSERT_OK(remove_slot(*node, "root-1", false));
     EXPECT_THAT(read(node->config_path()), Not(HasSubstr("root-1")));
   }
-  EXPECT_EQ(remove_root(*coffer_, "root-1").code(), Code::kNotFound);
+  EXPECT_EQ(remove_slot(*coffer_, "root-1", false).code(), Code::kNotFound);
   EXPECT_EQ(rotate_root(*coffer_, "root-1", open_provider).code(), Code::kInvalidArgument);
 }
 

@@ -53,7 +53,7 @@ def read_keyring_slots(data):
     for _ in range(min(slot_count, 16)):
         slot = {"id": fields.bytes(16), "created": fields.number(8), "root": fields.sized(2, 64),
                 "handle": fields.sized(2, 512), "algorithm": fields.number(1)}
-        slot["wrapped"] = fields.sized(2, 1024)
+        slot["wrapped"] = fields.sized(2, 2048)
         slots.append(slot)
     total = fields.at + sealed_size + 4
     if not intact:

@@ -41,7 +41,9 @@ Advice advice_for(const Status& status) {
 
 Status naming_root_flag(const Status& status) {
   if (status.code() != Code::kKeyUnavailable && status.code() != Code::kWrongKey) return status;
-  return {status.code(), std::string(status.message()) + " (--root URI)"};
+  const std::string message(status.message());
+  if (message.find("--root") != std::string::npos) return status;
+  return {status.code(), message + " (--root URI)"};
 }
 
 std::string report_text(const Status& status) {

@@ -16,7 +16,9 @@ Result<std::string> file_system_uri(const Coffer& coffer, const std::string& pla
   if (const std::string* root = arguments.find("--root")) {
     // As the provider says it: the program may change its directory before it opens the coffer.
     COFFER_ASSIGN(const ProviderConfig config, coffer.provider_config());
-    COFFER_ASSIGN(auto provider, open_provider(*root, config));
+    COFFER_ASSIGN(const auto named, named_root(*root, config));
+    COFFER_ASSIGN(const auto provider,
+                  named.has_value() ? open_provider(named->uri, config) : open_provider(*root, config));
     uri += "?root=" + percent_encoded(provider->uri());
   }
   return uri;

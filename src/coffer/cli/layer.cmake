@@ -14,14 +14,16 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
-    audit.cc
-    cat.cc commands.cc commands_module.cc console.cc doctor.cc domain.cc exec.cc help.cc init.cc inspect.cc
+    audit.cc cat.cc commands.cc commands_module.cc console.cc doctor.cc domain.cc exec.cc help.cc init.cc inspect.cc
     key.cc keygen.cc keyring.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc
-    reencrypt.cc rewrap.cc root.cc rotate.cc scan.cc seal_value.cc shred.cc status.cc store.cc text.cc
+    recovery.cc reencrypt.cc rewrap.cc rotate.cc scan.cc seal_value.cc shred.cc slot.cc status.cc store.cc text.cc
     verify.cc watching.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)
+  endif()
+  if(COFFER_WITH_RECIPIENT)
+    target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_RECIPIENT)
   endif()
   target_link_libraries(coffer_commands PRIVATE
     coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)

@@ -13,7 +13,10 @@ Operand coffer_operand() { return {"COFFER", "the coffer's directory, or its con
 
 Operand paths_operand() { return {"PATH", "stores or single files; none: every store the coffer remembers", true}; }
 
-Flag root_flag() { return {"--root", "URI", "where the root key is now, if not where coffer.yaml says"}; }
+Flag root_flag() {
+  return {"--root", "ROOT",
+          "where the root key is now, if not where coffer.yaml says; or the root to be asked: NAME[?OPTIONS]"};
+}
 
 Flag as_flag() { return {"--as", "PATH", "the one path given is PATH at another place: a copy, a mounted backup"}; }
 
@@ -79,6 +82,20 @@ std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& con
   return (*provider)->describe(slot.handle);
 }
 
+RootKind kind_of_root(const std::string& name, const ProviderConfig& config) {
+  const auto found = config.roots.find(name);
+  if (found == config.roots.end()) return {"unknown"};
+  const auto provider = open_provider(found->second.uri, config);
+  RootKind out{found->second.uri.scheme, !provider.is_ok() || (*provider)->opens_by_itself()};
+  if (out.name != "recipient") return out;
+  out.name = "private key";
+  for (const auto& [option, value] : found->second.uri.options) {
+    if (option == "scrypt") out.name = "passphrase";
+    if (option == "shares") out.name = "shares " + value;
+  }
+  return out;
+}
+
 Json crypto_json(const CryptoInUse& in_use) {
   const auto or_null = [](const std::string& version) { return version.empty() ? Json(nullptr) : Json(version); };
   return {{"openssl", in_use.openssl},
@@ -87,8 +104,11 @@ Json crypto_json(const CryptoInUse& in_use) {
 }
 
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {
+  const RootKind kind = kind_of_root(slot.root, config);
   return {{"id", slot.id.hex()},
           {"root", slot.root},
+          {"kind", kind.name},
+          {"opens_by_itself", kind.opens_by_itself},
           {"uri", uri_of_root(slot.root, config)},
           {"key", describe_root_key(slot, config)},
           {"created", slot.created},

@@ -26,6 +26,12 @@ ProviderConfig provider_config_of(const Coffer& coffer);
 std::string uri_of_root(const std::string& name, const ProviderConfig& config);
 // A root key in its provider's own words, or the handle's bytes if the provider cannot be opened here.
 std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config);
+struct RootKind {
+  std::string name;  // "kmip", "passphrase", "shares 3/5", "private key"
+  bool opens_by_itself = true;
+};
+// "unknown" for a root that the configuration does not have.
+RootKind kind_of_root(const std::string& name, const ProviderConfig& config);
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);
 Json crypto_json(const CryptoInUse& in_use);  // null for what is not in use
 

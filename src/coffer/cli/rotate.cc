@@ -5,7 +5,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/rewrapping.h"
 #include "coffer/cli/text.h"
-#include "coffer/ops/roots.h"
+#include "coffer/ops/slots.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -64,9 +64,10 @@ Result<Outcome> run_rotate_domain(const Arguments& arguments, Console& console) 
 Command rotate_root_command() {
   return {
       .name = "rotate root",
-      .about = "seals the keyring under a fresh key, wrapped by the root key; no store is touched",
+      .about = "seals the keyring under a fresh key, in every slot; no store is touched",
       .operands = {coffer_operand()},
-      .flags = {{"--to", "ROOT", "go over to another root key: its name in coffer.yaml, or a URI"}, root_flag()},
+      .flags = {{"--to", "ROOT", "the first slot goes over to another root key: its name in coffer.yaml, or a URI"},
+                root_flag()},
       .examples = {"rotate root /var/lib/db.coffer --to file:///etc/coffer/root-2.key",
                    "rotate root /var/lib/db.coffer --to root-2", "rotate root /var/lib/db.coffer"},
       .run = run_rotate_root,

@@ -105,7 +105,9 @@ std::string remark_on(const StatusReport& report, const StoreEntry& store) {
 std::string heading(const StatusReport& report) {
   std::string out = printable(report.directory) + "\n";
   for (const KeyringSlot& slot : report.header.slots) {
-    out += fmt::format("  root key   {}: {}\n", slot.root, printable(uri_of_root(slot.root, report.providers)));
+    const RootKind kind = kind_of_root(slot.root, report.providers);
+    out += fmt::format("  root key   {} ({}{}): {}\n", slot.root, kind.name, kind.opens_by_itself ? "" : ", by hand",
+                       printable(uri_of_root(slot.root, report.providers)));
     out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot, report.providers)),
                        age_text(seconds_since(slot.created, report.now)));
   }

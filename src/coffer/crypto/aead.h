@@ -1,4 +1,4 @@
-// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc and
+// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc, hpke.cc and
 // resting_key.cc use it, because only they know that a nonce is fresh. Tests use it to compare backends and to run
 // published vectors.
 #pragma once

@@ -1,6 +1,6 @@
 coffer_layer(coffer crypto
   suite.cc backend.cc known_answers.cc published_answers.cc library.cc openssl.cc random.cc kdf.cc
-  kdf_provider.cc key_wrap.cc
+  kdf_provider.cc key_wrap.cc x25519.cc hpke.cc scrypt.cc
   aead.cc aead_openssl.cc signature.cc stream.cc resting_key.cc foreign_keys.cc key_memory.cc nonce_audit.cc
   counter_mode.cc counter_mode_openssl.cc ctr.cc
   gmac.cc gmac_openssl.cc)

@@ -7,8 +7,8 @@
 #include "coffer/ops/audit.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/policy.h"
-#include "coffer/ops/roots.h"
 #include "coffer/ops/shred.h"
+#include "coffer/ops/slots.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 

@@ -8,7 +8,11 @@ namespace coffer {
 Result<FirstKeyring> seal_first_keyring(Keyring keyring, const ConfiguredRoot& root, std::string_view note) {
   COFFER_ASSIGN(KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
   COFFER_ASSIGN(KeyringSlot slot, make_slot(root, keyring.coffer_id(), key));
-  const std::span<const KeyringSlot> slots(&slot, 1);
+  return seal_first_keyring(std::move(keyring), {&slot, 1}, key, note);
+}
+
+Result<FirstKeyring> seal_first_keyring(Keyring keyring, std::span<const KeyringSlot> slots, const KeyringKey& key,
+                                        std::string_view note) {
   COFFER_ASSIGN(AuditRecord record, make_audit_record(nullptr, {keyring, slots}, note, keyring.updated()));
   keyring.set_audit_head(record.head);
   COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, slots, key));

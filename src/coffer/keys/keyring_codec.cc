@@ -124,11 +124,11 @@ Status check_slots(std::span<const KeyringSlot> slots) {
     if (slot.handle.bytes.size() > kRootKeyHandleSizeMax) {
       return {Code::kInvalidArgument, name + " must have a handle of at most 512 bytes"};
     }
-    if (slot.wrapped.algorithm != 1 && slot.wrapped.algorithm != 2) {
+    if (slot.wrapped.algorithm < 1 || slot.wrapped.algorithm > kWrapAlgorithmRecipient) {
       return {Code::kInvalidArgument, name + " must have a known wrap algorithm"};
     }
     if (slot.wrapped.bytes.empty() || slot.wrapped.bytes.size() > kWrappedKeyringKeySizeMax) {
-      return {Code::kInvalidArgument, name + " must have a wrapped keyring key of 1 to 1024 bytes"};
+      return {Code::kInvalidArgument, name + " must have a wrapped keyring key of 1 to 2048 bytes"};
     }
   }
   return {};

@@ -1,7 +1,6 @@
 #include "coffer/keys/live_keyring.h"
 
 #include "coffer/base/clock.h"
-#include "coffer/crypto/random.h"
 #include "coffer/keys/audit_log.h"
 
 namespace coffer {
@@ -205,10 +204,11 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
   return next;
 }
 
-Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) const {
-  auto key = unlock_slots(header, open_root_, root_uri_);
-  if (!key.is_ok()) return key.status().with_context("cannot unlock the keyring " + store_->name());
-  return key;
+Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) {
+  auto unlocked = unlock_slots(header, open_root_, root_uri_);
+  if (!unlocked.is_ok()) return unlocked.status().with_context("cannot unlock the keyring " + store_->name());
+  unlocked_by_ = std::move(unlocked->root);
+  return std::move(unlocked->key);
 }
 
 void LiveKeyring::ask_aside() {
@@ -235,23 +235,6 @@ Status LiveKeyring::update(const std::function<Status(Keyring&)>& change, std::s
     return next;
   };
   return replace(make, note);
-}
-
-Status LiveKeyring::rotate_root(const std::string& root_name, std::string_view note) {
-  COFFER_TRY(here_.usable());
-  std::lock_guard turn(turn_);
-  const auto make = [&](const KeyringHeader& current) -> Result<Successor> {
-    // Where the operator has said that the key is, only for the one that is there.
-    COFFER_ASSIGN(const ConfiguredRoot root,
-                  root_name.empty() ? open_root_(current.slots.front().root, root_uri_) : open_root_(root_name, ""));
-    // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
-    COFFER_ASSIGN(KeyringKey fresh, random_key<KeyringRole>(kKeyringKeySize));
-    COFFER_ASSIGN(KeyringSlot slot, make_slot(root, current.coffer_id, fresh));
-    return Successor{*in_use_.keyring, {std::move(slot)}, std::move(fresh)};
-  };
-  COFFER_TRY(replace(make, note));
-  if (!root_name.empty()) root_uri_.clear();
-  return Status::ok();
 }
 
 Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,

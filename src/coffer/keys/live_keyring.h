@@ -90,10 +90,21 @@ class LiveKeyring {
   // Applies `change` to the newest keyring and saves it, again after a lost race. `change` must be repeatable.
   // KeyringSurroundings::may_change comes first. The audit log has what it changed, and `note` beside that.
   Status update(const std::function<Status(Keyring&)>& change, std::string_view note = {});
-  // New keyring key, wrapped by the current key of the root of this name (empty: that of the present slot).
-  Status rotate_root(const std::string& root_name, std::string_view note = {});
   // As it is stored: read_audit_log() says what it is worth.
   Result<Bytes> audit_log() const { return store_->load_audit_log(); }
+
+  // Slots; live_slots.cc. A slot that is renewed wraps a fresh keyring key by the current key of its root. Each is
+  // whole or not at all: a root that cannot be reached, or is not configured here, is named, and nothing has changed.
+  //
+  // Renews every slot. The root of this name takes the place of the first slot's (empty: that one stays).
+  Status rotate_root(const std::string& root_name, std::string_view note = {});
+  // One slot more, which wraps the keyring key there is. kAlreadyExists: the root has a slot; kLimitExceeded: 16 are.
+  Status add_slot(const ConfiguredRoot& root);
+  // Renews the others: what the root of this name ever wrapped opens nothing newer. kNotFound; kBusy: it is the only
+  // slot, or the last one of a root that opens by itself, unless `may_leave_by_hand`.
+  Status remove_slot(const std::string& root_name, bool may_leave_by_hand);
+  // The slots there are, for another coffer with another keyring key.
+  Result<std::vector<KeyringSlot>> slots_for(const Id& coffer_id, const KeyringKey& key) const;
 
  private:
   // Whether a provider is waited for, or asked by a thread of its own.
@@ -124,13 +135,18 @@ class LiveKeyring {
   Result<Stored> load();
   Status take_up(const Stored& stored, Unlocking unlocking);
   Result<InUse> open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking);
-  Result<KeyringKey> ask_providers(const KeyringHeader& header) const;
+  Result<KeyringKey> ask_providers(const KeyringHeader& header);
+  // The root of a slot, where the operator says that it is.
+  Result<ConfiguredRoot> root_of(const KeyringSlot& slot) const;
+  Result<std::vector<KeyringSlot>> renewed(const KeyringHeader& current, const std::string& without,
+                                           const Id& coffer_id, const KeyringKey& key) const;
   void ask_aside();
   void publish(const Status& outcome);
+  std::string uri_instead() const;  // takes turn_
   void learn_check_interval();
   void look_at_root();
   // The one loop of compare and swap.
-  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make, std::string_view note);
+  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make, std::string_view note = {});
   Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note);
 
   const std::unique_ptr<KeyringStore> store_;
@@ -144,7 +160,8 @@ class LiveKeyring {
   // Held by the one whose turn it is to load, unlock or save, and guards what only that one uses. It may be held while
   // a provider answers: refresh_without_waiting() only tries to get it.
   mutable std::mutex turn_;
-  std::string root_uri_;
+  std::string root_uri_;     // of that root only which it unlocked:
+  std::string unlocked_by_;  // the root whose slot it was
   InUse in_use_;
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;

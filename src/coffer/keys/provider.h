@@ -19,7 +19,8 @@ struct RootKeyHandle {
 };
 
 struct WrappedKeyringKey {
-  uint8_t algorithm = 0;  // docs/format.md, "Keyring": 1 = KWP locally, 2 = by the provider's service
+  // docs/format.md, "Keyring": 1 = KWP locally, 2 = by the provider's service, 3 = HPKE to a recipient's public key
+  uint8_t algorithm = 0;
   Bytes bytes;
 };
 
@@ -27,6 +28,13 @@ struct WrappedKeyringKey {
 struct WrapContext {
   Id coffer_id;
   Id slot_id;
+};
+
+// A slot that another one takes the place of, in the same root: all of it that the new one may need.
+struct EarlierWrapping {
+  const WrapContext& context;
+  const WrappedKeyringKey& wrapped;
+  const KeyringKey& key;  // that it wraps
 };
 
 class RootKeyProvider {
@@ -37,6 +45,14 @@ class RootKeyProvider {
   virtual Result<RootKeyHandle> current() = 0;
   virtual Result<WrappedKeyringKey> wrap(const RootKeyHandle& handle, const WrapContext& context,
                                          const KeyringKey& key) = 0;
+  // wrap(), where what comes of it takes the place of `earlier`.
+  virtual Result<WrappedKeyringKey> renew(const RootKeyHandle& handle, const WrapContext& context,
+                                          const KeyringKey& key, const EarlierWrapping& /*earlier*/) {
+    return wrap(handle, context, key);
+  }
+  // Whether unwrap() needs nobody but this program. Otherwise a person has to be there, or to bring something: such a
+  // root is for recovery, and nothing asks it unless it is named.
+  virtual bool opens_by_itself() const { return true; }
   // kWrongKey when the provider's key is not the handle's (says both), when the handle names a key that the URI does
   // not, or it does not unwrap; kKeyUnavailable when it is gone.
   virtual Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,

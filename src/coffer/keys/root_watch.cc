@@ -28,14 +28,14 @@ Look look(const KeyringHeader& header, const RootOpener& open_root, const std::s
 
 }  // namespace
 
-Status LiveKeyring::check_root() const {
-  std::string uri_instead;
-  {
-    std::lock_guard turn(turn_);
-    uri_instead = root_uri_;
-  }
-  return look(*header(), open_root_, uri_instead).found;
+// What the operator says of the first slot's root.
+std::string LiveKeyring::uri_instead() const {
+  std::lock_guard turn(turn_);
+  const auto first = header();
+  return first->slots.front().root == unlocked_by_ ? root_uri_ : "";
 }
+
+Status LiveKeyring::check_root() const { return look(*header(), open_root_, uri_instead()).found; }
 
 void LiveKeyring::watch_root() {
   watcher_.start([this, is_first = true]() mutable {
@@ -54,12 +54,7 @@ void LiveKeyring::learn_check_interval() {
 }
 
 void LiveKeyring::look_at_root() {
-  std::string uri_instead;
-  {
-    std::lock_guard turn(turn_);
-    uri_instead = root_uri_;
-  }
-  Look at = look(*header(), open_root_, uri_instead);
+  Look at = look(*header(), open_root_, uri_instead());
   if (at.found.code() == Code::kKeyUnavailable && at.root.provider != nullptr && may_change_.is_ok()) {
     const auto present = at.root.provider->current();
     const bool has_successor = present.is_ok() && *present != at.handle;

@@ -108,7 +108,7 @@ Findings examine_roots(const RootSettings& roots, const std::vector<KeyringSlot>
     if (std::ranges::find(slots, name, &KeyringSlot::root) != slots.end()) continue;
     out.push_back({true, "root " + name + " is configured and locks nothing",
                    "who has that key can still make a keyring that is believed",
-                   "run coffer root remove COFFER " + name + ", unless a rotation to it is under way"});
+                   "run coffer slot remove COFFER " + name + ", unless a rotation to it is under way"});
   }
   return out;
 }

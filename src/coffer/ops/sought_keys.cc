@@ -54,8 +54,8 @@ Status add_keyrings_own_keys(const Coffer& coffer, const Config& config, Provide
   const RootOpener open_root = [&](const std::string& name, const std::string& uri_instead) {
     return open_configured_root(name, uri_instead, config, opener);
   };
-  COFFER_ASSIGN(const KeyringKey key, unlock_slots(*coffer.live_keyring().header(), open_root, root_uri));
-  sought.add_key({.kind = SoughtKind::kKeyringKey}, key.reveal());
+  COFFER_ASSIGN(const UnlockedSlot unlocked, unlock_slots(*coffer.live_keyring().header(), open_root, root_uri));
+  sought.add_key({.kind = SoughtKind::kKeyringKey}, unlocked.key.reveal());
   COFFER_ASSIGN(const AuditKey audit_key, coffer.keyring()->audit_key().open());
   sought.add_key({.kind = SoughtKind::kAuditKey}, audit_key.reveal());
   return Status::ok();
@@ -109,10 +109,11 @@ Result<std::vector<NotSought>> add_keys_of(const Coffer& coffer, ProviderOpener 
   COFFER_TRY(add_domain_keys(*coffer.keyring(), sought));
   COFFER_TRY(add_keyrings_own_keys(coffer, config, opener, root_uri, sought));
   std::vector<NotSought> left_out;
-  const std::string& in_use = coffer.live_keyring().header()->slots.front().root;
+  const std::string in_use = coffer.live_keyring().header()->slots.front().root;
+  COFFER_ASSIGN(const auto named, named_root(root_uri, config.providers));
   for (const auto& [name, root] : config.providers.roots) {
     ProviderUri uri = root.uri;
-    if (!root_uri.empty() && name == in_use) {
+    if (!root_uri.empty() && !named.has_value() && name == in_use) {
       COFFER_ASSIGN(uri, parse_provider_uri(root_uri));
     }
     auto path = key_file_of(uri, config.providers);

@@ -15,6 +15,11 @@ class Named final : public RootKeyProvider {
                                  const KeyringKey& key) override {
     return provider_->wrap(handle, context, key);
   }
+  Result<WrappedKeyringKey> renew(const RootKeyHandle& handle, const WrapContext& context, const KeyringKey& key,
+                                  const EarlierWrapping& earlier) override {
+    return provider_->renew(handle, context, key, earlier);
+  }
+  bool opens_by_itself() const override { return provider_->opens_by_itself(); }
   Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                             const WrappedKeyringKey& wrapped) override {
     return provider_->unwrap(handle, context, wrapped);

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <mutex>
 
+#include "coffer/base/per_process.h"
 #include "coffer/crypto/library.h"
 #include "coffer/net/kmip/settings.h"
 #include "coffer/providers/module.h"
 #include "coffer/providers/named.h"
-#include "coffer/base/per_process.h"
 
 namespace coffer {
 
@@ -20,6 +20,7 @@ enum class Beside : uint8_t {
   kNobody,        // or who was chosen for it: a token, a command
   kHostsOpenSsl,  // other libraries (libcurl, the TPM's), by the process's own OpenSSL
   kKeystores,     // the protection of keystore files, which no FIPS provider has
+  kRecipients,    // Coffer itself, by algorithms that are not approved
 };
 
 struct ProviderKind {
@@ -45,6 +46,8 @@ constexpr ProviderKind kProviderKinds[] = {
     {{"kmip", "kmip://HOST[,HOST…]/KEY", "a key in KMIP servers"}, Beside::kNobody},
     {{"aws-kms", "aws-kms://REGION/KEY", "a key of AWS KMS: its id or ARN, or alias/NAME"}, Beside::kHostsOpenSsl},
     {{"tpm", "tpm:/PATH?create=true", "a key that is sealed to this machine's TPM 2.0"}, Beside::kHostsOpenSsl},
+    {{"recipient", "recipient:x25519/PUBLIC-KEY", "a private key kept elsewhere, a passphrase or shares: for recovery"},
+     Beside::kRecipients},
 };
 
 Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
@@ -59,13 +62,19 @@ Result<const ProviderKind*> find_kind(const ProviderUri& uri) {
 
 // kUnsupported when something would be computed by others than `crypto: fips` allows.
 Status check_fips(std::string_view scheme, Beside beside) {
-  const bool forbidden = beside == Beside::kKeystores || (beside == Beside::kHostsOpenSsl && !is_host_openssl_fips());
+  const bool forbidden = beside == Beside::kKeystores || beside == Beside::kRecipients ||
+                         (beside == Beside::kHostsOpenSsl && !is_host_openssl_fips());
   if (!is_fips() || !forbidden) return Status::ok();
   const std::string what = "crypto: fips does not allow a root key in " + std::string(scheme) + ":, ";
   if (beside == Beside::kKeystores) {
     return {Code::kUnsupported, what +
                                     "since no FIPS provider can read a keystore; keep it in a key file or at a key "
                                     "provider"};
+  }
+  if (beside == Beside::kRecipients) {
+    return {Code::kUnsupported, what +
+                                    "since X25519 and scrypt are not approved; a second root key at a key provider "
+                                    "is for recovery too: coffer slot add"};
   }
   return {Code::kUnsupported, what +
                                   "since other libraries reach it by the process's own OpenSSL, which is not limited "

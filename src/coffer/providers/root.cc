@@ -52,6 +52,12 @@ std::string describe_foreign(std::string_view scheme, const RootKeyHandle& handl
   return "a handle that is no " + std::string(scheme) + ": key's";
 }
 
+std::string how_wrapped(uint8_t algorithm) {
+  return algorithm == kWrapAlgorithmService     ? "by a key service"
+         : algorithm == kWrapAlgorithmRecipient ? "to a recipient's public key"
+                                                : "with a root key at hand";
+}
+
 class RootProvider final : public RootKeyProvider {
  public:
   RootProvider(std::string_view scheme, std::unique_ptr<Root> root) : scheme_(scheme), root_(std::move(root)) {}
@@ -71,16 +77,22 @@ class RootProvider final : public RootKeyProvider {
                                  const KeyringKey& key) override {
     COFFER_TRY(process_.usable());
     COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
-    auto wrapped = root_->wrap(wanted, context, key);
-    if (!wrapped.is_ok()) return failed(wrapped.status(), wanted);
-    return WrappedKeyringKey{root_->wrap_algorithm(), std::move(*wrapped)};
+    return wrapped_by(wanted, root_->wrap(wanted, context, key));
   }
+
+  Result<WrappedKeyringKey> renew(const RootKeyHandle& handle, const WrapContext& context, const KeyringKey& key,
+                                  const EarlierWrapping& earlier) override {
+    COFFER_TRY(process_.usable());
+    COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
+    return wrapped_by(wanted, root_->renew(wanted, context, key, earlier));
+  }
+  bool opens_by_itself() const override { return root_->opens_by_itself(); }
 
   Result<KeyringKey> unwrap(const RootKeyHandle& handle, const WrapContext& context,
                             const WrappedKeyringKey& wrapped) override {
     COFFER_TRY(process_.usable());
     COFFER_ASSIGN(const KeyFields wanted, fields_of(handle));
-    if (wrapped.algorithm != root_->wrap_algorithm()) return failed(wrapped_otherwise(), wanted);
+    if (wrapped.algorithm != root_->wrap_algorithm()) return failed(wrapped_otherwise(wrapped.algorithm), wanted);
     auto key = root_->unwrap(wanted, context, wrapped.bytes);
     return key.is_ok() ? std::move(key) : failed(key.status(), wanted);
   }
@@ -114,10 +126,14 @@ class RootProvider final : public RootKeyProvider {
     return {Code::kWrongKey, describe() + " cannot be the key that the slot wants: " + describe(handle)};
   }
 
-  Status wrapped_otherwise() const {
-    return {Code::kUnsupported, root_->wrap_algorithm() == kWrapAlgorithmService
-                                    ? "its keyring key was wrapped with a root key at hand, not by a key service"
-                                    : "its keyring key was wrapped by a key service, not with a key at hand"};
+  Result<WrappedKeyringKey> wrapped_by(const KeyFields& wanted, Result<Bytes> wrapped) const {
+    if (!wrapped.is_ok()) return failed(wrapped.status(), wanted);
+    return WrappedKeyringKey{root_->wrap_algorithm(), std::move(*wrapped)};
+  }
+
+  Status wrapped_otherwise(uint8_t algorithm) const {
+    return {Code::kUnsupported,
+            "its keyring key was wrapped " + how_wrapped(algorithm) + ", not " + how_wrapped(root_->wrap_algorithm())};
   }
 
   // What went wrong with what the URI names.

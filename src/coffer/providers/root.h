@@ -43,6 +43,13 @@ class Root {
   virtual Result<KeyringKey> unwrap(const KeyFields& wanted, const WrapContext& context, ByteView wrapped) = 0;
   virtual Status check(const KeyFields& wanted) = 0;
 
+  // As RootKeyProvider has them.
+  virtual Result<Bytes> renew(const KeyFields& wanted, const WrapContext& context, const KeyringKey& key,
+                              const EarlierWrapping& /*earlier*/) {
+    return wrap(wanted, context, key);
+  }
+  virtual bool opens_by_itself() const { return true; }
+
   virtual std::chrono::milliseconds check_interval() const { return kCheckInterval; }
 
  protected:

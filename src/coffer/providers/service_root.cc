@@ -13,7 +13,7 @@ Result<Sha256> mac_of(const WrapContext& context, ByteView key) {
 }
 
 Status check_size(ByteView wrapped) {
-  if (!wrapped.empty() && wrapped.size() <= kWrappedKeyringKeySizeMax) return Status::ok();
+  if (!wrapped.empty() && wrapped.size() <= kServiceWrappedSizeMax) return Status::ok();
   return {Code::kTampered, "a wrapped keyring key has 1 to 1024 bytes, not " + std::to_string(wrapped.size())};
 }
 
@@ -23,7 +23,7 @@ Result<Bytes> ServiceRoot::wrap(const KeyFields& wanted, const WrapContext& cont
   COFFER_TRY(check_within(wanted));
   COFFER_ASSIGN(const SecretBytes plaintext, service_plaintext(context, key));
   COFFER_ASSIGN(Bytes wrapped, encrypt(wanted, context, plaintext));
-  if (wrapped.size() > kWrappedKeyringKeySizeMax) {
+  if (wrapped.size() > kServiceWrappedSizeMax) {
     return {Code::kLimitExceeded,
             "it wraps 64 bytes into " + std::to_string(wrapped.size()) + "; a slot has room for 1024"};
   }

@@ -10,6 +10,7 @@ namespace coffer {
 
 inline constexpr uint8_t kWrapAlgorithmService = 2;
 inline constexpr size_t kServicePlaintextSize = 64;
+inline constexpr size_t kServiceWrappedSizeMax = 1024;
 
 class ServiceRoot : public Root {
  public:

@@ -147,15 +147,25 @@ Status write_config(Disk& disk, const Plan& plan) {
   return check_only_owner_changes(disk, plan.config_path);
 }
 
-// Puts the root key of `root_uri` into the plan's configuration under the slot's name, unless that has it by this name.
-Status name_root_of_slot(const KeyringSlot& slot, const std::string& root_uri, ProviderOpener opener, Plan& plan) {
+// The slot of that root key, as far as it can be told before it opens.
+const KeyringSlot& slot_of(const NewRoot& root, const std::vector<KeyringSlot>& slots) {
+  for (const KeyringSlot& slot : slots) {
+    if (root.opened.provider->check(slot.handle).is_ok()) return slot;
+  }
+  return slots.front();
+}
+
+// Puts the root key of `root_uri` into the plan's configuration under its slot's name, unless that has it by this name.
+Status name_root_of_slot(const std::vector<KeyringSlot>& slots, const std::string& root_uri, ProviderOpener opener,
+                         Plan& plan) {
   const ProviderConfig& providers = plan.config.providers;
   if (providers.roots.contains(root_uri)) return Status::ok();
+  COFFER_ASSIGN(const NewRoot root, new_root(root_uri, providers, opener));
+  const KeyringSlot& slot = slot_of(root, slots);
   if (!valid_root_name(slot.root)) {
     return {Code::kInvalidArgument, plan.directory + "/keyring names its root \"" + printable(slot.root) +
                                         "\", which is no name of a root; restore the keyring from a backup"};
   }
-  COFFER_ASSIGN(const NewRoot root, new_root(root_uri, providers, opener));
   COFFER_ASSIGN(plan.config_text, with_root(plan.config_text, slot.root, root.setting, plan.config_path));
   return Status::ok();
 }
@@ -214,7 +224,7 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
     return {Code::kAlreadyExists, plan.config_path + " is there already; move it away if it is to be written anew"};
   }
   COFFER_ASSIGN(const KeyringStore::Snapshot stored, open_file_keyring_store(disk, plan.directory)->load());
-  COFFER_TRY(name_root_of_slot(stored.header.slots.front(), options.root_uri, opener, plan));
+  COFFER_TRY(name_root_of_slot(stored.header.slots, options.root_uri, opener, plan));
   COFFER_ASSIGN(plan.config_text,
                 with_identity(plan.config_text, stored.header.coffer_id, plan.directory, plan.config_path));
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
@@ -223,6 +233,7 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
   surroundings.open_root = [&](const std::string& name, const std::string& uri_instead) {
     return open_configured_root(name, uri_instead, plan.config, opener);
   };
+  surroundings.root_uri = options.root_uri;
   // What the keyring says is believed once the root key has opened it; else nothing is written.
   auto keyring = LiveKeyring::open(std::move(surroundings));
   if (keyring.code() == Code::kWrongKey) {
@@ -245,11 +256,11 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
   COFFER_ASSIGN(plan.config_text, without_anchor(as_text(text), config_path()));
   COFFER_ASSIGN(plan.config_text, with_identity(plan.config_text, coffer_id, plan.directory, config_path()));
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
-  COFFER_ASSIGN(const ConfiguredRoot root,
-                open_configured_root(live_keyring().header()->slots.front().root, "", plan.config, opener));
+  COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
+  COFFER_ASSIGN(const std::vector<KeyringSlot> slots, live_keyring().slots_for(coffer_id, key));
   COFFER_ASSIGN(Keyring clone, keyring()->clone_for(coffer_id, now_seconds()));
-  COFFER_ASSIGN(plan.first,
-                seal_first_keyring(std::move(clone), root, "a clone of coffer " + keyring()->coffer_id().hex()));
+  COFFER_ASSIGN(plan.first, seal_first_keyring(std::move(clone), slots, key,
+                                               "a clone of coffer " + keyring()->coffer_id().hex()));
   return carry_out(disk_, plan, opener, open_anchor_at_path);
 }
 

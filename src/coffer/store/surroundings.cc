@@ -93,6 +93,22 @@ Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path
   return KeyringPlace{here, at_home ? Status::ok() : away(disk, here, config, config_path)};
 }
 
+Result<std::optional<NamedRoot>> named_root(const std::string& said, const ProviderConfig& providers) {
+  const size_t question = std::min(said.find('?'), said.size());
+  const auto found = providers.roots.find(said.substr(0, question));
+  if (found == providers.roots.end()) return std::optional<NamedRoot>();
+  NamedRoot out{found->first, found->second.uri};
+  if (question == said.size()) return std::optional(std::move(out));
+  // Of a URI's form, so that options are read as they are everywhere.
+  COFFER_ASSIGN(const ProviderUri options, parse_provider_uri("root:" + said));
+  for (const auto& option : options.options) {
+    std::erase_if(out.uri.options, [&](const auto& configured) { return configured.first == option.first; });
+    out.uri.option_places.erase(option.first);
+    out.uri.options.push_back(option);
+  }
+  return std::optional(std::move(out));
+}
+
 Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::string& uri_instead,
                                             const Config& config, ProviderOpener open_provider) {
   const ProviderConfig& providers = config.providers;
@@ -102,11 +118,15 @@ Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::
                                        " does not have; if that is right, add it under \"roots\", else restore the "
                                        "keyring"};
   }
+  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
   ProviderUri uri = found->second.uri;
-  if (!uri_instead.empty()) {
+  COFFER_ASSIGN(const auto named, named_root(uri_instead, providers));
+  if (named.has_value()) {
+    if (named->name != name) return root;
+    uri = named->uri;
+  } else if (!uri_instead.empty()) {
     COFFER_ASSIGN(uri, parse_provider_uri(uri_instead));
   }
-  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
   COFFER_ASSIGN(root.provider, open_provider(uri, providers));
   return root;
 }

@@ -49,7 +49,16 @@ struct KeyringPlace {
 Result<KeyringPlace> keyring_place_of(Disk& disk, const std::string& config_path, const Config& config,
                                       const std::string& keyring_instead);
 
-// The root key that `config` has under this name. A RootOpener's errors.
+// "NAME" or "NAME?OPTIONS", where the configuration has a root of that name: its URI, with those options besides or
+// instead. Nothing for a URI.
+struct NamedRoot {
+  std::string name;
+  ProviderUri uri;
+};
+Result<std::optional<NamedRoot>> named_root(const std::string& said, const ProviderConfig& providers);
+
+// The root key that `config` has under this name. `uri_instead` is a URI, or what named_root() takes. A RootOpener's
+// errors; without a provider if another root is named.
 Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::string& uri_instead,
                                             const Config& config, ProviderOpener open_provider);
 

@@ -102,7 +102,7 @@ class AwsKmsRoot final : public ServiceRoot {
     COFFER_TRY(refusal(answer, "wrap"));
     COFFER_TRY(check_key_id(answer, key[0]));
     COFFER_ASSIGN(const SecretBytes blob,
-                  http::json_base64(answer.response.json(), "CiphertextBlob", kWrappedKeyringKeySizeMax));
+                  http::json_base64(answer.response.json(), "CiphertextBlob", kServiceWrappedSizeMax));
     return Bytes(blob.reveal().begin(), blob.reveal().end());
   }
 
