@@ -53,10 +53,11 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
       "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s, cipher: aes-128-gcm, chunk_size: 4096}\n    off: "
       "{rotation_period: off}\n"
-      "  rotation_period: 30d\n  rewrap_after: 2w\n",
+      "  rotation_period: 30d\n  rewrap_after: 2w\n  on_revoked: read_only\n  outage_grace: 1h\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
   constexpr uint64_t kDay = 86400;
+  EXPECT_EQ(config->policy.root, (RootPolicy{.on_revoked = Reaction::kReadOnly, .outage_grace = 3600}));
   EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay}));
   EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0}));
   EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay}));
@@ -78,6 +79,10 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
         std::pair("policy: {rotation_period: 7}", "rotation_period: expected a time"),
         std::pair("policy: {rewrap_after: never}", "rewrap_after: expected a time"),
         std::pair("policy: {old_files: lazy}", "unknown option \"old_files\"; known are rotation_period"),
+        std::pair("policy: {on_revoked: stop}", "on_revoked: expected warn or read_only"),
+        std::pair("policy: {on_outage: [warn]}", "on_outage: expected warn or read_only"),
+        std::pair("policy: {outage_grace: off}", "outage_grace: expected a time"),
+        std::pair("policy: {domains: {a: {on_outage: warn}}}", "a: unknown option"),
         std::pair("policy: {domains: {A: {}}}", "expected a domain's name"),
         std::pair("policy: {domains: {a: {reads: auto}}}", "a: unknown option \"reads\""),
         std::pair("policy: {domains: {a: {cipher: aes-256-ctr}}}", "a: cipher: expected aes-128-gcm"),

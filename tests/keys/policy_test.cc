@@ -101,6 +101,30 @@ TEST_F(PolicyTest, FilesUnderACompromisedKeyAreDueAtOnceAndUnderASuspendedOneNev
   EXPECT_EQ(rewraps(kStart + 2, {first}).size(), 1u);
 }
 
+TEST(RootPolicy, UnreachableIsNotRevoked) {
+  for (Code code : {Code::kKeyUnavailable, Code::kWrongKey, Code::kPermissionDenied}) {
+    EXPECT_EQ(root_trouble({code, "x"}), RootTrouble::kRevoked) << code_name(code);
+  }
+  for (Code code : {Code::kProviderUnavailable, Code::kIo, Code::kInvalidArgument, Code::kNotFound}) {
+    EXPECT_EQ(root_trouble({code, "x"}), RootTrouble::kUnreachable) << code_name(code);
+  }
+  EXPECT_EQ(root_trouble({}), RootTrouble::kNone);
+}
+
+TEST(RootPolicy, WritingGoesOnUnlessThePolicySaysOtherwise) {
+  const Status revoked(Code::kKeyUnavailable, "disabled"), away(Code::kProviderUnavailable, "no answer");
+  EXPECT_TRUE(may_protect(revoked, 10, {}, 1'000'000'000).is_ok());
+  EXPECT_TRUE(may_protect(away, 10, {}, 1'000'000'000).is_ok());
+  const RootPolicy strict{.on_revoked = Reaction::kReadOnly, .on_outage = Reaction::kReadOnly, .outage_grace = 100};
+  EXPECT_TRUE(may_protect({}, 0, strict, 1'000'000'000).is_ok());
+  EXPECT_EQ(may_protect(revoked, 10, strict, 10).code(), Code::kKeyUnavailable);
+  EXPECT_TRUE(may_protect(away, 10, strict, 109).is_ok());
+  const Status late = may_protect(away, 10, strict, 110);
+  EXPECT_EQ(late.code(), Code::kProviderUnavailable);
+  EXPECT_THAT(std::string(late.message()), HasSubstr("unreachable for 100s, and outage_grace is 100s"));
+  EXPECT_TRUE(may_protect(away, UINT64_MAX - 5, strict, 20).is_ok());
+}
+
 TEST(Period, IsReadAndWritten) {
   for (const auto& [text, seconds, back] :
        {std::tuple("0s", 0, "0s"), std::tuple("90s", 90, "90s"), std::tuple("60m", 3600, "1h"),

@@ -83,6 +83,50 @@ TEST_F(PolicyWatchTest, APolicyThatIsWrongIsReportedAndTheOneBeforeGoesOn) {
   EXPECT_TRUE(comes([&] { return coffer->policy().condition().is_ok(); }));
 }
 
+// As an engine has it, but looking more often.
+class RootPolicyTest : public PolicyWatchTest {
+ protected:
+  std::shared_ptr<Coffer> watching(const std::string& policy) {
+    set_policy(policy);
+    auto coffer = open_coffer();
+    coffer->live_keyring().look_at_least_every(milliseconds(20));
+    coffer->policy().enable();
+    coffer->live_keyring().watch_root();
+    EXPECT_TRUE(make_file(*coffer));
+    return coffer;
+  }
+  static Code making_a_file(Coffer& coffer) { return coffer.new_file({.kind = Kind::kLog}).code(); }
+};
+
+TEST_F(RootPolicyTest, WithoutItsRootKeyNoFileIsMadeUntilItIsBack) {
+  const auto coffer = watching("policy: {on_revoked: read_only}\n");
+  const auto old = coffer->new_file({.kind = Kind::kLog});
+  std::filesystem::rename(root_ + "/root.key", root_ + "/away");
+  EXPECT_TRUE(comes([&] { return making_a_file(*coffer) == Code::kKeyUnavailable; }));
+  EXPECT_TRUE(coffer->unlock(old->envelope, "old").is_ok());
+  std::filesystem::rename(root_ + "/away", root_ + "/root.key");
+  EXPECT_TRUE(comes([&] { return making_a_file(*coffer) == Code::kOk; }));
+}
+
+TEST_F(RootPolicyTest, ByDefaultItGoesOn) {
+  const auto coffer = watching("");
+  std::filesystem::rename(root_ + "/root.key", root_ + "/away");
+  ASSERT_TRUE(comes([&] { return !coffer->live_keyring().condition().root_key.is_ok(); }));
+  EXPECT_GT(coffer->live_keyring().condition().root_key_since, 0u);
+  EXPECT_EQ(making_a_file(*coffer), Code::kOk);
+}
+
+TEST_F(RootPolicyTest, WhereItCannotBeAskedFilesAreMadeUntilTheGraceIsOver) {
+  const auto coffer = watching("policy: {on_revoked: read_only, on_outage: read_only, outage_grace: 2s}\n");
+  const std::string good = read(config_path());
+  write(config_path(), "version: 1\nroots: 7\n");  // nobody knows where it is
+  ASSERT_TRUE(comes([&] { return !coffer->live_keyring().condition().root_key.is_ok(); }));
+  EXPECT_EQ(making_a_file(*coffer), Code::kOk);
+  EXPECT_TRUE(comes([&] { return making_a_file(*coffer) == Code::kProviderUnavailable; }));
+  write(config_path(), good);
+  EXPECT_TRUE(comes([&] { return making_a_file(*coffer) == Code::kOk; }));
+}
+
 TEST_F(PolicyWatchTest, WhatIsDueIsPlannedAndThenDoneOnce) {
   write(db("old"), sealed_file(Kind::kBlocks, "old"));
   ASSERT_OK(

@@ -26,6 +26,28 @@ Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry,
   return {Code::kNotFound, entry.key};
 }
 
+Status read_reaction(const YamlReader& reader, const YAML::Node& value, const std::string& what, Reaction& out) {
+  for (Reaction reaction : {Reaction::kWarn, Reaction::kReadOnly}) {
+    if (!value.IsScalar() || value.Scalar() != reaction_name(reaction)) continue;
+    out = reaction;
+    return Status::ok();
+  }
+  return reader.error(value, what + ": expected warn or read_only");
+}
+
+// One of the options that are for all; kNotFound for another.
+Status read_root_option(const YamlReader& reader, const YamlReader::Entry& entry, RootPolicy& policy) {
+  const std::string name = "policy: " + entry.key;
+  if (entry.key == "on_revoked") return read_reaction(reader, entry.value, name, policy.on_revoked);
+  if (entry.key == "on_outage") return read_reaction(reader, entry.value, name, policy.on_outage);
+  if (entry.key != "outage_grace") return {Code::kNotFound, entry.key};
+  std::optional<uint64_t> grace;
+  COFFER_TRY(read_period(reader, entry.value, name, 0, grace));
+  if (!grace) return reader.error(entry.value, name + ": expected a time; for no end, on_outage: warn");
+  policy.outage_grace = *grace;
+  return Status::ok();
+}
+
 template <class T>
 Status put(Result<T> read, std::optional<T>& out) {
   if (read.is_ok()) out = *read;
@@ -85,10 +107,12 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
       domains.reset(entry.value);
       return Status::ok();
     }
-    const Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
+    Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
+    if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node, "policy: unknown option \"" + entry.key +
-                                            "\"; known are rotation_period, rewrap_after and domains");
+                                            "\"; known are rotation_period, rewrap_after, on_revoked, on_outage, "
+                                            "outage_grace and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -99,7 +123,10 @@ std::string format_policy(const PolicySection& section) {
   const Policy& policy = section.policy;
   if (policy == Policy()) return "";
   std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) +
-                    "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) + "\n";
+                    "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) +
+                    "\n  on_revoked: " + std::string(reaction_name(policy.root.on_revoked)) +
+                    "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage)) +
+                    "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n";
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, section.ciphers);
   return out;

@@ -51,6 +51,7 @@ struct KeyringCondition {
   Status last_refresh;
   // Ok, or why the root key may not go on protecting, at the last look (LiveKeyring::watch_root()).
   Status root_key;
+  uint64_t root_key_since = 0;  // Unix seconds of the first look that found something of that kind; 0: all is well
   uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
 };
 
@@ -75,6 +76,8 @@ class LiveKeyring {
   // provider advises: may it go on protecting? Where its server has taken that away and has another one under the same
   // URI, the keyring goes over to that one by itself; what else is wrong is in condition().
   void watch_root();
+  // Looks at least so often, whatever the provider advises, from the next look on and for good.
+  void look_at_least_every(std::chrono::milliseconds interval);
   // What one look finds, without consequences.
   Status check_root() const;
 
@@ -175,6 +178,7 @@ class LiveKeyring {
   std::shared_ptr<const KeyringHeader> header_;
   KeyringCondition condition_;
   std::chrono::milliseconds check_interval_;
+  std::chrono::milliseconds check_interval_max_ = std::chrono::milliseconds::max();
 };
 
 }  // namespace coffer

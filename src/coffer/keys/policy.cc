@@ -39,6 +39,32 @@ std::string why_rewrap(const DomainKeyEntry& key, const KeyPolicy& policy, uint6
 
 }  // namespace
 
+std::string_view reaction_name(Reaction reaction) { return reaction == Reaction::kWarn ? "warn" : "read_only"; }
+
+RootTrouble root_trouble(const Status& found) {
+  switch (found.code()) {
+    case Code::kOk: return RootTrouble::kNone;
+    case Code::kKeyUnavailable:
+    case Code::kKeyDestroyed:
+    case Code::kWrongKey:
+    case Code::kPermissionDenied: return RootTrouble::kRevoked;
+    default: return RootTrouble::kUnreachable;
+  }
+}
+
+Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now) {
+  const RootTrouble trouble = root_trouble(found);
+  if (trouble == RootTrouble::kRevoked && policy.on_revoked == Reaction::kReadOnly) {
+    return {Code::kKeyUnavailable,
+            "no new files, as on_revoked is read_only: the root key is revoked: " + found.to_string()};
+  }
+  if (trouble != RootTrouble::kUnreachable || policy.on_outage != Reaction::kReadOnly) return Status::ok();
+  if (now < end_of(since, policy.outage_grace)) return Status::ok();
+  return {Code::kProviderUnavailable,
+          "no new files, as on_outage is read_only: the root key has been unreachable for " + period_text(now - since) +
+              ", and outage_grace is " + period_text(policy.outage_grace) + ": " + found.to_string()};
+}
+
 const KeyPolicy& Policy::of(std::string_view domain) const {
   const auto found = domains.find(domain);
   return found == domains.end() ? all : found->second;

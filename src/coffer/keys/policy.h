@@ -20,8 +20,25 @@ struct KeyPolicy {
   bool operator==(const KeyPolicy&) const = default;
 };
 
+// What a process that writes files does when its root key may not go on protecting.
+enum class Reaction : uint8_t {
+  kWarn,      // says so, and goes on
+  kReadOnly,  // makes no new files, until the key is back
+};
+std::string_view reaction_name(Reaction reaction);  // "warn", "read_only"
+
+// Unreachable is not revoked: a server that does not answer may be back in a minute.
+struct RootPolicy {
+  Reaction on_revoked = Reaction::kWarn;         // at once
+  Reaction on_outage = Reaction::kWarn;          // after:
+  uint64_t outage_grace = uint64_t{72} * 3600;  // seconds that it may be unreachable
+
+  bool operator==(const RootPolicy&) const = default;
+};
+
 struct Policy {
   KeyPolicy all;
+  RootPolicy root;
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;
@@ -34,6 +51,13 @@ struct DueAction {
   std::string domain;
   std::string why;
 };
+
+enum class RootTrouble : uint8_t { kNone, kUnreachable, kRevoked };
+// By what a look at the root key found. Revoked: gone, disabled, forbidden, or another key in its place.
+RootTrouble root_trouble(const Status& found);
+// Ok, or why no file may be made now: kKeyUnavailable, kProviderUnavailable. `since`: Unix seconds from when on it is
+// found so.
+Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now);
 
 // Domains whose active key has been that for as long as it may, or has expired; or became active more than a day
 // in the future. A domain without an active key has no

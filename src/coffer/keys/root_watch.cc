@@ -1,7 +1,10 @@
 // LiveKeyring's looks at the root key while a coffer stays open.
+#include <algorithm>
 #include <utility>
 
+#include "coffer/base/clock.h"
 #include "coffer/keys/live_keyring.h"
+#include "coffer/keys/policy.h"
 
 namespace coffer {
 namespace {
@@ -42,8 +45,13 @@ void LiveKeyring::watch_root() {
     // Opening the coffer has just looked.
     std::exchange(is_first, false) ? learn_check_interval() : look_at_root();
     std::lock_guard lock(mutex_);
-    return check_interval_;
+    return std::min(check_interval_, check_interval_max_);
   });
+}
+
+void LiveKeyring::look_at_least_every(std::chrono::milliseconds interval) {
+  std::lock_guard lock(mutex_);
+  check_interval_max_ = std::min(check_interval_max_, interval);
 }
 
 // How often a look is worth while is known without asking the provider anything.
@@ -66,6 +74,8 @@ void LiveKeyring::look_at_root() {
   if (at.root.provider != nullptr) check_interval_ = at.root.provider->check_interval();
   Status& known = condition_.root_key;
   if (at.found.code() == known.code() && at.found.message() == known.message()) return;
+  // Another kind of trouble begins now; the same in other words goes on.
+  if (root_trouble(at.found) != root_trouble(known)) condition_.root_key_since = at.found.is_ok() ? 0 : now_seconds();
   known = std::move(at.found);
   ++condition_.change_count;
 }

@@ -100,7 +100,7 @@ Status Coffer::renew_expired_keys() {
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_TRY(process_.usable());
-  policy_.on_writing();
+  COFFER_TRY(policy_.on_writing());
   keyring_->refresh_without_waiting();
   COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
   const DomainKeyEntry* active = wrapping.key;

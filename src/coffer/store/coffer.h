@@ -111,7 +111,7 @@ class Coffer {
   // Null unless coffer.yaml has `freshness: on`.
   Freshness* freshness() const { return freshness_.get(); }
 
-  // Rotates domains as coffer.yaml's policy has it, once enabled and as long as this process writes files.
+  // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
@@ -153,7 +153,7 @@ class Coffer {
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
-        policy_(*keyring_, *config_file_) {}
+        policy_(*keyring_, *config_file_, config_.policy) {}
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;

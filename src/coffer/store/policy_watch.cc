@@ -4,16 +4,41 @@
 
 namespace coffer {
 
+void PolicyWatch::enable() {
+  take_root_policy(policy_.root);
+  enabled_ = true;
+}
+
+Status PolicyWatch::on_writing() {
+  if (!enabled_) return Status::ok();
+  std::call_once(started_, [this] { start(); });
+  RootPolicy policy;
+  {
+    std::lock_guard lock(mutex_);
+    policy = root_policy_;
+  }
+  const KeyringCondition condition = keyring_.condition();
+  return may_protect(condition.root_key, condition.root_key_since, policy, now_seconds());
+}
+
+void PolicyWatch::take_root_policy(const RootPolicy& policy) {
+  {
+    std::lock_guard lock(mutex_);
+    root_policy_ = policy;
+  }
+  if (policy.on_revoked != Reaction::kWarn || policy.on_outage != Reaction::kWarn)
+    keyring_.look_at_least_every(kRootLookInterval);
+}
+
 void PolicyWatch::start() {
   thread_.start([this] { return look(); });
 }
 
 std::chrono::milliseconds PolicyWatch::look() {
   const Status read = take_policy();
-  Status rotated;
-  if (known_) rotated = rotate_due();
+  const Status rotated = rotate_due();
   note(read.is_ok() ? rotated : read);
-  if (!known_ || !rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
+  if (!rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
   // A second more than none: the next look finds the next key.
   const uint64_t wait = until_next_rotation(*keyring_.snapshot(), policy_, now_seconds(), kLookSecondsMax);
   return std::chrono::seconds(std::max<uint64_t>(wait, 1));
@@ -22,7 +47,7 @@ std::chrono::milliseconds PolicyWatch::look() {
 Status PolicyWatch::take_policy() {
   COFFER_ASSIGN(Config config, config_.read());
   policy_ = std::move(config.policy);
-  known_ = true;
+  take_root_policy(policy_.root);
   return Status::ok();
 }
 

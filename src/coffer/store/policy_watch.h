@@ -1,5 +1,6 @@
-// Keeps the keys of a coffer that is in use as young as its policy wants them: a thread that rotates domains when they
-// are due. Several programs may have one: whoever is first rotates, and the others see that it is done.
+// Carries out the policy of a coffer that is in use: a thread rotates domains when they are due, and no file is made
+// where the root key may not go on protecting. Several programs may have one: whoever is first rotates, and the others
+// see that it is done.
 #pragma once
 
 #include <mutex>
@@ -13,15 +14,14 @@ namespace coffer {
 // Thread-safe.
 class PolicyWatch {
  public:
-  // `keyring` and `config` outlive this.
-  PolicyWatch(LiveKeyring& keyring, ConfigFile& config) : keyring_(keyring), config_(config) {}
+  // `keyring` and `config` outlive this. `policy`: as `config` had it at opening.
+  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, Policy policy)
+      : keyring_(keyring), config_(config), policy_(std::move(policy)), root_policy_(policy_.root) {}
 
-  // From now on the thread starts when a file is written: who only reads changes no key.
-  void enable() { enabled_ = true; }
-  // A file is about to be written. Costs next to nothing but the first time.
-  void on_writing() {
-    if (enabled_) std::call_once(started_, [this] { start(); });
-  }
+  // For an engine. From now on the thread starts when a file is made: who only reads changes no key.
+  void enable();
+  // A file is about to be made: ok, or why not. Ok where this is not enabled.
+  Status on_writing();
 
   // Ok, or why what was due at the last look could not be done: coffer.yaml cannot be read or is wrong (the policy that
   // was read last goes on), or the keyring cannot be changed.
@@ -32,10 +32,13 @@ class PolicyWatch {
  private:
   // Changes of coffer.yaml and of the clock are seen as soon.
   static constexpr uint64_t kLookSecondsMax = 60;
+  // Where what it finds has consequences.
+  static constexpr std::chrono::seconds kRootLookInterval{30};
 
   void start();
   std::chrono::milliseconds look();
   Status take_policy();
+  void take_root_policy(const RootPolicy& policy);
   Status rotate_due();
   void note(const Status& outcome);
   void tell(std::string news);
@@ -44,9 +47,9 @@ class PolicyWatch {
   ConfigFile& config_;
   std::atomic<bool> enabled_{false};
   std::once_flag started_;
-  Policy policy_;       // of the thread
-  bool known_ = false;  // it was read once
+  Policy policy_;  // of the thread
   mutable std::mutex mutex_;
+  RootPolicy root_policy_;
   Status condition_;
   std::string news_;
   uint64_t news_count_ = 0;
