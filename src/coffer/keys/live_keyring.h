@@ -149,7 +149,8 @@ class LiveKeyring {
   void learn_check_interval();
   void look_at_root();
   // The one loop of compare and swap.
-  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make, std::string_view note = {});
+  Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
+                 std::string_view note = {});
   Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note);
 
   const std::unique_ptr<KeyringStore> store_;
