@@ -73,6 +73,25 @@ class Drills(CliTest):
         keys = self.done("key", "list", "var/lib/db.coffer", "--history", "--json").json()["keys"]
         self.assertIn(("system", 1, "destroyed"), [(key["domain"], key["version"], key["state"]) for key in keys])
 
+    def test_drill_give_every_file_a_new_key(self):
+        before = self.file_ids()
+        self.run_drill("Give every file a new key")
+        self.assertFalse(before & self.file_ids(), "a file that was not written anew")
+
+    def file_ids(self):
+        found = set()
+        for folder, _, names in os.walk(self.path("var/lib/db")):
+            for name in names:
+                run = self.coffer("inspect", os.path.join(folder, name), "--json")
+                if run.status == 0 and "file_id" in run.json():
+                    found.add(run.json()["file_id"])
+        self.assertGreater(len(found), 3)
+        return found
+
+    def test_drill_move_to_another_key_provider(self):
+        self.run_drill("Move to another key provider")
+        self.assertEqual(self.verified("var/lib/db.coffer"), {})
+
     def test_drill_shred_a_tenant(self):
         self.run_drill("Shred a tenant")
         self.assertEqual(self.verified("var/lib/db.coffer"), {"var/lib/db/tenant-7/000001.sst": "key destroyed"})
