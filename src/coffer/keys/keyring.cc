@@ -9,7 +9,7 @@
 namespace coffer {
 namespace {
 
-std::string quoted(std::string_view name) { return "\"" + std::string(name) + "\""; }
+std::string in_quotes(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
 Result<DomainKeyEntry> make_active_key(uint32_t version, uint64_t now) {
   DomainKeyEntry entry;
@@ -30,7 +30,7 @@ Result<RestingKey<AuditRole>> make_audit_key() {
 }
 
 std::string name_of(const DomainKeyEntry& entry, const Domain& domain) {
-  return "key " + std::to_string(entry.version) + " of domain " + quoted(domain.name);
+  return "key " + std::to_string(entry.version) + " of domain " + in_quotes(domain.name);
 }
 
 // The time a state was entered is kept from the first time on.
@@ -126,9 +126,9 @@ FoundKey Keyring::find_key(const Id& key_id) const {
 
 Status Keyring::add_domain(std::string_view name, uint64_t now) {
   if (!valid_domain_name(name)) {
-    return {Code::kInvalidArgument, "domain name " + quoted(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
+    return {Code::kInvalidArgument, "domain name " + in_quotes(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
   }
-  if (find_domain(name) != nullptr) return {Code::kAlreadyExists, "domain " + quoted(name) + " exists already"};
+  if (find_domain(name) != nullptr) return {Code::kAlreadyExists, "domain " + in_quotes(name) + " exists already"};
   if (domains_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 domains"};
   COFFER_ASSIGN(DomainKeyEntry key, make_active_key(1, now));
   Domain domain;
@@ -141,9 +141,9 @@ Status Keyring::add_domain(std::string_view name, uint64_t now) {
 
 Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
   auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + quoted(name) + " in the keyring"};
+  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
   if (domain->keys.size() >= UINT16_MAX) {
-    return {Code::kLimitExceeded, "domain " + quoted(name) + " has 65535 keys, the most a keyring can hold"};
+    return {Code::kLimitExceeded, "domain " + in_quotes(name) + " has 65535 keys, the most a keyring can hold"};
   }
   COFFER_ASSIGN(DomainKeyEntry key, make_active_key(domain->keys.back().version + 1, now));
   for (DomainKeyEntry& entry : domain->keys) {
@@ -196,7 +196,7 @@ Status Keyring::change_key(const Id& key_id, KeyState state, uint64_t now) {
 
 Status Keyring::shred_domain(std::string_view name, uint64_t now) {
   auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + quoted(name) + " in the keyring"};
+  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
   for (DomainKeyEntry& entry : domain->keys) {
     if (entry.state == KeyState::kDestroyed) continue;
     if (!may_become(entry.state, KeyState::kDestroyed)) enter_state(entry, KeyState::kDeactivated, now);
