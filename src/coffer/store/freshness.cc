@@ -96,12 +96,12 @@ Status Freshness::write_marks() {
   if (!marks.empty()) {
     COFFER_TRY(file_.update([&](StoreMarks& stores) {
       for (const auto& [each, durable] : marks) {
-        StoreMark& store = stores[each.place.store];
+        const auto& place = each.place;
+        StoreMark& store = stores[place.store];
         store.at = now_seconds();
-        std::erase_if(store.logs,
-                      [&](const LogMark& log) { return log.name == each.place.name && log.file != each.place.file; });
-        LogMark* log = store.find(each.place.name);
-        if (log == nullptr) log = &store.logs.emplace_back(LogMark{each.place.name, each.place.file, 0});
+        std::erase_if(store.logs, [&](const LogMark& log) { return log.name == place.name && log.file != place.file; });
+        LogMark* log = store.find(place.name);
+        if (log == nullptr) log = &store.logs.emplace_back(LogMark{place.name, place.file, 0});
         log->durable = std::max(log->durable, durable);
       }
       return true;
