@@ -24,7 +24,7 @@ std::optional<Bytes> decode_exactly(std::string_view text, size_t size) {
 std::optional<X25519Public> decode_public(std::string_view text) {
   const std::optional<Bytes> bytes = decode_exactly(text, kX25519Size);
   if (!bytes.has_value()) return std::nullopt;
-  X25519Public out;
+  X25519Public out{};
   std::ranges::copy(*bytes, out.begin());
   return out;
 }
