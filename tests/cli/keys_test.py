@@ -190,7 +190,8 @@ class Shredding(CliTest):
         self.shred()
         proof = self.read("proof.json")
         for altered in (proof.replace(b"tenant-7", b"tenant-8"), proof[:200], b"", proof.splitlines()[0] + b"\n{}\n",
-                        proof.splitlines()[0] + b"\n[]\n", proof.replace(b'"signature":"', b'"signature":"00')):
+                        proof.splitlines()[0] + b"\n[]\n", proof.replace(b'"signature":"', b'"signature":"00'),
+                        proof.replace(b'public_key":"', b'public_key":"00')):
             self.write("altered.json", altered)
             self.refused(["certificate", "c.coffer", "altered.json"], "tampered", "altered.json")
         self.make_coffer("other.coffer")

@@ -39,7 +39,7 @@ TEST_F(PolicyTest, AKeyIsRotatedWhenItsTimeIsOverNeitherSoonerNorTwice) {
   EXPECT_EQ(rotations(kStart + 7 * kDay), (std::vector<std::string>{"system", "orders"}));
   ASSERT_TRUE(apply_rotations(keyring_, policy_, kStart + 7 * kDay).is_ok());
   EXPECT_EQ(keyring_.find_domain("orders")->active()->version, 2u);
-  EXPECT_EQ(apply_rotations(keyring_, policy_, kStart + 7 * kDay).code(), Code::kAlreadyExists);
+  EXPECT_TRUE(apply_rotations(keyring_, policy_, kStart + 7 * kDay)->empty());
   EXPECT_EQ(rotations(kStart + 14 * kDay - 1), std::vector<std::string>{});
 }
 

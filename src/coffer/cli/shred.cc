@@ -34,10 +34,8 @@ Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
   }
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(const Shredding done, shred(*coffer, domain));
-  COFFER_TRY(create_file(disk, path, as_bytes(done.certificate), 0644)
-                 .with_context(fmt::format("domain {} is shredded, but not certified; coffer shred once more certifies "
-                                           "it",
-                                           domain)));
+  const Status written = create_file(disk, path, as_bytes(done.certificate), 0644);
+  if (!written.is_ok()) return not_certified(domain, written);
   std::string text = fmt::format("domain {}: {} {} destroyed{}\n", domain, count_text(done.keys.size(), "key"),
                                  done.keys.size() == 1 ? "is" : "are", done.was_done ? ", as before" : "");
   for (const DomainKeyEntry& key : done.keys) {

@@ -46,21 +46,32 @@ std::optional<uint64_t> number_in(const Json& record, const char* name) {
   return found->get<uint64_t>();
 }
 
-// Nothing for what nobody with the key wrote. `line` is without its end.
+// The MAC that a line ends with.
+std::optional<Sha256> mac_at_end(std::string_view end) {
+  if (!end.starts_with(kMacBegin) || !end.ends_with(kMacEnd)) return std::nullopt;
+  const std::string_view digits = end.substr(kMacBegin.size(), kMacDigits);
+  const auto bytes = from_hex(digits);
+  if (!bytes.is_ok() || to_hex(*bytes) != digits) return std::nullopt;
+  Sha256 out;
+  std::copy(bytes->begin(), bytes->end(), out.begin());
+  return out;
+}
+
+// Nothing for what nobody with the key wrote, of which nothing else is looked at. `line` is without its end.
 Result<std::optional<AuditRecord>> open_line(std::string_view line, const Keyring& keyring) {
   constexpr size_t kEndSize = kMacBegin.size() + kMacDigits + kMacEnd.size();
-  if (line.size() < kEndSize || line.size() > kAuditRecordSizeMax) return std::optional<AuditRecord>();
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return std::optional<AuditRecord>();
-  const auto mac = hash_in(json, "mac"), previous = hash_in(json, "previous");
-  const auto number = number_in(json, "number"), before = number_in(json, "before"), after = number_in(json, "after");
-  if (!mac || !previous || !number || !before || !after) return std::optional<AuditRecord>();
+  const std::optional<AuditRecord> not_authentic;
+  if (line.size() < kEndSize || line.size() > kAuditRecordSizeMax) return not_authentic;
   const std::string_view authenticated = line.substr(0, line.size() - kEndSize);
-  if (line.substr(authenticated.size()) != std::string(kMacBegin) + to_hex(*mac) + std::string(kMacEnd)) {
-    return std::optional<AuditRecord>();
-  }
+  const auto mac = mac_at_end(line.substr(authenticated.size()));
+  if (!mac) return not_authentic;
   COFFER_ASSIGN(const Sha256 expected, mac_of(keyring, authenticated));
-  if (!equal_constant_time(expected, *mac)) return std::optional<AuditRecord>();
+  if (!equal_constant_time(expected, *mac)) return not_authentic;
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return not_authentic;
+  const auto previous = hash_in(json, "previous");
+  const auto number = number_in(json, "number"), before = number_in(json, "before"), after = number_in(json, "after");
+  if (!previous || !number || !before || !after) return not_authentic;
   return std::optional(AuditRecord{{*number, *mac}, *previous, *before, *after, std::string(line) + "\n"});
 }
 

@@ -96,11 +96,10 @@ std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
   return out;
 }
 
-Status apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now) {
-  const std::vector<DueAction> due = due_rotations(keyring, policy, now);
-  if (due.empty()) return {Code::kAlreadyExists, "no rotation is due any more"};
+Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now) {
+  std::vector<DueAction> due = due_rotations(keyring, policy, now);
   for (const DueAction& action : due) COFFER_TRY(keyring.rotate_domain(action.domain, now));
-  return Status::ok();
+  return due;
 }
 
 uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint64_t now, uint64_t most) {

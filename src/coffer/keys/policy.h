@@ -29,8 +29,8 @@ std::string_view reaction_name(Reaction reaction);  // "warn", "read_only"
 
 // Unreachable is not revoked: a server that does not answer may be back in a minute.
 struct RootPolicy {
-  Reaction on_revoked = Reaction::kWarn;         // at once
-  Reaction on_outage = Reaction::kWarn;          // after:
+  Reaction on_revoked = Reaction::kWarn;        // at once
+  Reaction on_outage = Reaction::kWarn;         // after:
   uint64_t outage_grace = uint64_t{72} * 3600;  // seconds that it may be unreachable
 
   bool operator==(const RootPolicy&) const = default;
@@ -67,8 +67,8 @@ std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& polic
 // `is_needed`: whether a file needs the key.
 std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
                                    const std::function<bool(const Id& key)>& is_needed, uint64_t now);
-// Rotates what is due. kAlreadyExists when nothing is: somebody was faster.
-Status apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now);
+// Rotates what is due, and says what that was.
+Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now);
 // Seconds until the next rotation is due, 0 if one is; at most `most`.
 uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint64_t now, uint64_t most);
 

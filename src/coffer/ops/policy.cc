@@ -77,12 +77,7 @@ Result<PolicyRun> apply_policy(Coffer& coffer) {
   COFFER_TRY(lock.status());
   COFFER_ASSIGN(const Policy policy, present_policy(coffer));
   PolicyRun out;
-  out.done = due_rotations(*coffer.keyring(), policy, now_seconds());
-  if (!out.done.empty()) {
-    const Status rotated =
-        coffer.live_keyring().update([&](Keyring& next) { return apply_rotations(next, policy, now_seconds()); });
-    if (rotated.code() != Code::kAlreadyExists) COFFER_TRY(rotated);
-  }
+  COFFER_ASSIGN(out.done, rotate_due(coffer.live_keyring(), policy));
   COFFER_ASSIGN(const std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));
   for (const DueAction& action : rewraps) {
     COFFER_ASSIGN(RewrapReport report, rewrap(coffer, {}, RewrapOptions{.domain = action.domain}, nullptr));

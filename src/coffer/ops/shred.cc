@@ -1,5 +1,6 @@
 #include "coffer/ops/shred.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "coffer/base/clock.h"
@@ -73,7 +74,9 @@ Result<CertificateJson> signed_statement(const Keyring& keyring, std::string_vie
   const auto by = CertificateJson::parse(text.substr(end + 1), nullptr, /*allow_exceptions=*/false);
   if (!by.is_object()) return {Code::kTampered, "its second line is no JSON object"};
   COFFER_ASSIGN(const Bytes signature, hex_field(by, "signature"));
+  COFFER_ASSIGN(const Bytes public_key, hex_field(by, "ed25519_public_key"));
   COFFER_ASSIGN(Signed ours, keyring.sign({}));
+  if (!std::ranges::equal(public_key, ours.public_key)) return {Code::kTampered, "another coffer signed it"};
   if (signature.size() != ours.signature.size()) return {Code::kTampered, "its signature has the wrong size"};
   std::copy(signature.begin(), signature.end(), ours.signature.begin());
   const std::string_view line = text.substr(0, end);
@@ -87,6 +90,10 @@ Result<CertificateJson> signed_statement(const Keyring& keyring, std::string_vie
 
 }  // namespace
 
+Status not_certified(const std::string& domain, const Status& why) {
+  return why.with_context("domain " + domain + " is shredded, but not certified; coffer shred once more certifies it");
+}
+
 Result<Shredding> shred(Coffer& coffer, const std::string& domain) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
@@ -98,16 +105,23 @@ Result<Shredding> shred(Coffer& coffer, const std::string& domain) {
   COFFER_TRY(before->sign({}).status().with_context("no certificate can be made"));
   Shredding out;
   out.was_done = is_shredded(*found);
+  uint64_t version_before = before->version();
   if (!out.was_done) {
-    COFFER_TRY(
-        coffer.live_keyring().update([&](Keyring& keyring) { return keyring.shred_domain(domain, now_seconds()); }));
+    COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) {
+      version_before = keyring.version();
+      return keyring.shred_domain(domain, now_seconds());
+    }));
   }
   const auto after = coffer.keyring();
   out.keyring_version = after->version();
   out.keys = after->find_domain(domain)->keys;
   // Their headers can still be read: under which keys they are stands there in clear.
-  COFFER_ASSIGN(out.lost, files_under(coffer, *found));
-  COFFER_ASSIGN(out.certificate, certificate_of(coffer, domain, out, before->version()));
+  auto lost = files_under(coffer, *found);
+  if (!lost.is_ok()) return not_certified(domain, lost.status());
+  out.lost = *lost;
+  auto certificate = certificate_of(coffer, domain, out, version_before);
+  if (!certificate.is_ok()) return not_certified(domain, certificate.status());
+  out.certificate = std::move(*certificate);
   return out;
 }
 

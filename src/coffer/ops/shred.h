@@ -17,6 +17,8 @@ struct Shredding {
 // certificate says what copies there may be. Of a domain that was shredded before it says so again. kNotFound;
 // kUnsupported where no certificate can be signed: nothing is changed then.
 Result<Shredding> shred(Coffer& coffer, const std::string& domain);
+// For whoever keeps the certificate, and cannot.
+Status not_certified(const std::string& domain, const Status& why);
 
 struct CheckedCertificate {
   std::string domain;

@@ -84,18 +84,9 @@ Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
 }
 
 Status Coffer::renew_expired_keys() {
-  const auto expired = [now = now_seconds()](const Domain& domain) {
-    return domain.active() != nullptr && domain.wrapping(now) == nullptr;
-  };
-  if (std::ranges::none_of(keyring()->domains(), expired)) return Status::ok();
-  return keyring_->update([&](Keyring& next) -> Status {
-    std::vector<std::string> names;
-    for (const Domain& domain : next.domains()) {
-      if (expired(domain)) names.push_back(domain.name);
-    }
-    for (const std::string& name : names) COFFER_TRY(next.rotate_domain(name, now_seconds()));
-    return Status::ok();
-  });
+  Policy nothing_else;
+  nothing_else.all.rotation_period.reset();
+  return rotate_due(*keyring_, nothing_else).status();
 }
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {

@@ -4,6 +4,18 @@
 
 namespace coffer {
 
+Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy) {
+  std::vector<DueAction> done;
+  if (due_rotations(*keyring.snapshot(), policy, now_seconds()).empty()) return done;
+  const Status updated = keyring.update([&](Keyring& next) -> Status {
+    COFFER_ASSIGN(done, apply_rotations(next, policy, now_seconds()));
+    // No version of the keyring is saved in vain.
+    return done.empty() ? Status(Code::kAlreadyExists, "no rotation is due any more") : Status::ok();
+  });
+  if (!updated.is_ok() && !(done.empty() && updated.code() == Code::kAlreadyExists)) return updated;
+  return done;
+}
+
 void PolicyWatch::enable() {
   take_root_policy(policy_.root);
   enabled_ = true;
@@ -36,7 +48,7 @@ void PolicyWatch::start() {
 
 std::chrono::milliseconds PolicyWatch::look() {
   const Status read = take_policy();
-  const Status rotated = rotate_due();
+  const Status rotated = rotate();
   note(read.is_ok() ? rotated : read);
   if (!rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
   // A second more than none: the next look finds the next key.
@@ -46,21 +58,17 @@ std::chrono::milliseconds PolicyWatch::look() {
 
 Status PolicyWatch::take_policy() {
   COFFER_ASSIGN(Config config, config_.read());
+  keyring_.refresh_without_waiting();  // a domain may just have been added
+  COFFER_TRY(check_domains(config, *keyring_.snapshot()));
   policy_ = std::move(config.policy);
   take_root_policy(policy_.root);
   return Status::ok();
 }
 
-Status PolicyWatch::rotate_due() {
-  if (due_rotations(*keyring_.snapshot(), policy_, now_seconds()).empty()) return Status::ok();
-  std::vector<DueAction> due;
-  const Status updated = keyring_.update([&](Keyring& next) {
-    due = due_rotations(next, policy_, now_seconds());
-    return apply_rotations(next, policy_, now_seconds());
-  });
-  if (updated.code() == Code::kAlreadyExists) return Status::ok();
-  COFFER_TRY(updated.with_context("policy: what is due cannot be rotated"));
-  for (const DueAction& action : due) tell("policy: domain " + action.domain + " was rotated: " + action.why);
+Status PolicyWatch::rotate() {
+  auto done = rotate_due(keyring_, policy_);
+  if (!done.is_ok()) return done.status().with_context("policy: what is due cannot be rotated");
+  for (const DueAction& action : *done) tell("policy: domain " + action.domain + " was rotated: " + action.why);
   return Status::ok();
 }
 

@@ -11,6 +11,9 @@
 
 namespace coffer {
 
+// Rotates what is due, and says what that was: nothing where somebody else was faster.
+Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy);
+
 // Thread-safe.
 class PolicyWatch {
  public:
@@ -39,7 +42,7 @@ class PolicyWatch {
   std::chrono::milliseconds look();
   Status take_policy();
   void take_root_policy(const RootPolicy& policy);
-  Status rotate_due();
+  Status rotate();
   void note(const Status& outcome);
   void tell(std::string news);
 
