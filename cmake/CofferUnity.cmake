@@ -1,6 +1,6 @@
 # Unity builds: the sources of a folder that belong to one target are compiled as one, so that its headers are read
-# once. Private names must therefore be unique in their folder; the compiler says so. The builds without (release, fuzz)
-# see to it that every file includes what it uses.
+# once. Private names must therefore be unique in their folder; the compiler says so. The fuzzers' build is without, and
+# sees to it that every file includes what it uses.
 function(coffer_unity folder)
   get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
   foreach(target IN LISTS targets)
