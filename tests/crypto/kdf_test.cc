@@ -110,5 +110,20 @@ TEST(KeyWrap, SizesAreLimited) {
   }
 }
 
+// Where a program keeps what is open in a static object, it is closed when the thread's own objects are gone already.
+TEST(Kdf, ExitHandlersMayDerive) {
+  EXPECT_EXIT(
+      {
+        // Each thread's objects go before what was registered with atexit(), whatever came first.
+        std::atexit([] {
+          for (int i = 0; i < 3; ++i) {
+            if (!derive(Bytes(32, 1), "label", {}, 100).is_ok()) _exit(3);
+          }
+        });
+        std::exit(derive(Bytes(32, 1), "label", {}, 100).is_ok() ? 0 : 4);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 }  // namespace
 }  // namespace coffer

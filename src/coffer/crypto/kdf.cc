@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "coffer/crypto/kdf_provider.h"
 #include "coffer/crypto/openssl.h"
@@ -18,6 +19,30 @@ constexpr std::string_view kDerivePrefix = "coffer/v1 ";
 
 Status digest_failed() {
   return {Code::kInternal, "OpenSSL cannot compute SHA-2: check its configuration and providers"};
+}
+
+// What a thread keeps. Trivial, so that it may be used by what still runs when the thread's objects are gone: exit
+// handlers, destructors of static objects.
+struct KeptDigests {
+  EVP_MD_CTX* sha256;
+  EVP_MD_CTX* sha512;
+};
+thread_local constinit KeptDigests kept_digests{};
+
+struct FreesKeptDigests {
+  ~FreesKeptDigests() {
+    EVP_MD_CTX_free(std::exchange(kept_digests.sha256, nullptr));
+    EVP_MD_CTX_free(std::exchange(kept_digests.sha512, nullptr));
+  }
+};
+
+EVP_MD_CTX* kept(EVP_MD_CTX*& context) {
+  if (context == nullptr) [[unlikely]] {
+    thread_local const FreesKeptDigests at_its_end;
+    static_cast<void>(&at_its_end);
+    context = EVP_MD_CTX_new();
+  }
+  return context;
 }
 
 // One hash computation in a context that the thread keeps. SHA-2's state after the last step is the result itself,
@@ -39,9 +64,7 @@ class Digest {
  private:
   // One per hash function: changing the algorithm of a context would free and allocate its state.
   EVP_MD_CTX* context() const {
-    thread_local const DigestContext for_sha256(EVP_MD_CTX_new());
-    thread_local const DigestContext for_sha512(EVP_MD_CTX_new());
-    return md_ == openssl_algorithms().sha256 ? for_sha256.get() : for_sha512.get();
+    return kept(md_ == openssl_algorithms().sha256 ? kept_digests.sha256 : kept_digests.sha512);
   }
 
   const EVP_MD* md_;

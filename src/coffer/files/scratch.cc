@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 namespace coffer {
 namespace {
@@ -18,14 +19,17 @@ uint8_t* allocate(size_t size) {
 
 size_t rounded(size_t size) { return (size + kGranularity - 1) / kGranularity * kGranularity; }
 
+// Trivial, so that it may be used by what still runs when the thread's objects are gone: destructors of static objects.
 struct Kept {
-  uint8_t* data = nullptr;
-  size_t size = 0;
-  bool lent = false;
-
-  ~Kept() { std::free(data); }
+  uint8_t* data;
+  size_t size;
+  bool lent;
 };
-thread_local Kept kept;
+thread_local constinit Kept kept{};
+
+struct FreesKept {
+  ~FreesKept() { std::free(std::exchange(kept, Kept{}).data); }
+};
 
 }  // namespace
 
@@ -35,8 +39,9 @@ Scratch::Scratch(size_t size) : size_(size), borrowed_(!kept.lent && size <= kKe
     return;
   }
   if (kept.data == nullptr || kept.size < size) {
-    std::free(kept.data);
-    kept.data = nullptr;
+    thread_local const FreesKept at_its_end;
+    static_cast<void>(&at_its_end);
+    std::free(std::exchange(kept.data, nullptr));
     kept.size = rounded(size + 1);
     kept.data = allocate(kept.size);
   }
