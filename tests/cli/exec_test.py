@@ -239,6 +239,7 @@ class DebiansTools(CliTest):
         for name in os.listdir(self.path("store")):
             self.assertNotIn(b"to-look-for", self.read("store", name), name)
         self.assertEqual(self.verified("c.coffer"), {})
+        self.assertGreater(self.done("status", "c.coffer", "--json").json()["domains"][0]["keys"][0]["written"], 1000)
         plain = self.run_program(["ldb", "--db=store", "get", "a-key-to-look-for"])
         self.assertNotIn("a-value", plain.out)
 
@@ -312,6 +313,8 @@ class Catalogue(CliTest):
         run = self.run_program([CATALOGUE, "c.coffer", "store", "serve", "4"])
         self.assertRegex(run.out, r" 0 errors\n$", run)
         self.assertGreaterEqual(len(self.done("keyring", "show", "c.coffer", "--json").json()["domains"][0]["keys"]), 3)
+        written = self.done("status", "c.coffer", "--json").json()["domains"][0]["keys"]
+        self.assertGreater(sum(key["written"] for key in written), 0)
         self.assertIn(b"policy: domain system was rotated", self.done("cat", "c.coffer", "store/LOG").bytes)
         self.assertEqual(self.verified("c.coffer"), {})
 

@@ -232,6 +232,46 @@ class Policy(CliTest):
         self.assertEqual(self.active_share(), (3, 3))
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_what_was_written_under_a_key_is_counted_and_may_be_limited(self):
+        self.done("rotate", "domain", "c.coffer", "system")
+        self.done("reencrypt", "c.coffer")
+        key, = self.done("key", "list", "c.coffer", "--json").json()["keys"]
+        self.assertGreaterEqual(key["seals"], 3)
+        self.assertEqual(key["written"], 20000 + 9000 + 5000)
+        self.assertEqual(key["left"]["seals"], None)
+        self.set_policy(f"policy: {{rotation_period: off, max_seals: {key['seals'] + 1}, max_bytes: 1TiB}}\n")
+        left = self.done("key", "show", "c.coffer", "system:2", "--json").json()["left"]
+        self.assertEqual((left["seals"], left["bytes"], left["seconds"]), (1, (1 << 40) - key["written"], None))
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.make_file("c.coffer", "store/d.sst", b"12345", "blocks")
+        self.assertIn(f"has sealed {key['seals'] + 1} headers, and max_seals is", self.done("plan", "c.coffer").out)
+        status = self.done("status", "c.coffer", "--json").json()["domains"][0]["keys"][0]
+        self.assertEqual((status["written"], status["left_percent"]), (key["written"], 0))
+        self.done("plan", "c.coffer", "--apply")
+        metrics = self.done("metrics", "c.coffer").out
+        self.assertIn('coffer_key_seals_left{domain="system",version="3",state="active"} ', metrics)
+        self.assertRegex(metrics, r'(?m)^coffer_key_seals_total.*version="2",state="deactivated"} '
+                                  f"{key['seals'] + 1}$")
+        self.assertIn('coffer_root_key{state="ok"} 1\n', metrics)
+        self.assertRegex(metrics, r"^(# (HELP|TYPE) [a-z_]+ .+\n|[a-z_]+(\{[^}]*\})? \d+\n)+$")
+
+    def test_counts_that_were_changed_are_named_and_keys_are_rotated_by_time_all_the_same(self):
+        self.write("c.coffer/usage", self.read("c.coffer/usage").replace(b'"seals":', b'"seals":1'))
+        self.refused(["metrics", "c.coffer"], "tampered", "c.coffer/usage", "remove it")
+        status = self.problems("status", "c.coffer", "--json").json()
+        self.assertEqual(status["usage_refused"]["code"], "tampered")
+        self.assertEqual(status["domains"][0]["keys"][0]["written"], None)
+        self.assertIn("c.coffer/usage", self.problems("status", "c.coffer").out)
+        listed = self.done("key", "list", "c.coffer", "--json")
+        self.assertEqual((listed.json()["keys"][0]["seals"], listed.json()["keys"][0]["files"]), (None, 3))
+        self.assertIn("nothing is known", self.done("key", "show", "c.coffer", "system:1").err)
+        self.set_policy("policy: {rotation_period: 1s}\n")
+        time.sleep(1.1)
+        self.assertEqual(self.coffer("plan", "c.coffer", "--apply", "--json").error()["code"], "tampered")
+        self.assertEqual(self.done("key", "show", "c.coffer", "system:2", "--json").json()["state"], "active")
+        os.remove(self.path("c.coffer/usage"))
+        self.assertEqual(self.done("key", "show", "c.coffer", "system:1", "--json").json()["seals"], 0)
+
     def test_files_under_a_compromised_key_are_always_due(self):
         self.done("key", "compromise", "c.coffer", "system:1")
         due = self.done("plan", "c.coffer", "--json").json()["due"]

@@ -21,7 +21,7 @@ class PolicyTest : public testing::Test {
 
   std::vector<std::string> rotations(uint64_t now) const {
     std::vector<std::string> out;
-    for (const DueAction& action : due_rotations(keyring_, policy_, now)) out.push_back(action.domain);
+    for (const DueAction& action : due_rotations(keyring_, policy_, counts_, now)) out.push_back(action.domain);
     return out;
   }
   std::vector<DueAction> rewraps(uint64_t now, const std::set<Id>& needed) const {
@@ -32,14 +32,15 @@ class PolicyTest : public testing::Test {
 
   Keyring keyring_ = Keyring::create(id_of(1), kStart).value();
   Policy policy_;
+  CountsByKey counts_;
 };
 
 TEST_F(PolicyTest, AKeyIsRotatedWhenItsTimeIsOverNeitherSoonerNorTwice) {
   EXPECT_EQ(rotations(kStart + 7 * kDay - 1), std::vector<std::string>{});
   EXPECT_EQ(rotations(kStart + 7 * kDay), (std::vector<std::string>{"system", "orders"}));
-  ASSERT_TRUE(apply_rotations(keyring_, policy_, kStart + 7 * kDay).is_ok());
+  ASSERT_TRUE(apply_rotations(keyring_, policy_, counts_, kStart + 7 * kDay).is_ok());
   EXPECT_EQ(keyring_.find_domain("orders")->active()->version, 2u);
-  EXPECT_TRUE(apply_rotations(keyring_, policy_, kStart + 7 * kDay)->empty());
+  EXPECT_TRUE(apply_rotations(keyring_, policy_, counts_, kStart + 7 * kDay)->empty());
   EXPECT_EQ(rotations(kStart + 14 * kDay - 1), std::vector<std::string>{});
 }
 
@@ -48,6 +49,21 @@ TEST_F(PolicyTest, ADomainMayHaveATimeOfItsOwnOrNone) {
   EXPECT_EQ(rotations(kStart + kDay), std::vector<std::string>{"orders"});
   policy_.domains["orders"] = {.rotation_period = std::nullopt};
   EXPECT_EQ(rotations(kStart + 1000 * kDay), std::vector<std::string>{"system"});
+}
+
+TEST_F(PolicyTest, AKeyThatHasSealedWhatItMayIsRotatedWhateverItsAge) {
+  policy_.all.rotation_period.reset();
+  policy_.all.max_seals = 10;
+  policy_.domains["orders"] = {.rotation_period = std::nullopt, .max_bytes = 1000};
+  counts_[active("system")] = {.seals = 9, .bytes = UINT64_MAX};
+  counts_[active("orders")] = {.seals = UINT64_MAX, .bytes = 999};
+  EXPECT_EQ(rotations(kStart), std::vector<std::string>{});
+  counts_[active("system")].seals = 10;
+  EXPECT_EQ(rotations(kStart), std::vector<std::string>{"system"});
+  counts_[active("orders")].bytes = 1000;
+  EXPECT_EQ(rotations(kStart), (std::vector<std::string>{"system", "orders"}));
+  ASSERT_TRUE(apply_rotations(keyring_, policy_, counts_, kStart).is_ok());
+  EXPECT_EQ(rotations(kStart), std::vector<std::string>{});
 }
 
 TEST_F(PolicyTest, AnExpiredKeyIsDueWhateverThePolicyAndAShreddedDomainNever) {
@@ -62,7 +78,7 @@ TEST_F(PolicyTest, AnExpiredKeyIsDueWhateverThePolicyAndAShreddedDomainNever) {
 TEST_F(PolicyTest, AClockThatWasFarAheadKeepsNoKeyForEverAndOneThatGoesBackALittleDoesNoHarm) {
   EXPECT_EQ(rotations(kStart - kDay), std::vector<std::string>{});
   EXPECT_EQ(rotations(kStart - kDay - 1).size(), 2u);
-  ASSERT_TRUE(apply_rotations(keyring_, policy_, 5).is_ok());
+  ASSERT_TRUE(apply_rotations(keyring_, policy_, counts_, 5).is_ok());
   EXPECT_EQ(rotations(5), std::vector<std::string>{});
   policy_.all.rotation_period = UINT64_MAX;
   EXPECT_EQ(rotations(UINT64_MAX - 1), std::vector<std::string>{});

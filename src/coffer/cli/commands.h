@@ -38,6 +38,7 @@ Command store_list_command();
 Command store_move_command();
 Command store_adopt_command();
 Command store_forget_command();
+Command metrics_command();
 Command plan_command();
 Command agent_command();
 Command policy_check_command();

@@ -1,10 +1,12 @@
 // coffer key …: the life of domain keys, by hand.
 #include <fmt/format.h>
 
+#include "coffer/base/clock.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/ops/keys.h"
+#include "coffer/ops/metrics.h"
 
 namespace coffer::cli {
 namespace {
@@ -24,6 +26,55 @@ Json key_json(const std::string& domain, const DomainKeyEntry& key) {
           {"destroyed", time_json(key.destroyed)}};
 }
 
+// What was done with the key since it was made, where FILES and BYTES are what needs it now.
+struct KeyPast {
+  bool is_known = false;
+  KeyCounts counts;
+  KeyBudget left;  // of an active one
+};
+
+class KeyPasts {
+ public:
+  static Result<KeyPasts> of(Coffer& coffer, Console& console) {
+    KeyPasts out;
+    auto counts = coffer.usage().total();
+    if (!counts.is_ok())
+      console.note("nothing is known of what was written: " + printable(counts.status().to_string()));
+    out.is_known_ = counts.is_ok();
+    if (counts.is_ok()) out.counts_ = std::move(*counts);
+    COFFER_ASSIGN(Config config, coffer.present_config());
+    out.policy_ = std::move(config.policy);
+    return out;
+  }
+  KeyPast operator()(const std::string& domain, const DomainKeyEntry& key) const {
+    KeyPast out;
+    out.is_known = is_known_;
+    const auto found = counts_.find(key.id);
+    if (found != counts_.end()) out.counts = found->second;
+    if (is_known_ && key.state == KeyState::kActive)
+      out.left = budget_left(key, policy_.of(domain), out.counts, now_seconds());
+    return out;
+  }
+
+ private:
+  bool is_known_ = false;
+  CountsByKey counts_;
+  Policy policy_;
+};
+
+Json number_json(const std::optional<uint64_t>& number) { return number ? Json(*number) : Json(nullptr); }
+
+void add_past(const KeyPast& past, Json& to) {
+  to["seals"] = past.is_known ? Json(past.counts.seals) : Json(nullptr);
+  to["written"] = past.is_known ? Json(past.counts.bytes) : Json(nullptr);
+  to["left"] = {{"percent", number_json(past.left.percent)},
+                {"seconds", number_json(past.left.seconds)},
+                {"seals", number_json(past.left.seals)},
+                {"bytes", number_json(past.left.bytes)}};
+}
+
+std::string left_text(const KeyBudget& left) { return left.percent ? fmt::format("{}%", *left.percent) : "-"; }
+
 Usage usage_of_key(const Inventory& inventory, const Id& key) {
   const auto found = inventory.by_key.find(key);
   return found == inventory.by_key.end() ? Usage{} : found->second;
@@ -34,20 +85,25 @@ Usage usage_of_key(const Inventory& inventory, const Id& key) {
 Result<Outcome> run_key_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(const Inventory inventory, take_inventory(*coffer, {}));
+  COFFER_ASSIGN(const KeyPasts pasts, KeyPasts::of(*coffer, console));
   const auto keyring = coffer->keyring();
   using Align = Table::Align;
   Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kRight,
-               Align::kRight});
-  table.add({"DOMAIN", "KEY", "ID", "STATE", "ACTIVATED", "EXPIRES", "FILES", "BYTES"});
+               Align::kRight, Align::kRight, Align::kRight, Align::kRight});
+  table.add({"DOMAIN", "KEY", "ID", "STATE", "ACTIVATED", "EXPIRES", "FILES", "BYTES", "SEALS", "WRITTEN", "LEFT"});
   Json keys = Json::array();
   for (const Domain& domain : keyring->domains()) {
     for (auto key = domain.keys.rbegin(); key != domain.keys.rend(); ++key) {
       if (!arguments.has("--history") && !is_in_use(*key, inventory)) continue;
       const Usage usage = usage_of_key(inventory, key->id);
+      const KeyPast past = pasts(domain.name, *key);
       table.add({domain.name, fmt::to_string(key->version), key->id.short_hex(),
                  std::string(key_state_name(key->state)), time_text(key->activated), time_text(key->expires),
-                 fmt::to_string(usage.files), size_text(usage.bytes)});
+                 fmt::to_string(usage.files), size_text(usage.bytes),
+                 past.is_known ? fmt::to_string(past.counts.seals) : "-",
+                 past.is_known ? size_text(past.counts.bytes) : "-", left_text(past.left)});
       Json line = key_json(domain.name, *key);
+      add_past(past, line);
       line["files"] = usage.files;
       line["bytes"] = usage.bytes;
       keys.push_back(std::move(line));
@@ -64,9 +120,12 @@ Result<Outcome> run_key_show(const Arguments& arguments, Console& console) {
   const DomainKeyEntry& key = *found.entry;
   COFFER_ASSIGN(const Inventory inventory, take_inventory(*coffer, {}));
   const Usage usage = usage_of_key(inventory, key.id);
+  COFFER_ASSIGN(const KeyPasts pasts, KeyPasts::of(*coffer, console));
+  const KeyPast past = pasts(found.domain->name, key);
   Json answer = key_json(found.domain->name, key);
   answer["files"] = usage.files;
   answer["bytes"] = usage.bytes;
+  add_past(past, answer);
   std::string text = fmt::format("key {} of domain {}\n  id           {}\n  state        {}\n", key.version,
                                  found.domain->name, key.id.hex(), key_state_name(key.state));
   for (const auto& [name, time] : {std::pair("created", key.created), std::pair("activated", key.activated),
@@ -75,6 +134,10 @@ Result<Outcome> run_key_show(const Arguments& arguments, Console& console) {
     text += fmt::format("  {:<11}  {}\n", name, time_text(time));
   }
   text += fmt::format("  needed by    {}, {}\n", count_text(usage.files, "file"), size_text(usage.bytes));
+  if (past.is_known) {
+    text += fmt::format("  used         sealed {}, {} written under it; left: {}\n",
+                        count_text(past.counts.seals, "header"), size_text(past.counts.bytes), left_text(past.left));
+  }
   console.answer(answer, text);
   return Outcome::kDone;
 }

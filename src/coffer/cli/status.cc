@@ -12,6 +12,7 @@
 #include "coffer/crypto/key_memory.h"
 #include "coffer/files/mapped_reads.h"
 #include "coffer/ops/inventory.h"
+#include "coffer/ops/metrics.h"
 
 namespace coffer::cli {
 namespace {
@@ -24,6 +25,7 @@ struct StatusReport {
   Config config;
   ProviderConfig providers;
   Inventory inventory;
+  Result<CountsByKey> counts = CountsByKey();
   Status last_refresh;   // of the keyring, after the inventory
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
@@ -45,6 +47,18 @@ Usage usage_of(const StatusReport& report, const Domain& domain) {
 Usage active_of(const StatusReport& report, const Domain& domain) {
   auto found = report.inventory.active_by_domain.find(domain.name);
   return found == report.inventory.active_by_domain.end() ? Usage{} : found->second;
+}
+
+KeyCounts counts_of_key(const StatusReport& report, const Id& key) {
+  if (!report.counts.is_ok()) return {};
+  const auto found = report.counts->find(key);
+  return found == report.counts->end() ? KeyCounts() : found->second;
+}
+
+// Until the policy rotates an active key.
+std::optional<uint64_t> percent_left(const StatusReport& report, const Domain& domain, const DomainKeyEntry& key) {
+  if (key.state != KeyState::kActive || !report.counts.is_ok()) return std::nullopt;
+  return budget_left(key, report.config.policy.of(domain.name), counts_of_key(report, key.id), report.now).percent;
 }
 
 // When the key came into the state it is in.
@@ -121,6 +135,10 @@ std::string heading(const StatusReport& report) {
   if (!report.key_memory.is_protected()) {
     out += fmt::format("  KEY MEMORY of this program: {}\n", describe(report.key_memory));
   }
+  if (!report.counts.is_ok()) {
+    out +=
+        fmt::format("             WHAT WAS WRITTEN is not known: {}\n", printable(report.counts.status().to_string()));
+  }
   if (!report.root_key.is_ok()) {
     out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
   }
@@ -140,17 +158,19 @@ std::string heading(const StatusReport& report) {
 std::string key_table(const StatusReport& report) {
   using Align = Table::Align;
   Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
-               Align::kRight});
-  table.add({"DOMAIN", "KEY", "ID", "STATE", "AGE", "FILES", "BYTES", "SHARE"});
+               Align::kRight, Align::kRight, Align::kRight});
+  table.add({"DOMAIN", "KEY", "ID", "STATE", "AGE", "FILES", "BYTES", "SHARE", "WRITTEN", "LEFT"});
   for (const Domain& domain : report.keyring->domains()) {
     const Usage whole = usage_of(report, domain);
     std::string name = domain.name;
     for (auto entry = domain.keys.rbegin(); entry != domain.keys.rend(); ++entry) {
       if (!report.with_history && !is_in_use(*entry, report.inventory)) continue;
       const Usage usage = usage_of(report, entry->id);
+      const auto left = percent_left(report, domain, *entry);
       table.add({std::exchange(name, ""), fmt::to_string(entry->version), entry->id.short_hex(),
                  std::string(key_state_name(entry->state)), age_text(seconds_since(entry->created, report.now)),
-                 fmt::to_string(usage.files), size_text(usage.bytes), percent_text(usage.bytes, whole.bytes)});
+                 fmt::to_string(usage.files), size_text(usage.bytes), percent_text(usage.bytes, whole.bytes),
+                 size_text(counts_of_key(report, entry->id).bytes), left ? fmt::format("{}%", *left) : ""});
     }
   }
   return table.text();
@@ -222,6 +242,8 @@ Json domains_json(const StatusReport& report) {
     for (const DomainKeyEntry& entry : domain.keys) {
       if (!report.with_history && !is_in_use(entry, report.inventory)) continue;
       const Usage usage = usage_of(report, entry.id);
+      const KeyCounts counts = counts_of_key(report, entry.id);
+      const auto left = percent_left(report, domain, entry);
       const auto found = report.inventory.by_other_copy.find(entry.id);
       const Usage other = found == report.inventory.by_other_copy.end() ? Usage{} : found->second;
       keys.push_back({{"id", entry.id.hex()},
@@ -233,6 +255,9 @@ Json domains_json(const StatusReport& report) {
                       {"age_seconds", seconds_since(entry.created, report.now)},
                       {"files", usage.files},
                       {"bytes", usage.bytes},
+                      {"seals", report.counts.is_ok() ? Json(counts.seals) : Json(nullptr)},
+                      {"written", report.counts.is_ok() ? Json(counts.bytes) : Json(nullptr)},
+                      {"left_percent", left ? Json(*left) : Json(nullptr)},
                       {"other_copies", other.files}});
     }
     domains.push_back({{"name", domain.name},
@@ -288,6 +313,7 @@ Json report_json(const StatusReport& report) {
           {"keyring_version", report.header.version},
           {"keyring_refresh", refresh_json(report.last_refresh)},
           {"root_key_refused", refresh_json(report.root_key)},
+          {"usage_refused", refresh_json(report.counts.status())},
           {"key_memory",
            {{"locked_bytes", report.key_memory.secrets.locked_bytes},
             {"unlocked_bytes", report.key_memory.secrets.unlocked_bytes},
@@ -328,6 +354,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   if (looks_at_stores) {
     COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
   }
+  report.counts = coffer->usage().total();
   report.last_refresh = coffer->live_keyring().refresh();
   report.root_key = coffer->live_keyring().check_root();
   report.key_memory = key_memory();
@@ -336,7 +363,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   advise(report, console);
   if (!looks_at_stores) console.note(advice_for(coffer->at_home()).message + ": its stores were not looked at");
   const bool sound = !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() &&
-                     report.last_refresh.is_ok() && report.root_key.is_ok() && looks_at_stores;
+                     report.last_refresh.is_ok() && report.root_key.is_ok() && report.counts.is_ok() && looks_at_stores;
   return sound ? Outcome::kDone : Outcome::kProblemsFound;
 }
 

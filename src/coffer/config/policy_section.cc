@@ -1,5 +1,6 @@
 #include "coffer/config/policy_section.h"
 
+#include "coffer/base/byte_size.h"
 #include "coffer/base/period.h"
 #include "coffer/config/yaml_quoted.h"
 #include "coffer/keys/keyring_body.h"
@@ -17,12 +18,26 @@ Status read_period(const YamlReader& reader, const YAML::Node& value, const std:
                       what + ": expected a time of at least " + period_text(least) + ", as 12h, 7d or 2w, or off");
 }
 
+// "off", or a number of at least 1: a plain one of seals, with a unit if it is of bytes.
+Status read_limit(const YamlReader& reader, const YAML::Node& value, const std::string& what, bool of_bytes,
+                  std::optional<uint64_t>& out) {
+  COFFER_ASSIGN(const std::string text, reader.text(value, what));
+  const bool is_number = text.find_first_not_of("0123456789") == std::string::npos;
+  out = of_bytes || is_number ? parse_byte_size(text) : std::nullopt;
+  if (text == "off" || (out && *out >= 1)) return Status::ok();
+  return reader.error(
+      value,
+      what + ": expected " + (of_bytes ? "a size, as 500GiB or 1TiB" : "a number of headers, as 1000000") + ", or off");
+}
+
 // One of the options that domains may have, too; kNotFound for another.
 Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry, const std::string& what,
                        KeyPolicy& policy) {
   const std::string name = what + entry.key;
   if (entry.key == "rotation_period") return read_period(reader, entry.value, name, 1, policy.rotation_period);
   if (entry.key == "rewrap_after") return read_period(reader, entry.value, name, 0, policy.rewrap_after);
+  if (entry.key == "max_seals") return read_limit(reader, entry.value, name, false, policy.max_seals);
+  if (entry.key == "max_bytes") return read_limit(reader, entry.value, name, true, policy.max_bytes);
   return {Code::kNotFound, entry.key};
 }
 
@@ -63,8 +78,8 @@ Status read_domain_option(const YamlReader& reader, const YamlReader::Entry& ent
   const Status read = read_key_option(reader, entry, what, policy);
   if (read.code() != Code::kNotFound) return read;
   return reader.error(entry.key_node, what + "unknown option \"" + entry.key +
-                                          "\"; known are rotation_period, rewrap_after, cipher, ctr_cipher and "
-                                          "chunk_size");
+                                          "\"; known are rotation_period, rewrap_after, max_seals, max_bytes, "
+                                          "cipher, ctr_cipher and chunk_size");
 }
 
 Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicySection& out) {
@@ -85,9 +100,22 @@ Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicyS
 
 std::string period_or_off(const std::optional<uint64_t>& period) { return period ? period_text(*period) : "off"; }
 
-std::string format_domain(const std::string& name, const KeyPolicy& own, const CiphersOfDomains& ciphers) {
+// Limits that there are; they have no other default than none, but a domain's may be off where all others have one.
+std::string limits_text(const KeyPolicy& policy, const KeyPolicy& otherwise, const std::string& indent) {
+  std::string out;
+  if (policy.max_seals != otherwise.max_seals) {
+    out += indent + "max_seals: " + (policy.max_seals ? std::to_string(*policy.max_seals) : "off") + "\n";
+  }
+  if (policy.max_bytes != otherwise.max_bytes) {
+    out += indent + "max_bytes: " + (policy.max_bytes ? byte_size_text(*policy.max_bytes) : "off") + "\n";
+  }
+  return out;
+}
+
+std::string format_domain(const std::string& name, const KeyPolicy& own, const KeyPolicy& all,
+                          const CiphersOfDomains& ciphers) {
   std::string out = "    " + yaml_quoted(name) + ":\n      rotation_period: " + period_or_off(own.rotation_period) +
-                    "\n      rewrap_after: " + period_or_off(own.rewrap_after) + "\n";
+                    "\n      rewrap_after: " + period_or_off(own.rewrap_after) + "\n" + limits_text(own, all, "      ");
   const auto found = ciphers.find(name);
   if (found == ciphers.end()) return out;
   const auto& [suite, ctr_suite, chunk_log2] = found->second;
@@ -111,8 +139,8 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node, "policy: unknown option \"" + entry.key +
-                                            "\"; known are rotation_period, rewrap_after, on_revoked, on_outage, "
-                                            "outage_grace and domains");
+                                            "\"; known are rotation_period, rewrap_after, max_seals, max_bytes, "
+                                            "on_revoked, on_outage, outage_grace and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -123,12 +151,13 @@ std::string format_policy(const PolicySection& section) {
   const Policy& policy = section.policy;
   if (policy == Policy()) return "";
   std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) +
-                    "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) +
-                    "\n  on_revoked: " + std::string(reaction_name(policy.root.on_revoked)) +
+                    "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) + "\n" +
+                    limits_text(policy.all, KeyPolicy(), "  ") +
+                    "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked)) +
                     "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage)) +
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n";
   if (!policy.domains.empty()) out += "  domains:\n";
-  for (const auto& [name, own] : policy.domains) out += format_domain(name, own, section.ciphers);
+  for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "coffer/crypto/key_memory.h"
 #include "coffer/ops/audit.h"
 #include "coffer/ops/keys.h"
+#include "coffer/ops/metrics.h"
 #include "coffer/ops/policy.h"
 #include "coffer/ops/shred.h"
 #include "coffer/ops/slots.h"
@@ -102,6 +103,10 @@ Status apply_key_policy(Coffer& coffer) noexcept {
 
 Status last_policy_run(Coffer& coffer) noexcept {
   return no_throw([&] { return coffer.policy().condition(); });
+}
+
+Result<std::string> prometheus_metrics(Coffer& coffer) noexcept {
+  return no_throw([&] { return prometheus_text(coffer, coffer.live_keyring().condition()); });
 }
 
 Status for_each_audit_record(Coffer& coffer, uint64_t after, const TakeAuditRecord& take) noexcept {

@@ -74,6 +74,10 @@ Status apply_key_policy(Coffer& coffer) noexcept;
 // Ok, or why that thread could not do at its last look what was due: for a health check.
 Status last_policy_run(Coffer& coffer) noexcept;
 
+// How the coffer's keys are, for the program's own metrics: Prometheus' text format, as `coffer metrics` prints it
+// (docs/operating.md). What this program wrote is in it at once, what others write within a minute. Reads no store.
+Result<std::string> prometheus_metrics(Coffer& coffer) noexcept;
+
 // What was done to the coffer's keys, by whatever process: the lines of its audit log whose number is above `after`, in
 // order, each as a JSON object (docs/format.md, section 11). Keep the last number to go on from it, whenever
 // keyring_version() has changed. kTampered when something is wrong with the log; what is authentic has been handed on.

@@ -3,11 +3,25 @@
 #include <utility>
 
 namespace coffer {
+namespace {
+
+// Counted in portions: what threads share costs more than to seal a short record.
+constexpr uint64_t kCountedAtOnce = uint64_t{256} << 10;
+
+}  // namespace
 
 Status FileWriter::append(ByteView data, AppendFile& file) {
   if (closed_) return {Code::kIo, "append after close"};
   if (failed_) return {Code::kIo, "an earlier write or sync failed"};
-  return data.empty() ? Status::ok() : append_data(data, file);
+  if (data.empty()) return Status::ok();
+  uncounted_ += data.size();
+  if (uncounted_ >= kCountedAtOnce) count();
+  return append_data(data, file);
+}
+
+void FileWriter::count() {
+  if (counter_ != nullptr) counter_->wrote(uncounted_);
+  uncounted_ = 0;
 }
 
 Status FileWriter::sync(bool full, AppendFile& file) {
@@ -33,6 +47,7 @@ Status FileWriter::truncate_data(uint64_t size, AppendFile&) {
 Status FileWriter::close(AppendFile& file) {
   if (closed_) return Status::ok();
   closed_ = true;
+  count();
   Status finished = failed_ ? Status::ok() : finish(file);
   if (finished.is_ok() && !failed_ && watch_ != nullptr && watch_->wants_sync_at_close()) {
     finished = sync_and_tell(false, file);

@@ -7,6 +7,7 @@
 
 #include "coffer/format/envelope.h"
 #include "coffer/store/freshness.h"
+#include "coffer/store/key_usage.h"
 
 namespace coffer {
 
@@ -55,6 +56,9 @@ class FileWriter {
   // Told from now on how far the file is durable. Before anything else.
   void be_watched(std::shared_ptr<LogWatch> watch) { watch_ = std::move(watch); }
 
+  // What is appended counts as written under this key. Before anything else.
+  void be_counted(std::shared_ptr<KeyCounter> counter) { counter_ = std::move(counter); }
+
   virtual uint64_t logical_size() const = 0;
   // About where the plaintext byte `offset` comes to lie; at least as far as it really does. For hints.
   virtual uint64_t physical_offset(uint64_t offset) const = 0;
@@ -86,10 +90,13 @@ class FileWriter {
   Status fail(Status status);
   Status write_out(AppendFile& file);
   Status sync_and_tell(bool full, AppendFile& file);
+  void count();
 
   const Id file_id_;
-  std::shared_ptr<LogWatch> watch_;  // null: nobody wants to know
-  size_t head_size_;                 // of the header, while it is in out_
+  std::shared_ptr<LogWatch> watch_;      // null: nobody wants to know
+  std::shared_ptr<KeyCounter> counter_;  // null: nobody counts
+  uint64_t uncounted_ = 0;
+  size_t head_size_;  // of the header, while it is in out_
   bool head_syncs_first_ = false;
   std::atomic<bool> failed_{false};
   bool closed_ = false;

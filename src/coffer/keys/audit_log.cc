@@ -24,10 +24,7 @@ std::string host_name() {
 }
 
 Result<Sha256> mac_of(const Keyring& keyring, std::string_view authenticated) {
-  Bytes message = labelled("coffer/v1 audit", keyring.coffer_id().view());
-  message.insert(message.end(), authenticated.begin(), authenticated.end());
-  COFFER_ASSIGN(const AuditKey key, keyring.audit_key().open());
-  return hmac_sha256(key.reveal(), message);
+  return keyring.authenticate("coffer/v1 audit", authenticated);
 }
 
 std::optional<Sha256> hash_in(const Json& record, const char* name) {

@@ -111,6 +111,13 @@ Result<Signed> Keyring::sign(ByteView message) const {
   return coffer::sign(seed.reveal(), message);
 }
 
+Result<Sha256> Keyring::authenticate(std::string_view label, std::string_view message) const {
+  Bytes whole = labelled(label, coffer_id_.view());
+  whole.insert(whole.end(), message.begin(), message.end());
+  COFFER_ASSIGN(const AuditKey key, audit_key_.open());
+  return hmac_sha256(key.reveal(), whole);
+}
+
 const Domain* Keyring::find_domain(std::string_view name) const {
   auto found =
       std::find_if(domains_.begin(), domains_.end(), [&](const Domain& domain) { return domain.name == name; });

@@ -94,6 +94,8 @@ class Keyring {
   const RestingKey<AuditRole>& audit_key() const { return audit_key_; }
   // With a key of the coffer's that is derived from it, and so its own for good. Errors as coffer::sign().
   Result<Signed> sign(ByteView message) const;
+  // HMAC-SHA-256 with the audit key over label ‖ 0x00 ‖ coffer id ‖ message.
+  Result<Sha256> authenticate(std::string_view label, std::string_view message) const;
   const AuditHead& audit_head() const { return audit_head_; }
   void set_audit_head(const AuditHead& head) { audit_head_ = head; }
   const std::vector<Domain>& domains() const { return domains_; }

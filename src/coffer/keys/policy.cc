@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/byte_size.h"
 #include "coffer/base/period.h"
 
 namespace coffer {
@@ -21,7 +22,26 @@ uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy, uint6
 
 std::string key_text(const DomainKeyEntry& key) { return "key " + std::to_string(key.version); }
 
-std::string why_rotate(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+KeyCounts counts_of(const CountsByKey& counts, const Id& key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? KeyCounts() : found->second;
+}
+
+// Empty: it may go on.
+std::string why_used_up(const DomainKeyEntry& key, const KeyPolicy& policy, const KeyCounts& counts) {
+  if (policy.max_seals && counts.seals >= *policy.max_seals) {
+    return key_text(key) + " has sealed " + std::to_string(counts.seals) + " headers, and max_seals is " +
+           std::to_string(*policy.max_seals);
+  }
+  if (policy.max_bytes && counts.bytes >= *policy.max_bytes) {
+    return std::to_string(counts.bytes) + " bytes were written under " + key_text(key) + ", and max_bytes is " +
+           byte_size_text(*policy.max_bytes);
+  }
+  return "";
+}
+
+std::string why_too_old(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (now < rotation_time(key, policy, now)) return "";
   if (key.expires != 0 && key.expires <= now) return key_text(key) + " has expired";
   if (key.activated > now) return key_text(key) + " became active in the future, by a clock that was wrong";
   return key_text(key) + " has been active for " + period_text(now - key.activated) + ", and rotation_period is " +
@@ -70,13 +90,16 @@ const KeyPolicy& Policy::of(std::string_view domain) const {
   return found == domains.end() ? all : found->second;
 }
 
-std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, uint64_t now) {
+std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, const CountsByKey& counts,
+                                     uint64_t now) {
   std::vector<DueAction> out;
   for (const Domain& domain : keyring.domains()) {
     const DomainKeyEntry* active = domain.active();
     const KeyPolicy& wanted = policy.of(domain.name);
-    if (active == nullptr || now < rotation_time(*active, wanted, now)) continue;
-    out.push_back({DueAction::What::kRotate, domain.name, why_rotate(*active, wanted, now)});
+    if (active == nullptr) continue;
+    std::string why = why_too_old(*active, wanted, now);
+    if (why.empty()) why = why_used_up(*active, wanted, counts_of(counts, active->id));
+    if (!why.empty()) out.push_back({DueAction::What::kRotate, domain.name, std::move(why)});
   }
   return out;
 }
@@ -96,8 +119,9 @@ std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
   return out;
 }
 
-Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now) {
-  std::vector<DueAction> due = due_rotations(keyring, policy, now);
+Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
+                                               uint64_t now) {
+  std::vector<DueAction> due = due_rotations(keyring, policy, counts, now);
   for (const DueAction& action : due) COFFER_TRY(keyring.rotate_domain(action.domain, now));
   return due;
 }

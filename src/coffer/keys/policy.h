@@ -10,12 +10,24 @@
 
 namespace coffer {
 
-// In seconds.
+// What was done with a domain key so far.
+struct KeyCounts {
+  uint64_t seals = 0;  // headers of files that it sealed
+  uint64_t bytes = 0;  // of plaintext, under the keys of those files
+
+  bool operator==(const KeyCounts&) const = default;
+};
+using CountsByKey = std::unordered_map<Id, KeyCounts, IdHash>;
+
+// Times in seconds.
 struct KeyPolicy {
   // A key that has been active for so long is succeeded by a fresh one; nothing: never.
   std::optional<uint64_t> rotation_period = uint64_t{7} * 86400;
   // Files that still need a key so long after it was deactivated are rewrapped; nothing: never.
   std::optional<uint64_t> rewrap_after = {};
+  // A key that has sealed so many headers, or so many bytes, is succeeded by a fresh one; nothing: no limit.
+  std::optional<uint64_t> max_seals = {};
+  std::optional<uint64_t> max_bytes = {};
 
   bool operator==(const KeyPolicy&) const = default;
 };
@@ -59,17 +71,18 @@ RootTrouble root_trouble(const Status& found);
 // found so.
 Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now);
 
-// Domains whose active key has been that for as long as it may, or has expired; or became active more than a day
-// in the future. A domain without an active key has no
-// rotation due: somebody took it away.
-std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, uint64_t now);
+// Domains whose active key has been that for as long as it may, has sealed as much as it may, or has expired; or became
+// active more than a day in the future. A domain without an active key has no rotation due: somebody took it away.
+std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, const CountsByKey& counts,
+                                     uint64_t now);
 // Domains with files that need a key which is compromised, or which was deactivated as long ago as the policy has it.
 // `is_needed`: whether a file needs the key.
 std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
                                    const std::function<bool(const Id& key)>& is_needed, uint64_t now);
 // Rotates what is due, and says what that was.
-Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, uint64_t now);
-// Seconds until the next rotation is due, 0 if one is; at most `most`.
+Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
+                                               uint64_t now);
+// Seconds until the next rotation is due by time, 0 if one is; at most `most`.
 uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint64_t now, uint64_t most);
 
 }  // namespace coffer

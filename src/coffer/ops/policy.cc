@@ -62,7 +62,8 @@ void examine(const std::string& whose, const KeyPolicy& policy, Findings& out) {
 Result<std::vector<DueAction>> plan_policy(Coffer& coffer) {
   COFFER_TRY(coffer.at_home());
   COFFER_ASSIGN(const Policy policy, present_policy(coffer));
-  std::vector<DueAction> due = due_rotations(*coffer.keyring(), policy, now_seconds());
+  COFFER_ASSIGN(const CountsByKey counts, coffer.usage().total());
+  std::vector<DueAction> due = due_rotations(*coffer.keyring(), policy, counts, now_seconds());
   COFFER_ASSIGN(std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));
   std::move(rewraps.begin(), rewraps.end(), std::back_inserter(due));
   return due;
@@ -77,7 +78,10 @@ Result<PolicyRun> apply_policy(Coffer& coffer) {
   COFFER_TRY(lock.status());
   COFFER_ASSIGN(const Policy policy, present_policy(coffer));
   PolicyRun out;
-  COFFER_ASSIGN(out.done, rotate_due(coffer.live_keyring(), policy));
+  const auto counts = coffer.usage().total();
+  COFFER_ASSIGN(out.done, rotate_due(coffer.live_keyring(), policy, counts.is_ok() ? *counts : CountsByKey()));
+  // Only now: keys grow old even where nothing can be counted.
+  COFFER_TRY(counts.status());
   COFFER_ASSIGN(const std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));
   for (const DueAction& action : rewraps) {
     COFFER_ASSIGN(RewrapReport report, rewrap(coffer, {}, RewrapOptions{.domain = action.domain}, nullptr));

@@ -112,6 +112,7 @@ class Rewrapper {
     COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
     COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, domain_key, opened.file_key));
     COFFER_TRY(file->write_at(update.offset, update.bytes));
+    coffer_.usage().counter(active->id)->sealed();
     return file->close();
   }
 

@@ -43,11 +43,13 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
 }
 
 bool Coffer::is_own_file(std::string_view name) {
-  for (const std::string_view own : {std::string_view("keyring"), std::string_view("coffer.yaml"), kAuditFileName}) {
+  for (const std::string_view own :
+       {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"), kAuditFileName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  constexpr std::string_view kOthers[] = {"keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
-                                          "anchor.lock",  "policy.lock",  "reencrypt.lock",   "reencrypt.rate"};
+  constexpr std::string_view kOthers[] = {"keyring.lock",  "keyring.turn",   "coffer.yaml.lock",
+                                          "envelope.lock", "anchor.lock",    "usage.lock",
+                                          "policy.lock",   "reencrypt.lock", "reencrypt.rate"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
@@ -86,7 +88,7 @@ Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
 Status Coffer::renew_expired_keys() {
   Policy nothing_else;
   nothing_else.all.rotation_period.reset();
-  return rotate_due(*keyring_, nothing_else).status();
+  return rotate_due(*keyring_, nothing_else, {}).status();
 }
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
@@ -109,6 +111,7 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
   COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
   COFFER_TRY(seal_envelope(file.fields, domain_key, file.file_key, file.envelope));
+  usage_.counter(active->id)->sealed();
   return file;
 }
 
@@ -208,6 +211,7 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
   fields.body_size = body_size;
   fields.body_mac = body_mac;
   COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+  usage_.counter(active->id)->sealed();
   return seal_slot_update(scan, fields, domain_key, file_key);
 }
 

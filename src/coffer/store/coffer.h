@@ -111,6 +111,8 @@ class Coffer {
   // Null unless coffer.yaml has `freshness: on`.
   Freshness* freshness() const { return freshness_.get(); }
 
+  // What is written under which key.
+  KeyUsage& usage() { return usage_; }
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
 
@@ -153,7 +155,8 @@ class Coffer {
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
-        policy_(*keyring_, *config_file_, config_.policy) {}
+        usage_(disk, directory_ + "/usage", *keyring_),
+        policy_(*keyring_, *config_file_, usage_, config_.policy) {}
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
@@ -172,6 +175,7 @@ class Coffer {
   const Places places_;
   StoreRegister stores_;
   const std::unique_ptr<Freshness> freshness_;
+  KeyUsage usage_;
   PolicyWatch policy_;
 };
 

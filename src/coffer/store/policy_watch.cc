@@ -4,11 +4,11 @@
 
 namespace coffer {
 
-Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy) {
+Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy, const CountsByKey& counts) {
   std::vector<DueAction> done;
-  if (due_rotations(*keyring.snapshot(), policy, now_seconds()).empty()) return done;
+  if (due_rotations(*keyring.snapshot(), policy, counts, now_seconds()).empty()) return done;
   const Status updated = keyring.update([&](Keyring& next) -> Status {
-    COFFER_ASSIGN(done, apply_rotations(next, policy, now_seconds()));
+    COFFER_ASSIGN(done, apply_rotations(next, policy, counts, now_seconds()));
     // No version of the keyring is saved in vain.
     return done.empty() ? Status(Code::kAlreadyExists, "no rotation is due any more") : Status::ok();
   });
@@ -48,8 +48,9 @@ void PolicyWatch::start() {
 
 std::chrono::milliseconds PolicyWatch::look() {
   const Status read = take_policy();
+  const Status counted = count();
   const Status rotated = rotate();
-  note(read.is_ok() ? rotated : read);
+  note(!read.is_ok() ? read : rotated.is_ok() ? counted : rotated);
   if (!rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
   // A second more than none: the next look finds the next key.
   const uint64_t wait = until_next_rotation(*keyring_.snapshot(), policy_, now_seconds(), kLookSecondsMax);
@@ -65,8 +66,16 @@ Status PolicyWatch::take_policy() {
   return Status::ok();
 }
 
+// By time is rotated even where nothing can be counted.
+Status PolicyWatch::count() {
+  const Status saved = usage_.save();
+  auto total = usage_.total();
+  counts_ = total.is_ok() ? std::move(*total) : CountsByKey();
+  return total.is_ok() ? saved : total.status();
+}
+
 Status PolicyWatch::rotate() {
-  auto done = rotate_due(keyring_, policy_);
+  auto done = rotate_due(keyring_, policy_, counts_);
   if (!done.is_ok()) return done.status().with_context("policy: what is due cannot be rotated");
   for (const DueAction& action : *done) tell("policy: domain " + action.domain + " was rotated: " + action.why);
   return Status::ok();

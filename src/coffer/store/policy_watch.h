@@ -7,19 +7,20 @@
 #include <string>
 
 #include "coffer/base/interval_thread.h"
+#include "coffer/store/key_usage.h"
 #include "coffer/store/surroundings.h"
 
 namespace coffer {
 
 // Rotates what is due, and says what that was: nothing where somebody else was faster.
-Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy);
+Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy, const CountsByKey& counts);
 
 // Thread-safe.
 class PolicyWatch {
  public:
-  // `keyring` and `config` outlive this. `policy`: as `config` had it at opening.
-  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, Policy policy)
-      : keyring_(keyring), config_(config), policy_(std::move(policy)), root_policy_(policy_.root) {}
+  // `keyring`, `config` and `usage` outlive this. `policy`: as `config` had it at opening.
+  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, Policy policy)
+      : keyring_(keyring), config_(config), usage_(usage), policy_(std::move(policy)), root_policy_(policy_.root) {}
 
   // For an engine. From now on the thread starts when a file is made: who only reads changes no key.
   void enable();
@@ -27,7 +28,7 @@ class PolicyWatch {
   Status on_writing();
 
   // Ok, or why what was due at the last look could not be done: coffer.yaml cannot be read or is wrong (the policy that
-  // was read last goes on), or the keyring cannot be changed.
+  // was read last goes on), what was counted cannot be read or kept, or the keyring cannot be changed.
   Status condition() const;
   // One line for a log about what was rotated, or went wrong, since `seen`, which then moves up; else "".
   std::string news_since(uint64_t& seen) const;
@@ -42,15 +43,18 @@ class PolicyWatch {
   std::chrono::milliseconds look();
   Status take_policy();
   void take_root_policy(const RootPolicy& policy);
+  Status count();
   Status rotate();
   void note(const Status& outcome);
   void tell(std::string news);
 
   LiveKeyring& keyring_;
   ConfigFile& config_;
+  KeyUsage& usage_;
   std::atomic<bool> enabled_{false};
   std::once_flag started_;
-  Policy policy_;  // of the thread
+  Policy policy_;       // of the thread; so:
+  CountsByKey counts_;  // at the last look; empty: there was none, or it failed
   mutable std::mutex mutex_;
   RootPolicy root_policy_;
   Status condition_;

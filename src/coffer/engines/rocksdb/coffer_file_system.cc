@@ -133,9 +133,11 @@ IOStatus CofferFileSystem::reopen(const std::string& path, const FileOptions& op
   if (file.never_written()) return NewWritableFile(path, options, result, dbg);
 
   auto readable = file.readable(context_, path);
+  const auto counter = context_.coffer->usage().counter(file.opened.fields.domain_key_id);
   auto reopened =
       body_of(file.opened.fields.kind).reopen(std::move(file.opened), readable, file.physical_size, role_of(path));
   if (!reopened.is_ok()) return readable->explain(reopened.status().with_context(path), distrust_of(path));
+  reopened->writer->be_counted(counter);
   std::unique_ptr<FSWritableFile> base_file;
   COFFER_IO_TRY(context_.base->ReopenWritableFile(path, appending_options(options), &base_file, dbg));
   // Also where nothing is cut off: RocksDB's own file learns its size only from this.

@@ -15,6 +15,8 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   CofferFileSystem(std::shared_ptr<Coffer> coffer, const std::shared_ptr<::rocksdb::FileSystem>& base)
       : FileSystemWrapper(base), context_{std::move(coffer), base} {}
 
+  Coffer& coffer() const { return *context_.coffer; }
+
   static const char* kClassName() { return "CofferFileSystem"; }
   const char* Name() const override { return kClassName(); }
 

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "coffer/base/advice.h"
+#include "coffer/engines/rocksdb/coffer_file_system.h"
 #include "coffer/engines/rocksdb/default_base.h"
 #include "coffer/engines/rocksdb/file_system.h"
 
@@ -89,14 +90,26 @@ void report_opened() {
   close(socket);
 }
 
+// What was counted since the last look: no destructor does it.
+SharedFileSystem saving_usage_at_exit(SharedFileSystem file_system) {
+  static coffer::Coffer& coffer = static_cast<coffer::rocks::CofferFileSystem&>(*file_system).coffer();
+  std::atexit([] {
+    // Who ends has nobody to tell; what is lost is a count.
+    [[maybe_unused]] const coffer::Status lost = coffer.usage().save();
+  });
+  return file_system;
+}
+
 SharedFileSystem open_from_environment() {
-  if (opened_first != nullptr && opened_first->process == getpid()) return std::move(opened_first->file_system);
+  if (opened_first != nullptr && opened_first->process == getpid()) {
+    return saving_usage_at_exit(std::move(opened_first->file_system));
+  }
   const char* uri = std::getenv(kVariable);
   if (uri == nullptr || *uri == '\0') return original_default();
   auto file_system = coffer::open_coffer_uri(uri);
   if (!file_system.is_ok()) refuse(file_system.status().to_string());
   report_opened();
-  return *file_system;
+  return saving_usage_at_exit(std::move(*file_system));
 }
 
 // Before objects of other files are constructed, so there must be none (tests/rocksdb/preload_test.cc).
