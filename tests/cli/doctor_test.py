@@ -84,6 +84,17 @@ class Doctor(CliTest):
         self.done("slot", "remove", "c.coffer", "second")
         self.assertEqual(self.findings(True), [])
 
+    def test_an_audit_log_and_counts_that_were_changed_are_wrong(self):
+        self.make_sound_coffer()
+        self.make_file("c.coffer", "store/data.sst", b"x" * 100)
+        self.assertEqual(self.findings(True), [])
+        self.write("c.coffer/usage", b"{}")
+        self.only("what was written is not known: tampered: ")
+        os.remove(self.path("c.coffer/usage"))
+        log = self.read("c.coffer/audit.log")
+        self.write("c.coffer/audit.log", log[:log.rindex(b"\n", 0, -1) + 1])
+        self.only("the audit log: ")
+
     def test_who_could_write_the_configuration_is_told_though_the_coffer_does_not_open(self):
         self.make_sound_coffer()
         os.chmod(self.path("c.coffer/coffer.yaml"), 0o666)

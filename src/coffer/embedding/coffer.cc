@@ -5,6 +5,7 @@
 #include "coffer/base/clock.h"
 #include "coffer/crypto/key_memory.h"
 #include "coffer/ops/audit.h"
+#include "coffer/ops/doctor.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/metrics.h"
 #include "coffer/ops/policy.h"
@@ -58,6 +59,20 @@ std::string unlocked_key_memory() noexcept {
   } catch (const std::exception&) {
     return {};
   }
+}
+
+Result<Findings> examine_coffer(const std::string& directory, const std::string& root_uri) noexcept {
+  return no_throw([&]() -> Result<Findings> {
+    Disk& disk = Disk::posix();
+    COFFER_ASSIGN(const std::string config_path, config_path_of(disk, directory));
+    COFFER_ASSIGN(ProcessLimits limits, process_limits(disk, ""));
+    COFFER_ASSIGN(Examination found, examine(disk, config_path, std::move(limits), [&] {
+                    return Coffer::open(disk, config_path,
+                                        {.root_uri = root_uri, .open_anchor = open_anchor, .may_be_away = true},
+                                        open_provider);
+                  }));
+    return std::move(found.findings);
+  });
 }
 
 Status rotate_root_key(Coffer& coffer, const std::string& root) noexcept {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "coffer/base/finding.h"
 #include "coffer/base/status.h"
 
 namespace coffer {
@@ -43,6 +44,11 @@ Status last_refresh(const Coffer& coffer) noexcept;
 // Empty, or one line for a log or a health check: which keys of this process lie in memory that is not locked, because
 // RLIMIT_MEMLOCK does not allow it or because OpenSSL does the bulk of the work.
 std::string unlocked_key_memory() noexcept;
+
+// What is not as it should be around the coffer, as `coffer doctor` says it: permissions, places, this machine, its
+// ciphers, the coffer itself, which is opened besides. Empty: nothing. Takes some 50 ms, and asks the key provider.
+// kNotFound: there is no configuration.
+Result<Findings> examine_coffer(const std::string& directory, const std::string& root_uri = {}) noexcept;
 
 // A fresh key of the keyring, wrapped by `root`: a name that coffer.yaml has under `roots`, a URI, or empty for the
 // present one. A URI is put into coffer.yaml under a name of its own, and the root it takes the place of is taken out.

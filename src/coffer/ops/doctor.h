@@ -2,19 +2,12 @@
 // offers. docs/operating.md, "Look at the surroundings".
 #pragma once
 
+#include "coffer/base/finding.h"
+#include "coffer/crypto/backend.h"
 #include "coffer/crypto/key_memory.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer {
-
-struct Finding {
-  // Else advice: it may be meant so.
-  bool wrong = false;
-  std::string what;
-  std::string why;     // it matters
-  std::string remedy;  // what to do
-};
-using Findings = std::vector<Finding>;
 
 // Modes and owners of the configuration, its directory, and those further up. kNotFound, kIo.
 Result<Findings> examine_permissions(Disk& disk, const std::string& config_path);
@@ -44,5 +37,24 @@ struct MachineFacts {
 };
 MachineFacts machine_facts(Disk& disk, ProcessLimits limits);
 Findings examine_machine(const MachineFacts& facts);
+
+// What an open coffer shows of itself: its root key, its audit log, what it counted.
+Findings examine_opened(Coffer& coffer);
+
+// How fast new data files are sealed here, by one thread.
+struct SealingSpeed {
+  std::string cipher, implementation;
+  double bytes_per_second = 0;
+};
+
+struct Examination {
+  Findings findings;                  // of everything above
+  std::optional<SealingSpeed> speed;  // nothing: no cipher works, which is a finding
+  CryptoInUse crypto;
+};
+// Looks at everything, with the coffer open if it opens; that it does not is a finding. Takes some 50 ms besides.
+// `open`: opens the coffer of `config_path`, which may be away. Errors as examine_permissions().
+Result<Examination> examine(Disk& disk, const std::string& config_path, ProcessLimits limits,
+                            const std::function<Result<std::shared_ptr<Coffer>>()>& open);
 
 }  // namespace coffer
