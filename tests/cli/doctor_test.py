@@ -160,5 +160,23 @@ class Doctor(CliTest):
         self.refused(["doctor", "nowhere"], "not_found", "nowhere")
 
 
+class ConfigValues(CliTest):
+    """`coffer config`: sealed values in the configuration of a program that uses the coffer."""
+
+    def test_a_value_is_sealed_and_opened_and_clear_ones_may_be_refused(self):
+        self.make_coffer()
+        sealed = self.done("config", "seal", "c.coffer", "token", stdin=b"swordfish\n").out.strip()
+        self.write("db.yaml", f"user: scott\ntoken: {sealed}\npassword: tiger\n".encode())
+        self.assertEqual(self.done("config", "open", "c.coffer", "db.yaml", "--sealed", "token").out,
+                         "user: scott\ntoken: swordfish\npassword: tiger\n")
+        self.refused(["config", "open", "c.coffer", "db.yaml", "--sealed", "token,password"], "plaintext",
+                     "db.yaml: line 3", "config seal")
+        self.write("db.yaml", f"password: {sealed}\n".encode())
+        self.refused(["config", "open", "c.coffer", "db.yaml"], "invalid_argument", "db.yaml: line 1", "token")
+        self.refused(["config", "open", "c.coffer", "nowhere"], "not_found", "nowhere")
+        self.refused(["config", "seal", "c.coffer", "a b"], "invalid_argument", "a b", stdin=b"x")
+        self.refused(["config", "seal", "c.coffer", "a"], "invalid_argument", "empty", stdin=b"")
+
+
 if __name__ == "__main__":
     main()

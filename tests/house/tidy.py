@@ -57,6 +57,8 @@ REVEAL_PLACES = {
     "src/coffer/config/": "unseals values",
     "src/coffer/net/": "credentials go to servers",
     "src/coffer/providers/": "root keys come from outside as bytes",
+    "src/coffer/ops/config_values": "opens what the program asks for",
+    "src/coffer/embedding/": "hands it to the program",
     "src/coffer/ops/pattern_search": "searches for them",
     "src/coffer/ops/scan": "searches what may hold them",
     "src/coffer/ops/sought": "makes the forms in which they are searched for",

@@ -38,6 +38,8 @@ Command store_list_command();
 Command store_move_command();
 Command store_adopt_command();
 Command store_forget_command();
+Command config_seal_command();
+Command config_open_command();
 Command metrics_command();
 Command plan_command();
 Command agent_command();

@@ -1,28 +1,19 @@
 // coffer seal-value: a password or token in a form that may stand in coffer.yaml.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
-#include "coffer/cli/console.h"
 #include "coffer/cli/opening.h"
+#include "coffer/cli/secret_input.h"
 #include "coffer/cli/text.h"
 #include "coffer/config/key_file.h"
-#include "coffer/config/prompt.h"
 #include "coffer/config/sealed_value.h"
-#include "coffer/config/secret_source.h"
 #include "coffer/providers/named.h"
 
 namespace coffer::cli {
 namespace {
 
 constexpr std::string_view kOptionEnd = "_sealed";
-
-Result<SecretBytes> read_value(Console& console) {
-  if (!Console::is_terminal(STDIN_FILENO)) return read_secret_from(STDIN_FILENO, kSealedSecretSizeMax);
-  console.note("type the value, which is not shown, and Enter");
-  return ask_secret(STDIN_FILENO, STDERR_FILENO, "", kSealedSecretSizeMax);
-}
 
 // "provider:NAME", "kmip:GROUP" and "root:NAME" of the configuration, or a URI.
 Result<SealedPlace> place_of(const std::string& where, std::string_view option, const ProviderConfig& config) {
@@ -73,7 +64,7 @@ Result<Outcome> run_seal_value(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const ProviderConfig config, named_provider_config(arguments));
   COFFER_ASSIGN(const SealedPlace place, place_of(*where, name, config));
   COFFER_ASSIGN(const KeyFile key, read_sealing_key(arguments, config));
-  COFFER_ASSIGN(const SecretBytes value, read_value(console));
+  COFFER_ASSIGN(const SecretBytes value, read_secret_input(console, kSealedSecretSizeMax));
   if (value.empty()) return {Code::kInvalidArgument, "seal-value: the value, on standard input, is empty"};
   COFFER_ASSIGN(const std::string sealed, seal_value(key.key, place, value));
   const std::string option = std::string(name) + std::string(kOptionEnd);

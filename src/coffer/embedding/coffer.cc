@@ -5,6 +5,7 @@
 #include "coffer/base/clock.h"
 #include "coffer/crypto/key_memory.h"
 #include "coffer/ops/audit.h"
+#include "coffer/ops/config_values.h"
 #include "coffer/ops/doctor.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/metrics.h"
@@ -118,6 +119,25 @@ Status apply_key_policy(Coffer& coffer) noexcept {
 
 Status last_policy_run(Coffer& coffer) noexcept {
   return no_throw([&] { return coffer.policy().condition(); });
+}
+
+Result<std::string> seal_config_value(const Coffer& coffer, const std::string& name,
+                                      const std::string& value) noexcept {
+  return no_throw(
+      [&]() -> Result<std::string> { return seal_config_value(coffer, name, SecretBytes::copy_of(as_bytes(value))); });
+}
+
+Result<std::string> open_config_value(const Coffer& coffer, const std::string& name, const std::string& text,
+                                      ClearValue clear) noexcept {
+  return no_throw([&]() -> Result<std::string> {
+    if (!is_sealed_config_value(text)) {
+      if (clear == ClearValue::kAllowed) return text;
+      return {Code::kPlaintext,
+              "the value of " + name + " is in clear; expected ENC[…], which coffer config seal makes"};
+    }
+    COFFER_ASSIGN(const SecretBytes opened, open_config_value(coffer, name, text));
+    return std::string(as_text(opened.reveal()));
+  });
 }
 
 Result<std::string> prometheus_metrics(Coffer& coffer) noexcept {

@@ -80,6 +80,16 @@ Status apply_key_policy(Coffer& coffer) noexcept;
 // Ok, or why that thread could not do at its last look what was due: for a health check.
 Status last_policy_run(Coffer& coffer) noexcept;
 
+// Values of the program's own configuration, sealed under the coffer it uses: ENC[NAME:v1:…], as `coffer config seal`
+// makes them. `name`: of the option it is for, 1 to 64 of [A-Za-z0-9._-]. kInvalidArgument; kLimitExceeded above 4096
+// bytes.
+Result<std::string> seal_config_value(const Coffer& coffer, const std::string& name, const std::string& value) noexcept;
+enum class ClearValue : uint8_t { kAllowed, kRefused };
+// What `text`, the value of option `name`, is in clear; text that is not sealed is that already, or kPlaintext.
+// kWrongKey for another coffer's, or one that was altered; kInvalidArgument for one of another option.
+Result<std::string> open_config_value(const Coffer& coffer, const std::string& name, const std::string& text,
+                                      ClearValue clear) noexcept;
+
 // How the coffer's keys are, for the program's own metrics: Prometheus' text format, as `coffer metrics` prints it
 // (docs/operating.md). What this program wrote is in it at once, what others write within a minute. Reads no store.
 Result<std::string> prometheus_metrics(Coffer& coffer) noexcept;

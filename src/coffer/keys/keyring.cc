@@ -111,6 +111,12 @@ Result<Signed> Keyring::sign(ByteView message) const {
   return coffer::sign(seed.reveal(), message);
 }
 
+Result<RootKey> Keyring::config_sealing_key() const {
+  COFFER_ASSIGN(const AuditKey key, audit_key_.open());
+  COFFER_ASSIGN(SecretBytes out, derive(key.reveal(), "config values", coffer_id_.view(), 32));
+  return RootKey(std::move(out));
+}
+
 Result<Sha256> Keyring::authenticate(std::string_view label, std::string_view message) const {
   Bytes whole = labelled(label, coffer_id_.view());
   whole.insert(whole.end(), message.begin(), message.end());

@@ -96,6 +96,8 @@ class Keyring {
   Result<Signed> sign(ByteView message) const;
   // HMAC-SHA-256 with the audit key over label ‖ 0x00 ‖ coffer id ‖ message.
   Result<Sha256> authenticate(std::string_view label, std::string_view message) const;
+  // Seals values of the configuration of a program that uses the coffer; of the coffer for good, as the audit key.
+  Result<RootKey> config_sealing_key() const;
   const AuditHead& audit_head() const { return audit_head_; }
   void set_audit_head(const AuditHead& head) { audit_head_ = head; }
   const std::vector<Domain>& domains() const { return domains_; }

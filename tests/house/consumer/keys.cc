@@ -29,6 +29,10 @@ coffer::Status run(const char* directory, const char* root_key) {
   if (auto applied = coffer::apply_key_policy(**opened); !applied) return applied;
   if (auto policy = coffer::last_policy_run(**opened); !policy) return policy;
   if (auto metrics = coffer::prometheus_metrics(**opened); !metrics) return metrics.status();
+  const auto sealed = coffer::seal_config_value(**opened, "token", "swordfish");
+  if (!sealed) return sealed.status();
+  const auto token = coffer::open_config_value(**opened, "token", *sealed, coffer::ClearValue::kRefused);
+  if (!token || *token != "swordfish") return {coffer::Code::kInternal, "the token is another one"};
   if (auto found = coffer::examine_coffer(directory); !found) return found.status();
   if (auto certificate = coffer::shred_domain(**opened, "system"); !certificate) return certificate.status();
   if (auto rotated = coffer::rotate_domain_key(**opened, "system"); !rotated) return rotated;
