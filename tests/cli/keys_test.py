@@ -255,6 +255,28 @@ class Policy(CliTest):
         self.assertIn('coffer_root_key{state="ok"} 1\n', metrics)
         self.assertRegex(metrics, r"^(# (HELP|TYPE) [a-z_]+ .+\n|[a-z_]+(\{[^}]*\})? \d+\n)+$")
 
+    def test_keys_that_no_file_needs_are_destroyed_when_the_policy_says_so(self):
+        self.set_policy("policy: {rotation_period: off, destroy_after: 0s}\n")
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.done("rotate", "domain", "c.coffer", "system")
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out, "files need it")
+        self.done("rewrap", "c.coffer")
+        self.assertIn("no file needs key 1, which was deactivated", self.done("plan", "c.coffer").out)
+        # While a store is missing, or a header cannot be read, any key may be needed.
+        os.rename(self.path("store"), self.path("away"))
+        run = self.problems("plan", "c.coffer", "--apply")
+        self.assertIn("no key is destroyed while", run.out)
+        os.rename(self.path("away"), self.path("store"))
+        head = self.read("store/data.sst")
+        self.write("store/data.sst", head[:8] + bytes(byte ^ 1 for byte in head[8:]))
+        self.assertIn("no key is destroyed while", self.problems("plan", "c.coffer", "--apply").out)
+        self.write("store/data.sst", head)
+        self.assertEqual(self.done("key", "show", "c.coffer", "system:1", "--json").json()["state"], "deactivated")
+        done = self.done("plan", "c.coffer", "--apply", "--json").json()["done"]
+        self.assertEqual([action["action"] for action in done], ["destroy a key of"])
+        self.assertEqual(self.done("key", "show", "c.coffer", "system:1", "--json").json()["state"], "destroyed")
+        self.assertEqual(self.verified("c.coffer"), {})
+
     def test_counts_that_were_changed_are_named_and_keys_are_rotated_by_time_all_the_same(self):
         self.write("c.coffer/usage", self.read("c.coffer/usage").replace(b'"seals":', b'"seals":1'))
         self.refused(["metrics", "c.coffer"], "tampered", "c.coffer/usage", "remove it")

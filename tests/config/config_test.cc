@@ -51,7 +51,8 @@ TEST(Config, WhatIsWrittenIsReadBack) {
 
 TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
-      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s, max_bytes: off, cipher: aes-128-gcm, chunk_size: "
+      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s, max_bytes: off, destroy_after: 90d, "
+      "cipher: aes-128-gcm, chunk_size: "
       "4096}\n    off: "
       "{rotation_period: off}\n"
       "  rotation_period: 30d\n  rewrap_after: 2w\n  max_seals: 1000\n  max_bytes: 64GiB\n  on_revoked: read_only\n  "
@@ -60,9 +61,9 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
   constexpr uint64_t kDay = 86400;
   EXPECT_EQ(config->policy.root, (RootPolicy{.on_revoked = Reaction::kReadOnly, .outage_grace = 3600}));
-  EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay, 1000, uint64_t{64} << 30}));
-  EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0, 1000}));
-  EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay, 1000, uint64_t{64} << 30}));
+  EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
+  EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0, 90 * kDay, 1000}));
+  EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
   auto read = parse_config(format_config(*config), "coffer.yaml");
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
   EXPECT_EQ(*read, *config);

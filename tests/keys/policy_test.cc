@@ -66,6 +66,33 @@ TEST_F(PolicyTest, AKeyThatHasSealedWhatItMayIsRotatedWhateverItsAge) {
   EXPECT_EQ(rotations(kStart), std::vector<std::string>{});
 }
 
+TEST_F(PolicyTest, AKeyThatNothingNeedsIsDestroyedWhenItsTimeIsOver) {
+  const Id old_orders = active("orders"), old_system = active("system");
+  ASSERT_TRUE(keyring_.rotate_domain("orders", kStart + 10).is_ok());
+  ASSERT_TRUE(keyring_.change_key(old_system, KeyState::kCompromised, kStart + 20).is_ok());
+  std::set<Id> needed;
+  const auto destructions = [&](uint64_t now) {
+    std::set<Id> out;
+    for (const DueAction& action : due_destructions(
+             keyring_, policy_, [&](const Id& key) { return needed.contains(key); }, now)) {
+      out.insert(action.key);
+    }
+    return out;
+  };
+  EXPECT_TRUE(destructions(UINT64_MAX).empty());  // never, unless it was asked for
+  policy_.all.destroy_after = 100;
+  EXPECT_TRUE(destructions(kStart + 109).empty());
+  EXPECT_EQ(destructions(kStart + 110), std::set<Id>{old_orders});
+  EXPECT_EQ(destructions(kStart + 120), (std::set<Id>{old_orders, old_system}));
+  needed = {old_orders};
+  EXPECT_EQ(destructions(kStart + 120), std::set<Id>{old_system});
+  policy_.domains["system"] = {.destroy_after = std::nullopt};
+  EXPECT_TRUE(destructions(kStart + 120).empty());
+  needed.clear();
+  ASSERT_TRUE(keyring_.change_key(old_orders, KeyState::kDestroyed, kStart + 130).is_ok());
+  EXPECT_TRUE(destructions(kStart + 1000).empty());
+}
+
 TEST_F(PolicyTest, AnExpiredKeyIsDueWhateverThePolicyAndAShreddedDomainNever) {
   policy_.all.rotation_period.reset();
   ASSERT_TRUE(keyring_.set_key_expiry(active("orders"), kStart + 5).is_ok());

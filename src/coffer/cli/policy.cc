@@ -15,7 +15,14 @@
 namespace coffer::cli {
 namespace {
 
-std::string_view verb(DueAction::What what) { return what == DueAction::What::kRotate ? "rotate" : "rewrap"; }
+std::string_view verb(DueAction::What what) {
+  switch (what) {
+    case DueAction::What::kRotate: return "rotate";
+    case DueAction::What::kRewrap: return "rewrap";
+    case DueAction::What::kDestroy: break;
+  }
+  return "destroy a key of";
+}
 
 Json actions_json(const std::vector<DueAction>& actions) {
   Json out = Json::array();
@@ -54,7 +61,8 @@ Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
   }
   COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer));
   console.answer(Json{{"done", actions_json(run.done)}, {"problems", problems_json(run)}},
-                 run.done.empty() ? "nothing is due\n" : actions_text(run.done, "done: ") + problems_text(run));
+                 run.done.empty() && run.problems.empty() ? "nothing is due\n"
+                                                          : actions_text(run.done, "done: ") + problems_text(run));
   return run.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 

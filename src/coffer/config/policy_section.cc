@@ -36,6 +36,7 @@ Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry,
   const std::string name = what + entry.key;
   if (entry.key == "rotation_period") return read_period(reader, entry.value, name, 1, policy.rotation_period);
   if (entry.key == "rewrap_after") return read_period(reader, entry.value, name, 0, policy.rewrap_after);
+  if (entry.key == "destroy_after") return read_period(reader, entry.value, name, 0, policy.destroy_after);
   if (entry.key == "max_seals") return read_limit(reader, entry.value, name, false, policy.max_seals);
   if (entry.key == "max_bytes") return read_limit(reader, entry.value, name, true, policy.max_bytes);
   return {Code::kNotFound, entry.key};
@@ -77,9 +78,10 @@ Status read_domain_option(const YamlReader& reader, const YamlReader::Entry& ent
   if (entry.key == "chunk_size") return put(read_chunk_size(reader, entry.value, name), ciphers.chunk_log2);
   const Status read = read_key_option(reader, entry, what, policy);
   if (read.code() != Code::kNotFound) return read;
-  return reader.error(entry.key_node, what + "unknown option \"" + entry.key +
-                                          "\"; known are rotation_period, rewrap_after, max_seals, max_bytes, "
-                                          "cipher, ctr_cipher and chunk_size");
+  return reader.error(entry.key_node,
+                      what + "unknown option \"" + entry.key +
+                          "\"; known are rotation_period, rewrap_after, destroy_after, max_seals, max_bytes, "
+                          "cipher, ctr_cipher and chunk_size");
 }
 
 Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicySection& out) {
@@ -100,9 +102,12 @@ Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicyS
 
 std::string period_or_off(const std::optional<uint64_t>& period) { return period ? period_text(*period) : "off"; }
 
-// Limits that there are; they have no other default than none, but a domain's may be off where all others have one.
+// What is off unless it was asked for; it may be off for a domain where all others have it.
 std::string limits_text(const KeyPolicy& policy, const KeyPolicy& otherwise, const std::string& indent) {
   std::string out;
+  if (policy.destroy_after != otherwise.destroy_after) {
+    out += indent + "destroy_after: " + period_or_off(policy.destroy_after) + "\n";
+  }
   if (policy.max_seals != otherwise.max_seals) {
     out += indent + "max_seals: " + (policy.max_seals ? std::to_string(*policy.max_seals) : "off") + "\n";
   }
@@ -138,9 +143,10 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
-    return reader.error(entry.key_node, "policy: unknown option \"" + entry.key +
-                                            "\"; known are rotation_period, rewrap_after, max_seals, max_bytes, "
-                                            "on_revoked, on_outage, outage_grace and domains");
+    return reader.error(entry.key_node,
+                        "policy: unknown option \"" + entry.key +
+                            "\"; known are rotation_period, rewrap_after, destroy_after, max_seals, max_bytes, "
+                            "on_revoked, on_outage, outage_grace and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));

@@ -57,6 +57,15 @@ std::string why_rewrap(const DomainKeyEntry& key, const KeyPolicy& policy, uint6
          " ago, and rewrap_after is " + period_text(*policy.rewrap_after);
 }
 
+// Empty: not due.
+std::string why_destroy(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (!policy.destroy_after || !may_become(key.state, KeyState::kDestroyed)) return "";
+  const uint64_t since = std::max(key.deactivated, key.compromised);
+  if (since == 0 || now < end_of(since, *policy.destroy_after)) return "";
+  return "no file needs " + key_text(key) + ", which was deactivated " + period_text(now - since) +
+         " ago, and destroy_after is " + period_text(*policy.destroy_after);
+}
+
 }  // namespace
 
 std::string_view reaction_name(Reaction reaction) { return reaction == Reaction::kWarn ? "warn" : "read_only"; }
@@ -114,6 +123,19 @@ std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
       if (why.empty() || !is_needed(key.id)) continue;
       out.push_back({DueAction::What::kRewrap, domain.name, std::move(why)});
       break;
+    }
+  }
+  return out;
+}
+
+std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,
+                                        const std::function<bool(const Id& key)>& is_needed, uint64_t now) {
+  std::vector<DueAction> out;
+  for (const Domain& domain : keyring.domains()) {
+    for (const DomainKeyEntry& key : domain.keys) {
+      std::string why = why_destroy(key, policy.of(domain.name), now);
+      if (why.empty() || is_needed(key.id)) continue;
+      out.push_back({DueAction::What::kDestroy, domain.name, std::move(why), key.id});
     }
   }
   return out;

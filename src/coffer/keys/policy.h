@@ -25,6 +25,8 @@ struct KeyPolicy {
   std::optional<uint64_t> rotation_period = uint64_t{7} * 86400;
   // Files that still need a key so long after it was deactivated are rewrapped; nothing: never.
   std::optional<uint64_t> rewrap_after = {};
+  // Keys that no file needs so long after they were deactivated are destroyed; nothing: never.
+  std::optional<uint64_t> destroy_after = {};
   // A key that has sealed so many headers, or so many bytes, is succeeded by a fresh one; nothing: no limit.
   std::optional<uint64_t> max_seals = {};
   std::optional<uint64_t> max_bytes = {};
@@ -58,10 +60,11 @@ struct Policy {
 };
 
 struct DueAction {
-  enum class What : uint8_t { kRotate, kRewrap };
+  enum class What : uint8_t { kRotate, kRewrap, kDestroy };
   What what = What::kRotate;
   std::string domain;
   std::string why;
+  Id key = {};  // to destroy
 };
 
 enum class RootTrouble : uint8_t { kNone, kUnreachable, kRevoked };
@@ -79,6 +82,9 @@ std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& polic
 // `is_needed`: whether a file needs the key.
 std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
                                    const std::function<bool(const Id& key)>& is_needed, uint64_t now);
+// Keys that are deactivated or compromised for as long as the policy has it, and that nothing needs.
+std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,
+                                        const std::function<bool(const Id& key)>& is_needed, uint64_t now);
 // Rotates what is due, and says what that was.
 Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                                uint64_t now);

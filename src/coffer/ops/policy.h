@@ -6,13 +6,13 @@
 
 namespace coffer {
 
-// What is due now, by the configuration as it is now: rotations first. Reads every header of every remembered store
-// where a rewrap may be due.
+// What is due now, by the configuration as it is now: rotations first, destructions last. Reads every header of every
+// remembered store where a rewrap or destruction may be due.
 Result<std::vector<DueAction>> plan_policy(Coffer& coffer);
 
 struct PolicyRun {
   std::vector<DueAction> done;
-  std::vector<FileProblem> problems;  // of files that could not be rewrapped
+  std::vector<FileProblem> problems;  // of files that could not be rewrapped, or keep keys from being destroyed
 };
 // Does what is due. kBusy while another process does.
 Result<PolicyRun> apply_policy(Coffer& coffer);
