@@ -13,8 +13,8 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-void check_file(ByteView bytes) {
-  auto file = parse_key_file(bytes);
+void check_file(ByteView bytes, KeyFileReading reading) {
+  auto file = parse_key_file(bytes, reading);
   if (file.is_ok()) {
     require(file->key.size() == 16 || file->key.size() == 24 || file->key.size() == 32);
     require(file->key_id.size() <= kKeyIdSizeMax);
@@ -41,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const ByteView rest(data + 1, size - 1);
   if (data[0] % 2 == 0) {
-    check_file(rest);
+    check_file(rest, KeyFileReading::kByContents);
+    check_file(rest, KeyFileReading::kYugabyte);
   } else {
     check_uri(rest);
   }

@@ -171,6 +171,39 @@ TEST(KeyFileForms, EncodedTextIsNotTakenForRawBytes) {
   expect_refused(" \n", "it holds text");
 }
 
+// YugabyteDB writes "nonce[12] ‖ counter[4] ‖ key" (openssl rand -out FILE 32, 40 or 48 makes one).
+TEST(KeyFileForms, UniverseKeysOfYugabyteDbOnRequestOnly) {
+  for (size_t size : {16u, 24u, 32u}) {
+    Bytes contents(16, 0xee);
+    const Bytes key = key_bytes(size);
+    contents.insert(contents.end(), key.begin(), key.end());
+    auto file = parse_key_file(contents, KeyFileReading::kYugabyte);
+    ASSERT_TRUE(file.is_ok()) << file.status().to_string();
+    EXPECT_TRUE(equal_constant_time(file->key.reveal(), key));
+    EXPECT_TRUE(file->key_id.empty());
+    auto unasked = parse_key_file(contents);
+    EXPECT_TRUE(!unasked.is_ok() || !equal_constant_time(unasked->key.reveal(), key)) << "sizes collide";
+  }
+  expect_refused(as_text(key_bytes(40)), "with form=yugabyte in the URI, 32, 40 or 48 bytes");
+}
+
+TEST(KeyFileForms, WhatIsNoUniverseKeyIsRefusedWhereOneIsAskedFor) {
+  const auto refused = [](ByteView contents) {
+    auto file = parse_key_file(contents, KeyFileReading::kYugabyte);
+    EXPECT_EQ(file.code(), Code::kInvalidArgument) << contents.size();
+    return std::string(file.status().message());
+  };
+  for (size_t size = 1; size <= 130; ++size) {
+    if (size == 32 || size == 40 || size == 48) continue;
+    EXPECT_THAT(refused(key_bytes(size)), testing::AllOf(HasSubstr("it has " + std::to_string(size) + " bytes; "),
+                                                         HasSubstr("32, 40 or 48 bytes: a 12-byte nonce")));
+  }
+  EXPECT_EQ(refused({}), "it is empty");
+  const std::string key = jwk("cockroach-aes-128-ctr-v2", base64url(key_bytes(16)));
+  EXPECT_THAT(refused(as_bytes(key)), HasSubstr("it holds text; a universe key of YugabyteDB"));
+  EXPECT_THAT(refused(as_bytes(to_hex(key_bytes(16)))), HasSubstr("it holds text"));
+}
+
 TEST(KeyFileForms, ARawKeyMayBeginLikeText) {
   for (size_t size : {16u, 24u, 32u}) {
     for (char first : {'{', '\n', 'A', ':'}) {

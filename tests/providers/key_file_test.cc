@@ -306,6 +306,26 @@ TEST_F(KeyFileProviderTest, AWeakKeyWrapsOnlyIfThatIsMeantAndOpensAllTheSame) {
   EXPECT_EQ(open_provider("file://" + path_ + "?allow_weak_root=yes").code(), Code::kInvalidArgument);
 }
 
+TEST_F(KeyFileProviderTest, AUniverseKeyIsReadAsOneOnlyByItsForm) {
+  // As `openssl rand` and YugabyteDB make it; 48 bytes are a key with an id, too.
+  write(path_, std::string(12, '\x01') + std::string(4, '\x02') + std::string(32, '\xa1'));
+  const auto asked = open_provider("file://" + path_ + "?form=yugabyte").value();
+  EXPECT_EQ(asked->uri(), "file://" + path_ + "?form=yugabyte");
+  EXPECT_EQ(asked->describe(), "key file " + path_);
+  auto key = asked->unwrap(handle_, context_, wrapped_);
+  ASSERT_TRUE(key.is_ok()) << key.status().to_string();
+  EXPECT_TRUE(equal_constant_time(key->reveal(), key_.reveal()));
+  EXPECT_EQ(provider_->unwrap(handle_, context_, wrapped_).code(), Code::kWrongKey);
+  write(path_, raw('\x91', '\xa1'));
+  EXPECT_THAT(std::string(asked->current().status().message()), HasSubstr("it has 64 bytes; a universe key"));
+  EXPECT_EQ(open_provider("file://" + path_ + "?form=yugabytedb").code(), Code::kInvalidArgument);
+  write(path_, std::string(16, '\x01') + std::string(16, '\xa1'));
+  const auto weak = open_provider("file://" + path_ + "?allow_weak_root=true&form=yugabyte").value();
+  EXPECT_EQ(weak->uri(), "file://" + path_ + "?form=yugabyte&allow_weak_root=true");
+  EXPECT_TRUE(weak->wrap(weak->current().value(), context_, key_).is_ok());
+  EXPECT_EQ(asked->wrap(asked->current().value(), context_, key_).code(), Code::kInvalidArgument);
+}
+
 TEST_F(KeyFileProviderTest, AServiceWrappedKeyIsNotUnwrappedHere) {
   wrapped_.algorithm = 2;
   EXPECT_EQ(provider_->unwrap(handle_, context_, wrapped_).code(), Code::kUnsupported);

@@ -40,11 +40,11 @@ SecretBytes jwk_form(ByteView id, const RootKey& key, int bits) {
 
 }  // namespace
 
-Result<KeyFile> read_key_file(Disk& disk, const std::string& path) {
+Result<KeyFile> read_key_file(Disk& disk, const std::string& path, KeyFileReading reading) {
   const std::string name = "key file " + path;
   auto contents = read_contents(disk, path);
   if (!contents.is_ok()) return contents.status().with_context(name);
-  auto parsed = parse_key_file(contents->reveal());
+  auto parsed = parse_key_file(contents->reveal(), reading);
   if (!parsed.is_ok()) return parsed.status().with_context(name);
   return parsed;
 }

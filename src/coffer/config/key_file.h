@@ -6,6 +6,8 @@
 
 namespace coffer {
 
+class UriOptions;
+
 inline constexpr size_t kKeyFileSizeMax = 64 * 1024;
 inline constexpr size_t kKeyIdSizeMax = 64;
 
@@ -14,12 +16,22 @@ struct KeyFile {
   Bytes key_id;  // as the file states it; empty when it states none
 };
 
-// Recognises the form by the contents. kInvalidArgument, in words that give nothing of the contents away.
-Result<KeyFile> parse_key_file(ByteView contents);
+enum class KeyFileReading {
+  kByContents,  // in one of the forms that tell themselves apart
+  kYugabyte,    // YugabyteDB's universe key: only where it is asked for, since its sizes are those of other forms
+};
+
+// The option `form` of a key file's URI, which leads to a reading: "yugabyte".
+Result<KeyFileReading> take_key_file_form(UriOptions& options);
+inline constexpr std::string_view kYugabyteForm = "form=yugabyte";
+
+// kInvalidArgument, in words that give nothing of the contents away.
+Result<KeyFile> parse_key_file(ByteView contents, KeyFileReading reading = KeyFileReading::kByContents);
 
 // kNotFound; kPermissionDenied for a file that others may read or write, or that somebody else owns; kInvalidArgument
 // for what is no regular file or no key; kLimitExceeded above 64 KiB. Every message names the file.
-Result<KeyFile> read_key_file(Disk& disk, const std::string& path);
+Result<KeyFile> read_key_file(Disk& disk, const std::string& path,
+                              KeyFileReading reading = KeyFileReading::kByContents);
 
 enum class KeyFileForm {
   kRaw,  // 32-byte key id ‖ key

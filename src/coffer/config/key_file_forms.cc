@@ -6,15 +6,19 @@
 #include "coffer/base/text.h"
 #include "coffer/config/jwk.h"
 #include "coffer/config/key_file.h"
+#include "coffer/config/uri.h"
 
 namespace coffer {
 namespace {
 
 constexpr size_t kRawIdSize = 32;
+constexpr size_t kYugabyteStartSize = 16;  // 12 bytes of nonce, 4 of counter: for its data, not for its key
 
 constexpr std::string_view kKnownForms =
     "accepted are: 48, 56 or 64 bytes (a 32-byte key id and an AES key, as CockroachDB writes them), its JSON Web Key "
-    "form, 16, 24 or 32 bytes (an AES key alone), or a line cipher:bits:base64";
+    "form, 16, 24 or 32 bytes (an AES key alone), a line cipher:bits:base64, or, with form=yugabyte in the URI, 32, 40 "
+    "or "
+    "48 bytes (a universe key of YugabyteDB)";
 
 Status refused(std::string why) { return {Code::kInvalidArgument, std::move(why)}; }
 
@@ -96,13 +100,31 @@ Result<KeyFile> parse_raw(ByteView contents) {
   return KeyFile{RootKey::copy_of(contents.subspan(kRawIdSize)), Bytes(id.begin(), id.end())};
 }
 
+// "nonce ‖ counter ‖ key". It has no id of its own: YugabyteDB's registry names it.
+Result<KeyFile> parse_yugabyte(ByteView contents, bool text) {
+  constexpr std::string_view kExpected =
+      "a universe key of YugabyteDB has 32, 40 or 48 bytes: a 12-byte nonce, a 4-byte counter and an AES key; leave "
+      "form=yugabyte out for a key file of another form";
+  if (text) return refused("it holds text; " + std::string(kExpected));
+  if (contents.size() < kYugabyteStartSize || !is_key_size(contents.size() - kYugabyteStartSize)) {
+    return refused("it has " + std::to_string(contents.size()) + " bytes; " + std::string(kExpected));
+  }
+  return KeyFile{RootKey::copy_of(contents.subspan(kYugabyteStartSize)), {}};
+}
+
 }  // namespace
+
+Result<KeyFileReading> take_key_file_form(UriOptions& options) {
+  static constexpr Choice<KeyFileReading> kForms[] = {{"yugabyte", KeyFileReading::kYugabyte}};
+  return options.take_choice("form", kForms, KeyFileReading::kByContents);
+}
 
 // What is text is read as text, even when its size would pass for a raw key: passphrases and encoded keys are no keys,
 // and 16 random bytes are text once in five million times, which shows when the key is first used.
-Result<KeyFile> parse_key_file(ByteView contents) {
+Result<KeyFile> parse_key_file(ByteView contents, KeyFileReading reading) {
   if (contents.empty()) return refused("it is empty");
   const bool text = std::all_of(contents.begin(), contents.end(), is_text);
+  if (reading == KeyFileReading::kYugabyte) return parse_yugabyte(contents, text);
   const std::string_view shown = trimmed(as_text(contents));
   if (shown.starts_with('{') && (text || !is_raw_size(contents.size()))) return parse_jwk(contents);
   if (text && std::find(contents.begin(), contents.end(), ':') != contents.end()) return parse_line(contents);

@@ -2,7 +2,6 @@
 
 #include "coffer/base/base64.h"
 #include "coffer/base/text.h"
-#include "coffer/config/key_file.h"
 #include "coffer/ops/inventory.h"
 #include "coffer/providers/named.h"
 
@@ -40,13 +39,21 @@ Status check_canary(ByteView canary) {
   return Status::ok();
 }
 
-// The path of a key file; empty for a root that is none.
-Result<std::string> key_file_of(ProviderUri uri, const ProviderConfig& config) {
+struct SoughtKeyFile {
+  std::string path;  // empty for a root that is no key file
+  KeyFileReading reading = KeyFileReading::kByContents;
+};
+
+Result<SoughtKeyFile> key_file_of(ProviderUri uri, const ProviderConfig& config) {
   if (uri.scheme == "provider") {
     COFFER_ASSIGN(uri, expand_named(uri, config));
   }
-  if (uri.scheme != "file") return std::string();
-  return local_path(uri, "key file", "file:///PATH (three slashes)");
+  SoughtKeyFile out;
+  if (uri.scheme != "file") return out;
+  UriOptions options(uri);
+  COFFER_ASSIGN(out.reading, take_key_file_form(options));
+  COFFER_ASSIGN(out.path, local_path(uri, "key file", "file:///PATH (three slashes)"));
+  return out;
 }
 
 Status add_keyrings_own_keys(const Coffer& coffer, const Config& config, ProviderOpener opener,
@@ -96,8 +103,9 @@ Status add_canaries(const SecretBytes& canaries, SoughtSecrets& sought) {
   return {Code::kInvalidArgument, "there is nothing in it; write what is to be searched for into it, one a line"};
 }
 
-Status add_key_file(Disk& disk, const std::string& name, const std::string& path, SoughtSecrets& sought) {
-  COFFER_ASSIGN(const KeyFile file, read_key_file(disk, path));
+Status add_key_file(Disk& disk, const std::string& name, const std::string& path, SoughtSecrets& sought,
+                    KeyFileReading reading) {
+  COFFER_ASSIGN(const KeyFile file, read_key_file(disk, path, reading));
   sought.add_key({.kind = SoughtKind::kRootKey, .name = name}, file.key.reveal());
   return Status::ok();
 }
@@ -116,12 +124,13 @@ Result<std::vector<NotSought>> add_keys_of(const Coffer& coffer, ProviderOpener 
     if (!root_uri.empty() && !named.has_value() && name == in_use) {
       COFFER_ASSIGN(uri, parse_provider_uri(root_uri));
     }
-    auto path = key_file_of(uri, config.providers);
-    if (path.is_ok() && path->empty()) {
+    auto file = key_file_of(uri, config.providers);
+    if (file.is_ok() && file->path.empty()) {
       left_out.push_back({name, "it is in no key file; --root-key FILE names one that has it, if there is any"});
       continue;
     }
-    const Status added = path.is_ok() ? add_key_file(coffer.disk(), name, *path, sought) : path.status();
+    const Status added =
+        file.is_ok() ? add_key_file(coffer.disk(), name, file->path, sought, file->reading) : file.status();
     if (!added.is_ok()) left_out.push_back({name, added.to_string()});
   }
   return left_out;

@@ -1,6 +1,7 @@
 // The secrets of a coffer and its operator, to be searched for.
 #pragma once
 
+#include "coffer/config/key_file.h"
 #include "coffer/ops/sought.h"
 #include "coffer/store/coffer.h"
 
@@ -25,7 +26,8 @@ struct NotSought {
 Result<std::vector<NotSought>> add_keys_of(const Coffer& coffer, ProviderOpener opener, const std::string& root_uri,
                                            SoughtSecrets& sought);
 // A root key in a key file: read_key_file()'s errors.
-Status add_key_file(Disk& disk, const std::string& name, const std::string& path, SoughtSecrets& sought);
+Status add_key_file(Disk& disk, const std::string& name, const std::string& path, SoughtSecrets& sought,
+                    KeyFileReading reading = KeyFileReading::kByContents);
 // Of every file in the coffer's stores that it opens. kForeign for a copy of a coffer.
 Status add_file_keys(Coffer& coffer, SoughtSecrets& sought);
 
