@@ -7,6 +7,7 @@ namespace coffer::cli {
 
 Command keygen_command();
 Command init_command();
+Command import_config_command();
 Command exec_command();
 Command status_command();
 Command slot_add_command();
