@@ -100,6 +100,12 @@ class Drills(CliTest):
         self.run_drill("Restore on another machine")
         self.assertEqual(self.verified("var/lib/db.coffer"), {})
 
+    def test_drill_encrypt_an_existing_database(self):
+        run = self.run_program(["ldb", "--db=" + self.path("var/lib/db-plain"), "--create_if_missing", "put", "key",
+                                "the value"])
+        self.assertEqual(run.status, 0, run)
+        self.assertEqual(self.run_drill("Encrypt an existing database").out.count("the value\n"), 2)
+
 
 if __name__ == "__main__":
     main()

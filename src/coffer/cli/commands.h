@@ -17,6 +17,8 @@ Command rotate_root_command();
 Command rotate_domain_command();
 Command rewrap_command();
 Command reencrypt_command();
+Command encrypt_command();
+Command decrypt_command();
 Command verify_command();
 Command cat_command();
 Command inspect_command();

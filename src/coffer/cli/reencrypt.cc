@@ -3,10 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
-#include <csignal>
-
 #include "coffer/cli/commands.h"
+#include "coffer/cli/file_work.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/progress.h"
@@ -16,29 +14,6 @@
 
 namespace coffer::cli {
 namespace {
-
-std::atomic<bool> asked_to_stop{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-// As long as it is there, people's signals to end are a wish that is heeded between two pieces of a file.
-class StopSignals {
- public:
-  StopSignals() {
-    asked_to_stop = false;
-    struct sigaction action {};
-    action.sa_handler = [](int) { asked_to_stop = true; };
-    for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &action, &before_[i]);
-  }
-  ~StopSignals() {
-    for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
-  }
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
- private:
-  static constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
-  struct sigaction before_[std::size(kSignals)];
-};
 
 std::string text_of(const ReencryptReport& report, double seconds) {
   std::string out;
@@ -61,14 +36,6 @@ Json json_of(const ReencryptReport& report, double seconds) {
           {"seconds", seconds},        {"stopped", report.stopped},         {"problems", std::move(problems)}};
 }
 
-Result<Rate> first_rate(const Arguments& arguments) {
-  const std::string* text = arguments.find("--rate");
-  if (text == nullptr) return Rate();
-  COFFER_ASSIGN(const uint64_t rate, RateFile::parse(*text, "--rate"));
-  if (rate == 0) return {Code::kInvalidArgument, "--rate: expected more than 0 MB a second"};
-  return Rate(rate);
-}
-
 Result<Outcome> run_reencrypt(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const Rate rate, first_rate(arguments));
   COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
@@ -79,7 +46,7 @@ Result<Outcome> run_reencrypt(const Arguments& arguments, Console& console) {
   options.role_of = rocks::role_of;
   options.records = &rocks::records();
   options.pace.rate = [&] { return rates.now(); };
-  options.pace.stop = [] { return asked_to_stop.load(); };
+  options.pace.stop = [] { return StopSignals::came(); };
   Progress progress(!console.json());
   const auto show = [&](const ReencryptReport& so_far) {
     progress.show("re-encrypting", so_far.bytes, so_far.bytes_to_do,

@@ -9,6 +9,7 @@ namespace coffer {
 namespace {
 
 constexpr uint64_t kWriteBackEvery = uint64_t{4} << 20;
+constexpr size_t kPlaintextPiece = size_t{256} << 10;
 
 // Nobody relies upon it before it is finished: it is synced as a whole then. Where the pace is limited it goes to the
 // disk as it comes, so that the last sync is no burst.
@@ -36,6 +37,17 @@ std::string in_directory_of(std::string_view path, std::string_view name) {
   return std::string(directory) + std::string(name);
 }
 
+Status another_size(const std::string& path) { return {Code::kInternal, path + ": its successor has another size"}; }
+
+// Empty, in place of what a crash left.
+Result<std::unique_ptr<SuccessorFile>> begin_beside(Disk& disk, const std::string& path, const FileInfo& info,
+                                                    const Pace& pace) {
+  const std::string beside = successor_of(path);
+  if (Status gone = disk.remove(beside); gone.code() != Code::kNotFound) COFFER_TRY(gone);
+  COFFER_ASSIGN(auto created, disk.create(beside, info.mode));
+  return std::make_unique<SuccessorFile>(disk, beside, std::move(created), pace);
+}
+
 }  // namespace
 
 bool is_successor(std::string_view path) { return base_name(path).starts_with(kSuccessorPrefix); }
@@ -57,49 +69,94 @@ Result<NewFile> Successors::header_like(const EnvelopeFields& fields) const {
   return coffer_.new_file(request);
 }
 
+Status Successors::hand_over(ByteView bytes, const std::function<Status(ByteView)>& append) {
+  while (!bytes.empty()) {
+    const uint64_t size = around_.pace.piece_of(bytes.size());
+    COFFER_TRY(around_.pace.wait_for(size));
+    COFFER_TRY(append(bytes.first(size)));
+    if (around_.written) around_.written(size);
+    bytes = bytes.subspan(size);
+  }
+  return Status::ok();
+}
+
 Status Successors::copy(FileReader& from, FileWriter& to, AppendFile& file) {
   COFFER_TRY(around_.pace.wait_for(kEnvelopeSize));
   for (;;) {
-    COFFER_ASSIGN(ByteView piece, from.next());
+    COFFER_ASSIGN(const ByteView piece, from.next());
     if (piece.empty()) break;
-    while (!piece.empty()) {
-      const uint64_t size = around_.pace.piece_of(piece.size());
-      COFFER_TRY(around_.pace.wait_for(size));
-      COFFER_TRY(to.append(piece.first(size), file));
-      if (around_.written) around_.written(size);
-      piece = piece.subspan(size);
-    }
+    COFFER_TRY(hand_over(piece, [&](ByteView bytes) { return to.append(bytes, file); }));
   }
   // A log's frames say how far it was durable: all of it will be.
   COFFER_TRY(to.sync(true, file));
   return to.close(file);
 }
 
-Result<Successors::Made> Successors::make(const std::string& path, const FileInfo& info, EngineRole role) {
+Result<std::unique_ptr<FileReader>> Successors::open_proved(const std::string& path, EngineRole role) const {
   COFFER_ASSIGN(auto reader, FileReader::open(coffer_, path, {.allow_unauthenticated = true, .role = role}));
   if (reader->findings().never_written) return {Code::kConflict, path + ": was emptied meanwhile; repeat"};
-  const EnvelopeFields fields = reader->fields();
-  if (!reader->findings().authenticated) {
-    COFFER_TRY(check_finished(reader->findings(), fields.kind, role, path));
-    return {Code::kUnsupported, path + ": was never closed, so nothing proves its contents; open the store once with " +
-                                    "its engine, which replays it, and repeat"};
-  }
-  auto header = header_like(fields);
+  if (reader->findings().authenticated) return reader;
+  COFFER_TRY(check_finished(reader->findings(), reader->fields().kind, role, path));
+  return {Code::kUnsupported, path + ": was never closed, so nothing proves its contents; open the store once with " +
+                                  "its engine, which replays it, and repeat"};
+}
+
+Status Successors::check_complete(const FileReader& reader, const std::string& path, EngineRole role) const {
+  COFFER_TRY(check_finished(reader.findings(), reader.fields().kind, role, path));
+  if (reader.findings().closed || !around_.may_replace_unclosed) return Status::ok();
+  return around_.may_replace_unclosed(path);
+}
+
+Result<Successors::Made> Successors::make(const std::string& path, const FileInfo& info, EngineRole role) {
+  COFFER_ASSIGN(auto reader, open_proved(path, role));
+  auto header = header_like(reader->fields());
   if (!header.is_ok()) return header.status().with_context(path);
   Made made{.fields = header->fields};
   COFFER_ASSIGN(auto writer, new_writer({std::shared_ptr<void>(), &coffer_}, std::move(*header), role));
-  const std::string beside = successor_of(path);
-  if (Status gone = coffer_.disk().remove(beside); gone.code() != Code::kNotFound) COFFER_TRY(gone);
-  COFFER_ASSIGN(auto created, coffer_.disk().create(beside, info.mode));
-  SuccessorFile file(coffer_.disk(), beside, std::move(created), around_.pace);
-  COFFER_TRY(copy(*reader, *writer, file));
-  const FileFindings& found = reader->findings();
-  COFFER_TRY(check_finished(found, fields.kind, role, path));
-  if (!found.closed && around_.may_replace_unclosed) COFFER_TRY(around_.may_replace_unclosed(path));
-  if (writer->logical_size() != found.logical_size) {
-    return {Code::kInternal, path + ": its successor has another size"};
+  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  COFFER_TRY(copy(*reader, *writer, *file));
+  COFFER_TRY(check_complete(*reader, path, role));
+  if (writer->logical_size() != reader->findings().logical_size) return another_size(path);
+  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  return made;
+}
+
+Result<Successors::Made> Successors::make_encrypted(const std::string& path, const FileInfo& info,
+                                                    const NewFilePlace& place) {
+  COFFER_ASSIGN(const auto source, coffer_.disk().open_read(path));
+  auto header = new_header(coffer_, place);
+  if (!header.is_ok()) return header.status().with_context(path);
+  Made made{.fields = header->fields, .is_marked = false};
+  COFFER_ASSIGN(auto writer, new_writer({std::shared_ptr<void>(), &coffer_}, std::move(*header), place.role));
+  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  COFFER_TRY(around_.pace.wait_for(kEnvelopeSize));
+  Bytes buffer(kPlaintextPiece);
+  for (uint64_t offset = 0;;) {
+    COFFER_ASSIGN(const size_t count, source->read_at(offset, buffer));
+    COFFER_TRY(hand_over(ByteView(buffer).first(count), [&](ByteView bytes) { return writer->append(bytes, *file); }));
+    offset += count;
+    if (count < buffer.size()) break;
   }
-  COFFER_ASSIGN(made.size, finish(beside, info));
+  COFFER_TRY(writer->sync(true, *file));
+  COFFER_TRY(writer->close(*file));
+  if (writer->logical_size() != info.size) return {Code::kConflict, path + ": was changed meanwhile; repeat"};
+  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  return made;
+}
+
+Result<Successors::Made> Successors::make_plaintext(const std::string& path, const FileInfo& info, EngineRole role) {
+  COFFER_ASSIGN(auto reader, open_proved(path, role));
+  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  for (;;) {
+    COFFER_ASSIGN(const ByteView piece, reader->next());
+    if (piece.empty()) break;
+    COFFER_TRY(hand_over(piece, [&](ByteView bytes) { return file->append(bytes); }));
+  }
+  COFFER_TRY(file->close());
+  COFFER_TRY(check_complete(*reader, path, role));
+  Made made{.fields = reader->fields(), .is_encrypted = false, .is_marked = false};
+  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  if (made.size != reader->findings().logical_size) return another_size(path);
   return made;
 }
 
@@ -116,8 +173,41 @@ Result<uint64_t> Successors::finish(const std::string& path, const FileInfo& inf
 
 Status Successors::replace(const std::vector<std::string>& names, EngineRole role) {
   COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(names.front()));
+  return replace_by(names, role, info, [&] { return make(names.front(), info, role); });
+}
+
+Status Successors::encrypt(const std::vector<std::string>& names, const NewFilePlace& place) {
+  COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(names.front()));
+  return replace_by(names, place.role, info, [&]() -> Result<Made> {
+    COFFER_ASSIGN(Made made, make_encrypted(names.front(), info, place));
+    COFFER_TRY(let_in(names, place, made));
+    return made;
+  });
+}
+
+Status Successors::decrypt(const std::vector<std::string>& names, EngineRole role) {
+  COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(names.front()));
+  return replace_by(names, role, info, [&] { return make_plaintext(names.front(), info, role); });
+}
+
+Status Successors::let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made) {
+  const Domain* domain = coffer_.keyring()->find_key(made.fields.domain_key_id).domain;
+  for (const std::string& name : names) {
+    const std::string directory(parent_of(name));
+    if (directory == parent_of(names.front())) continue;
+    const bool configured =
+        domain == nullptr || place.role != EngineRole::kData || coffer_.places().domain_of(name) == domain->name;
+    COFFER_TRY(coffer_.stores().allow(directory, made.fields.store_id,
+                                      configured ? kSystemDomain : std::string_view(domain->name),
+                                      LineageHow::kLinked));
+  }
+  return Status::ok();
+}
+
+Status Successors::replace_by(const std::vector<std::string>& names, EngineRole role, const FileInfo& info,
+                              const Make& make) {
   has_begun_ = false;
-  auto made = make(names.front(), info, role);
+  auto made = make();
   Status outcome = made.is_ok() ? take_places(names, info, role, *made) : made.status();
   // S2: what is left of its names then is for settle().
   if (outcome.is_ok() || has_begun_) return outcome;
@@ -165,7 +255,7 @@ Status Successors::check_unchanged(const std::vector<std::string>& names, const 
   const std::shared_ptr<const Keyring> keys = coffer_.keyring();
   const Domain* domain = keys->find_key(made.fields.domain_key_id).domain;
   const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
-  if (active == nullptr || active->id != made.fields.domain_key_id) {
+  if (made.is_encrypted && (active == nullptr || active->id != made.fields.domain_key_id)) {
     return {Code::kConflict, names.front() + ": its domain's key was rotated meanwhile; repeat"};
   }
   for (const std::string& name : names) {
@@ -187,7 +277,7 @@ Status Successors::take_place(const std::string& name, EngineRole role, const Ma
   };
   directories_.insert(directory);
   // No mark names a data file.
-  if (coffer_.freshness() == nullptr || role == EngineRole::kData) return rename();
+  if (!made.is_marked || coffer_.freshness() == nullptr || role == EngineRole::kData) return rename();
   return replace_at_rest(coffer_, name, made.fields.file_id, made.size, [&] {
     COFFER_TRY(rename());
     return coffer_.disk().sync_directory(directory);

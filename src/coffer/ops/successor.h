@@ -8,7 +8,7 @@
 
 #include <set>
 
-#include "coffer/files/engine_role.h"
+#include "coffer/files/engine_files.h"
 #include "coffer/files/file_reader.h"
 #include "coffer/files/file_writer.h"
 #include "coffer/ops/pace.h"
@@ -40,6 +40,11 @@ class Successors {
   // domain's key meanwhile; kBusy where the pace was told to stop; kTruncated, kTampered, kDamaged … for a file that
   // cannot be read whole; kUnsupported for one that nothing proves.
   Status replace(const std::vector<std::string>& names, EngineRole role);
+  // The same of a plaintext file: it becomes the encrypted one that its engine would make at `place`. Errors as there,
+  // and those of new_header().
+  Status encrypt(const std::vector<std::string>& names, const NewFilePlace& place);
+  // And back: its plaintext takes its places. REQUIRES: no mark of freshness names it.
+  Status decrypt(const std::vector<std::string>& names, EngineRole role);
   // What a crash left at `path`, a successor's name: it takes that place if it has another one already; else it is
   // removed.
   Status settle(const std::string& path, bool has_a_place);
@@ -49,10 +54,23 @@ class Successors {
   struct Made {
     EnvelopeFields fields;
     uint64_t size = 0;  // on disk
+    bool is_encrypted = true;
+    bool is_marked = true;  // marks of freshness go over to it
   };
+  using Make = std::function<Result<Made>()>;
+  Status replace_by(const std::vector<std::string>& names, EngineRole role, const FileInfo& info, const Make& make);
   Result<Made> make(const std::string& path, const FileInfo& info, EngineRole role);
+  Result<Made> make_encrypted(const std::string& path, const FileInfo& info, const NewFilePlace& place);
+  Result<Made> make_plaintext(const std::string& path, const FileInfo& info, EngineRole role);
+  // Reads the file from its beginning, if it is one whose contents are proved.
+  Result<std::unique_ptr<FileReader>> open_proved(const std::string& path, EngineRole role) const;
+  Status check_complete(const FileReader& reader, const std::string& path, EngineRole role) const;
+  // In pieces that the pace allows.
+  Status hand_over(ByteView bytes, const std::function<Status(ByteView)>& append);
   Result<NewFile> header_like(const EnvelopeFields& fields) const;
   Status copy(FileReader& from, FileWriter& to, AppendFile& file);
+  // The file, further names of which are in other stores, may be there.
+  Status let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made);
   Result<uint64_t> finish(const std::string& path, const FileInfo& info);
   Status take_places(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
   Status link_all(const std::vector<std::string>& names);

@@ -2,7 +2,7 @@
 # the same code links with both.
 pkg_check_modules(ROCKSDB REQUIRED IMPORTED_TARGET rocksdb)
 # What its files mean needs no RocksDB: coffer verify asks for it too.
-coffer_layer(coffer engines/rocksdb database_lock.cc file_name.cc manifest.cc records.cc)
+coffer_layer(coffer engines/rocksdb database_lock.cc engine_files.cc file_name.cc manifest.cc records.cc)
 
 add_library(coffer_rocksdb STATIC)
 set_target_properties(coffer_rocksdb PROPERTIES EXPORT_NAME rocksdb)

@@ -1,0 +1,289 @@
+"""`coffer encrypt` and `coffer decrypt`: whole databases at rest, which Debian's own RocksDB tools wrote and open."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import CliTest, main, seed
+
+BENCH = ["db_bench", "--num=8000", "--value_size=100", "--compression_type=none", "--write_buffer_size=300000",
+         "--disable_auto_compactions=1", "--db=store"]
+ACKNOWLEDGED = "--acknowledge-exposed-keys"
+AT_A_TIME = 6
+
+
+class Transition(CliTest):
+    def make_plaintext(self):
+        """A database without Coffer, with tables and with a log that is not in any of them."""
+        for words in (BENCH + ["--benchmarks=fillseq"], ["ldb", "--db=store", "put", "last", "words"]):
+            run = self.run_program(words)
+            self.assertEqual(run.status, 0, run)
+        self.contents = self.plain_scan()
+        self.assertGreater(len(self.contents), 500000)
+
+    def make_encrypted(self):
+        self.make_coffer()
+        self.make_plaintext()
+        self.done("encrypt", "c.coffer", "store")
+
+    def plain_scan(self, store="store"):
+        run = self.run_program(["ldb", f"--db={store}", "scan"])
+        self.assertEqual(run.status, 0, run)
+        return run.out
+
+    def scan(self, store="store"):
+        run = self.coffer("exec", "c.coffer", "--", "ldb", f"--db={store}", "scan")
+        self.assertEqual(run.status, 0, run)
+        return run.out
+
+    def refused_by_plain_rocksdb(self):
+        run = self.run_program(["ldb", "--db=store", "put", "k", "v"])
+        self.assertNotEqual(run.status, 0, run)
+
+    def refused_by_coffer_s(self):
+        run = self.coffer("exec", "c.coffer", "--", "ldb", "--db=store", "put", "k", "v")
+        self.assertNotEqual(run.status, 0, run)
+
+    def plaintext(self, store="store"):
+        """Names of what is in clear."""
+        found = self.coffer("verify", "c.coffer", store, "--json").json()["problems"]
+        return sorted(os.path.basename(problem["path"]) for problem in found if problem["kind"] == "plaintext")
+
+    def leftovers(self, store="store"):
+        return [name for name in os.listdir(self.path(store)) if name.startswith(".coffer-new.")]
+
+    def until(self, condition):
+        for _ in range(3000):
+            if condition():
+                return
+            time.sleep(0.01)
+        self.fail("it does not come to that")
+
+    def test_a_plaintext_database_is_encrypted_at_rest(self):
+        self.make_coffer()
+        self.make_plaintext()
+        os.chmod(self.path("store/CURRENT"), 0o640)
+        self.write("store/README", b"by a person")
+        files = [name for name in os.listdir(self.path("store")) if os.path.getsize(self.path("store", name)) > 0]
+        answer = self.done("encrypt", "c.coffer", "store", "--json").json()
+        self.assertEqual((answer["done"], answer["problems"], answer["stopped"]), (len(files) - 1, [], False))
+        self.assertEqual([os.path.basename(path) for path in answer["left"]], ["README"])
+        self.assertEqual(self.plaintext(), ["README"])
+        os.remove(self.path("store/README"))
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertEqual(os.stat(self.path("store/CURRENT")).st_mode & 0o777, 0o640)
+        self.assertEqual(self.scan(), self.contents)
+        self.refused_by_plain_rocksdb()
+        again = self.done("encrypt", "c.coffer", "store").out
+        self.assertIn("encrypted 0 files", again)
+        # Strict from now on: what somebody puts there in clear is not read.
+        table = next(name for name in files if name.endswith(".sst"))
+        self.write(f"store/{table}", b"in clear" * 4000)
+        self.refused_by_coffer_s()
+
+    def test_the_logs_and_tables_that_are_elsewhere_go_with_it(self):
+        self.make_coffer()
+        run = self.run_program(BENCH + ["--benchmarks=fillseq", "--wal_dir=wal"])
+        self.assertEqual(run.status, 0, run)
+        logs = [name for name in os.listdir(self.path("wal")) if name.endswith(".log")]
+        self.assertTrue(logs)
+        self.refused(["encrypt", "c.coffer", "wal"], "invalid_argument", "no CURRENT")
+        self.done("encrypt", "c.coffer", "store", "wal")
+        self.assertEqual(self.verified("c.coffer", "store", "wal"), {})
+        run = self.coffer("exec", "c.coffer", "--", *BENCH, "--use_existing_db=1", "--benchmarks=readrandom",
+                          "--reads=100", "--wal_dir=wal")
+        self.assertEqual(run.status, 0, run)
+
+    def test_a_checkpoint_goes_on_sharing_its_tables(self):
+        self.make_coffer()
+        self.make_plaintext()
+        run = self.run_program(["ldb", "--db=store", "checkpoint", "--checkpoint_dir=" + self.path("checkpoint")])
+        self.assertEqual(run.status, 0, run)
+        before = self.tree()
+        answer = self.problems("encrypt", "c.coffer", "store", "--json").json()
+        self.assertIn("name the directories of the others", answer["problems"][0]["message"])
+        self.assertFalse(answer["begun"])
+        self.assertEqual({path: what for path, what in self.tree().items() if path in before}, before)
+        self.done("encrypt", "c.coffer", "store", "checkpoint")
+        shared = [name for name in os.listdir(self.path("checkpoint")) if name.endswith(".sst")]
+        self.assertGreater(len(shared), 1)
+        for name in shared:
+            self.assertTrue(os.path.samefile(self.path("store", name), self.path("checkpoint", name)), name)
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertEqual(self.scan("checkpoint"), self.scan())
+        self.assertEqual(self.scan(), self.contents)
+
+    def test_a_served_database_is_left_alone(self):
+        self.make_coffer()
+        self.make_plaintext()
+        files = os.listdir(self.path("store"))
+        process = subprocess.Popen(BENCH + ["--use_existing_db=1", "--benchmarks=overwrite", "--duration=60",
+                                            "--benchmark_write_rate_limit=300000"], cwd=self.directory,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            self.until(lambda: any(name.endswith(".log") and name not in files
+                                   for name in os.listdir(self.path("store"))))
+            self.assertIn("db_bench) has the database open", self.coffer("encrypt", "c.coffer", "store").err)
+            self.assertEqual(self.coffer("encrypt", "c.coffer", "store", "--json").error()["code"], "busy")
+        finally:
+            process.kill()
+            self.outcome(process)
+        self.plain_scan()
+
+    def test_a_disk_without_room_leaves_the_old_state_whole(self):
+        if not self.in_mount_namespace():
+            return
+        os.mkdir(self.path("store"))
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", self.path("store")], check=True)
+        self.make_coffer()
+        self.make_plaintext()
+        left = os.statvfs(self.path("store"))
+        with open(self.path("store/ballast"), "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, left.f_bavail * left.f_bsize - 200000)
+        before = self.tree()
+        run = self.coffer("encrypt", "c.coffer", "store")
+        self.assertEqual(run.status, 2, run)
+        self.assertIn("nothing was changed: make room", run.err)
+        self.assertEqual({path: what for path, what in self.tree().items() if path.startswith("store")},
+                         {path: what for path, what in before.items() if path.startswith("store")})
+        os.remove(self.path("store/ballast"))
+        self.assertEqual(self.plain_scan(), self.contents)
+        self.done("encrypt", "c.coffer", "store")
+        self.assertEqual(self.scan(), self.contents)
+
+    def killed_everywhere(self, words, finished):
+        """kill -9 before calls that change a disk, by seed; neither engine reads what is half, and a repeated run
+        finishes it."""
+        for name in ("store", "c.coffer"):
+            subprocess.run(["cp", "-a", self.path(name), self.path("before." + name)], check=True)
+        kill_at = {"LD_PRELOAD": os.environ["KILL_AT"], "COFFER_KILL_AT": "0"}
+
+        def begin_anew():
+            for name in ("store", "c.coffer"):
+                shutil.rmtree(self.path(name))
+                subprocess.run(["cp", "-a", self.path("before." + name), self.path(name)], check=True)
+
+        run = self.coffer(*words, environment=kill_at)
+        self.assertEqual(run.status, 0, run)
+        count = int(run.err.splitlines()[-1])
+        points = list(range(1, count + 1))
+        if "COFFER_ALL_KILLS" not in os.environ:
+            points = sorted(seed().sample(points, AT_A_TIME))
+        for point in points:
+            with self.subTest(point=point):
+                begin_anew()
+                run = self.coffer(*words, environment={**kill_at, "COFFER_KILL_AT": str(point)})
+                self.assertEqual(run.status, -signal.SIGKILL, run)
+                plain, encrypted = self.plaintext_and_not()
+                if plain and encrypted - {"LOG"}:
+                    self.refused_by_plain_rocksdb()
+                    self.refused_by_coffer_s()
+                answer = self.done(*words, "--json").json()
+                self.assertEqual(answer["problems"], [])
+                self.assertEqual(self.leftovers(), [])
+                finished()
+
+    def plaintext_and_not(self):
+        plain, encrypted = set(), set()
+        for name in os.listdir(self.path("store")):
+            if os.path.getsize(self.path("store", name)) > 0 and not name.startswith(".coffer-new."):
+                header = self.read("store", name)[:8]
+                (encrypted if self.coffer("inspect", f"store/{name}").status == 0 else plain).add(name)
+                self.assertTrue(header)
+        return plain, encrypted
+
+    def test_kill_9_while_it_encrypts(self):
+        self.make_coffer()
+        self.make_plaintext()
+
+        def finished():
+            self.assertEqual(self.plaintext(), [])
+            self.assertEqual(self.scan(), self.contents)
+
+        self.killed_everywhere(["encrypt", "c.coffer", "store"], finished)
+
+    def test_kill_9_while_it_decrypts(self):
+        self.make_encrypted()
+
+        def finished():
+            self.assertEqual(self.plaintext_and_not()[1], set())
+            self.assertEqual(self.state_of("system:1"), "compromised")
+            self.assertEqual(self.plain_scan(), self.contents)
+
+        self.killed_everywhere(["decrypt", "c.coffer", "store", ACKNOWLEDGED], finished)
+
+    def state_of(self, key):
+        return self.done("key", "show", "c.coffer", key, "--json").json()["state"]
+
+    def test_decryption_has_to_be_meant_and_marks_the_keys_for_ever(self):
+        self.make_encrypted()
+        self.refused(["decrypt", "c.coffer", "store"], "invalid_argument", ACKNOWLEDGED)
+        self.assertEqual(self.scan(), self.contents)
+        answer = self.done("decrypt", "c.coffer", "store", ACKNOWLEDGED, "--json").json()
+        self.assertEqual(answer["exposed"], ["system:1"])
+        self.assertEqual(self.plaintext_and_not()[1], set())
+        self.assertEqual(self.plain_scan(), self.contents)
+        self.assertEqual(self.state_of("system:1"), "compromised")
+        self.assertEqual(self.state_of("system:2"), "active")
+        self.refused(["key", "activate", "c.coffer", "system:1"], "invalid_argument", "compromised")
+        self.assertIn("files under these keys are written in clear",
+                      self.done("audit", "show", "c.coffer", "--json").out)
+        self.done("audit", "verify", "c.coffer")
+        # It is no store of the coffer any more, until it is encrypted again: then under the new key.
+        self.assertNotIn(self.path("store"), self.done("store", "list", "c.coffer").out)
+        self.done("status", "c.coffer")
+        self.done("encrypt", "c.coffer", "store")
+        self.assertEqual(self.done("inspect", "store/CURRENT", "--json").json()["oldest_key_version"], 2)
+        self.assertEqual(self.scan(), self.contents)
+
+    def test_what_cannot_be_read_whole_is_not_decrypted(self):
+        self.make_encrypted()
+        table = next(name for name in sorted(os.listdir(self.path("store"))) if name.endswith(".sst"))
+        self.set_byte(f"store/{table}", 20000)
+        before = self.tree()
+        run = self.problems("decrypt", "c.coffer", "store", ACKNOWLEDGED)
+        self.assertIn("nothing was changed", run.out)
+        self.assertIn(table, run.out)
+        after = self.tree()
+        self.assertEqual({path: after.get(path) for path in before}, before)
+        self.assertEqual(self.state_of("system:1"), "active")
+
+    def test_with_freshness_it_stays_fresh(self):
+        self.make_coffer()
+        os.mkdir(self.path("anchor"))
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write(f"anchor: {self.path('anchor/mark')}\nfreshness: on\n")
+        self.make_plaintext()
+        self.done("encrypt", "c.coffer", "store")
+        self.assertEqual(self.scan(), self.contents)
+        shutil.copytree(self.path("store"), self.path("before"))
+        run = self.coffer("exec", "c.coffer", "--", "ldb", "--db=store", "put", "more", "words")
+        self.assertEqual(run.status, 0, run)
+        os.rename(self.path("store"), self.path("newer"))
+        os.rename(self.path("before"), self.path("store"))
+        run = self.coffer("decrypt", "c.coffer", "store", ACKNOWLEDGED)  # an older state is not let go unseen
+        self.assertIn("the store was put back to an earlier state", run.err)
+        shutil.rmtree(self.path("store"))
+        os.rename(self.path("newer"), self.path("store"))
+        self.done("decrypt", "c.coffer", "store", ACKNOWLEDGED)
+        self.assertIn("more : words", self.plain_scan())
+        self.done("encrypt", "c.coffer", "store")
+        self.assertIn("more : words", self.scan())
+
+    def test_a_wish_to_end_is_heeded_and_the_next_run_goes_on(self):
+        self.make_coffer()
+        self.make_plaintext()
+        process = self.start("encrypt", "c.coffer", "store", "--rate", "0.2", "--json")
+        self.until(self.leftovers)
+        process.send_signal(signal.SIGTERM)
+        run = self.outcome(process)
+        self.assertEqual(run.status, 1, run)
+        self.assertTrue(run.json()["stopped"])
+        self.done("encrypt", "c.coffer", "store")
+        self.assertEqual(self.scan(), self.contents)
+
+
+if __name__ == "__main__":
+    main()
