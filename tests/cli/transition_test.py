@@ -14,6 +14,27 @@ ACKNOWLEDGED = "--acknowledge-exposed-keys"
 AT_A_TIME = 6
 
 
+class OtherCiphers(CliTest):
+    def test_plan_tells_of_files_under_another_cipher_and_reencrypt_brings_them_over(self):
+        self.make_coffer()
+        run = self.coffer("exec", "c.coffer", "--", *BENCH, "--benchmarks=fillseq")
+        self.assertEqual(run.status, 0, run)
+        self.assertEqual(self.done("plan", "c.coffer").out, "nothing is due\n")
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("policy:\n  domains:\n    system:\n      cipher: aes-128-gcm\n      chunk_size: 4096\n")
+        files = [name for name in os.listdir(self.path("store")) if os.path.getsize(self.path("store", name)) > 0]
+        planned = self.done("plan", "c.coffer", "--json").json()["other_ciphers"]
+        self.assertEqual([(each["domain"], each["files"]) for each in planned], [("system", len(files))])
+        self.assertIn("coffer reencrypt COFFER --domain system", self.done("plan", "c.coffer").out)
+        self.assertEqual(self.done("reencrypt", "c.coffer", "--json").json()["reencrypted"], len(files))
+        for name in files:
+            header = self.done("inspect", f"store/{name}", "--json").json()
+            self.assertEqual(header["cipher"], "aes-128-gcm", name)
+            self.assertEqual(header.get("chunk_size", 4096), 4096, name)
+        self.assertEqual(self.done("plan", "c.coffer").out, "nothing is due\n")
+        self.assertEqual(self.verified("c.coffer"), {})
+
+
 class Transition(CliTest):
     def make_plaintext(self):
         """A database without Coffer, with tables and with a log that is not in any of them."""

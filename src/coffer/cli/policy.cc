@@ -40,6 +40,25 @@ std::string actions_text(const std::vector<DueAction>& actions, std::string_view
   return out;
 }
 
+Json ciphers_json(const std::vector<OtherCiphers>& others) {
+  Json out = Json::array();
+  for (const auto& [domain, files] : others) {
+    out.push_back({{"domain", domain}, {"files", files.files}, {"bytes", files.bytes}});
+  }
+  return out;
+}
+
+std::string ciphers_text(const std::vector<OtherCiphers>& others) {
+  std::string out;
+  for (const auto& [domain, files] : others) {
+    out += fmt::format(
+        "by hand: reencrypt domain {}: {} ({}) of another cipher or chunk size than coffer.yaml has: coffer reencrypt "
+        "COFFER --domain {}\n",
+        domain, count_text(files.files, "file"), size_text(files.bytes), domain);
+  }
+  return out;
+}
+
 Json problems_json(const PolicyRun& run) {
   Json out = Json::array();
   for (const FileProblem& problem : run.problems) out.push_back(problem_json(problem.path, problem.status));
@@ -56,7 +75,10 @@ Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   if (!arguments.has("--apply")) {
     COFFER_ASSIGN(const std::vector<DueAction> due, plan_policy(*coffer));
-    console.answer(Json{{"due", actions_json(due)}}, due.empty() ? "nothing is due\n" : actions_text(due, "due: "));
+    COFFER_ASSIGN(const std::vector<OtherCiphers> others, files_of_other_ciphers(*coffer));
+    const std::string text = due.empty() ? "nothing is due\n" : actions_text(due, "due: ");
+    console.answer(Json{{"due", actions_json(due)}, {"other_ciphers", ciphers_json(others)}},
+                   text + ciphers_text(others));
     return Outcome::kDone;
   }
   COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer));

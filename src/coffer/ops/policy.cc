@@ -113,6 +113,29 @@ Result<std::vector<DueAction>> plan_policy(Coffer& coffer) {
   return due;
 }
 
+Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_ASSIGN(const Config config, coffer.present_config());
+  const std::shared_ptr<const Keyring> keys = coffer.keyring();
+  std::map<std::string, Usage> found;
+  COFFER_TRY(visit_files(coffer, {}, [&](const InventoryFile& file) {
+    if (file.empty || file.leads_outside || !file.status.is_ok()) return Status::ok();
+    const EnvelopeFields& fields = file.scan.fields;
+    const Domain* domain = keys->find_key(fields.domain_key_id).domain;
+    if (domain == nullptr || (fields.suite == config.suite_of(fields.kind, domain->name) &&
+                              fields.chunk_log2 == config.chunk_log2_of(fields.kind, domain->name))) {
+      return Status::ok();
+    }
+    Usage& usage = found[domain->name];
+    ++usage.files;
+    usage.bytes += file.size;
+    return Status::ok();
+  }));
+  std::vector<OtherCiphers> out;
+  for (const auto& [domain, usage] : found) out.push_back({domain, usage});
+  return out;
+}
+
 Result<PolicyRun> apply_policy(Coffer& coffer) {
   COFFER_TRY(coffer.at_home());
   auto lock = coffer.disk().lock(coffer.directory() + "/policy.lock", false);

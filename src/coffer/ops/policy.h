@@ -10,6 +10,15 @@ namespace coffer {
 // remembered store where a rewrap or destruction may be due.
 Result<std::vector<DueAction>> plan_policy(Coffer& coffer);
 
+// Files of a domain that are sealed by another cipher, or in chunks of another size, than coffer.yaml has for it now.
+// They stay readable; reencrypt() brings them over, which nothing does by itself: it is a rewrite.
+struct OtherCiphers {
+  std::string domain;
+  Usage files;
+};
+// Reads every header of every remembered store.
+Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer);
+
 struct PolicyRun {
   std::vector<DueAction> done;
   std::vector<FileProblem> problems;  // of files that could not be rewrapped, or keep keys from being destroyed
