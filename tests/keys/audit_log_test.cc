@@ -337,6 +337,7 @@ TEST(AuditChanges, EveryKindOfChangeIsSeen) {
   ASSERT_TRUE(after.set_key_state(orders[2].id, KeyState::kCompromised, 5).is_ok());
   ASSERT_TRUE(after.set_key_expiry(orders[4].id, 0).is_ok());
   ASSERT_TRUE(after.rotate_domain("orders", 6).is_ok());
+  ASSERT_TRUE(after.lock_domain("orders", 6).is_ok());
   StoreEntry store = after.stores()[1];
   store.path = "/srv/\xff\"new";
   store.also_at = "/srv/third";
@@ -350,11 +351,12 @@ TEST(AuditChanges, EveryKindOfChangeIsSeen) {
   const Json changes = Json::parse(changes_between(&contents, {after, std::span(&two, 1)}));
   std::vector<std::string> said;
   for (const Json& change : changes) said.push_back(change["what"]);
-  EXPECT_THAT(said, ElementsAre("slot added", "slot removed", "key state", "key expiry", "key made", "store moved",
-                                "store is being moved", "store lineage", "store domains", "store forgotten"));
-  EXPECT_EQ(changes[2]["from"], "deactivated");
-  EXPECT_EQ(changes[2]["to"], "compromised");
-  EXPECT_EQ(changes[5]["path"], "/srv/\\xff\"new");
+  EXPECT_THAT(said, ElementsAre("slot added", "slot removed", "domain locked", "key state", "key expiry", "key made",
+                                "store moved", "store is being moved", "store lineage", "store domains",
+                                "store forgotten"));
+  EXPECT_EQ(changes[3]["from"], "deactivated");
+  EXPECT_EQ(changes[3]["to"], "compromised");
+  EXPECT_EQ(changes[6]["path"], "/srv/\\xff\"new");
   const Json first = Json::parse(changes_between(nullptr, {before, std::span(&one, 1)}));
   EXPECT_EQ(first.size(), 1 + 3 + 7 + 2 + 4u) << first.dump(1);
 }

@@ -23,6 +23,7 @@ struct KeyFields {
 struct DomainFields {
   std::string name = "system";
   std::vector<KeyFields> keys;
+  uint64_t locked = 0;
 };
 struct LineageFields {
   Id id;
@@ -61,6 +62,7 @@ Bytes encode(const BodyFields& fields) {
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
   for (const DomainFields& domain : fields.domains) {
     writer.bytes8(as_bytes(domain.name));
+    writer.u64(domain.locked);
     writer.u16(static_cast<uint16_t>(domain.keys.size()));
     for (const KeyFields& key : domain.keys) {
       writer.id(key.id);
@@ -106,7 +108,7 @@ BodyFields good_fields() {
   KeyFields destroyed = key_of(3, 1, 6);
   destroyed.key.clear();
   fields.domains.push_back({"system", {key_of(1, 1, 4), key_of(2, 2, 2)}});
-  fields.domains.push_back({"orders", {destroyed, key_of(4, 2, 2)}});
+  fields.domains.push_back({"orders", {destroyed, key_of(4, 2, 2)}, 15});
   fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}}};
   return fields;
 }
@@ -124,6 +126,8 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(keyring->audit_head().count, 9u);
   EXPECT_EQ(keyring->audit_head().mac[31], 0x66);
   ASSERT_EQ(keyring->domains().size(), 2u);
+  EXPECT_EQ(keyring->domains()[0].locked, 0u);
+  EXPECT_EQ(keyring->domains()[1].locked, 15u);
   const DomainKeyEntry& key = keyring->domains()[0].keys[1];
   EXPECT_EQ(key.state, KeyState::kActive);
   EXPECT_EQ(key.created, 1u);
@@ -211,6 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"BadName", [](BodyFields& b) { b.domains[1].name = "Orders"; }, "name"},
         BrokenCase{"LongName", [](BodyFields& b) { b.domains[1].name.assign(65, 'a'); }, "within its domains"},
         BrokenCase{"DomainWithoutKeys", [](BodyFields& b) { b.domains[1].keys.clear(); }, "must have a key"},
+        BrokenCase{"LockedSystem", [](BodyFields& b) { b.domains[0].locked = 1; }, "must not be locked"},
         BrokenCase{"TwoActive", [](BodyFields& b) { b.domains[0].keys[0].state = 2; }, "two active"},
         BrokenCase{"StateZero", [](BodyFields& b) { b.domains[0].keys[0].state = 0; }, "known state"},
         BrokenCase{"StateSeven", [](BodyFields& b) { b.domains[0].keys[0].state = 7; }, "known state"},

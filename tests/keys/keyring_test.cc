@@ -89,6 +89,22 @@ TEST(Keyring, DomainNamesObeyTheRule) {
   EXPECT_EQ(keyring.domains().size(), 4u);
 }
 
+TEST(Keyring, ADomainIsLockedFromTheFirstTimeOnUntilItIsUnlocked) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  ASSERT_TRUE(keyring.add_domain("tenant", 2).is_ok());
+  ASSERT_TRUE(keyring.lock_domain("tenant", 5).is_ok());
+  ASSERT_TRUE(keyring.lock_domain("tenant", 7).is_ok());
+  EXPECT_EQ(keyring.find_domain("tenant")->locked, 5u);
+  ASSERT_TRUE(keyring.rotate_domain("tenant", 8).is_ok()) << "its keys may change meanwhile";
+  EXPECT_EQ(keyring.find_domain("tenant")->locked, 5u);
+  ASSERT_TRUE(keyring.unlock_domain("tenant").is_ok());
+  ASSERT_TRUE(keyring.unlock_domain("tenant").is_ok());
+  EXPECT_EQ(keyring.find_domain("tenant")->locked, 0u);
+  EXPECT_EQ(keyring.lock_domain("other", 5).code(), Code::kNotFound);
+  EXPECT_EQ(keyring.lock_domain(kSystemDomain, 5).code(), Code::kInvalidArgument);
+  EXPECT_EQ(keyring.find_domain(kSystemDomain)->locked, 0u);
+}
+
 TEST(Keyring, RotatingADomainKeepsItsOldKeysFindable) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   Id first = keyring.find_domain("system")->active()->id;

@@ -78,7 +78,7 @@ class KeyringExample : public testing::Test {
 };
 
 TEST_F(KeyringExample, OpensWithItsKeyFile) {
-  ASSERT_EQ(sealed_.size(), 529u);
+  ASSERT_EQ(sealed_.size(), 537u);
   TemporaryDirectory directory;
   const std::string path = directory / "root.key";
   Bytes contents = run_of(64, 0);

@@ -128,7 +128,7 @@ def read_store(fields):
 
 def read_keyring_body(body):
     fields = Fields(body, "tampered")
-    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "stores": []}
+    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "stores": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
@@ -137,6 +137,7 @@ def read_keyring_body(body):
         name = fields.sized(1, 64)
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
             raise Failure("tampered", f"domain name {name!r}")
+        keyring["locked"][name] = fields.number(8)
         keys = [read_domain_key(fields) for _ in range(fields.number(2))]
         if not keys:
             raise Failure("tampered", f"domain {name!r} has no key")
@@ -145,6 +146,8 @@ def read_keyring_body(body):
         if sum(key["state"] == 2 for key in keys) > 1:
             raise Failure("tampered", f"domain {name!r} has more than one active key")
         keyring["domains"][name] = keys
+    if keyring["locked"].get(b"system"):
+        raise Failure("tampered", "the domain system is locked")
     for _ in range(fields.number(2)):
         keyring["stores"].append(read_store(fields))
     if fields.at != len(body):
@@ -204,6 +207,7 @@ def describe_keyring(keyring):
         "created": keyring["created"],
         "updated": keyring["updated"],
         "domains": domains,
+        "locked": {text(name): since for name, since in keyring["locked"].items() if since},
         "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["confirmed"] == 1,
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
                                 for each in store["lineage"]],

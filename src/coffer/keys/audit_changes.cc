@@ -76,11 +76,19 @@ bool has_domain(const Keyring* keyring, const Domain& domain) {
   return keyring != nullptr && keyring->find_key(domain.keys.front().id).entry != nullptr;
 }
 
+void compare_lock(const Keyring* before, const Domain& after, Changes& out) {
+  const Domain* earlier = before != nullptr ? before->find_key(after.keys.front().id).domain : nullptr;
+  const bool was_locked = earlier != nullptr && earlier->locked != 0;
+  if (was_locked == (after.locked != 0)) return;
+  out.add({{"what", after.locked != 0 ? "domain locked" : "domain unlocked"}, {"domain", after.name}});
+}
+
 void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
   for (const Domain& domain : after.domains()) {
     if (!has_domain(before, domain)) {
       out.add({{"what", "domain added"}, {"domain", domain.name}});
     }
+    compare_lock(before, domain, out);
     for (const DomainKeyEntry& key : domain.keys) {
       compare_key(domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
     }

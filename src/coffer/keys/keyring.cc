@@ -207,6 +207,26 @@ Status Keyring::change_key(const Id& key_id, KeyState state, uint64_t now) {
   return {};
 }
 
+Result<Domain*> Keyring::domain_to_lock(std::string_view name) {
+  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
+  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
+  if (name != kSystemDomain) return &*domain;
+  return {Code::kInvalidArgument, "the domain \"system\" cannot be locked: without it no database opens; lock the " +
+                                      std::string("domain of a tenant, or revoke the root key at its provider")};
+}
+
+Status Keyring::lock_domain(std::string_view name, uint64_t now) {
+  COFFER_ASSIGN(Domain * domain, domain_to_lock(name));
+  if (domain->locked == 0) domain->locked = now;
+  return {};
+}
+
+Status Keyring::unlock_domain(std::string_view name) {
+  COFFER_ASSIGN(Domain * domain, domain_to_lock(name));
+  domain->locked = 0;
+  return {};
+}
+
 Status Keyring::shred_domain(std::string_view name, uint64_t now) {
   auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
   if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};

@@ -46,6 +46,7 @@ struct DomainKeyEntry {
 
 struct Domain {
   std::string name;
+  uint64_t locked = 0;               // since when nothing of it is read or written; 0: it is not
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
@@ -122,6 +123,10 @@ class Keyring {
   // The same, and where the key was the active one of its domain, a fresh one becomes active. To make one active takes
   // the place of the one that is.
   Status change_key(const Id& key_id, KeyState state, uint64_t now);
+  // From now on nothing of the domain is read or written, until it is unlocked. One that is so already stays so.
+  // kNotFound; kInvalidArgument for system, without which no database opens.
+  Status lock_domain(std::string_view name, uint64_t now);
+  Status unlock_domain(std::string_view name);
   // Destroys every key of the domain, whatever its state. kNotFound.
   Status shred_domain(std::string_view name, uint64_t now);
   // From `when` on the key wraps nothing more; it may lie in the past. 0: never. kInvalidArgument for a key that does
@@ -139,6 +144,7 @@ class Keyring {
   friend class KeyringBody;
   friend class KeyringCodec;
   Keyring() = default;
+  Result<Domain*> domain_to_lock(std::string_view name);
   void reindex();
   void index_places();
 

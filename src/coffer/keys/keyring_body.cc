@@ -59,9 +59,11 @@ Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, con
 Result<Domain> decode_domain(Reader& reader) {
   Domain domain;
   domain.name = as_text(reader.bytes8(kDomainNameSizeMax));
+  domain.locked = reader.u64();
   const uint16_t key_count = reader.u16();
   if (!reader.ok()) return broken("it must not end within its domains");
   if (!valid_domain_name(domain.name)) return broken("a domain's name must be 1 to 64 of [a-z0-9._-]");
+  if (domain.locked != 0 && domain.name == kSystemDomain) return broken("the domain system must not be locked");
   if (key_count == 0) return broken("domain " + domain.name + " must have a key");
   int active_count = 0;
   for (uint32_t version = 1; version <= key_count; ++version) {
@@ -147,7 +149,7 @@ Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreE
 size_t KeyringBody::size(const Keyring& keyring) {
   size_t size = kFixedSize + keyring.ancestors().size() * sizeof(Sha256);
   for (const Domain& domain : keyring.domains()) {
-    size += 1 + domain.name.size() + 2;
+    size += 1 + domain.name.size() + 8 + 2;
     for (const DomainKeyEntry& key : domain.keys) size += kKeyFixedSize + key.key.size();
   }
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
@@ -169,6 +171,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   writer.u16(static_cast<uint16_t>(keyring.domains().size()));
   for (const Domain& domain : keyring.domains()) {
     writer.bytes8(as_bytes(domain.name));
+    writer.u64(domain.locked);
     writer.u16(static_cast<uint16_t>(domain.keys.size()));
     for (const DomainKeyEntry& key : domain.keys) COFFER_TRY(encode_key(key, writer));
   }
