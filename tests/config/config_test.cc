@@ -55,12 +55,13 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
       "cipher: aes-128-gcm, chunk_size: "
       "4096}\n    off: "
       "{rotation_period: off}\n"
-      "  rotation_period: 30d\n  rewrap_after: 2w\n  max_seals: 1000\n  max_bytes: 64GiB\n  on_revoked: read_only\n  "
-      "outage_grace: 1h\n",
+      "  rotation_period: 30d\n  rewrap_after: 2w\n  max_seals: 1000\n  max_bytes: 64GiB\n  on_revoked: fence\n"
+      "  on_outage: stop\n  outage_grace: 1h\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
   constexpr uint64_t kDay = 86400;
-  EXPECT_EQ(config->policy.root, (RootPolicy{.on_revoked = Reaction::kReadOnly, .outage_grace = 3600}));
+  EXPECT_EQ(config->policy.root,
+            (RootPolicy{.on_revoked = Reaction::kFence, .on_outage = Reaction::kFence, .outage_grace = 3600}));
   EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
   EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0, 90 * kDay, 1000}));
   EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
@@ -78,7 +79,8 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
 
 TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
   for (const auto& [text, says] :
-       {std::pair("policy: 7d", "policy"), std::pair("policy: {rotation_period: 0s}", "at least 1s"),
+       {std::pair("policy: 7d", "policy"),
+        std::pair("policy: {rotation_period: 0s}", "at least 1s"),
         std::pair("policy: {rotation_period: 7}", "rotation_period: expected a time"),
         std::pair("policy: {rewrap_after: never}", "rewrap_after: expected a time"),
         std::pair("policy: {max_seals: 1KiB}", "max_seals: expected a number"),
@@ -86,8 +88,9 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
         std::pair("policy: {max_bytes: 1GB}", "max_bytes: expected a size"),
         std::pair("policy: {max_bytes: 16384PiB}", "max_bytes: expected a size"),
         std::pair("policy: {old_files: lazy}", "unknown option \"old_files\"; known are rotation_period"),
-        std::pair("policy: {on_revoked: stop}", "on_revoked: expected warn or read_only"),
-        std::pair("policy: {on_outage: [warn]}", "on_outage: expected warn or read_only"),
+        std::pair("policy: {on_revoked: stop}", "on_revoked: expected warn, read_only or fence"),
+        std::pair("policy: {on_outage: fence}", "on_outage: expected warn, read_only or stop"),
+        std::pair("policy: {on_outage: [warn]}", "on_outage: expected warn, read_only or stop"),
         std::pair("policy: {outage_grace: off}", "outage_grace: expected a time"),
         std::pair("policy: {domains: {a: {on_outage: warn}}}", "a: unknown option"),
         std::pair("policy: {domains: {A: {}}}", "expected a domain's name"),

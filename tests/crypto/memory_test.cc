@@ -22,8 +22,8 @@ struct Watched {
   SecretBytes key;
   Needle first, second;
 
-  Places places() const {
-    Places a = find(first), b = find(second);
+  FoundPlaces places() const {
+    FoundPlaces a = find(first), b = find(second);
     return {a.secret + b.secret, a.other + b.other};
   }
   void forget() { key = SecretBytes(); }
@@ -35,14 +35,14 @@ class KeyMemory : public testing::TestWithParam<const CryptoBackend*> {
   bool schedules_are_ours() const { return GetParam() != &openssl_backend(); }
 
   void expect_used(const Watched& watched, size_t own_copies) {
-    Places places = watched.places();
+    FoundPlaces places = watched.places();
     EXPECT_GE(places.secret, own_copies);
     if (schedules_are_ours()) {
       EXPECT_EQ(places.other, 0u);
     }
   }
   void expect_gone(const Watched& watched) {
-    Places places = watched.places();
+    FoundPlaces places = watched.places();
     EXPECT_EQ(places.secret, 0u);
     EXPECT_EQ(places.other, 0u);
   }

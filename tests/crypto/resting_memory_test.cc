@@ -25,7 +25,7 @@ struct TestRole {};
 struct Needles {
   explicit Needles(ByteView key) : first(key), second(key.last(16)) {}
   size_t found() const {
-    const Places a = find(first), b = find(second);
+    const FoundPlaces a = find(first), b = find(second);
     return a.secret + a.other + b.secret + b.other;
   }
   Needle first, second;

@@ -17,7 +17,7 @@ struct WatchedKeyring {
   }
   void expect_nowhere() const {
     for (const Needle& needle : needles) {
-      Places places = find(needle);
+      FoundPlaces places = find(needle);
       EXPECT_EQ(places.secret, 0u);
       EXPECT_EQ(places.other, 0u);
     }
@@ -32,7 +32,7 @@ TEST(KeyringMemory, DomainKeysAreAtRestButForTheTimeOfAUse) {
   watched.expect_nowhere();
   {
     const DomainKey opened = keyring->find_domain("system")->active()->key.open().value();
-    const Places places = find(Needle(opened.reveal()));
+    const FoundPlaces places = find(Needle(opened.reveal()));
     EXPECT_EQ(places.secret, 1u);
     EXPECT_EQ(places.other, 0u);
   }

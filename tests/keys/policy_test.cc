@@ -164,8 +164,27 @@ TEST(RootPolicy, WritingGoesOnUnlessThePolicySaysOtherwise) {
   EXPECT_TRUE(may_protect(away, 10, strict, 109).is_ok());
   const Status late = may_protect(away, 10, strict, 110);
   EXPECT_EQ(late.code(), Code::kProviderUnavailable);
-  EXPECT_THAT(std::string(late.message()), HasSubstr("unreachable for 100s, and outage_grace is 100s"));
+  EXPECT_THAT(std::string(late.message()), HasSubstr("unreachable since 1970-01-01T00:00:10Z"));
+  EXPECT_THAT(std::string(late.message()), HasSubstr("until 1970-01-01T00:01:50Z, then no new files are made"));
+  EXPECT_FALSE(may_protect(revoked, 10, strict, 5).is_ok()) << "the clock was set back";
   EXPECT_TRUE(may_protect(away, UINT64_MAX - 5, strict, 20).is_ok());
+}
+
+TEST(RootPolicy, WhatBecomesOfAProcessIsSaidWithItsTimes) {
+  const Status revoked(Code::kPermissionDenied, "forbidden"), away(Code::kProviderUnavailable, "no answer");
+  const RootPolicy policy{.on_revoked = Reaction::kFence, .on_outage = Reaction::kFence, .outage_grace = 100};
+  const RootOutlook at_once = root_outlook(revoked, 10, policy);
+  EXPECT_EQ(at_once.trouble, RootTrouble::kRevoked);
+  EXPECT_EQ(at_once.from, 10u);
+  EXPECT_EQ(reaction_at(at_once, 10), Reaction::kFence);
+  EXPECT_THAT(outlook_text(at_once), HasSubstr("as on_revoked is fence"));
+  const RootOutlook later = root_outlook(away, 10, policy);
+  EXPECT_EQ(later.from, 110u);
+  EXPECT_EQ(reaction_at(later, 109), Reaction::kWarn);
+  EXPECT_EQ(reaction_at(later, 110), Reaction::kFence);
+  EXPECT_THAT(outlook_text(later), HasSubstr("as on_outage is stop"));
+  EXPECT_EQ(outlook_text(root_outlook({}, 0, policy)), "");
+  EXPECT_THAT(outlook_text(root_outlook(away, 10, {})), HasSubstr("work goes on, as on_outage is warn"));
 }
 
 TEST(Period, IsReadAndWritten) {

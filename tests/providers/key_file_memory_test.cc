@@ -22,10 +22,10 @@ struct WatchedFile {
     needles.emplace_back(text.reveal());
     needles.emplace_back(text.reveal().subspan(text.size() - 16));
   }
-  Places places() const {
-    Places sum;
+  FoundPlaces places() const {
+    FoundPlaces sum;
     for (const Needle& needle : needles) {
-      Places found = find(needle);
+      FoundPlaces found = find(needle);
       sum.secret += found.secret;
       sum.other += found.other;
     }

@@ -41,7 +41,7 @@ class Needle {
   uint8_t inverted_[kSize];
 };
 
-struct Places {
+struct FoundPlaces {
   size_t secret = 0;  // in mappings kept out of core dumps
   size_t other = 0;   // heap, stacks, data
 };
@@ -97,9 +97,9 @@ void for_each_used_run(int pagemap, const Mapping& mapping, Use use) {
 }
 
 // Looks through every writable private mapping but the sanitizers' shadows, which are larger than anything of ours.
-inline Places find(const Needle& needle) {
+inline FoundPlaces find(const Needle& needle) {
   constexpr uintptr_t kMappingMax = uintptr_t{1} << 30;
-  Places out;
+  FoundPlaces out;
   int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   for (const Mapping& mapping : own_mappings()) {
     if (!mapping.writable || mapping.resident_kib == 0 || mapping.end - mapping.begin > kMappingMax) continue;

@@ -1,6 +1,7 @@
 #include "coffer/base/period.h"
 
 #include <charconv>
+#include <ctime>
 
 namespace coffer {
 namespace {
@@ -32,6 +33,15 @@ std::string period_text(uint64_t seconds) {
     if (seconds % unit.seconds == 0) return std::to_string(seconds / unit.seconds) + unit.letter;
   }
   return std::to_string(seconds) + "s";
+}
+
+std::string utc_text(uint64_t seconds) {
+  char text[32];
+  const auto time = static_cast<time_t>(seconds);
+  tm parts{};
+  const bool known = seconds <= uint64_t{INT64_MAX} && gmtime_r(&time, &parts) != nullptr;
+  const size_t size = known ? std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts) : 0;
+  return size > 0 ? std::string(text, size) : std::to_string(seconds);
 }
 
 }  // namespace coffer

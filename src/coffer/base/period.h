@@ -1,4 +1,4 @@
-// Lengths of time as people write them: a number and one of s, m, h, d, w.
+// Lengths of time as people write them: a number and one of s, m, h, d, w. And points in time.
 #pragma once
 
 #include <cstdint>
@@ -12,5 +12,7 @@ namespace coffer {
 std::optional<uint64_t> parse_period(std::string_view text);
 // The way back, in the largest unit that fits: "7d", not "168h"; weeks as days.
 std::string period_text(uint64_t seconds);
+// Unix seconds as "2024-01-31T13:37:00Z"; the number where no calendar goes that far.
+std::string utc_text(uint64_t seconds);
 
 }  // namespace coffer

@@ -42,20 +42,25 @@ Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry,
   return {Code::kNotFound, entry.key};
 }
 
-Status read_reaction(const YamlReader& reader, const YAML::Node& value, const std::string& what, Reaction& out) {
-  for (Reaction reaction : {Reaction::kWarn, Reaction::kReadOnly}) {
-    if (!value.IsScalar() || value.Scalar() != reaction_name(reaction)) continue;
+// To a root key that is found so.
+Status read_reaction(const YamlReader& reader, const YAML::Node& value, const std::string& what, RootTrouble trouble,
+                     Reaction& out) {
+  for (Reaction reaction : {Reaction::kWarn, Reaction::kReadOnly, Reaction::kFence}) {
+    if (!value.IsScalar() || value.Scalar() != reaction_name(reaction, trouble)) continue;
     out = reaction;
     return Status::ok();
   }
-  return reader.error(value, what + ": expected warn or read_only");
+  return reader.error(value,
+                      what + ": expected warn, read_only or " + std::string(reaction_name(Reaction::kFence, trouble)));
 }
 
 // One of the options that are for all; kNotFound for another.
 Status read_root_option(const YamlReader& reader, const YamlReader::Entry& entry, RootPolicy& policy) {
   const std::string name = "policy: " + entry.key;
-  if (entry.key == "on_revoked") return read_reaction(reader, entry.value, name, policy.on_revoked);
-  if (entry.key == "on_outage") return read_reaction(reader, entry.value, name, policy.on_outage);
+  if (entry.key == "on_revoked")
+    return read_reaction(reader, entry.value, name, RootTrouble::kRevoked, policy.on_revoked);
+  if (entry.key == "on_outage")
+    return read_reaction(reader, entry.value, name, RootTrouble::kUnreachable, policy.on_outage);
   if (entry.key != "outage_grace") return {Code::kNotFound, entry.key};
   std::optional<uint64_t> grace;
   COFFER_TRY(read_period(reader, entry.value, name, 0, grace));
@@ -159,8 +164,8 @@ std::string format_policy(const PolicySection& section) {
   std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) +
                     "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) + "\n" +
                     limits_text(policy.all, KeyPolicy(), "  ") +
-                    "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked)) +
-                    "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage)) +
+                    "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked, RootTrouble::kRevoked)) +
+                    "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage, RootTrouble::kUnreachable)) +
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n";
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);

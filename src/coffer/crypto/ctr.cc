@@ -17,6 +17,8 @@ CtrStream::CtrStream(CtrStream&&) noexcept = default;
 CtrStream& CtrStream::operator=(CtrStream&&) noexcept = default;
 CtrStream::~CtrStream() = default;
 
+void CtrStream::drop_key() { mode_.reset(); }
+
 Status CtrStream::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   COFFER_TRY(mode_->usable());
   mode_->apply(offset, in, out);

@@ -28,6 +28,9 @@ class CtrStream {
   // child of fork(). REQUIRES: offset + in.size() <= 2^40
   Status apply(uint64_t offset, ByteView in, uint8_t* out) const;
 
+  // Wipes the key. REQUIRES: nobody calls apply() at the moment, nor before another stream was moved here
+  void drop_key();
+
  private:
   CtrStream() = default;
   std::unique_ptr<CounterMode> mode_;
@@ -42,6 +45,9 @@ class Gmac {
   Gmac(Gmac&&) noexcept;
   Gmac& operator=(Gmac&&) noexcept;
   ~Gmac();
+
+  // Wipes the key. REQUIRES: no other call follows
+  void drop_key();
 
   void update(ByteView data);
   // REQUIRES, as update(): it was not called yet.

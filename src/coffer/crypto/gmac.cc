@@ -27,6 +27,8 @@ Gmac::Gmac(Gmac&&) noexcept = default;
 Gmac& Gmac::operator=(Gmac&&) noexcept = default;
 Gmac::~Gmac() = default;
 
+void Gmac::drop_key() { computation_.reset(); }
+
 void Gmac::update(ByteView data) {
   COFFER_REQUIRE(computation_ != nullptr, "a MAC takes nothing more once it is finished");
   if (!data.empty()) computation_->update(data);

@@ -64,6 +64,8 @@ Status StreamSealer::seal(uint64_t index, ByteView associated, ByteView plaintex
   return Status::ok();
 }
 
+void StreamSealer::drop_key() { key_.reset(); }
+
 Result<StreamOpener> StreamOpener::create(Suite suite, const StreamKey& key) {
   COFFER_ASSIGN(StreamParts parts, split(suite, key));
   StreamOpener out;
@@ -81,5 +83,9 @@ bool StreamOpener::open(uint64_t index, ByteView associated, ByteView sealed, ui
 }
 
 Status StreamOpener::usable() const { return key_->usable(); }
+
+void StreamOpener::drop_key() { key_.reset(); }
+
+void StreamOpener::take_key(StreamOpener&& same) { key_ = std::move(same.key_); }
 
 }  // namespace coffer

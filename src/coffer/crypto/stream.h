@@ -30,6 +30,9 @@ class StreamSealer {
   // is from the moment of the call on. kLimitExceeded above 2^40.
   Status seal(uint64_t index, ByteView associated, ByteView plaintext, uint8_t* out);
 
+  // Wipes the key. REQUIRES: seal() is never called again, nor by anybody at the moment
+  void drop_key();
+
  private:
   StreamSealer() = default;
   std::unique_ptr<AeadKey> key_;
@@ -51,6 +54,11 @@ class StreamOpener {
   [[nodiscard]] bool open(uint64_t index, ByteView associated, ByteView sealed, uint8_t* out) const;
   // Ok, or kKeyUnavailable in a child of fork(): for who was told false and wants to know why.
   Status usable() const;
+
+  // Wipes the key, and takes that of another opener of the same stream in its place. REQUIRES: nobody calls open() at
+  // the moment, nor between the two
+  void drop_key();
+  void take_key(StreamOpener&& same);
 
  private:
   StreamOpener() = default;

@@ -14,10 +14,17 @@ BlocksParams blocks_params(const EnvelopeFields& fields) {
   return {fields.suite, fields.chunk_log2, fields.file_id};
 }
 
-class BlocksWriter final : public FileWriter {
+// A key that is taken back does not come back: what was not sealed by then is gone with it.
+class BlocksWriter final : public FileWriter, private KeyHolder {
  public:
   BlocksWriter(const NewFile& file, BlocksSealer sealer, BlocksLayout layout)
-      : FileWriter(file.fields.file_id, file.envelope), sealer_(std::move(sealer)), layout_(layout) {}
+      : FileWriter(file.fields.file_id, file.envelope),
+        KeyHolder(file.lease, file.fields, KeyGate::From::kAll),
+        sealer_(std::move(sealer)),
+        layout_(layout) {
+    enroll();
+  }
+  ~BlocksWriter() override { leave(); }
 
   uint64_t logical_size() const override { return sealer_.logical_size(); }
   uint64_t physical_offset(uint64_t offset) const override {
@@ -31,7 +38,7 @@ class BlocksWriter final : public FileWriter {
               "a blocks file was sealed when it was synced and cannot be appended to; where an engine appends after "
               "syncing, coffer.yaml needs data_files: ctr"};
     }
-    return write(sealer_.append(data, out_), file);
+    return write(with_key([&] { return sealer_.append(data, out_); }), file);
   }
   // Seals the rest as the last chunk: only then the file says how long it is.
   Status sync_data(bool full, AppendFile& file) override {
@@ -39,10 +46,15 @@ class BlocksWriter final : public FileWriter {
     return sync_file(full, file);
   }
   Status finish(AppendFile& file) override {
-    return sealer_.finished() ? Status::ok() : write(sealer_.finish(out_), file);
+    if (sealer_.finished()) return Status::ok();
+    return write(with_key([&] { return sealer_.finish(out_); }), file);
   }
 
  private:
+  Result<FileKey> unlock_again() override { return key_is_gone(); }
+  Status restore_keys(const FileKey&) override { return key_is_gone(); }
+  void drop_keys() override { sealer_.drop_key(); }
+
   BlocksSealer sealer_;
   const BlocksLayout layout_;
 };
@@ -71,25 +83,28 @@ class BlocksBody final : public Body {
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
                         EngineRole) const override {
-    COFFER_ASSIGN(OpenBlocks body, OpenBlocks::open(opened, *file, physical_size));
+    COFFER_ASSIGN(OpenBlocks body, OpenBlocks::open(opened, std::move(file), physical_size));
     return OpenBody(std::move(body));
   }
 };
 
 }  // namespace
 
-Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, const ReadableFile& file, uint64_t physical_size) {
+Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                                    uint64_t physical_size) {
   std::array<uint8_t, kBlocksPrefixSize> prefix{};
   if (physical_size < kEnvelopeSize + prefix.size()) return {Code::kTruncated, "ends inside its header"};
-  COFFER_TRY(read_exactly(file, kEnvelopeSize, prefix));
-  COFFER_ASSIGN(BlocksOpener opener,
-                BlocksOpener::create(opened.file_key, blocks_params(opened.fields), prefix, physical_size));
+  COFFER_TRY(read_exactly(*file, kEnvelopeSize, prefix));
+  const auto make = [params = blocks_params(opened.fields), prefix, physical_size](const FileKey& file_key) {
+    return BlocksOpener::create(file_key, params, prefix, physical_size);
+  };
+  COFFER_ASSIGN(BlocksOpener opener, make(opened.file_key));
   // The end proves the size, so a cut file is reported before anything of it is released.
   const BlocksOpener::Range range = opener.end_range();
   Bytes sealed(range.size);
-  COFFER_TRY(read_exactly(file, range.offset, sealed));
+  COFFER_TRY(read_exactly(*file, range.offset, sealed));
   COFFER_TRY(opener.verify_end(sealed));
-  return OpenBlocks(std::move(opener));
+  return OpenBlocks(std::make_unique<Held>(opened, std::move(file), std::move(opener), make));
 }
 
 const Body& blocks_body() {

@@ -3,9 +3,8 @@
 
 #include <algorithm>
 
+#include "coffer/files/held_form.h"
 #include "coffer/format/blocks.h"
-#include "coffer/io/disk.h"
-#include "coffer/store/coffer.h"
 
 namespace coffer {
 
@@ -24,25 +23,28 @@ class OpenBlocks {
   static constexpr bool kInPlace = false;
   static constexpr bool kMayBeShort = false;
 
-  static Result<OpenBlocks> open(const OpenedFile& opened, const ReadableFile& file, uint64_t physical_size);
+  static Result<OpenBlocks> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                                 uint64_t physical_size);
 
-  uint64_t logical_size() const { return opener_.logical_size(); }
+  uint64_t logical_size() const { return held_->form().logical_size(); }
   bool size_is_final() const { return true; }
   uint64_t readable(uint64_t offset, uint64_t size) const {
     return offset >= logical_size() ? 0 : std::min(size, logical_size() - offset);
   }
-  BlocksOpener::Range range(uint64_t offset, uint64_t size) const { return opener_.range(offset, size); }
+  BlocksOpener::Range range(uint64_t offset, uint64_t size) const { return held_->form().range(offset, size); }
   Status open(uint64_t offset, uint64_t size, MutableBytes sealed, uint8_t* out) const {
-    return opener_.open(offset, size, sealed, out);
+    return held_->with_form([&](const BlocksOpener& opener) { return opener.open(offset, size, sealed, out); });
   }
+  Status usable() const { return held_->usable(); }
   bool authenticated() const { return true; }
   Status prove(const ReadableFile&, const OpenedFile&) const { return Status::ok(); }
   using Proof = BlocksProof;
 
  private:
-  explicit OpenBlocks(BlocksOpener opener) : opener_(std::move(opener)) {}
+  using Held = HeldForm<BlocksOpener>;
+  explicit OpenBlocks(std::unique_ptr<Held> held) : held_(std::move(held)) {}
 
-  BlocksOpener opener_;
+  std::unique_ptr<Held> held_;
 };
 
 const Body& blocks_body();

@@ -10,16 +10,21 @@
 namespace coffer {
 namespace {
 
-class CtrWriter final : public FileWriter {
+// A key that is taken back does not come back: the MAC of what was written is gone with it.
+class CtrWriter final : public FileWriter, private KeyHolder {
  public:
   CtrWriter(std::shared_ptr<Coffer> coffer, const NewFile& file, const RestingKey<FileRole>& file_key, CtrBody body,
             Gmac mac)
       : FileWriter(file.fields.file_id, file.envelope),
+        KeyHolder(file.lease, file.fields, KeyGate::From::kAll),
         coffer_(std::move(coffer)),
         file_key_(file_key),
         envelope_(file.envelope.begin(), file.envelope.end()),
         body_(std::move(body)),
-        mac_(std::move(mac)) {}
+        mac_(std::move(mac)) {
+    enroll();
+  }
+  ~CtrWriter() override { leave(); }
 
   bool may_sync_beside_append() const override { return true; }
   uint64_t logical_size() const override { return size_; }
@@ -29,8 +34,11 @@ class CtrWriter final : public FileWriter {
   Status append_data(ByteView data, AppendFile& file) override {
     const size_t head_size = out_.size();
     uint8_t* sealed = out_.extend(data.size());
-    Status status = body_.apply(size_, data, sealed);
-    if (status.is_ok()) mac_.update(out_.view().subspan(head_size));
+    const Status status = with_key([&]() -> Status {
+      COFFER_TRY(body_.apply(size_, data, sealed));
+      mac_.update(out_.view().subspan(head_size));
+      return Status::ok();
+    });
     COFFER_TRY(write(status, file));
     size_ += data.size();
     return Status::ok();
@@ -48,10 +56,18 @@ class CtrWriter final : public FileWriter {
   Status after_close(AppendFile& file) override;
 
  private:
+  Result<FileKey> unlock_again() override { return key_is_gone(); }
+  Status restore_keys(const FileKey&) override { return key_is_gone(); }
+  void drop_keys() override {
+    file_key_ = {};
+    body_.drop_key();
+    mac_.drop_key();
+  }
+
   const std::shared_ptr<Coffer> coffer_;
-  const RestingKey<FileRole> file_key_;
+  RestingKey<FileRole> file_key_;
   Bytes envelope_;  // as it was written
-  const CtrBody body_;
+  CtrBody body_;
   Gmac mac_;
   uint64_t size_ = 0;
   std::atomic<bool> was_synced_{false};
@@ -61,9 +77,14 @@ class CtrWriter final : public FileWriter {
 // make of this body one that was never sealed. They are made from the header as it was written: what a rewrap has put
 // there since is replaced as a whole, under the domain's active key.
 Status CtrWriter::after_close(AppendFile& file) {
-  COFFER_ASSIGN(const FileKey file_key, file_key_.open());
+  FileKey file_key;
+  std::array<uint8_t, kTagSize> mac{};
+  COFFER_TRY(with_key([&]() -> Status {
+    COFFER_ASSIGN(file_key, file_key_.open());
+    mac = mac_.finish();
+    return Status::ok();
+  }));
   COFFER_ASSIGN(auto lock, coffer_->lock_envelopes());
-  const auto mac = mac_.finish();
   std::array<SlotUpdate, 2> slots;
   for (SlotUpdate& slot : slots) {
     COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(envelope_));
@@ -94,16 +115,17 @@ class CtrFileBody final : public Body {
     return reopen_complete(opened.fields, size, role,
                            [](const EnvelopeFields&, uint64_t logical_size) { return kEnvelopeSize + logical_size; });
   }
-  Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile>, uint64_t physical_size,
+  Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
                         EngineRole) const override {
-    COFFER_ASSIGN(OpenCtr body, OpenCtr::open(opened, physical_size));
+    COFFER_ASSIGN(OpenCtr body, OpenCtr::open(opened, std::move(file), physical_size));
     return OpenBody(std::move(body));
   }
 };
 
 }  // namespace
 
-Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) {
+Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                              uint64_t physical_size) {
   const EnvelopeFields& fields = opened.fields;
   COFFER_REQUIRE(fields.kind == Kind::kCtr, "a body is opened as the kind that its header says");
   const uint64_t size = physical_size - kEnvelopeSize;
@@ -111,8 +133,11 @@ Result<OpenCtr> OpenCtr::open(const OpenedFile& opened, uint64_t physical_size) 
     return {size < fields.body_size ? Code::kTruncated : Code::kTampered,
             "has " + std::to_string(size) + " bytes, but was closed with " + std::to_string(fields.body_size)};
   }
-  COFFER_ASSIGN(CtrBody body, CtrBody::create(opened.file_key, fields.suite, fields.file_id));
-  return OpenCtr(std::move(body), fields.body_sealed, size);
+  const auto make = [suite = fields.suite, file_id = fields.file_id](const FileKey& file_key) {
+    return CtrBody::create(file_key, suite, file_id);
+  };
+  COFFER_ASSIGN(CtrBody body, make(opened.file_key));
+  return OpenCtr(std::make_unique<Held>(opened, std::move(file), std::move(body), make), fields.body_sealed, size);
 }
 
 Result<CtrProof> CtrProof::begin(const OpenedFile& opened) {

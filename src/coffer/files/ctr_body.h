@@ -1,10 +1,9 @@
 // `ctr` files: byte n of the plaintext is byte n after the header. docs/format.md, "ctr".
 #pragma once
 
+#include "coffer/files/held_form.h"
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
-#include "coffer/io/disk.h"
-#include "coffer/store/coffer.h"
 
 namespace coffer {
 
@@ -32,15 +31,17 @@ class OpenCtr {
   static constexpr bool kMayBeShort = true;
 
   // kTruncated or kTampered when it has not the size it was closed with.
-  static Result<OpenCtr> open(const OpenedFile& opened, uint64_t physical_size);
+  static Result<OpenCtr> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                              uint64_t physical_size);
 
   uint64_t logical_size() const { return size_; }
   bool size_is_final() const { return sealed_; }
   uint64_t readable(uint64_t, uint64_t size) const { return size; }
   BlocksOpener::Range range(uint64_t offset, uint64_t size) const { return {kEnvelopeSize + offset, size}; }
   Status open(uint64_t offset, uint64_t, MutableBytes sealed, uint8_t* out) const {
-    return body_.apply(offset, sealed, out);
+    return held_->with_form([&](const CtrBody& body) { return body.apply(offset, sealed, out); });
   }
+  Status usable() const { return held_->usable(); }
   // Only the MAC that a clean close leaves proves a body, and only as a whole.
   bool authenticated() const { return sealed_; }
   // REQUIRES: authenticated(); `opened` is what open() was given
@@ -48,9 +49,11 @@ class OpenCtr {
   using Proof = CtrProof;
 
  private:
-  OpenCtr(CtrBody body, bool sealed, uint64_t size) : body_(std::move(body)), sealed_(sealed), size_(size) {}
+  using Held = HeldForm<CtrBody>;
+  OpenCtr(std::unique_ptr<Held> held, bool sealed, uint64_t size)
+      : held_(std::move(held)), sealed_(sealed), size_(size) {}
 
-  CtrBody body_;
+  std::unique_ptr<Held> held_;
   bool sealed_;
   uint64_t size_;
 };

@@ -59,9 +59,12 @@ class RangeReader : public FileReader {
 
 class LogFileReader : public FileReader {
  public:
-  explicit LogFileReader(LogReader log) : log_(std::move(log)) {}
+  LogFileReader(LogReader log, KeyLease lease) : log_(std::move(log)), lease_(std::move(lease)) {}
 
   Result<ByteView> next() override {
+    if (!lease_.is_current(KeyGate::From::kReaders)) {
+      return {Code::kKeyUnavailable, "the keys of its domain were taken back while it was read; open it again"};
+    }
     COFFER_ASSIGN(ByteView piece, log_.next());
     if (piece.empty()) {
       LogEnd end = log_.end();
@@ -74,6 +77,7 @@ class LogFileReader : public FileReader {
 
  private:
   LogReader log_;
+  const KeyLease lease_;
 };
 
 // What reads an open body, whatever its kind.
@@ -83,7 +87,7 @@ struct Reading {
   const FileReaderOptions& options;
 
   Result<std::unique_ptr<FileReader>> operator()(OpenLog log) const {
-    return std::unique_ptr<FileReader>(std::make_unique<LogFileReader>(std::move(log).take_reader()));
+    return std::unique_ptr<FileReader>(std::make_unique<LogFileReader>(std::move(log).take_reader(), opened.lease));
   }
   template <class B>
   Result<std::unique_ptr<FileReader>> operator()(B body) const {

@@ -22,17 +22,21 @@ class LogBody final : public Body {
   bool proves_each_read() const override { return false; }
   Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile file, EngineRole role) const override {
     COFFER_ASSIGN(const auto file_key, RestingKey<FileRole>::seal(file.file_key));
-    return std::unique_ptr<FileWriter>(std::make_unique<LogWriter>(
-        file_key, log_params(file.fields), LogPosition{0, kEnvelopeSize, 0}, file.envelope, ends_cleanly(role)));
+    COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(file.envelope));
+    return std::unique_ptr<FileWriter>(
+        std::make_unique<LogWriter>(LogWriter::Key{file_key, file.lease, std::move(scan)}, log_params(file.fields),
+                                    LogPosition{0, kEnvelopeSize, 0}, file.envelope, ends_cleanly(role)));
   }
   // Where the log ends a torn tail may begin, which a new session must not stand behind.
   Result<ReopenedFile> reopen(OpenedFile opened, std::shared_ptr<const ReadableFile> file, uint64_t,
                               EngineRole role) const override {
     const LogParams params = log_params(opened.fields);
+    COFFER_ASSIGN(EnvelopeScan scan, scan_again(*file));
     COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, params));
     COFFER_ASSIGN(LogEnd end, reader.measure());
     COFFER_ASSIGN(const auto file_key, RestingKey<FileRole>::seal(opened.file_key));
-    auto writer = std::make_unique<LogWriter>(file_key, params, end.append, ByteView(), ends_cleanly(role));
+    auto writer = std::make_unique<LogWriter>(LogWriter::Key{file_key, opened.lease, std::move(scan)}, params,
+                                              end.append, ByteView(), ends_cleanly(role));
     return ReopenedFile{std::move(writer), end.append.offset};
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t,
@@ -45,45 +49,109 @@ class LogBody final : public Body {
 
 }  // namespace
 
+// A log is read under a lock, so its reader is taken away, and made anew from the beginning, under that lock.
+class OpenLog::State final : public KeyHolder {
+ public:
+  State(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, LogReader reader)
+      : KeyHolder(opened.lease, opened.fields, KeyGate::From::kReaders),
+        file_(std::move(file)),
+        params_(log_params(opened.fields)),
+        reader_(std::move(reader)) {
+    enroll();
+  }
+  ~State() override { leave(); }
+
+  // Calls `use` with the reader.
+  template <class Use>
+  auto with_reader(const Use& use) -> decltype(use(std::declval<LogReader&>())) {
+    for (;;) {
+      {
+        std::lock_guard lock(reading_);
+        if (is_held()) return use(*reader_);
+      }
+      COFFER_TRY(take_again());
+    }
+  }
+  Result<size_t> read(uint64_t offset, MutableBytes out) {
+    return with_reader([&](LogReader& reader) { return read_with(reader, offset, out); });
+  }
+  LogReader take_reader() { return std::move(*reader_); }
+
+ private:
+  Result<size_t> read_with(LogReader& reader, uint64_t offset, MutableBytes out);
+  Result<FileKey> unlock_again() override {
+    COFFER_ASSIGN(const EnvelopeScan scan, header());
+    return unlock(scan);
+  }
+  Result<EnvelopeScan> header() {
+    std::lock_guard lock(reading_);  // somebody may still read the file with the reader that is to be taken away
+    return scan_again(*file_);
+  }
+  Status restore_keys(const FileKey& file_key) override {
+    std::lock_guard lock(reading_);
+    COFFER_ASSIGN(LogReader reader, LogReader::create(file_, file_key, params_));
+    reader_.emplace(std::move(reader));
+    indexed_ = false;
+    return Status::ok();
+  }
+  void drop_keys() override {
+    std::lock_guard lock(reading_);
+    reader_.reset();
+  }
+
+  const std::shared_ptr<const ReadableFile> file_;
+  const LogParams params_;
+  std::mutex reading_;
+  std::optional<LogReader> reader_;  // nothing: taken back
+  bool indexed_ = false;
+};
+
+OpenLog::OpenLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
+OpenLog::OpenLog(OpenLog&&) noexcept = default;
+OpenLog& OpenLog::operator=(OpenLog&&) noexcept = default;
+OpenLog::~OpenLog() = default;
+
 Result<OpenLog> OpenLog::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file) {
-  COFFER_ASSIGN(LogReader reader, LogReader::create(std::move(file), opened.file_key, log_params(opened.fields)));
-  return OpenLog(std::move(reader));
+  COFFER_ASSIGN(LogReader reader, LogReader::create(file, opened.file_key, log_params(opened.fields)));
+  return OpenLog(std::make_unique<State>(opened, std::move(file), std::move(reader)));
 }
 
+LogReader OpenLog::take_reader() && { return state_->take_reader(); }
+
+Status OpenLog::usable() const { return state_->usable(); }
+
 Status OpenLog::check_clean_end() const {
-  std::lock_guard lock(state_->mutex);
-  COFFER_ASSIGN(LogEnd end, state_->reader.measure());
-  return end.closed ? Status::ok() : Status(Code::kTruncated, "its clean close is missing: it was cut");
+  return state_->with_reader([](const LogReader& reader) -> Status {
+    COFFER_ASSIGN(LogEnd end, reader.measure());
+    return end.closed ? Status::ok() : Status(Code::kTruncated, "its clean close is missing: it was cut");
+  });
 }
 
 Result<uint64_t> OpenLog::logical_size() const {
-  std::lock_guard lock(state_->mutex);
-  return state_->reader.logical_size();
+  return state_->with_reader([](const LogReader& reader) { return reader.logical_size(); });
 }
 
 Result<size_t> OpenLog::read(uint64_t offset, MutableBytes out) {
-  std::lock_guard lock(state_->mutex);
   // LogReader returns what stands before a damage first and fails then; here fewer bytes mean the end.
   size_t done = 0;
   while (done < out.size()) {
-    COFFER_ASSIGN(size_t piece, read_locked(offset + done, out.subspan(done)));
+    COFFER_ASSIGN(size_t piece, state_->read(offset + done, out.subspan(done)));
     if (piece == 0) break;
     done += piece;
   }
   return done;
 }
 
-Result<size_t> OpenLog::read_locked(uint64_t offset, MutableBytes out) {
-  LogReader& reader = state_->reader;
+Result<size_t> OpenLog::State::read_with(LogReader& reader, uint64_t offset, MutableBytes out) {
   if (offset >= reader.position()) {
     COFFER_ASSIGN(uint64_t skipped, reader.skip(offset - reader.position()));
     (void)skipped;
     if (reader.position() < offset) return size_t{0};
     return reader.read(out);
   }
-  if (!state_->indexed || offset + out.size() > reader.indexed_size()) {
+  if (!indexed_ || offset + out.size() > reader.indexed_size()) {
     COFFER_TRY(reader.build_index());
-    state_->indexed = true;
+    indexed_ = true;
   }
   return reader.read_at(offset, out);
 }

@@ -3,8 +3,8 @@
 
 #include <mutex>
 
+#include "coffer/files/held_form.h"
 #include "coffer/files/log_reader.h"
-#include "coffer/store/coffer.h"
 
 namespace coffer {
 
@@ -15,6 +15,9 @@ class Body;
 class OpenLog {
  public:
   static Result<OpenLog> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file);
+  OpenLog(OpenLog&&) noexcept;
+  OpenLog& operator=(OpenLog&&) noexcept;
+  ~OpenLog();
 
   // Fills `out`; fewer bytes only at the log's present end. An error never looks like the end.
   Result<size_t> read(uint64_t offset, MutableBytes out);
@@ -23,19 +26,14 @@ class OpenLog {
   // kTruncated unless the log ends with a clean close.
   Status check_clean_end() const;
 
-  // For one who reads it front to back alone.
-  LogReader take_reader() && { return std::move(state_->reader); }
+  Status usable() const;
+  // For one who reads it front to back alone, and does not go on once keys were taken back.
+  LogReader take_reader() &&;
 
  private:
-  struct State {
-    explicit State(LogReader log) : reader(std::move(log)) {}
-    std::mutex mutex;
-    LogReader reader;
-    bool indexed = false;
-  };
+  class State;
 
-  explicit OpenLog(LogReader reader) : state_(std::make_unique<State>(std::move(reader))) {}
-  Result<size_t> read_locked(uint64_t offset, MutableBytes out);
+  explicit OpenLog(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;
 };

@@ -4,27 +4,44 @@
 
 namespace coffer {
 
-LogWriter::LogWriter(const RestingKey<FileRole>& file_key, const LogParams& params, const LogPosition& start,
-                     ByteView head, bool ends_cleanly)
+LogWriter::LogWriter(const Key& key, const LogParams& params, const LogPosition& start, ByteView head,
+                     bool ends_cleanly)
     : FileWriter(params.file_id, head),
+      KeyHolder(key.lease, key.header.fields, KeyGate::From::kAll),
       ends_cleanly_(ends_cleanly),
-      file_key_(file_key),
+      file_key_(key.file_key),
+      header_(key.header),
       params_(params),
       next_(start),
       // A reopened file was closed once, or crashed: only a session that follows owes it a clean close.
       owes_close_(!head.empty()),
-      must_sync_first_(head.empty()) {}
-
-Status LogWriter::append_data(ByteView data, AppendFile& file) {
-  leave_session_if_resumed();
-  if (!sealer_) COFFER_TRY(begin_session(file));
-  return put(sealer_->append(data, durable_upto_.load(std::memory_order_acquire), out_), file);
+      must_sync_first_(head.empty()) {
+  enroll();
 }
 
-Status LogWriter::put(const Status& sealed, AppendFile& file) {
-  COFFER_TRY(write(sealed, file));
-  written_upto_.store(sealer_->offset(), std::memory_order_release);
-  return Status::ok();
+Status LogWriter::append_data(ByteView data, AppendFile& file) {
+  return put(file, [&] { return sealer_->append(data, durable_upto_.load(std::memory_order_acquire), out_); });
+}
+
+// Nothing was sealed, and nothing is lost, where the key cannot be had: the next call may find it.
+template <class Seal>
+Status LogWriter::put(AppendFile& file, const Seal& seal) {
+  for (;;) {
+    leave_session_if_resumed();
+    if (!sealer_) COFFER_TRY(begin_session(file));
+    Status sealed;
+    bool was_called = false;
+    COFFER_TRY(with_key([&] {
+      // Its session may have been left when the key was got again.
+      was_called = sealer_.has_value();
+      if (was_called) sealed = seal();
+      return Status::ok();
+    }));
+    if (!was_called) continue;
+    COFFER_TRY(write(sealed, file));
+    written_upto_.store(sealer_->offset(), std::memory_order_release);
+    return Status::ok();
+  }
 }
 
 Status LogWriter::begin_session(AppendFile& file) {
@@ -34,9 +51,12 @@ Status LogWriter::begin_session(AppendFile& file) {
     durable_upto_.store(next_.offset, std::memory_order_release);
     must_sync_first_ = false;
   }
-  COFFER_ASSIGN(const FileKey file_key, file_key_.open());
-  COFFER_ASSIGN(LogSealer sealer, LogSealer::create(file_key, params_, next_));
-  sealer_.emplace(std::move(sealer));
+  COFFER_TRY(with_key([&]() -> Status {
+    COFFER_ASSIGN(const FileKey file_key, file_key_.open());
+    COFFER_ASSIGN(LogSealer sealer, LogSealer::create(file_key, params_, next_));
+    sealer_.emplace(std::move(sealer));
+    return Status::ok();
+  }));
   owes_close_ = true;
   return Status::ok();
 }
@@ -48,18 +68,32 @@ void LogWriter::leave_session() {
 
 void LogWriter::leave_session_if_resumed() {
   if (!clocks_.happened() || !sealer_) return;
+  const auto lock = keys_stay();
   leave_session();
   must_sync_first_ = true;
 }
 
 Status LogWriter::end_session(AppendFile& file) {
   if (!owes_close_) return Status::ok();
-  leave_session_if_resumed();
-  if (!sealer_) COFFER_TRY(begin_session(file));
-  COFFER_TRY(put(sealer_->close(durable_upto_.load(std::memory_order_acquire), out_), file));
+  COFFER_TRY(put(file, [&] { return sealer_->close(durable_upto_.load(std::memory_order_acquire), out_); }));
+  const auto lock = keys_stay();
   leave_session();
   owes_close_ = false;
   return Status::ok();
+}
+
+Status LogWriter::restore_keys(const FileKey& file_key) {
+  COFFER_ASSIGN(file_key_, RestingKey<FileRole>::seal(file_key));
+  if (!sealer_) return Status::ok();
+  // Without its clean close, as after a crash: whether its frames are durable is not known here.
+  leave_session();
+  must_sync_first_ = true;
+  return Status::ok();
+}
+
+void LogWriter::drop_keys() {
+  file_key_ = {};
+  if (sealer_) sealer_->drop_key();
 }
 
 Status LogWriter::sync_written(bool full, AppendFile& file) {

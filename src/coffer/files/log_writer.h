@@ -6,6 +6,7 @@
 #include "coffer/base/clock_jump.h"
 #include "coffer/files/file_writer.h"
 #include "coffer/format/log.h"
+#include "coffer/store/key_gate.h"
 
 namespace coffer {
 
@@ -21,11 +22,17 @@ namespace coffer {
 //
 // A new file owes a session even if nothing is ever appended; a reopened one does not, and syncs what it found before
 // it begins one, because a session header says that all before it is durable (L6).
-class LogWriter final : public FileWriter {
+// The same where keys were taken back (store/key_gate.h) and could be got again: a fresh session follows.
+class LogWriter final : public FileWriter, private KeyHolder {
  public:
+  struct Key {
+    RestingKey<FileRole> file_key;
+    KeyLease lease;
+    EnvelopeScan header;  // that unlocks it again
+  };
   // `head` as FileWriter's.
-  LogWriter(const RestingKey<FileRole>& file_key, const LogParams& params, const LogPosition& start, ByteView head,
-            bool ends_cleanly);
+  LogWriter(const Key& key, const LogParams& params, const LogPosition& start, ByteView head, bool ends_cleanly);
+  ~LogWriter() override { leave(); }
 
   bool may_sync_beside_append() const override { return !ends_cleanly_; }
   uint64_t logical_size() const override { return sealer_ ? sealer_->logical_size() : next_.logical_offset; }
@@ -38,15 +45,21 @@ class LogWriter final : public FileWriter {
   uint64_t durable_offset() const override { return durable_upto_.load(std::memory_order_acquire); }
 
  private:
+  // Calls `seal` in a session.
+  template <class Seal>
+  Status put(AppendFile& file, const Seal& seal);
   Status begin_session(AppendFile& file);
   void leave_session();
   void leave_session_if_resumed();
   Status end_session(AppendFile& file);
-  Status put(const Status& sealed, AppendFile& file);
+  Result<FileKey> unlock_again() override { return unlock(header_); }
+  Status restore_keys(const FileKey& file_key) override;
+  void drop_keys() override;
   Status sync_written(bool full, AppendFile& file);
 
   const bool ends_cleanly_;
-  const RestingKey<FileRole> file_key_;
+  RestingKey<FileRole> file_key_;
+  const EnvelopeScan header_;
   const LogParams params_;
   std::optional<LogSealer> sealer_;  // while in a session
   LogPosition next_;                 // where the next session starts, while between sessions

@@ -127,6 +127,11 @@ Status BlocksSealer::finish(Buffer& out) {
   return status;
 }
 
+void BlocksSealer::drop_key() {
+  sealer_.drop_key();
+  wipe(tail_.data(), tail_.size());
+}
+
 Result<BlocksOpener> BlocksOpener::create(const FileKey& file_key, const BlocksParams& params, ByteView prefix,
                                           uint64_t physical_size) {
   return create_with(file_key, params.suite, params.chunk_log2, context_of(params), prefix, physical_size);

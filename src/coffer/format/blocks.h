@@ -52,6 +52,8 @@ class BlocksSealer {
 
   uint64_t logical_size() const { return logical_size_; }
   bool finished() const { return finished_; }
+  // Wipes the key, and what was not sealed yet. REQUIRES: append() and finish() are never called again
+  void drop_key();
 
  private:
   friend class KnownSalt;  // tests/format/known_salt.h: published vectors and worked examples
@@ -98,6 +100,10 @@ class BlocksOpener {
   // The range of the last chunk, and its check: only this proves that the file has the size it should (B6).
   Range end_range() const;
   Status verify_end(MutableBytes sealed) const;
+
+  // StreamOpener's.
+  void drop_key() { opener_.drop_key(); }
+  void take_key(BlocksOpener&& same) { opener_.take_key(std::move(same.opener_)); }
 
  private:
   friend class KnownSalt;

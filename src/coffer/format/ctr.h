@@ -15,6 +15,9 @@ class CtrBody {
   static Result<CtrBody> create(const FileKey& file_key, Suite suite, const Id& file_id);
   // Logical offset. kLimitExceeded beyond kCtrBodySizeMax; kKeyUnavailable in a child of fork().
   Status apply(uint64_t offset, ByteView in, uint8_t* out) const;
+  // CtrStream's.
+  void drop_key() { stream_.drop_key(); }
+  void take_key(CtrBody&& same) { stream_ = std::move(same.stream_); }
 
  private:
   explicit CtrBody(CtrStream stream) : stream_(std::move(stream)) {}

@@ -59,6 +59,8 @@ class LogSealer {
 
   uint64_t offset() const { return offset_; }  // where the next frame goes
   uint64_t logical_size() const { return logical_size_; }
+  // Wipes the key. REQUIRES: append() and close() are never called again
+  void drop_key() { sealer_.drop_key(); }
 
  private:
   friend class KnownSalt;  // tests/format/known_salt.h: worked examples

@@ -105,19 +105,36 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   return copy;
 }
 
+Keyring Keyring::without_keys() const {
+  Keyring copy = *this;
+  copy.audit_key_ = {};
+  for (Domain& domain : copy.domains_) {
+    for (DomainKeyEntry& entry : domain.keys) entry.key = {};
+  }
+  return copy;
+}
+
+Status Keyring::check_has_keys() const {
+  if (has_keys()) return Status::ok();
+  return {Code::kKeyUnavailable, "the keys of the keyring were taken back"};
+}
+
 Result<Signed> Keyring::sign(ByteView message) const {
+  COFFER_TRY(check_has_keys());
   COFFER_ASSIGN(const AuditKey key, audit_key_.open());
   COFFER_ASSIGN(const SecretBytes seed, derive(key.reveal(), "certificate", coffer_id_.bytes, 32));
   return coffer::sign(seed.reveal(), message);
 }
 
 Result<RootKey> Keyring::config_sealing_key() const {
+  COFFER_TRY(check_has_keys());
   COFFER_ASSIGN(const AuditKey key, audit_key_.open());
   COFFER_ASSIGN(SecretBytes out, derive(key.reveal(), "config values", coffer_id_.view(), 32));
   return RootKey(std::move(out));
 }
 
 Result<Sha256> Keyring::authenticate(std::string_view label, std::string_view message) const {
+  COFFER_TRY(check_has_keys());
   Bytes whole = labelled(label, coffer_id_.view());
   whole.insert(whole.end(), message.begin(), message.end());
   COFFER_ASSIGN(const AuditKey key, audit_key_.open());

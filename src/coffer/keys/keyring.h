@@ -85,6 +85,10 @@ class Keyring {
   // stays, since files have seen it.
   Result<Keyring> clone_for(const Id& coffer_id, uint64_t now) const;
 
+  // The same, but no key has bytes any more: what a process keeps of a keyring whose keys were taken from it.
+  Keyring without_keys() const;
+  bool has_keys() const { return !audit_key_.empty(); }
+
   const Id& coffer_id() const { return coffer_id_; }
   uint64_t version() const { return version_; }
   uint64_t created() const { return created_; }
@@ -144,6 +148,7 @@ class Keyring {
   friend class KeyringBody;
   friend class KeyringCodec;
   Keyring() = default;
+  Status check_has_keys() const;
   Result<Domain*> domain_to_lock(std::string_view name);
   void reindex();
   void index_places();

@@ -1,5 +1,5 @@
 coffer_layer(coffer keys
   audit_changes.cc audit_file.cc audit_log.cc
   key_state.cc keyring.cc keyring_body.cc keyring_codec.cc keyring_stores.cc file_keyring_store.cc version_anchor.cc
-  slot.cc succession.cc live_keyring.cc live_slots.cc root_watch.cc first_keyring.cc machine_turn.cc
+  slot.cc succession.cc live_keyring.cc live_slots.cc root_watch.cc fence.cc first_keyring.cc machine_turn.cc
   policy.cc)

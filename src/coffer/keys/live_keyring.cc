@@ -73,6 +73,9 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   const KeyringCondition now = condition();
   if (std::exchange(seen, now.change_count) == now.change_count) return {};
   const std::string version = "version " + std::to_string(now.version);
+  if (!now.fenced.is_ok()) {
+    return "keyring " + store_->name() + ": its keys were wiped from memory, " + now.fenced.to_string();
+  }
   if (!now.root_key.is_ok()) {
     return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
            " stays in use: " + now.root_key.to_string();
@@ -125,6 +128,7 @@ Status LiveKeyring::reload_unless_just_failed(Unlocking unlocking) {
 }
 
 Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
+  COFFER_TRY(check_fence());
   // What could not be taken up must be looked at again, although it has not changed since.
   if (!store_->may_have_changed() && condition().last_refresh.is_ok()) return Status::ok();
   return reload(unlocking).status();
@@ -171,7 +175,8 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
     COFFER_TRY(check_succession({in_use_.keyring->coffer_id(), *seen}, found).with_context(store_->name()));
   }
   COFFER_TRY(check_mark(stored.remembered, found.mark).with_context(store_->name()));
-  if (in_use_.keyring != nullptr && header.version == in_use_.keyring->version()) return Status::ok();
+  const bool has_keys = in_use_.keyring != nullptr && in_use_.keyring->has_keys();
+  if (has_keys && header.version == in_use_.keyring->version()) return Status::ok();
 
   COFFER_ASSIGN(InUse next, open_stored(stored.snapshot, unlocking));
   next.hash = found.mark.hash;
@@ -185,8 +190,8 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
 
 Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking) {
   COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
-  auto opened = in_use_.keyring != nullptr ? KeyringCodec::open(stored.sealed, key)
-                                           : Result<Keyring>(Code::kWrongKey, "no keyring key yet");
+  auto opened = key.empty() ? Result<Keyring>(Code::kWrongKey, "no keyring key yet, or none any more")
+                            : KeyringCodec::open(stored.sealed, key);
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
     if (unlocking == Unlocking::kAside) {
@@ -239,6 +244,7 @@ Status LiveKeyring::update(const std::function<Status(Keyring&)>& change, std::s
 
 Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
                             std::string_view note) {
+  COFFER_TRY(check_fence());
   COFFER_TRY(may_change_);
   const auto started = Clock::now();
   do {

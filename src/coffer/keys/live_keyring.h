@@ -52,6 +52,7 @@ struct KeyringCondition {
   // Ok, or why the root key may not go on protecting, at the last look (LiveKeyring::watch_root()).
   Status root_key;
   uint64_t root_key_since = 0;  // Unix seconds of the first look that found something of that kind; 0: all is well
+  Status fenced;                // Ok, or why there are no keys: LiveKeyring::fence()
   uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
 };
 
@@ -80,6 +81,13 @@ class LiveKeyring {
   void look_at_least_every(std::chrono::milliseconds interval);
   // What one look finds, without consequences.
   Status check_root() const;
+
+  // Wipes all keys of the keyring, its own too; fence.cc. The snapshot has none from then on, and what needs one fails
+  // with `why`, but looks at the root key go on. Users of an earlier snapshot have that one until they let go of it.
+  void fence(const Status& why);
+  // Asks the root key's provider for the keyring key once more, and takes up what is stored as at any other time. Where
+  // that fails it stays fenced.
+  Status end_fence();
 
   // Takes up a newer keyring if there is one, and waits for its root key's provider where that has to be asked. Cheap
   // when nothing changed.
@@ -132,6 +140,7 @@ class LiveKeyring {
   explicit LiveKeyring(KeyringSurroundings surroundings);
   Status start();
   // REQUIRES for all that follow: turn_ is held.
+  Status check_fence() const;
   Status reload_if_changed(Unlocking unlocking);
   Status reload_unless_just_failed(Unlocking unlocking);
   Result<Stored> reload(Unlocking unlocking);
@@ -167,6 +176,7 @@ class LiveKeyring {
   std::string root_uri_;     // of that root only which it unlocked:
   std::string unlocked_by_;  // the root whose slot it was
   InUse in_use_;
+  Status fenced_;
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;

@@ -112,6 +112,7 @@ Status LiveKeyring::remove_slot(const std::string& root_name, bool may_leave_by_
 Result<std::vector<KeyringSlot>> LiveKeyring::slots_for(const Id& coffer_id, const KeyringKey& key) const {
   COFFER_TRY(here_.usable());
   std::lock_guard turn(turn_);
+  COFFER_TRY(check_fence());
   return renewed(*in_use_.header, "", coffer_id, key);
 }
 

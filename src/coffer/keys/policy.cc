@@ -68,7 +68,16 @@ std::string why_destroy(const DomainKeyEntry& key, const KeyPolicy& policy, uint
 
 }  // namespace
 
-std::string_view reaction_name(Reaction reaction) { return reaction == Reaction::kWarn ? "warn" : "read_only"; }
+std::string_view trouble_name(RootTrouble trouble) {
+  if (trouble == RootTrouble::kNone) return "none";
+  return trouble == RootTrouble::kUnreachable ? "unreachable" : "revoked";
+}
+
+std::string_view reaction_name(Reaction reaction, RootTrouble trouble) {
+  if (reaction == Reaction::kWarn) return "warn";
+  if (reaction == Reaction::kReadOnly) return "read_only";
+  return trouble == RootTrouble::kUnreachable ? "stop" : "fence";
+}
 
 RootTrouble root_trouble(const Status& found) {
   switch (found.code()) {
@@ -81,17 +90,39 @@ RootTrouble root_trouble(const Status& found) {
   }
 }
 
+RootOutlook root_outlook(const Status& found, uint64_t since, const RootPolicy& policy) {
+  RootOutlook out{root_trouble(found), since};
+  if (out.trouble == RootTrouble::kNone) return {};
+  const bool away = out.trouble == RootTrouble::kUnreachable;
+  out.reaction = away ? policy.on_outage : policy.on_revoked;
+  out.from = away ? end_of(since, policy.outage_grace) : since;
+  return out;
+}
+
+std::string outlook_text(const RootOutlook& outlook) {
+  if (outlook.trouble == RootTrouble::kNone) return {};
+  const bool away = outlook.trouble == RootTrouble::kUnreachable;
+  const std::string option = std::string(away ? "on_outage" : "on_revoked") + " is " +
+                             std::string(reaction_name(outlook.reaction, outlook.trouble));
+  const std::string begin =
+      "the root key is " + std::string(trouble_name(outlook.trouble)) + " since " + utc_text(outlook.since) + "; ";
+  if (outlook.reaction == Reaction::kWarn) return begin + "work goes on, as " + option;
+  const std::string until = away ? "work goes on until " + utc_text(outlook.from) + ", then " : "";
+  if (outlook.reaction == Reaction::kReadOnly) return begin + until + "no new files are made, as " + option;
+  return begin + until + "no file is read or written and no key is in memory, as " + option;
+}
+
+Reaction reaction_at(const RootOutlook& outlook, uint64_t now) {
+  // A key that is revoked stays so, whatever the clock says.
+  const bool waits = outlook.trouble == RootTrouble::kUnreachable && now < outlook.from;
+  return waits ? Reaction::kWarn : outlook.reaction;
+}
+
 Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now) {
-  const RootTrouble trouble = root_trouble(found);
-  if (trouble == RootTrouble::kRevoked && policy.on_revoked == Reaction::kReadOnly) {
-    return {Code::kKeyUnavailable,
-            "no new files, as on_revoked is read_only: the root key is revoked: " + found.to_string()};
-  }
-  if (trouble != RootTrouble::kUnreachable || policy.on_outage != Reaction::kReadOnly) return Status::ok();
-  if (now < end_of(since, policy.outage_grace)) return Status::ok();
-  return {Code::kProviderUnavailable,
-          "no new files, as on_outage is read_only: the root key has been unreachable for " + period_text(now - since) +
-              ", and outage_grace is " + period_text(policy.outage_grace) + ": " + found.to_string()};
+  const RootOutlook outlook = root_outlook(found, since, policy);
+  if (reaction_at(outlook, now) == Reaction::kWarn) return Status::ok();
+  const Code code = outlook.trouble == RootTrouble::kRevoked ? Code::kKeyUnavailable : Code::kProviderUnavailable;
+  return {code, outlook_text(outlook) + ": " + found.to_string()};
 }
 
 const KeyPolicy& Policy::of(std::string_view domain) const {

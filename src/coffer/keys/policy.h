@@ -38,8 +38,8 @@ struct KeyPolicy {
 enum class Reaction : uint8_t {
   kWarn,      // says so, and goes on
   kReadOnly,  // makes no new files, until the key is back
+  kFence,     // reads and writes no file, and has no keys in memory, until the key is back
 };
-std::string_view reaction_name(Reaction reaction);  // "warn", "read_only"
 
 // Unreachable is not revoked: a server that does not answer may be back in a minute.
 struct RootPolicy {
@@ -68,10 +68,26 @@ struct DueAction {
 };
 
 enum class RootTrouble : uint8_t { kNone, kUnreachable, kRevoked };
+std::string_view trouble_name(RootTrouble trouble);  // "none", "unreachable", "revoked"
+// What operators call it: "warn", "read_only", and "fence", which at an outage is "stop".
+std::string_view reaction_name(Reaction reaction, RootTrouble trouble);
 // By what a look at the root key found. Revoked: gone, disabled, forbidden, or another key in its place.
 RootTrouble root_trouble(const Status& found);
-// Ok, or why no file may be made now: kKeyUnavailable, kProviderUnavailable. `since`: Unix seconds from when on it is
-// found so.
+
+// What becomes of a process whose root key is found so.
+struct RootOutlook {
+  RootTrouble trouble = RootTrouble::kNone;
+  uint64_t since = 0;  // Unix seconds
+  Reaction reaction = Reaction::kWarn;
+  uint64_t from = 0;  // Unix seconds from which on it reacts so
+};
+// `since`: from when on it is found so.
+RootOutlook root_outlook(const Status& found, uint64_t since, const RootPolicy& policy);
+// One sentence for a log; empty where there is no trouble.
+std::string outlook_text(const RootOutlook& outlook);
+// What is to be done now.
+Reaction reaction_at(const RootOutlook& outlook, uint64_t now);
+// Ok, or why no file may be made now: kKeyUnavailable, kProviderUnavailable.
 Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now);
 
 // Domains whose active key has been that for as long as it may, has sealed as much as it may, or has expired; or became

@@ -133,4 +133,28 @@ Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known) {
   return changed_of(coffer, id);
 }
 
+namespace {
+
+Result<uint64_t> change_lock(Coffer& coffer, const std::string& name, bool locks) {
+  uint64_t since = 0;
+  bool is_so_already = false;
+  const Status updated = coffer.live_keyring().update([&](Keyring& keyring) -> Status {
+    const Domain* before = keyring.find_domain(name);
+    is_so_already = before != nullptr && name != kSystemDomain && (before->locked != 0) == locks;
+    since = before != nullptr ? before->locked : 0;
+    if (is_so_already) return {Code::kAlreadyExists, "it is so already"};
+    COFFER_TRY(locks ? keyring.lock_domain(name, now_seconds()) : keyring.unlock_domain(name));
+    since = keyring.find_domain(name)->locked;
+    return Status::ok();
+  });
+  if (!updated.is_ok() && !(is_so_already && updated.code() == Code::kAlreadyExists)) return updated;
+  return since;
+}
+
+}  // namespace
+
+Result<uint64_t> lock_domain(Coffer& coffer, const std::string& name) { return change_lock(coffer, name, true); }
+
+Result<uint64_t> unlock_domain(Coffer& coffer, const std::string& name) { return change_lock(coffer, name, false); }
+
 }  // namespace coffer

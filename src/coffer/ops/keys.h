@@ -25,4 +25,9 @@ Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t
 // it: a store that is missing, a header that cannot be read. kInvalidArgument as its state has it.
 Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known);
 
+// From when on nothing of the domain is read or written; 0: it is not locked. Errors as Keyring::lock_domain(). What is
+// so already stays, and no version of the keyring is saved for it.
+Result<uint64_t> lock_domain(Coffer& coffer, const std::string& name);
+Result<uint64_t> unlock_domain(Coffer& coffer, const std::string& name);
+
 }  // namespace coffer

@@ -97,7 +97,7 @@ class Rewrapper {
     COFFER_ASSIGN(FileHead head, read_head(*file, path));
     COFFER_TRY(head.refusal);
     if (head.is(FileHead::What::kNothing)) return Status::ok();
-    COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path));
+    COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path, IfLocked::kOpen));
     keyring_ = coffer_.keyring();  // opening may have taken up a newer one
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
     const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;

@@ -4,6 +4,7 @@
 
 #include "coffer/base/check.h"
 #include "coffer/base/clock.h"
+#include "coffer/base/period.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/audit_file.h"
 
@@ -17,6 +18,18 @@ Result<std::unique_ptr<Freshness>> open_freshness(Disk& disk, const Config& conf
   auto out = std::make_unique<Freshness>(disk, config.anchor + ".stores", coffer_id, interval);
   COFFER_TRY(out->load().status());
   return out;
+}
+
+// Of a snapshot that has none.
+Status why_no_keys(const LiveKeyring& keyring) {
+  const Status fenced = keyring.condition().fenced;
+  if (!fenced.is_ok()) return fenced;
+  return {Code::kKeyUnavailable, "the keys that were taken from this program are just coming back; try again"};
+}
+
+Status locked_domain(const Domain& domain) {
+  return {Code::kKeyUnavailable, "domain \"" + domain.name + "\" is locked since " + utc_text(domain.locked) +
+                                     "; coffer tenant unlock opens it again"};
 }
 
 }  // namespace
@@ -67,6 +80,11 @@ Result<ProviderConfig> Coffer::provider_config() const {
   return std::move(config.providers);
 }
 
+void Coffer::watch_keys() {
+  keyring_->watch_root();
+  key_watch_.start();
+}
+
 Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
   for (bool renewed = false;; renewed = true) {
     Wrapping out{keyring()};
@@ -75,6 +93,8 @@ Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
       return {Code::kNotFound, "no domain \"" + std::string(name) + "\" in the keyring of " + directory_ +
                                    "; coffer domain add makes one"};
     }
+    if (domain->locked != 0) return locked_domain(*domain);
+    if (!out.keys->has_keys()) return why_no_keys(*keyring_);
     if (domain->active() == nullptr) {
       return {Code::kKeyUnavailable, "domain \"" + domain->name + "\" has no active key; rotate it to get one"};
     }
@@ -95,9 +115,11 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_TRY(process_.usable());
   COFFER_TRY(policy_.on_writing());
   keyring_->refresh_without_waiting();
+  KeyLease lease = key_watch_.lease(request.domain, weak_from_this());
   COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
   const DomainKeyEntry* active = wrapping.key;
   NewFile file;
+  file.lease = std::move(lease);
   file.fields.suite = request.suite;
   file.fields.kind = request.kind;
   file.fields.chunk_log2 = static_cast<uint8_t>(request.chunk_log2);
@@ -121,8 +143,8 @@ Result<OpenedFile> Coffer::open_file(ByteView envelope, const std::string& path)
   return opened;
 }
 
-Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string& path) {
-  COFFER_ASSIGN(OpenedFile opened, unlock(scan, path));
+Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string& path, IfLocked if_locked) {
+  COFFER_ASSIGN(OpenedFile opened, unlock(scan, path, if_locked));
   COFFER_TRY(check_place(opened.fields, path));
   return opened;
 }
@@ -146,7 +168,21 @@ Result<OpenedFile> Coffer::unlock(ByteView envelope, const std::string& path) {
   return unlock(*scan, path);
 }
 
-Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& path) {
+Status Coffer::check_key(const Keyring& keys, const FoundKey& key, const std::string& path, IfLocked if_locked) const {
+  const std::string name = key.entry->id.short_hex();
+  if (key.entry->state == KeyState::kDestroyed) {
+    return {Code::kKeyDestroyed, path + ": its domain key " + name + " was destroyed"};
+  }
+  if (!may_unwrap(key.entry->state)) {
+    return {Code::kKeyUnavailable,
+            path + ": its domain key " + name + " is " + std::string(key_state_name(key.entry->state))};
+  }
+  if (!keys.has_keys()) return why_no_keys(*keyring_).with_context(path);
+  if (key.domain->locked == 0 || if_locked == IfLocked::kOpen) return Status::ok();
+  return locked_domain(*key.domain).with_context(path);
+}
+
+Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& path, IfLocked if_locked) {
   COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
   COFFER_TRY(process_.usable());
   const EnvelopeFields& fields = scan.fields;
@@ -156,16 +192,15 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
     refreshed = keyring_->refresh_unless_just_failed();
     keys = keyring();
   }
-  const DomainKeyEntry* entry = keys->find_key(fields.domain_key_id).entry;
-  if (entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
-  if (entry->state == KeyState::kDestroyed) {
-    return {Code::kKeyDestroyed, path + ": its domain key " + fields.domain_key_id.short_hex() + " was destroyed"};
-  }
-  if (!may_unwrap(entry->state)) {
-    return {Code::kKeyUnavailable, path + ": its domain key " + fields.domain_key_id.short_hex() + " is " +
-                                       std::string(key_state_name(entry->state))};
-  }
-  COFFER_ASSIGN(const DomainKey domain_key, entry->key.open());
+  FoundKey key = keys->find_key(fields.domain_key_id);
+  if (key.entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
+  // What is taken back from here on is noticed by whoever uses the file.
+  KeyLease lease = key_watch_.lease(key.domain->name, weak_from_this());
+  keys = keyring();
+  key = keys->find_key(fields.domain_key_id);
+  if (key.entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
+  COFFER_TRY(check_key(*keys, key, path, if_locked));
+  COFFER_ASSIGN(const DomainKey domain_key, key.entry->key.open());
   auto file_key = open_envelope(scan, domain_key);
   if (!file_key.is_ok()) return file_key.status().with_context(path);
   // Only now the header is known to be genuine, and the version in it to mean something.
@@ -178,7 +213,7 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
                                    ", but the keyring of " + directory_ + " is at version " +
                                    std::to_string(keys->version()) + "; restore the newer keyring"};
   }
-  return OpenedFile{fields, std::move(*file_key)};
+  return OpenedFile{fields, std::move(*file_key), std::move(lease)};
 }
 
 // Nothing in a header whose key is unknown can be authenticated: what it says of the keyring's version is a hint.

@@ -6,6 +6,7 @@
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/store/freshness.h"
+#include "coffer/store/key_watch.h"
 #include "coffer/store/places.h"
 #include "coffer/store/policy_watch.h"
 #include "coffer/store/store_register.h"
@@ -17,6 +18,7 @@ namespace coffer {
 struct OpenedFile {
   EnvelopeFields fields;
   FileKey file_key;
+  KeyLease lease = {};
 };
 
 // A new file's header, ready to be written at offset 0, and its key.
@@ -24,7 +26,11 @@ struct NewFile {
   EnvelopeFields fields;
   FileKey file_key;
   std::array<uint8_t, kEnvelopeSize> envelope{};
+  KeyLease lease = {};
 };
+
+// Whether files of a locked domain are opened: no, but for who rewrites their headers, and nothing else of them.
+enum class IfLocked : uint8_t { kRefuse, kOpen };
 
 struct NewFileRequest {
   Kind kind = Kind::kBlocks;
@@ -35,7 +41,7 @@ struct NewFileRequest {
   Sha256 earlier_body{};  // of a log that is recycled: earlier_body_of()
 };
 
-class Coffer {
+class Coffer : public std::enable_shared_from_this<Coffer> {
  public:
   Coffer(const Coffer&) = delete;
   Coffer& operator=(const Coffer&) = delete;
@@ -115,6 +121,10 @@ class Coffer {
   KeyUsage& usage() { return usage_; }
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
+  const PolicyWatch& policy() const { return policy_; }
+  // For an engine, which has files open for long: from now on this process looks at its root key, and takes keys back
+  // (store/key_watch.h).
+  void watch_keys();
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
@@ -126,13 +136,14 @@ class Coffer {
   // the key or the place is unknown. Errors as unlock(), and kForeign for a genuine file of another store or domain.
   Result<OpenedFile> open_file(ByteView envelope, const std::string& path);
   // The same for a header scanned already. REQUIRES: scan.current >= 0.
-  Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path);
+  Result<OpenedFile> open_file(const EnvelopeScan& scan, const std::string& path,
+                               IfLocked if_locked = IfLocked::kRefuse);
   // The same wherever the file is: for whoever judges places. `path` is for messages only. kTruncated, kPlaintext,
   // kDamaged, kUnsupported, kWrongKey, kTampered as scan_envelope() and open_envelope(); kKeyUnavailable: an unknown
-  // key; kKeyDestroyed; kRolledBack when the file, which is genuine, has seen a newer keyring, or why that one could
-  // not be taken up.
+  // key, a locked domain, or keys that were taken from this process; kKeyDestroyed; kRolledBack when the file, which is
+  // genuine, has seen a newer keyring, or why that one could not be taken up.
   Result<OpenedFile> unlock(ByteView envelope, const std::string& path);
-  Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
+  Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path, IfLocked if_locked = IfLocked::kRefuse);
   // kForeign unless a file that was unlocked may be opened at `path`.
   Status check_place(const EnvelopeFields& fields, const std::string& path);
   // The replacement slot that says of a complete ctr body how long it is and what its MAC is, under the domain's active
@@ -156,13 +167,16 @@ class Coffer {
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
         usage_(disk, directory_ + "/usage", *keyring_),
-        policy_(*keyring_, *config_file_, usage_, config_.policy) {}
+        policy_(*keyring_, *config_file_, usage_, config_.policy),
+        key_watch_(*keyring_, policy_) {}
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
     const DomainKeyEntry* key = nullptr;
   };
   Result<Wrapping> wrapping_key(std::string_view domain);
+  // Ok, or why this keyring's key opens nothing.
+  Status check_key(const Keyring& keys, const FoundKey& key, const std::string& path, IfLocked if_locked) const;
   Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
 
   const OfOneProcess process_;
@@ -177,6 +191,7 @@ class Coffer {
   const std::unique_ptr<Freshness> freshness_;
   KeyUsage usage_;
   PolicyWatch policy_;
+  KeyWatch key_watch_;
 };
 
 }  // namespace coffer

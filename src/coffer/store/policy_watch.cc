@@ -24,13 +24,13 @@ void PolicyWatch::enable() {
 Status PolicyWatch::on_writing() {
   if (!enabled_) return Status::ok();
   std::call_once(started_, [this] { start(); });
-  RootPolicy policy;
-  {
-    std::lock_guard lock(mutex_);
-    policy = root_policy_;
-  }
   const KeyringCondition condition = keyring_.condition();
-  return may_protect(condition.root_key, condition.root_key_since, policy, now_seconds());
+  return may_protect(condition.root_key, condition.root_key_since, present_root_policy(), now_seconds());
+}
+
+RootPolicy PolicyWatch::present_root_policy() const {
+  std::lock_guard lock(mutex_);
+  return root_policy_;
 }
 
 void PolicyWatch::take_root_policy(const RootPolicy& policy) {

@@ -26,6 +26,11 @@ class PolicyWatch {
   void enable();
   // A file is about to be made: ok, or why not. Ok where this is not enabled.
   Status on_writing();
+  bool is_enabled() const { return enabled_; }
+  // As it is now.
+  RootPolicy present_root_policy() const;
+  // News of others that carry the policy out, for news_since().
+  void tell(std::string news);
 
   // Ok, or why what was due at the last look could not be done: coffer.yaml cannot be read or is wrong (the policy that
   // was read last goes on), what was counted cannot be read or kept, or the keyring cannot be changed.
@@ -46,7 +51,6 @@ class PolicyWatch {
   Status count();
   Status rotate();
   void note(const Status& outcome);
-  void tell(std::string news);
 
   LiveKeyring& keyring_;
   ConfigFile& config_;

@@ -23,10 +23,10 @@ class Watched {
     needles_.emplace_back(text.reveal());
     needles_.emplace_back(text.reveal().subspan(16));
   }
-  Places places() const {
-    Places sum;
+  FoundPlaces places() const {
+    FoundPlaces sum;
     for (const Needle& needle : needles_) {
-      const Places found = find(needle);
+      const FoundPlaces found = find(needle);
       sum.secret += found.secret;
       sum.other += found.other;
     }

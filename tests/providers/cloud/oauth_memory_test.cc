@@ -22,10 +22,10 @@ class Watched {
     encode_base64url(secret, text.reveal_mutable().first(base64url_size(secret.size())));
     needles_.emplace_back(text.reveal());
   }
-  Places places() const {
-    Places sum;
+  FoundPlaces places() const {
+    FoundPlaces sum;
     for (const Needle& needle : needles_) {
-      const Places found = find(needle);
+      const FoundPlaces found = find(needle);
       sum.secret += found.secret;
       sum.other += found.other;
     }

@@ -16,7 +16,7 @@ namespace {
 using namespace testing_keystores;
 
 size_t everywhere(const Needle& needle) {
-  const Places places = find(needle);
+  const FoundPlaces places = find(needle);
   return places.secret + places.other;
 }
 

@@ -9,6 +9,12 @@ IOStatus distrusted(const std::string& message, Distrust distrust) {
   return status;
 }
 
+IOStatus retryable(const std::string& message) {
+  IOStatus status = IOStatus::IOError(message);
+  status.SetRetryable(true);
+  return status;
+}
+
 }  // namespace
 
 IOStatus to_io_status(const Status& status, Distrust distrust) {
@@ -21,6 +27,9 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kWrongKey:
     case Code::kPlaintext: return distrusted(message, distrust);
     case Code::kNoSpace: return IOStatus::NoSpace(message);
+    // It may be back: RocksDB tries again by itself what it does in the background, and may be told to resume.
+    case Code::kKeyUnavailable:
+    case Code::kProviderUnavailable: return retryable(message);
     case Code::kInvalidArgument: return IOStatus::InvalidArgument(message);
     case Code::kUnsupported: return IOStatus::NotSupported(message);
     case Code::kBusy: return IOStatus::Busy(message);
@@ -32,9 +41,7 @@ IOStatus to_io_status(const Status& status, Distrust distrust) {
     case Code::kIo:
     case Code::kConflict:
     case Code::kLimitExceeded:
-    case Code::kKeyUnavailable:
     case Code::kKeyDestroyed:
-    case Code::kProviderUnavailable:
     case Code::kRolledBack:
     case Code::kDiverged:
     case Code::kForeign:

@@ -28,7 +28,10 @@ IOStatus RandomFile::Read(uint64_t offset, size_t n, const IOOptions& options, S
 
 IOStatus RandomFile::read_whole(const IOOptions& options, IODebugContext* dbg) const {
   std::lock_guard lock(whole_mutex_);
-  if (whole_ != nullptr) return IOStatus::OK();
+  if (whole_ != nullptr) {
+    const Status status = usable();
+    return status.is_ok() ? IOStatus::OK() : fail(status);
+  }
   uint64_t size = 0;
   COFFER_IO_TRY(logical_size(&size));
   std::unique_ptr<uint8_t[]> whole(new uint8_t[size + 1]);
@@ -96,6 +99,7 @@ class LogFile final : public RandomFile {
     *count = done.is_ok() ? *done : 0;
     return done.is_ok() ? IOStatus::OK() : fail(done.status());
   }
+  Status usable() const override { return log_.usable(); }
   // Hints about a log concern all of it: frames are not where their plaintext would be.
   BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {0, 0}; }
 

@@ -44,6 +44,8 @@ class RandomFile : public ::rocksdb::FSRandomAccessFile {
   // Reads up to `n` bytes into `out`; fewer only at the end of the file.
   virtual IOStatus read(uint64_t offset, size_t n, const IOOptions& options, uint8_t* out, size_t* count,
                         IODebugContext* dbg) const = 0;
+  // Ok, or why its key cannot be had at the moment.
+  virtual Status usable() const { return Status::ok(); }
   // Where the sealed form of a logical range lies, for hints.
   virtual BlocksOpener::Range physical_range(uint64_t offset, uint64_t size) const = 0;
 

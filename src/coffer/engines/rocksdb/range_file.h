@@ -32,6 +32,7 @@ class RangeFile final : public RandomFile {
  protected:
   IOStatus read(uint64_t offset, size_t n, const IOOptions& options, uint8_t* out, size_t* count,
                 IODebugContext* dbg) const override;
+  Status usable() const override { return body_.usable(); }
   BlocksOpener::Range physical_range(uint64_t offset, uint64_t size) const override {
     return body_.range(std::min(offset, size_to_clamp()), body_.readable(offset, size));
   }

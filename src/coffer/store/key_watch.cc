@@ -1,0 +1,96 @@
+#include "coffer/store/key_watch.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "coffer/base/clock.h"
+
+namespace coffer {
+namespace {
+
+using WatchClock = std::chrono::steady_clock;
+
+// A provider that has just refused to unlock is asked again.
+constexpr std::chrono::seconds kUnlockInterval{5};
+
+}  // namespace
+
+void KeyWatch::start() {
+  thread_.start([this] { return look(); });
+}
+
+KeyLease KeyWatch::lease(std::string_view domain, const std::weak_ptr<Coffer>& coffer) {
+  std::lock_guard lock(mutex_);
+  auto found = gates_.find(domain);
+  if (found == gates_.end()) {
+    found = gates_.emplace(std::string(domain), Kept{std::make_shared<KeyGate>(coffer), {}}).first;
+  }
+  return KeyLease::of(found->second.gate);
+}
+
+std::chrono::milliseconds KeyWatch::look() {
+  keyring_.refresh_without_waiting();
+  follow_keyring();
+  follow_root_key();
+  return kInterval;
+}
+
+// A gate that is made while this runs is missed by nothing: whoever makes one asks for the keyring afterwards.
+void KeyWatch::follow_keyring() {
+  const std::shared_ptr<const Keyring> keyring = keyring_.snapshot();
+  if (keyring == followed_) return;
+  std::vector<std::pair<std::shared_ptr<KeyGate>, KeyGate::From>> taken;
+  {
+    std::lock_guard lock(mutex_);
+    for (const Domain& domain : keyring->domains()) {
+      const auto found = gates_.find(domain.name);
+      if (found == gates_.end()) continue;
+      const auto destroyed =
+          static_cast<size_t>(std::ranges::count(domain.keys, KeyState::kDestroyed, &DomainKeyEntry::state));
+      const Standing now{domain.locked, destroyed, destroyed < domain.keys.size()};
+      const Standing before = std::exchange(found->second.standing, now);
+      const bool ends = (now.locked != 0 && now.locked != before.locked) || (before.has_living && !now.has_living);
+      if (ends || now.destroyed > before.destroyed) {
+        taken.emplace_back(found->second.gate, ends ? KeyGate::From::kAll : KeyGate::From::kReaders);
+      }
+    }
+  }
+  for (const auto& [gate, from] : taken) gate->take_back(from);
+  followed_ = keyring;
+}
+
+void KeyWatch::follow_root_key() {
+  if (!policy_.is_enabled()) return;
+  const RootPolicy policy = policy_.present_root_policy();
+  const KeyringCondition condition = keyring_.condition();
+  const RootOutlook outlook = root_outlook(condition.root_key, condition.root_key_since, policy);
+  if (std::exchange(told_, outlook.trouble) != outlook.trouble) {
+    policy_.tell(outlook.trouble == RootTrouble::kNone ? "the root key may go on protecting again"
+                                                       : outlook_text(outlook) + ": " + condition.root_key.to_string());
+  }
+  const bool wanted = reaction_at(outlook, now_seconds()) == Reaction::kFence;
+  if (wanted && !fenced_) fence(may_protect(condition.root_key, condition.root_key_since, policy, now_seconds()));
+  if (!wanted && fenced_) end_fence();
+}
+
+void KeyWatch::fence(const Status& why) {
+  keyring_.fence(why);
+  fenced_ = true;
+  next_attempt_ = {};
+  std::vector<std::shared_ptr<KeyGate>> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [domain, kept] : gates_) all.push_back(kept.gate);
+  }
+  for (const auto& gate : all) gate->take_back(KeyGate::From::kAll);
+  // The last one who has the keys.
+  followed_ = keyring_.snapshot();
+}
+
+void KeyWatch::end_fence() {
+  if (WatchClock::now() < next_attempt_) return;
+  next_attempt_ = WatchClock::now() + kUnlockInterval;
+  if (keyring_.end_fence().is_ok()) fenced_ = false;
+}
+
+}  // namespace coffer

@@ -1,0 +1,321 @@
+// Keys that are taken back from a program which has files open: locked and shredded domains, destroyed keys, a root key
+// that may not go on protecting. What is open again afterwards was not reopened.
+#include <thread>
+
+#include "coffer/files/body.h"
+#include "coffer/files/disk_append_file.h"
+#include "coffer/files/new_file.h"
+#include "coffer/format/key_schedule.h"
+#include "coffer/ops/keys.h"
+#include "coffer/ops/rewrap.h"
+#include "coffer/ops/shred.h"
+#include "coffer_fixture.h"
+#include "support/memory_search.h"
+
+namespace coffer {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+// What is waited for comes within seconds; a machine that stands still gets a minute.
+template <class Condition>
+bool comes_true(Condition condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  return true;
+}
+
+// A whole open body, read anew with each call.
+struct ReadBody {
+  const ReadableFile& file;
+
+  Result<std::string> operator()(OpenLog& log) const {
+    std::string out(20'000, '\0');
+    COFFER_ASSIGN(size_t count, log.read(0, {reinterpret_cast<uint8_t*>(out.data()), out.size()}));
+    out.resize(count);
+    return out;
+  }
+  template <class B>
+  Result<std::string> operator()(B& body) const {
+    std::string out(body.logical_size(), 'x');
+    const auto range = body.range(0, out.size());
+    Bytes sealed(range.size);
+    COFFER_ASSIGN(size_t count, file.read_at(range.offset, sealed));
+    sealed.resize(count);
+    const Status opened = body.open(0, out.size(), sealed, reinterpret_cast<uint8_t*>(out.data()));
+    if (opened.is_ok()) return out;
+    EXPECT_EQ(out.find("contents"), std::string::npos) << "what could not be opened was released";
+    return opened;
+  }
+};
+
+class FenceTest : public CofferFixture {
+ protected:
+  struct Open {
+    std::shared_ptr<ReadableFile> file;
+    std::unique_ptr<OpenBody> body;
+
+    Result<std::string> read() const { return std::visit(ReadBody{*file}, *body); }
+    Code code() const { return read().code(); }
+  };
+  struct Writing {
+    std::unique_ptr<FileWriter> writer;
+    std::unique_ptr<DiskAppendFile> file;
+
+    Status append(std::string_view text) { return writer->append(as_bytes(text), *file); }
+  };
+
+  void SetUp() override {
+    CofferFixture::SetUp();
+    for (const char* name : {"tenant", "other"}) {
+      ASSERT_OK(coffer_->live_keyring().update([&](Keyring& keyring) { return keyring.add_domain(name, 1000); }));
+    }
+    for (const Kind kind : {Kind::kBlocks, Kind::kLog, Kind::kCtr}) {
+      for (const char* domain : {"tenant", "other", "system"}) {
+        write(path_of(kind, domain), sealed_file(kind, contents(), domain));
+      }
+    }
+  }
+  static std::string contents() {
+    std::string out;
+    while (out.size() < 10'000) out += "contents of " + std::to_string(out.size());
+    return out;
+  }
+  std::string path_of(Kind kind, const std::string& domain) const {
+    return db(domain + "." + std::string(kind_name(kind)));
+  }
+
+  // As an engine has it.
+  std::shared_ptr<Coffer> serving(const std::string& policy = {}) {
+    if (!policy.empty()) {
+      const std::string path = coffer_path() + "/coffer.yaml";
+      const std::string before = read(path);
+      write(path, before.substr(0, before.find("policy:")) + policy);
+    }
+    auto coffer = open_coffer();
+    coffer->live_keyring().look_at_least_every(milliseconds(20));
+    coffer->policy().enable();
+    coffer->watch_keys();
+    return coffer;
+  }
+  Open open(Coffer& coffer, Kind kind, const std::string& domain) {
+    Open out;
+    out.file = disk().open_read(path_of(kind, domain)).value();
+    Bytes header(kEnvelopeSize);
+    EXPECT_EQ(out.file->read_at(0, header).value(), kEnvelopeSize);
+    auto opened = coffer.unlock(header, path_of(kind, domain));
+    EXPECT_TRUE(opened.is_ok()) << status_text(opened);
+    auto body = body_of(kind).open(*opened, out.file, out.file->size().value(), EngineRole::kOther);
+    EXPECT_TRUE(body.is_ok()) << status_text(body);
+    out.body = std::make_unique<OpenBody>(std::move(*body));
+    EXPECT_EQ(out.read().value(), contents());
+    return out;
+  }
+  std::vector<Open> open_all(Coffer& coffer, const std::string& domain) {
+    std::vector<Open> out;
+    for (const Kind kind : {Kind::kBlocks, Kind::kLog, Kind::kCtr}) out.push_back(open(coffer, kind, domain));
+    return out;
+  }
+  static bool all_say(const std::vector<Open>& files, Code code) {
+    return std::ranges::all_of(files, [&](const Open& file) { return file.code() == code; });
+  }
+  Writing write_file(const std::shared_ptr<Coffer>& coffer, Kind kind, const std::string& domain) {
+    NewFileRequest request{.kind = kind, .domain = domain};
+    if (kind == Kind::kBlocks) request.chunk_log2 = 12;
+    if (kind == Kind::kCtr) request.suite = Suite::kAes256Ctr;
+    const std::string path = db("new." + std::string(kind_name(kind)));
+    const auto store = coffer->stores().store_for(
+        {.directory = root_ + "/db", .confirms = true, .path = path, .domain = request.domain});
+    EXPECT_TRUE(store.is_ok()) << status_text(store);
+    request.store_id = *store;
+    auto header = coffer->new_file(request);
+    EXPECT_TRUE(header.is_ok()) << status_text(header);
+    auto writer = new_writer(coffer, std::move(*header), EngineRole::kOther);
+    EXPECT_TRUE(writer.is_ok()) << status_text(writer);
+    auto file = disk().create(path, 0600);
+    Writing out{std::move(*writer), std::make_unique<DiskAppendFile>(disk(), path, std::move(*file))};
+    EXPECT_TRUE(out.append("before;").is_ok());
+    return out;
+  }
+  void root_key_goes() { std::filesystem::rename(root_ + "/root.key", root_ + "/away"); }
+  void root_key_comes_back() { std::filesystem::rename(root_ + "/away", root_ + "/root.key"); }
+};
+
+TEST_F(FenceTest, ALockedDomainsFilesAreNotReadOrWrittenUntilItIsUnlockedAndOthersAre) {
+  const auto coffer = serving();
+  const auto theirs = open_all(*coffer, "tenant");
+  const auto others = open_all(*coffer, "other");
+  Writing log = write_file(coffer, Kind::kLog, "tenant");
+  Writing blocks = write_file(coffer, Kind::kBlocks, "tenant");
+  Writing ctr = write_file(coffer, Kind::kCtr, "tenant");
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  EXPECT_THAT(status_text(theirs[0].read()), HasSubstr("locked since"));
+  EXPECT_TRUE(all_say(others, Code::kOk));
+  EXPECT_EQ(coffer->new_file({.kind = Kind::kLog, .domain = "tenant"}).code(), Code::kKeyUnavailable);
+  EXPECT_EQ(
+      coffer_->open_file(ByteView(as_bytes(read(path_of(Kind::kLog, "tenant")))).first(kEnvelopeSize), "x").code(),
+      Code::kKeyUnavailable);
+  for (Writing* each : {&log, &blocks, &ctr}) EXPECT_EQ(each->append("lost").code(), Code::kKeyUnavailable);
+
+  ASSERT_OK(unlock_domain(*coffer_, "tenant"));
+  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+  for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
+  ASSERT_OK(log.append("after"));
+  EXPECT_FALSE(blocks.append("after").is_ok()) << "what was not sealed is gone";
+  EXPECT_FALSE(ctr.append("after").is_ok()) << "the MAC of what was written is gone";
+}
+
+TEST_F(FenceTest, WhatIsLockedAlreadyOrNotAtAllStaysSoAndSystemIsNeverLocked) {
+  const auto since = lock_domain(*coffer_, "tenant");
+  ASSERT_OK(since);
+  const uint64_t version = coffer_->keyring()->version();
+  EXPECT_EQ(*lock_domain(*coffer_, "tenant"), *since);
+  EXPECT_EQ(*unlock_domain(*coffer_, "other"), 0u);
+  EXPECT_EQ(coffer_->keyring()->version(), version) << "nothing was saved in vain";
+  EXPECT_EQ(lock_domain(*coffer_, kSystemDomain.data()).code(), Code::kInvalidArgument);
+  EXPECT_EQ(lock_domain(*coffer_, "nobody").code(), Code::kNotFound);
+}
+
+TEST_F(FenceTest, ALockedDomainIsRewrappedAllTheSame) {
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 2000); }));
+  const auto done = rewrap(*coffer_, {}, {}, [](const RewrapReport&) {});
+  ASSERT_OK(done);
+  ASSERT_OK(unlock_domain(*coffer_, "tenant"));
+  for (const Open& file : open_all(*coffer_, "tenant")) EXPECT_EQ(file.read().value(), contents());
+}
+
+TEST_F(FenceTest, FilesOfAShreddedDomainThatAreOpenSayThatTheirKeyWasDestroyed) {
+  const auto coffer = serving();
+  const auto theirs = open_all(*coffer, "tenant");
+  const auto others = open_all(*coffer, "other");
+  Writing log = write_file(coffer, Kind::kLog, "tenant");
+  ASSERT_OK(shred(*coffer_, "tenant"));
+  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyDestroyed); }));
+  EXPECT_EQ(log.append("lost").code(), Code::kKeyDestroyed);
+  EXPECT_TRUE(all_say(others, Code::kOk));
+}
+
+TEST_F(FenceTest, FilesThatWereRewrappedWhileTheyWereOpenOutliveTheirOldKey) {
+  const auto coffer = serving();
+  const auto theirs = open_all(*coffer, "tenant");
+  Writing ctr = write_file(coffer, Kind::kCtr, "tenant");
+  const Id old_key = coffer_->keyring()->find_domain("tenant")->active()->id;
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 2000); }));
+  ASSERT_OK(rewrap(*coffer_, {}, {}, [](const RewrapReport&) {}));
+  ASSERT_OK(destroy_key(*coffer_, old_key.hex()));
+  ASSERT_TRUE(comes_true([&] { return coffer->keyring()->find_key(old_key).entry->state == KeyState::kDestroyed; }));
+  std::this_thread::sleep_for(2 * KeyWatch::kInterval);
+  for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
+  ASSERT_OK(ctr.append("after"));
+  ASSERT_OK(ctr.writer->close(*ctr.file));
+}
+
+TEST_F(FenceTest, WithARevokedRootKeyNothingIsReadOrWrittenAndNoKeyIsLeftUntilItIsBack) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto files = open_all(*coffer, "system");
+  const auto theirs = open_all(*coffer, "tenant");
+  Writing log = write_file(coffer, Kind::kLog, "system");
+  root_key_goes();
+  ASSERT_TRUE(
+      comes_true([&] { return all_say(files, Code::kKeyUnavailable) && all_say(theirs, Code::kKeyUnavailable); }));
+  EXPECT_THAT(status_text(files[0].read()), HasSubstr("on_revoked is fence"));
+  EXPECT_FALSE(coffer->keyring()->has_keys());
+  for (const Domain& domain : coffer->keyring()->domains()) {
+    for (const DomainKeyEntry& key : domain.keys) EXPECT_TRUE(key.key.empty());
+  }
+  EXPECT_EQ(coffer->new_file({.kind = Kind::kLog}).code(), Code::kKeyUnavailable);
+  EXPECT_EQ(log.append("lost").code(), Code::kKeyUnavailable);
+  EXPECT_EQ(coffer->live_keyring().refresh().code(), Code::kKeyUnavailable);
+  const auto change = [](Keyring& keyring) { return keyring.rotate_domain("other", 2000); };
+  EXPECT_EQ(coffer->live_keyring().update(change).code(), Code::kKeyUnavailable);
+  EXPECT_EQ(coffer->keyring()->sign(as_bytes("x")).code(), Code::kKeyUnavailable);
+  uint64_t seen = 0;
+  EXPECT_THAT(coffer->live_keyring().news_since(seen), HasSubstr("wiped"));
+
+  root_key_comes_back();
+  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk) && all_say(theirs, Code::kOk); }));
+  EXPECT_TRUE(coffer->live_keyring().condition().fenced.is_ok());
+  ASSERT_OK(log.append("after"));
+  EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog}).is_ok());
+}
+
+TEST_F(FenceTest, AnOutageIsNoRevocationAndStopsWorkOnlyWhenTheGraceIsOver) {
+  const auto coffer = serving("policy: {on_revoked: fence, on_outage: stop, outage_grace: 2s}\n");
+  const auto files = open_all(*coffer, "system");
+  const std::string path = coffer_path() + "/coffer.yaml";
+  const std::string good = read(path);
+  write(path, "version: 1\nroots: 7\n");  // nobody knows where it is
+  ASSERT_TRUE(comes_true([&] { return !coffer->live_keyring().condition().root_key.is_ok(); }));
+  EXPECT_TRUE(all_say(files, Code::kOk));
+  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kProviderUnavailable); }));
+  EXPECT_THAT(status_text(files[0].read()), HasSubstr("on_outage is stop"));
+  write(path, good);
+  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk); }));
+}
+
+TEST_F(FenceTest, AKeyringThatWasPutBackMeanwhileIsNotTakenUp) {
+  const std::string older = read(coffer_path() + "/keyring");
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("other", 2000); }));
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto files = open_all(*coffer, "system");
+  root_key_goes();
+  ASSERT_TRUE(comes_true([&] { return all_say(files, Code::kKeyUnavailable); }));
+  const std::string newest = read(coffer_path() + "/keyring");
+  write(coffer_path() + "/keyring", older);
+  root_key_comes_back();
+  EXPECT_TRUE(comes_true([&] { return coffer->live_keyring().condition().last_refresh.code() == Code::kRolledBack; }));
+  EXPECT_TRUE(all_say(files, Code::kKeyUnavailable));
+  write(coffer_path() + "/keyring", newest);
+  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk); }));
+}
+
+// Run under ThreadSanitizer: keys are wiped while others read, and nobody ever reads with one that is.
+TEST_F(FenceTest, WhoeverReadsWhileKeysAreTakenBackGetsWhatIsThere) {
+  const auto files = open_all(*coffer_, "tenant");
+  const std::string header = read(path_of(Kind::kLog, "tenant")).substr(0, kEnvelopeSize);
+  const KeyLease lease = coffer_->unlock(as_bytes(header), "x").value().lease;
+  std::atomic<bool> over{false};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 6; ++i) {
+    readers.emplace_back([&, i] {
+      while (!over) {
+        const auto got = files[static_cast<size_t>(i) % files.size()].read();
+        if (!got.is_ok() || *got != contents()) ++wrong;
+      }
+    });
+  }
+  for (int i = 0; i < 300; ++i) lease.gate->take_back(i % 2 == 0 ? KeyGate::From::kAll : KeyGate::From::kReaders);
+  over = true;
+  for (std::thread& reader : readers) reader.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// The expanded form of an AES key begins with the key.
+TEST_F(FenceTest, MemoryHasNoFileKeyOnceItIsTakenBack) {
+  const Open file = open(*coffer_, Kind::kCtr, "tenant");
+  const std::string header = read(path_of(Kind::kCtr, "tenant")).substr(0, kEnvelopeSize);
+  KeyLease lease;
+  std::optional<Needle> needle;
+  {
+    auto opened = coffer_->unlock(as_bytes(header), "x");
+    ASSERT_OK(opened);
+    lease = opened->lease;
+    needle.emplace(ctr_body_key(opened->file_key, opened->fields.suite, opened->fields.file_id)->reveal());
+  }
+  const FoundPlaces used = find(*needle);
+  EXPECT_GT(used.secret + used.other, 0u) << "the search finds a key that is in use";
+  lease.gate->take_back(KeyGate::From::kAll);
+  const FoundPlaces left = find(*needle);
+  EXPECT_EQ(left.secret + left.other, 0u);
+  EXPECT_EQ(file.read().value(), contents());
+}
+
+}  // namespace
+}  // namespace coffer
