@@ -33,7 +33,9 @@ rocksdb::Options uncached(const Workplace& place) {
 rocksdb::Status get(const OpenDb& db, int i) {
   std::string value;
   const rocksdb::Status status = db->Get({}, key_of(i), &value);
-  if (status.ok()) EXPECT_EQ(value, value_of(i));
+  if (status.ok()) {
+    EXPECT_EQ(value, value_of(i));
+  }
   return status;
 }
 

@@ -123,6 +123,7 @@ class Workplace {
   }
 
   Coffer& coffer() const { return *coffer_; }
+  const std::shared_ptr<Coffer>& shared() const { return coffer_; }
   const std::shared_ptr<rocksdb::FileSystem>& file_system() const { return file_system_; }
   rocksdb::Env* env() const { return env_.get(); }
 

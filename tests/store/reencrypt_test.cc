@@ -8,7 +8,7 @@
 #include "coffer/files/disk_append_file.h"
 #include "coffer/files/freshness_check.h"
 #include "coffer/files/new_file.h"
-#include "coffer/ops/successor.h"
+#include "coffer/files/successor.h"
 #include "coffer/ops/verify.h"
 #include "coffer_fixture.h"
 #include "support/fault_disk.h"
@@ -522,17 +522,58 @@ TEST(PaceTest, NoSecondHasATenthMoreThanItsShareNorLess) {
   }
 }
 
-TEST(PaceTest, AStallIsNotMadeUpForAtOnce) {
+TEST(PaceTest, AStallIsMadeUpForSlowlyAndOnlyInPart) {
   Pace::Clock::time_point now{std::chrono::hours(1)};
   Pace pace({.rate = [] { return Rate(1'000'000); },
              .now = [&] { return now; },
              .sleep = [&](Pace::Clock::duration nap) { now += nap; }});
   ASSERT_OK(pace.wait_for(1));
   now += std::chrono::seconds(30);
-  const Pace::Clock::time_point end = now + std::chrono::seconds(1);
+  const auto in = [&](std::chrono::seconds time) {
+    uint64_t bytes = 0;
+    for (const auto end = now + time; now < end; bytes += 10'000) EXPECT_TRUE(pace.wait_for(10'000).is_ok());
+    return bytes;
+  };
+  EXPECT_LE(in(std::chrono::seconds(1)), 1'600'000u);
+  EXPECT_LE(in(std::chrono::seconds(9)), 9'600'000u);
+  EXPECT_LE(in(std::chrono::seconds(10)), 10'050'000u);
+}
+
+// A third of each second the disk stands still, and sleeps are longer than was asked for.
+TEST(PaceTest, ADiskThatStallsNowAndThenKeepsTheRate) {
+  Pace::Clock::time_point now{std::chrono::hours(1)};
+  Pace pace({.rate = [] { return Rate(8'000'000); },
+             .now = [&] { return now; },
+             .sleep = [&](Pace::Clock::duration nap) { now += nap + std::chrono::milliseconds(3); }});
+  ASSERT_OK(pace.wait_for(1));
+  const Pace::Clock::time_point begin = now;
   uint64_t bytes = 0;
-  for (; now < end; bytes += 10'000) ASSERT_OK(pace.wait_for(10'000));
-  EXPECT_LT(bytes, 1'100'000u);
+  for (int second = 1; second <= 60; ++second) {
+    for (; now < begin + std::chrono::seconds(second); bytes += pace.piece_of(1 << 20)) {
+      ASSERT_OK(pace.wait_for(pace.piece_of(1 << 20)));
+    }
+    now += std::chrono::milliseconds(300);
+  }
+  const double seconds = std::chrono::duration<double>(now - begin).count();
+  EXPECT_GT(static_cast<double>(bytes) / seconds, 0.95 * 8e6);
+  EXPECT_LT(static_cast<double>(bytes) / seconds, 1.02 * 8e6);
+}
+
+// Whoever lets it stand still for an hour does not want the hour back.
+TEST(PaceTest, TimeStoodStillAsAskedIsNotMadeUpFor) {
+  Pace::Clock::time_point now{std::chrono::hours(1)};
+  Rate rate = 0;
+  Pace pace({.rate = [&] { return rate; },
+             .now = [&] { return now; },
+             .sleep =
+                 [&](Pace::Clock::duration nap) {
+                   now += nap;
+                   if (now > Pace::Clock::time_point(std::chrono::hours(2))) rate = 1'000'000;
+                 }});
+  ASSERT_OK(pace.wait_for(1));
+  uint64_t bytes = 0;
+  for (const auto end = now + std::chrono::seconds(1); now < end; bytes += 10'000) ASSERT_OK(pace.wait_for(10'000));
+  EXPECT_LE(bytes, 1'100'000u);
 }
 
 TEST(PaceTest, ARateOfNothingWaitsUntilItIsChangedOrStopped) {

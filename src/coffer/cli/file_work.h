@@ -4,7 +4,7 @@
 #include <csignal>
 
 #include "coffer/cli/command.h"
-#include "coffer/ops/pace.h"
+#include "coffer/io/pace.h"
 
 namespace coffer::cli {
 

@@ -4,7 +4,7 @@
 
 #include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
-#include "coffer/ops/successor.h"
+#include "coffer/files/successor.h"
 
 namespace coffer {
 namespace {

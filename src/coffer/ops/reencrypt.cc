@@ -4,9 +4,9 @@
 
 #include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
+#include "coffer/files/successor.h"
 #include "coffer/ops/at_rest.h"
 #include "coffer/ops/keys.h"
-#include "coffer/ops/successor.h"
 
 namespace coffer {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "coffer/files/engine_records.h"
 #include "coffer/files/engine_role.h"
+#include "coffer/io/pace.h"
 #include "coffer/ops/inventory.h"
-#include "coffer/ops/pace.h"
 #include "coffer/ops/rewrap.h"
 
 namespace coffer {

@@ -7,9 +7,9 @@
 #include "coffer/base/path.h"
 #include "coffer/files/engine_files.h"
 #include "coffer/files/freshness_check.h"
+#include "coffer/files/successor.h"
 #include "coffer/ops/at_rest.h"
 #include "coffer/ops/stores.h"
-#include "coffer/ops/successor.h"
 #include "coffer/ops/verify.h"
 
 namespace coffer {

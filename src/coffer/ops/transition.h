@@ -10,8 +10,8 @@
 #pragma once
 
 #include "coffer/files/engine_records.h"
+#include "coffer/io/pace.h"
 #include "coffer/ops/inventory.h"
-#include "coffer/ops/pace.h"
 #include "coffer/ops/rewrap.h"
 
 namespace coffer {

@@ -1,7 +1,7 @@
 #include "coffer/ops/verify.h"
 
 #include "coffer/files/file_head.h"
-#include "coffer/ops/successor.h"
+#include "coffer/files/successor.h"
 
 namespace coffer {
 namespace {

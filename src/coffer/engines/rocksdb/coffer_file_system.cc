@@ -31,13 +31,21 @@ bool is_missing(const IOStatus& status) { return status.IsNotFound() || status.I
 
 }  // namespace
 
+std::shared_mutex& successions() {
+  static std::shared_mutex mutex;
+  return mutex;
+}
+
 IOStatus CofferFileSystem::NewSequentialFile(const std::string& path, const FileOptions& options,
                                              std::unique_ptr<FSSequentialFile>* result, IODebugContext* dbg) {
   result->reset();
   return guarded([&] {
     COFFER_IO_TRY(check_store_of(path));
     std::unique_ptr<SequentialFile> file;
-    COFFER_IO_TRY(SequentialFile::open(context_, path, options, &file, dbg));
+    {
+      std::shared_lock opening(successions());
+      COFFER_IO_TRY(SequentialFile::open(context_, path, options, &file, dbg));
+    }
     if (role_of(path) == EngineRole::kData) COFFER_IO_TRY(begin_copy(*file));
     *result = std::move(file);
     return IOStatus::OK();
@@ -73,6 +81,7 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   result->reset();
   return guarded([&] {
     std::unique_ptr<RandomFile> file;
+    std::shared_lock opening(successions());
     COFFER_IO_TRY(open_random_file(context_, path, options, &file, dbg));
     *result = std::move(file);
     return IOStatus::OK();
@@ -227,6 +236,7 @@ IOStatus CofferFileSystem::logical_size(const std::string& path, const IOOptions
   FileOptions file_options;
   file_options.io_options = options;
   ExistingFile file;
+  std::shared_lock measuring(successions());
   IOStatus looked = look_at_existing(context_, path, file_options, &file, dbg);
   if (is_missing(looked)) return looked;
   bool is_directory = false;

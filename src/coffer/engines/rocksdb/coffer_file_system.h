@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <shared_mutex>
 
 #include "coffer/engines/rocksdb/data_domains.h"
 #include "coffer/engines/rocksdb/existing_file.h"
@@ -9,6 +10,10 @@
 #include "coffer/engines/rocksdb/writable_file.h"
 
 namespace coffer::rocks {
+
+// Held alone while a successor takes a file's place, and shared while a file is opened or measured, which takes several
+// looks at its path, or leaves its place.
+std::shared_mutex& successions();
 
 class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
  public:

@@ -39,6 +39,7 @@ IOStatus CofferFileSystem::let_go_if_there(const std::string& path, const IOOpti
 IOStatus CofferFileSystem::DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* dbg) {
   return guarded([&] {
     COFFER_IO_TRY(let_go(path));
+    std::shared_lock leaving(successions());
     return context_.base->DeleteFile(path, options, dbg);
   });
 }

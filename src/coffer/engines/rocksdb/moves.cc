@@ -53,6 +53,7 @@ IOStatus CofferFileSystem::RenameFile(const std::string& from, const std::string
       COFFER_IO_TRY(rename_to_current(from, to, options, dbg));
     } else {
       COFFER_IO_TRY(let_go_if_there(to, options, dbg));
+      std::shared_lock moving(successions());
       COFFER_IO_TRY(context_.base->RenameFile(from, to, options, dbg));
     }
     const std::string target = absolute_path(to);

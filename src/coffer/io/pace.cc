@@ -1,4 +1,4 @@
-#include "coffer/ops/pace.h"
+#include "coffer/io/pace.h"
 
 #include <algorithm>
 #include <charconv>
@@ -14,9 +14,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kAskEvery{200};
 constexpr milliseconds kNapMax{50};
-// What a slow disk or a long sync kept from going is caught up with so far, and no further: a second has at most a
-// twentieth more than its share.
-constexpr milliseconds kCatchUpMax{50};
+// What a slow disk or a long sync kept from going is caught up with, so far and no further, and not at once: ten
+// seconds have at most a tenth more than their share, and no instant goes faster than half as fast again.
+constexpr milliseconds kCatchUpMax{1000};
+constexpr milliseconds kBurstMax{50};
+constexpr double kPeak = 1.5;
 constexpr uint64_t kPiecesPerSecond = 100;
 constexpr uint64_t kPieceSizeMin = 4096;
 constexpr double kMbPerSecondMax = 1e6;
@@ -86,16 +88,16 @@ Status Pace::wait_for(uint64_t bytes) {
     if (around_.stop && around_.stop()) return {Code::kBusy, "stopped as asked"};
     const Clock::time_point now = around_.now();
     ask(now);
-    if (!rate_.has_value()) {
-      due_ = now;
-      return Status::ok();
-    }
-    if (*rate_ > 0 && due_ <= now) {
+    // Who has just begun, was not limited, or stood still as asked, has nothing to catch up with.
+    if (due_ == Clock::time_point() || !rate_.has_value() || *rate_ == 0) due_ = may_go_ = std::max(due_, now);
+    if (!rate_.has_value()) return Status::ok();
+    if (*rate_ > 0 && std::max(due_, may_go_) <= now) {
       const std::chrono::duration<double> cost(static_cast<double>(bytes) / static_cast<double>(*rate_));
       due_ = std::max(due_, now - kCatchUpMax) + std::chrono::duration_cast<Clock::duration>(cost);
+      may_go_ = std::max(may_go_, now - kBurstMax) + std::chrono::duration_cast<Clock::duration>(cost / kPeak);
       return Status::ok();
     }
-    const Clock::duration left = *rate_ > 0 ? due_ - now : kNapMax;
+    const Clock::duration left = *rate_ > 0 ? std::max(due_, may_go_) - now : kNapMax;
     const Clock::duration nap = std::min<Clock::duration>(left, kNapMax);
     if (around_.sleep) {
       around_.sleep(nap);

@@ -1,4 +1,4 @@
-#include "coffer/ops/successor.h"
+#include "coffer/files/successor.h"
 
 #include "coffer/base/path.h"
 #include "coffer/files/disk_append_file.h"
@@ -223,6 +223,12 @@ Status Successors::take_places(const std::vector<std::string>& names, const File
                                const Made& made) {
   COFFER_TRY(link_all(names));
   COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
+  const auto taking = [&] { return take_unchanged(names, info, role, made); };
+  return around_.while_taking ? around_.while_taking(taking) : taking();
+}
+
+Status Successors::take_unchanged(const std::vector<std::string>& names, const FileInfo& info, EngineRole role,
+                                  const Made& made) {
   COFFER_TRY(check_unchanged(names, info, made));
   for (size_t i = 0; i < names.size(); ++i) {
     Status taken = take_place(names[i], role, made);

@@ -11,7 +11,7 @@
 #include "coffer/files/engine_files.h"
 #include "coffer/files/file_reader.h"
 #include "coffer/files/file_writer.h"
-#include "coffer/ops/pace.h"
+#include "coffer/io/pace.h"
 
 namespace coffer {
 
@@ -31,6 +31,9 @@ class Successors {
     std::function<void(uint64_t)> written = {};
     // Asked before a log that was not closed is replaced, which somebody may be writing: ok, or why not.
     std::function<Status(const std::string& path)> may_replace_unclosed = {};
+    // Runs what checks that the file is as it was and puts the successor in its place: for an engine that is at work,
+    // and is to be kept from that place meanwhile.
+    std::function<Status(const std::function<Status()>& taking)> while_taking = {};
   };
   explicit Successors(Surroundings surroundings) : around_(std::move(surroundings)), coffer_(around_.coffer) {}
 
@@ -73,6 +76,7 @@ class Successors {
   Status let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made);
   Result<uint64_t> finish(const std::string& path, const FileInfo& info);
   Status take_places(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
+  Status take_unchanged(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
   Status link_all(const std::vector<std::string>& names);
   Status check_unchanged(const std::vector<std::string>& names, const FileInfo& info, const Made& made) const;
   Status take_place(const std::string& name, EngineRole role, const Made& made);

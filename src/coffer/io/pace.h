@@ -1,5 +1,5 @@
-// How fast bytes go, where somebody asked for a limit: evenly, so that no second has noticeably more of them, and by a
-// rate that may change while they go.
+// How fast bytes go, where somebody asked for a limit: evenly, by a rate that may change while they go. What was late
+// is made up for, within bounds: a disk that stalls now and then makes nothing slower than was asked for.
 #pragma once
 
 #include <chrono>
@@ -71,7 +71,8 @@ class Pace {
   const Surroundings around_;
   Rate rate_;
   Clock::time_point asked_{};
-  Clock::time_point due_{};
+  Clock::time_point due_{};     // when all that went would have gone at the rate
+  Clock::time_point may_go_{};  // when it would have at the peak, which is what late bytes are held to
 };
 
 }  // namespace coffer

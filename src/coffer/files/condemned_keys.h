@@ -1,0 +1,35 @@
+// Domain keys that are to have protected no file: who had one and saw a header that it wrapped knows the file key. A
+// file that one of them ever protected is to be written anew. docs/format.md, "Oldest and newest key version".
+#pragma once
+
+#include <map>
+#include <set>
+
+#include "coffer/format/envelope.h"
+#include "coffer/keys/keyring.h"
+
+namespace coffer {
+
+class CondemnedKeys {
+ public:
+  // Of every domain, or the one of this name, each key but the active one.
+  static CondemnedKeys all_but_active(const Keyring& keyring, std::string_view domain = {});
+  // Those that are compromised, destroyed ones included.
+  static CondemnedKeys compromised(const Keyring& keyring, std::string_view domain = {});
+  static CondemnedKeys one(const Domain& domain, const DomainKeyEntry& key);
+
+  bool empty() const { return domains_.empty(); }
+  // REQUIRES: `fields` are authentic, and of a file of this domain.
+  bool ever_protected(const EnvelopeFields& fields, const Domain& domain) const;
+  bool operator==(const CondemnedKeys&) const = default;
+
+ private:
+  struct Numbers {
+    bool all_but_active = false;
+    std::set<uint32_t> numbers;
+    bool operator==(const Numbers&) const = default;
+  };
+  std::map<std::string, Numbers, std::less<>> domains_;
+};
+
+}  // namespace coffer
