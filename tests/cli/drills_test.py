@@ -92,6 +92,12 @@ class Drills(CliTest):
         self.run_drill("Move to another key provider")
         self.assertEqual(self.verified("var/lib/db.coffer"), {})
 
+    def test_drill_lock_a_tenant(self):
+        self.assertIn("theirs", self.run_drill("Lock a tenant").out)
+
+    def test_drill_the_root_key_is_revoked(self):
+        self.run_drill("The root key is revoked")
+
     def test_drill_shred_a_tenant(self):
         self.run_drill("Shred a tenant")
         self.assertEqual(self.verified("var/lib/db.coffer"), {"var/lib/db/tenant-7/000001.sst": "key destroyed"})

@@ -48,6 +48,36 @@ class Listing(Keys):
         self.assertEqual(len(columns(self.done("status", "c.coffer", "--history").out, "DOMAIN")), 2)
 
 
+class Locking(Keys):
+    def test_nothing_of_a_locked_tenant_is_read_or_written_and_all_say_so(self):
+        self.done("domain", "add", "c.coffer", "tenant-7", "--path", self.path("store/t7"))
+        self.make_file("c.coffer", "store/t7/1.sst", b"theirs" * 100, "blocks", "--domain", "tenant-7")
+        since = self.done("tenant", "lock", "c.coffer", "tenant-7", "--json").json()["locked"]
+        again = self.done("tenant", "lock", "c.coffer", "tenant-7", "--json").json()
+        self.assertEqual(again["locked"], since)
+        self.refused(["cat", "c.coffer", "store/t7/1.sst"], "key_unavailable", "coffer tenant unlock")
+        self.assertEqual(self.verified("c.coffer"), {"store/t7/1.sst": "missing key"})
+        domains = {each["name"]: each["locked"] for each in self.done("domain", "list", "c.coffer", "--json").json()
+                   ["domains"]}
+        self.assertEqual(domains, {"system": None, "tenant-7": since})
+        status = {each["name"]: each["locked"] for each in self.done("status", "c.coffer", "--json").json()["domains"]}
+        self.assertEqual(status, domains)
+        self.assertIn("LOCKED", self.done("status", "c.coffer").out)
+        self.assertIn(", locked", self.done("key", "list", "c.coffer").out)
+        self.done("rotate", "domain", "c.coffer", "tenant-7", "--rewrap")
+        self.assertIsNone(self.done("tenant", "unlock", "c.coffer", "tenant-7", "--json").json()["locked"])
+        self.assertEqual(self.done("cat", "c.coffer", "store/t7/1.sst").out, "theirs" * 100)
+        log = self.done("audit", "show", "c.coffer").out
+        self.assertIn("domain locked: domain tenant-7", log)
+        self.assertIn("domain unlocked: domain tenant-7", log)
+
+    def test_system_and_what_is_not_there_are_not_locked(self):
+        before = self.done("status", "c.coffer", "--json").json()["keyring_version"]
+        self.refused(["tenant", "lock", "c.coffer", "system"], "invalid_argument", "system")
+        self.refused(["tenant", "lock", "c.coffer", "nobody"], "not_found", "nobody")
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["keyring_version"], before)
+
+
 class Changing(Keys):
     def test_a_key_that_is_suspended_revoked_or_compromised_is_succeeded_at_once(self):
         for version, (word, state) in enumerate((("suspend", "suspended"), ("revoke", "deactivated"),

@@ -210,7 +210,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"TooFewAncestors", [](BodyFields& b) { b.version = 70; }, "must"},
         BrokenCase{"NoSystemDomain", [](BodyFields& b) { b.domains[0].name = "other"; }, "domain system"},
         BrokenCase{"NoDomain", [](BodyFields& b) { b.domains.clear(); }, "domain system"},
-        BrokenCase{"RepeatedDomain", [](BodyFields& b) { b.domains[1].name = "system"; }, "must not repeat"},
+        BrokenCase{"RepeatedDomain", [](BodyFields& b) { b.domains[1] = b.domains[0]; }, "must not repeat"},
         BrokenCase{"EmptyName", [](BodyFields& b) { b.domains[1].name.clear(); }, "name"},
         BrokenCase{"BadName", [](BodyFields& b) { b.domains[1].name = "Orders"; }, "name"},
         BrokenCase{"LongName", [](BodyFields& b) { b.domains[1].name.assign(65, 'a'); }, "within its domains"},

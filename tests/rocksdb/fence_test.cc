@@ -43,9 +43,16 @@ TEST(ServedFence, ARevokedRootKeyStopsItAndItGoesOnByItselfWhenTheKeyIsBack) {
   Workplace place;
   const std::string config = place.coffer_directory() + "/coffer.yaml";
   write_bytes(config, read_bytes(config) + "policy: {on_revoked: fence}\n");
-  place.reopen();
-  place.coffer().live_keyring().look_at_least_every(std::chrono::milliseconds(20));
-  OpenDb db = place.open(uncached(place));
+  // As another process would, but looking more often.
+  auto coffer = Coffer::open(Disk::posix(), place.coffer_directory(), {}, open_provider);
+  ASSERT_FINE(coffer);
+  (*coffer)->live_keyring().look_at_least_every(std::chrono::milliseconds(20));
+  auto file_system = make_coffer_file_system(*coffer);
+  ASSERT_FINE(file_system);
+  const auto env = rocksdb::NewCompositeEnv(*file_system);
+  rocksdb::Options options = uncached(place);
+  options.env = env.get();
+  OpenDb db = place.open(options);
   for (int i = 0; i < 200; ++i) ASSERT_FINE(db->Put({}, key_of(i), value_of(i)));
   ASSERT_FINE(db->Flush({}));
   ASSERT_FINE(db->Put({}, key_of(200), value_of(200)));

@@ -26,6 +26,8 @@ Command keyring_show_command();
 Command doctor_command();
 Command domain_add_command();
 Command domain_list_command();
+Command tenant_lock_command();
+Command tenant_unlock_command();
 Command key_list_command();
 Command key_show_command();
 Command key_activate_command();

@@ -53,11 +53,15 @@ Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
     }
     if (domain.name == kSystemDomain) path_text += path_text.empty() ? "everything else" : ", and everything else";
     const DomainKeyEntry* active = domain.active();
+    if (domain.locked != 0) {
+      path_text += fmt::format("{}LOCKED since {}", path_text.empty() ? "" : "; ", time_text(domain.locked));
+    }
     table.add({domain.name, fmt::to_string(domain.keys.size()), active != nullptr ? active->id.short_hex() : "none",
                path_text});
     answer.push_back({{"name", domain.name},
                       {"keys", domain.keys.size()},
                       {"active_key", active != nullptr ? Json(active->id.hex()) : Json(nullptr)},
+                      {"locked", domain.locked != 0 ? Json(domain.locked) : Json(nullptr)},
                       {"paths", std::move(paths)}});
   }
   console.answer(Json::object({{"domains", std::move(answer)}}), table.text());

@@ -98,11 +98,12 @@ Result<Outcome> run_key_list(const Arguments& arguments, Console& console) {
       const Usage usage = usage_of_key(inventory, key->id);
       const KeyPast past = pasts(domain.name, *key);
       table.add({domain.name, fmt::to_string(key->version), key->id.short_hex(),
-                 std::string(key_state_name(key->state)), time_text(key->activated), time_text(key->expires),
-                 fmt::to_string(usage.files), size_text(usage.bytes),
-                 past.is_known ? fmt::to_string(past.counts.seals) : "-",
+                 std::string(key_state_name(key->state)) + (domain.locked != 0 ? ", locked" : ""),
+                 time_text(key->activated), time_text(key->expires), fmt::to_string(usage.files),
+                 size_text(usage.bytes), past.is_known ? fmt::to_string(past.counts.seals) : "-",
                  past.is_known ? size_text(past.counts.bytes) : "-", left_text(past.left)});
       Json line = key_json(domain.name, *key);
+      line["locked"] = domain.locked != 0 ? Json(domain.locked) : Json(nullptr);
       add_past(past, line);
       line["files"] = usage.files;
       line["bytes"] = usage.bytes;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "coffer/base/advice.h"
+#include "coffer/base/period.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
@@ -116,6 +117,28 @@ std::string remark_on(const StatusReport& report, const StoreEntry& store) {
   return why_not.empty() ? "" : fmt::format("  (read by pread: {})", why_not);
 }
 
+// This command has only just looked: programs that serve the store know since when it is so.
+RootOutlook outlook_now(const StatusReport& report) {
+  return root_outlook(report.root_key, report.now, report.config.policy.root);
+}
+
+std::string reaction_text(const StatusReport& report) {
+  const RootOutlook outlook = outlook_now(report);
+  const bool away = outlook.trouble == RootTrouble::kUnreachable;
+  return fmt::format("it is {}: programs that serve go on{}, then as {}: {}", trouble_name(outlook.trouble),
+                     away ? " for " + period_text(report.config.policy.root.outage_grace) : " for a minute at most",
+                     away ? "on_outage" : "on_revoked", reaction_name(outlook.reaction, outlook.trouble));
+}
+
+Json root_trouble_json(const StatusReport& report) {
+  const RootOutlook outlook = outlook_now(report);
+  if (outlook.trouble == RootTrouble::kNone) return nullptr;
+  return {{"trouble", trouble_name(outlook.trouble)},
+          {"seen", outlook.since},
+          {"grace_until", outlook.from},
+          {"then", reaction_name(outlook.reaction, outlook.trouble)}};
+}
+
 std::string heading(const StatusReport& report) {
   std::string out = printable(report.directory) + "\n";
   for (const KeyringSlot& slot : report.header.slots) {
@@ -141,6 +164,7 @@ std::string heading(const StatusReport& report) {
   }
   if (!report.root_key.is_ok()) {
     out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
+    out += fmt::format("             {}\n", reaction_text(report));
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
@@ -168,8 +192,9 @@ std::string key_table(const StatusReport& report) {
       const Usage usage = usage_of(report, entry->id);
       const auto left = percent_left(report, domain, *entry);
       table.add({std::exchange(name, ""), fmt::to_string(entry->version), entry->id.short_hex(),
-                 std::string(key_state_name(entry->state)), age_text(seconds_since(entry->created, report.now)),
-                 fmt::to_string(usage.files), size_text(usage.bytes), percent_text(usage.bytes, whole.bytes),
+                 std::string(key_state_name(entry->state)) + (domain.locked != 0 ? ", LOCKED" : ""),
+                 age_text(seconds_since(entry->created, report.now)), fmt::to_string(usage.files),
+                 size_text(usage.bytes), percent_text(usage.bytes, whole.bytes),
                  size_text(counts_of_key(report, entry->id).bytes), left ? fmt::format("{}%", *left) : ""});
     }
   }
@@ -261,6 +286,7 @@ Json domains_json(const StatusReport& report) {
                       {"other_copies", other.files}});
     }
     domains.push_back({{"name", domain.name},
+                       {"locked", domain.locked != 0 ? Json(domain.locked) : Json(nullptr)},
                        {"files", whole.files},
                        {"bytes", whole.bytes},
                        {"active_files", active.files},
@@ -314,6 +340,7 @@ Json report_json(const StatusReport& report) {
           {"keyring_refresh", refresh_json(report.last_refresh)},
           {"root_key_refused", refresh_json(report.root_key)},
           {"usage_refused", refresh_json(report.counts.status())},
+          {"root_key_trouble", root_trouble_json(report)},
           {"key_memory",
            {{"locked_bytes", report.key_memory.secrets.locked_bytes},
             {"unlocked_bytes", report.key_memory.secrets.unlocked_bytes},

@@ -110,6 +110,31 @@ Result<std::string> shred_domain(Coffer& coffer, const std::string& domain) noex
   });
 }
 
+Status lock_domain_files(Coffer& coffer, const std::string& domain) noexcept {
+  return no_throw([&] { return lock_domain(coffer, domain).status(); });
+}
+
+Status unlock_domain_files(Coffer& coffer, const std::string& domain) noexcept {
+  return no_throw([&] { return unlock_domain(coffer, domain).status(); });
+}
+
+RootKeyHealth root_key_health(const Coffer& coffer) noexcept {
+  RootKeyHealth out;
+  try {
+    const KeyringCondition condition = coffer.live_keyring().condition();
+    const RootOutlook outlook =
+        root_outlook(condition.root_key, condition.root_key_since, coffer.policy().present_root_policy());
+    out.trouble = static_cast<RootKeyHealth::Trouble>(outlook.trouble);
+    out.since = outlook.since;
+    out.grace_until = outlook.from;
+    out.then = reaction_name(outlook.reaction, outlook.trouble);
+    out.fenced = condition.fenced;
+    out.text = outlook_text(outlook);
+  } catch (const std::exception&) {  // memory ran out: what is known by then
+  }
+  return out;
+}
+
 Status apply_key_policy(Coffer& coffer) noexcept {
   return no_throw([&]() -> Status {
     COFFER_ASSIGN(const PolicyRun run, apply_policy(coffer));

@@ -74,6 +74,23 @@ Status expire_domain_key(Coffer& coffer, const std::string& key, uint64_t unix_s
 // signed certificate of it: docs/format.md, section 10.
 Result<std::string> shred_domain(Coffer& coffer, const std::string& domain) noexcept;
 
+// Reads and writes of the domain's files fail (kKeyUnavailable), in every program that has the coffer open on this
+// machine within a second, until it is unlocked; then files that are open can be read again. Not "system".
+Status lock_domain_files(Coffer& coffer, const std::string& domain) noexcept;
+Status unlock_domain_files(Coffer& coffer, const std::string& domain) noexcept;
+
+// How it stands with the root key, as of the last look, and what becomes of this process for it: docs/operating.md.
+struct RootKeyHealth {
+  enum class Trouble : uint8_t { kNone, kUnreachable, kRevoked };
+  Trouble trouble = Trouble::kNone;
+  uint64_t since = 0;        // Unix seconds
+  uint64_t grace_until = 0;  // Unix seconds; from then on:
+  std::string then;          // "warn", "read_only", "fence", "stop"
+  Status fenced;             // ok, or why this process has no keys now, and reads and writes nothing
+  std::string text;          // the same as a sentence; empty where all is well
+};
+RootKeyHealth root_key_health(const Coffer& coffer) noexcept;
+
 // Does what coffer.yaml's policy asks for now: rotations, and rewrapping of files. kBusy while another process does.
 // Rotations alone are made by a thread of its own wherever an engine writes.
 Status apply_key_policy(Coffer& coffer) noexcept;
