@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True  # leaves no __pycache__ in the source tree
 from decoder.blocks import decode_blocks  # noqa: E402
 from decoder.ctr import decode_ctr  # noqa: E402
 from decoder.envelope import check_envelope_mac, current_slot, unwrap_file_key  # noqa: E402
-from decoder.keyring import KEY_STATES, describe_keyring, open_keyring  # noqa: E402
+from decoder.keyring import KEY_STATES, describe_keyring, open_keyring_of  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import KINDS, SUITES, Failure, derive  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
@@ -46,7 +46,8 @@ EXIT_CODES = {
 
 
 def key_of_domain(slot, domain_key):
-    if derive(domain_key, b"domain key id", b"", 16) != slot.domain_key_id:
+    tag = slot.domain_key_id[:2]
+    if tag + derive(domain_key, b"domain key id", tag, 14) != slot.domain_key_id:
         raise Failure("wrong_key", f"the file needs domain key {slot.domain_key_id.hex()}, not the one given")
     return domain_key
 
@@ -120,7 +121,7 @@ def parse_arguments():
 def run(arguments):
     keyring = None
     if arguments.coffer:
-        keyring = open_keyring(read_whole(f"{arguments.coffer}/keyring"), read_root_key(read_whole(arguments.root_key)))
+        keyring = open_keyring_of(arguments.coffer, read_root_key(read_whole(arguments.root_key)))
     if arguments.keyring:
         print(json.dumps(describe_keyring(keyring), indent=2))
         return

@@ -5,8 +5,13 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 from harness import CliTest, main, seed
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+from decoder.keyring import open_keyring  # noqa: E402
+from decoder.root_key import read_root_key  # noqa: E402
 
 AT_A_TIME = 5
 
@@ -104,6 +109,53 @@ class Kills(CliTest):
 
         self.killed_everywhere(["rotate", "root", "work/c.coffer", "--to", self.uri("second.key")], self.opens,
                                finished)
+
+    def make_sharded_coffer(self):
+        """With so many domains that its keyring is several files, and will be one more."""
+        entries = "".join(f"  - name: tenant-{number}\n    path: /srv/{number}\n" for number in range(460))
+        self.write("template.yaml", f"version: 1\ndomains:\n{entries}".encode())
+        self.make_coffer("work/c.coffer", "root.key", "--template", self.path("template.yaml"))
+        self.make_file("work/c.coffer", "work/store/CURRENT", b"x" * 3000, "log")
+
+    def domains_as_decoded(self):
+        """name → keys; exactly the files that the keyring names are there."""
+        coffer, seen = self.path("work/c.coffer"), []
+
+        def shard(name):
+            seen.append(name)
+            return self.read(f"work/c.coffer/keyring.d/{name}")
+
+        keyring = open_keyring(self.read("work/c.coffer/keyring"), read_root_key(self.read("root.key")), shard)
+        self.assertEqual(sorted(seen), sorted(os.listdir(os.path.join(coffer, "keyring.d"))))
+        return keyring["domains"]
+
+    def test_domain_add_in_a_keyring_of_several_files(self):
+        self.make_sharded_coffer()
+        before = self.domains_as_decoded()
+
+        def finished(run):
+            self.done_or("already_exists")(run)
+            self.done("rotate", "domain", "work/c.coffer", "one-more")  # a save that finds what the kill left
+            after = self.domains_as_decoded()
+            self.assertEqual(len(after.pop(b"one-more")), 2)
+            self.assertEqual(after, before)
+            self.done("audit", "verify", "work/c.coffer")
+
+        self.killed_everywhere(["domain", "add", "work/c.coffer", "one-more"], self.opens, finished)
+        self.done("store", "clone", "work/c.coffer", "work/clone")
+        self.assertEqual(len(self.done("keyring", "show", "work/clone", "--json").json()["domains"]), 462)
+
+    def test_shred_in_a_keyring_of_several_files(self):
+        self.make_sharded_coffer()
+
+        def finished(run):
+            self.done_or("already_exists")(run)  # its certificate
+            self.done("rotate", "domain", "work/c.coffer", "system")
+            keys = self.domains_as_decoded()[b"tenant-7"]
+            self.assertEqual([(key["state"], key["bytes"]) for key in keys], [(6, b"")])
+
+        self.killed_everywhere(["shred", "work/c.coffer", "tenant-7", "--confirm", "tenant-7", "--certificate",
+                                self.path("work/certificate.json")], self.opens, finished)
 
     def test_store_move(self):
         self.make_files()

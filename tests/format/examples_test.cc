@@ -75,8 +75,10 @@ class Examples : public testing::Test {
     fields_.suite = Suite::kAes256Gcm;
     fields_.file_id = counting_id(0x10);
     fields_.store_id = counting_id(0x40);
-    std::ranges::copy(derive(domain_key_.reveal(), "domain key id", {}, 16)->reveal(),
-                      fields_.domain_key_id.bytes.begin());
+    const Bytes tag = {0x8c, 0xbd};  // as in section 7
+    fields_.domain_key_id.bytes = {tag[0], tag[1]};
+    std::ranges::copy(derive(domain_key_.reveal(), "domain key id", tag, 14)->reveal(),
+                      fields_.domain_key_id.bytes.begin() + 2);
     fields_.domain_key_version = 1;
     fields_.keyring_version = 1;
   }

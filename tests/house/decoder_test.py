@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
-from decoder.keyring import open_keyring  # noqa: E402
+from decoder.keyring import open_keyring, open_shard  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
 from decoder.recipient import fingerprint_of_pair, keyring_key_for  # noqa: E402
@@ -139,6 +139,22 @@ class WorkedExamples(unittest.TestCase):
         self.assertEqual((keyring["version"], list(keyring["domains"])), (1, [b"system"]))
         self.assertEqual(keyring["domains"][b"system"][0]["bytes"], bytes(range(0xA0, 0xC0)))
         self.assertEqual(keyring["stores"][0]["path"], b"/var/lib/db")
+
+    def test_shard(self):
+        example = self.sections["7"].split("### Worked example: a shard")[1].split("###")[0]
+        data = bytes.fromhex(re.sub(r"\s", "", re.search(r"sealed shard  ([0-9a-f\s]+)", example)[1]))
+        self.assertIn(hashlib.sha256(data).hexdigest(), example)
+        table = {"first": 0x8000, "depth": 1, "size": len(data), "key": bytes(range(0x20, 0x40)),
+                 "name": hashlib.sha256(data).digest()}
+        ids = bytes(range(0x40, 0x50)), bytes(range(0xC0, 0xE0))
+        domains = open_shard(data, table, *ids, {})
+        self.assertEqual([key["bytes"] for key in domains[b"system"]], [bytes(range(0xA0, 0xC0))])
+        for place in range(len(data)):
+            altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
+            named = dict(table, name=hashlib.sha256(altered).digest())
+            for entry in (table, named, dict(table, first=0), dict(table, depth=2)):
+                with self.assertRaises(Failure):
+                    open_shard(altered, entry, *ids, {})
 
     def test_slot_for_a_recipient(self):
         example = self.sections["7"].split("### Worked example: a slot for a recipient")[1]

@@ -351,9 +351,9 @@ TEST(AuditChanges, EveryKindOfChangeIsSeen) {
   const Json changes = Json::parse(changes_between(&contents, {after, std::span(&two, 1)}));
   std::vector<std::string> said;
   for (const Json& change : changes) said.push_back(change["what"]);
-  EXPECT_THAT(said, ElementsAre("slot added", "slot removed", "domain locked", "key state", "key expiry", "key made",
-                                "store moved", "store is being moved", "store lineage", "store domains",
-                                "store forgotten"));
+  EXPECT_THAT(said,
+              ElementsAre("slot added", "slot removed", "domain locked", "key state", "key expiry", "key made",
+                          "store moved", "store is being moved", "store lineage", "store domains", "store forgotten"));
   EXPECT_EQ(changes[3]["from"], "deactivated");
   EXPECT_EQ(changes[3]["to"], "compromised");
   EXPECT_EQ(changes[6]["path"], "/srv/\\xff\"new");

@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coffer/base/codec.h"
+#include "coffer/keys/keyring_shard.h"
 #include "keys/fixtures.h"
 
 namespace coffer {
@@ -44,6 +44,8 @@ struct BodyFields {
   Bytes audit_key = Bytes(32, 0x55);
   uint64_t audit_count = 9;
   Bytes audit_mac = Bytes(32, 0x66);
+  Bytes tag_key = Bytes(32, 0x77);
+  uint32_t shards = 1;
   std::vector<DomainFields> domains;
   std::vector<StoreFields> stores;
 };
@@ -59,6 +61,8 @@ Bytes encode(const BodyFields& fields) {
   writer.bytes(fields.audit_key);
   writer.u64(fields.audit_count);
   writer.bytes(fields.audit_mac);
+  writer.bytes(fields.tag_key);
+  writer.u32(fields.shards);
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
   for (const DomainFields& domain : fields.domains) {
     writer.bytes8(as_bytes(domain.name));
@@ -93,22 +97,24 @@ Bytes encode(const BodyFields& fields) {
   return out;
 }
 
-KeyFields key_of(uint8_t value, uint32_t version, uint8_t state) {
+KeyFields key_of(std::string_view domain, uint8_t value, uint32_t version, uint8_t state) {
   KeyFields fields;
   fields.version = version;
   fields.state = state;
   fields.key = Bytes(32, value);
-  SecretBytes id = derive(fields.key, "domain key id", {}, 16).value();
-  std::copy(id.reveal().begin(), id.reveal().end(), fields.id.bytes.begin());
+  const SecretBytes tag = derive(Bytes(32, 0x77), "domain tag", as_bytes(domain), 2).value();
+  const SecretBytes rest = derive(fields.key, "domain key id", tag.reveal(), 14).value();
+  std::copy(tag.reveal().begin(), tag.reveal().end(), fields.id.bytes.begin());
+  std::copy(rest.reveal().begin(), rest.reveal().end(), fields.id.bytes.begin() + 2);
   return fields;
 }
 
 BodyFields good_fields() {
   BodyFields fields;
-  KeyFields destroyed = key_of(3, 1, 6);
+  KeyFields destroyed = key_of("orders", 3, 1, 6);
   destroyed.key.clear();
-  fields.domains.push_back({"system", {key_of(1, 1, 4), key_of(2, 2, 2)}});
-  fields.domains.push_back({"orders", {destroyed, key_of(4, 2, 2)}, 15});
+  fields.domains.push_back({"system", {key_of("system", 1, 1, 4), key_of("system", 2, 2, 2)}});
+  fields.domains.push_back({"orders", {destroyed, key_of("orders", 4, 2, 2)}, 15});
   fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}}};
   return fields;
 }
@@ -177,8 +183,7 @@ TEST(KeyringBody, NoFlippedBitCrashesAndNoFlippedKeyIsAccepted) {
     for (const Domain& domain : keyring->domains()) {
       for (const DomainKeyEntry& key : domain.keys) {
         if (key.key.empty()) continue;
-        SecretBytes id = derive(key.key.open()->reveal(), "domain key id", {}, 16).value();
-        ASSERT_TRUE(equal_constant_time(id.reveal(), key.id.bytes)) << "bit " << bit;
+        ASSERT_EQ(domain_key_id(tag_of_id(key.id), key.key.open()->reveal()).value(), key.id) << "bit " << bit;
       }
     }
   }
@@ -208,9 +213,8 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"VersionZero", [](BodyFields& b) { b.version = 0; }, "count from 1"},
         BrokenCase{"FirstWithAncestor", [](BodyFields& b) { b.version = 1; }, "must"},
         BrokenCase{"TooFewAncestors", [](BodyFields& b) { b.version = 70; }, "must"},
-        BrokenCase{"NoSystemDomain", [](BodyFields& b) { b.domains[0].name = "other"; }, "domain system"},
+        BrokenCase{"NoSystemDomain", [](BodyFields& b) { b.domains.erase(b.domains.begin()); }, "domain system"},
         BrokenCase{"NoDomain", [](BodyFields& b) { b.domains.clear(); }, "domain system"},
-        BrokenCase{"RepeatedDomain", [](BodyFields& b) { b.domains[1] = b.domains[0]; }, "must not repeat"},
         BrokenCase{"EmptyName", [](BodyFields& b) { b.domains[1].name.clear(); }, "name"},
         BrokenCase{"BadName", [](BodyFields& b) { b.domains[1].name = "Orders"; }, "name"},
         BrokenCase{"LongName", [](BodyFields& b) { b.domains[1].name.assign(65, 'a'); }, "within its domains"},
@@ -222,14 +226,14 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"VersionGap", [](BodyFields& b) { b.domains[0].keys[1].version = 3; }, "must not call itself 3"},
         BrokenCase{"VersionOrder", [](BodyFields& b) { std::swap(b.domains[0].keys[0], b.domains[0].keys[1]); },
                    "must not call itself 2"},
-        BrokenCase{"DestroyedWithBytes", [](BodyFields& b) { b.domains[1].keys[0] = key_of(3, 1, 6); },
+        BrokenCase{"DestroyedWithBytes", [](BodyFields& b) { b.domains[1].keys[0] = key_of("orders", 3, 1, 6); },
                    "unless destroyed"},
         BrokenCase{"BytesMissing", [](BodyFields& b) { b.domains[0].keys[1].key.clear(); }, "unless destroyed"},
         BrokenCase{"ShortKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(31); }, "32 bytes"},
         BrokenCase{"LongKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(33); }, "within the keys"},
         BrokenCase{"OtherBytesUnderTheId", [](BodyFields& b) { b.domains[0].keys[1].key[7] ^= 1; },
                    "the id that its bytes give"},
-        BrokenCase{"RepeatedKey", [](BodyFields& b) { b.domains[1].keys[1] = key_of(2, 2, 4); }, "key id"},
+        BrokenCase{"RepeatedKey", [](BodyFields& b) { b.domains[0].keys[0] = key_of("system", 2, 1, 4); }, "key id"},
         BrokenCase{"ZeroStoreId", [](BodyFields& b) { b.stores[0].id = Id{}; }, "store's id"},
         BrokenCase{"RepeatedStoreId", [](BodyFields& b) { b.stores[0].id = b.stores[1].id; }, "store id"},
         BrokenCase{"RepeatedStorePath", [](BodyFields& b) { b.stores[1].path = b.stores[0].path; }, "store path"},
@@ -250,9 +254,25 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    "at most"},
         BrokenCase{"StoreDomainTwice", [](BodyFields& b) { b.stores[1].domains[0] = "t7"; }, "none twice"},
+        BrokenCase{"AnyDomainAndAnother", [](BodyFields& b) { b.stores[1].domains[0] = "*"; }, "names of domains"},
         BrokenCase{"BadStoreDomain", [](BodyFields& b) { b.stores[1].domains[0] = "T7"; }, "names of domains"},
         BrokenCase{"LongStorePath", [](BodyFields& b) { b.stores[1].path = "/" + std::string(4096, 'p'); },
                    "within its stores"}),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    OfTags, KeyringBodyRules,
+    testing::Values(BrokenCase{"RepeatedDomain",
+                               [](BodyFields& b) {
+                                 b.domains.push_back({"system", {key_of("system", 7, 1, 2)}});
+                               },
+                               "must not repeat"},
+                    BrokenCase{"TagOfAnotherName", [](BodyFields& b) { b.domains[1].name = "other"; },
+                               "begin with its tag"},
+                    BrokenCase{"TagsOfAnotherKey", [](BodyFields& b) { b.tag_key[0] ^= 1; }, "begin with its tag"},
+                    BrokenCase{"KeysOfTwoTags", [](BodyFields& b) { b.domains[0].keys[1] = key_of("orders", 2, 2, 2); },
+                               "must begin alike"},
+                    BrokenCase{"NoShards", [](BodyFields& b) { b.shards = 0; }, "share out the tags"}),
     [](const auto& param) { return param.param.name; });
 
 TEST(KeyringBody, TheLargestKeyringThatFitsIsSealedAndOneMoreIsRefused) {

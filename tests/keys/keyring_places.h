@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/shard_files.h"
 #include "support/memory_disk.h"
 
 namespace coffer {
@@ -19,6 +22,9 @@ class KeyringPlace {
   virtual Bytes read() = 0;
   // Behind everybody's back.
   virtual void put(ByteView sealed) = 0;
+  virtual void put_shard(const Sha256& name, ByteView sealed) = 0;  // empty: none
+  virtual Bytes read_shard(const Sha256& name) = 0;
+  virtual size_t shard_count() = 0;
 };
 
 class DirectoryPlace final : public KeyringPlace {
@@ -26,6 +32,15 @@ class DirectoryPlace final : public KeyringPlace {
   std::unique_ptr<KeyringStore> open() override { return open_file_keyring_store(disk_, "/"); }
   Bytes read() override { return read_file(disk_, kPath, kKeyringFileSizeMax).value(); }
   void put(ByteView sealed) override { EXPECT_TRUE(replace_file(disk_, kPath, sealed, 0600).is_ok()); }
+  void put_shard(const Sha256& name, ByteView sealed) override {
+    const std::string path = shard_path("/", name);
+    EXPECT_TRUE((sealed.empty() ? disk_.remove(path) : replace_file(disk_, path, sealed, 0600)).is_ok());
+  }
+  Bytes read_shard(const Sha256& name) override {
+    return read_file(disk_, shard_path("/", name), kShardSizeMax).value();
+  }
+  size_t shard_count() override { return list_shard_files(disk_, "/").size(); }
+  MemoryDisk& disk() { return disk_; }
 
  private:
   static constexpr const char* kPath = "//keyring";
@@ -44,6 +59,19 @@ class ValuePlace final : public KeyringPlace {
     std::lock_guard lock(mutex_);
     set(sealed);
   }
+  void put_shard(const Sha256& name, ByteView sealed) override {
+    std::lock_guard lock(mutex_);
+    shards_[name].assign(sealed.begin(), sealed.end());
+    if (sealed.empty()) shards_.erase(name);
+  }
+  Bytes read_shard(const Sha256& name) override {
+    std::lock_guard lock(mutex_);
+    return shards_.at(name);
+  }
+  size_t shard_count() override {
+    std::lock_guard lock(mutex_);
+    return shards_.size();
+  }
 
  private:
   class Store final : public KeyringStore {
@@ -61,7 +89,9 @@ class ValuePlace final : public KeyringPlace {
       return snapshot;
     }
 
-    Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record) override {
+    using KeyringStore::save;
+    Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record,
+                const Shards& shards) override {
       std::lock_guard lock(place_.mutex_);
       uint64_t version = 0;
       if (!place_.sealed_.empty()) {
@@ -71,8 +101,20 @@ class ValuePlace final : public KeyringPlace {
       if (version != expected_version) return {Code::kConflict, name_ + ": somebody else saved"};
       place_.audit_log_.insert(place_.audit_log_.end(), audit_record.begin(), audit_record.end());
       place_.set(sealed);
+      for (const SealedShard& shard : shards.added) place_.shards_[shard.name] = shard.bytes;
+      std::erase_if(place_.shards_, [&](const auto& shard) {
+        return std::ranges::find(shards.named, shard.first) == shards.named.end();
+      });
       return Status::ok();
     }
+
+    Result<Bytes> load_shard(const ShardEntry& shard) override {
+      std::lock_guard lock(place_.mutex_);
+      const auto found = place_.shards_.find(shard.name);
+      if (found == place_.shards_.end()) return {Code::kNotFound, shard_name(shard.name) + " is not there"};
+      return found->second;
+    }
+    std::string shard_name(const Sha256& name) const override { return name_ + "/shards/" + to_hex(name); }
 
     Result<Bytes> load_audit_log() override {
       std::lock_guard lock(place_.mutex_);
@@ -97,6 +139,7 @@ class ValuePlace final : public KeyringPlace {
 
   std::mutex mutex_;
   Bytes sealed_;
+  std::map<Sha256, Bytes> shards_;
   Bytes audit_log_;
   uint64_t revision_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coffer/keys/keyring_body.h"
 #include "keys/fixtures.h"
 
 namespace coffer {
@@ -123,12 +124,31 @@ TEST(Keyring, RotatingADomainKeepsItsOldKeysFindable) {
   EXPECT_EQ(keyring.rotate_domain("none", 7).code(), Code::kNotFound);
 }
 
-TEST(Keyring, AKeysIdIsDerivedFromItsBytes) {
+TEST(Keyring, AKeysIdIsDerivedFromItsBytesAndBeginsAsThoseOfItsDomain) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
-  const DomainKeyEntry* key = keyring.find_domain("system")->active();
-  auto id = derive(key->key.open()->reveal(), "domain key id", {}, 16);
-  ASSERT_TRUE(id.is_ok());
-  EXPECT_TRUE(equal_constant_time(id->reveal(), key->id.bytes));
+  ASSERT_TRUE(keyring.rotate_domain("system", 2).is_ok());
+  const std::vector<DomainKeyEntry>& keys = keyring.find_domain("system")->keys;
+  for (const DomainKeyEntry& key : keys) {
+    auto rest = derive(key.key.open()->reveal(), "domain key id", key.id.view().first(2), 14);
+    ASSERT_TRUE(rest.is_ok());
+    EXPECT_TRUE(equal_constant_time(rest->reveal(), key.id.view().subspan(2)));
+    EXPECT_TRUE(std::ranges::equal(key.id.view().first(2), keys[0].id.view().first(2)));
+  }
+}
+
+TEST(Keyring, AStoreWithFilesOfMoreDomainsThanCanBeListedHoldsAnyDomain) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  StoreEntry store = *keyring.find_store(keyring.add_store("/backup", 1).value());
+  for (size_t i = 0; i < kStoreDomainsMax; ++i) EXPECT_TRUE(store.add_domain("t" + std::to_string(i)));
+  EXPECT_FALSE(store.add_domain("t7"));
+  EXPECT_FALSE(store.holds_domain("other"));
+  ASSERT_TRUE(keyring.replace_store(store).is_ok());
+  EXPECT_TRUE(store.add_domain("one-more"));
+  EXPECT_TRUE(store.holds_domain("other"));
+  EXPECT_FALSE(store.add_domain("another"));
+  ASSERT_TRUE(keyring.replace_store(store).is_ok());
+  const SecretBytes body = KeyringBody::encode(keyring).value();
+  EXPECT_EQ(KeyringBody::decode(body.reveal())->stores(), keyring.stores());
 }
 
 TEST(Keyring, DestroyingAKeyErasesItsBytesAndKeepsItsHistory) {

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "coffer/crypto/kdf.h"
-#include "coffer/keys/keyring_body.h"
+#include "coffer/keys/keyring_shard_codec.h"
 #include "coffer/providers/key_file/key_file_provider.h"
 #include "coffer_test_paths.h"
 #include "io/temporary_directory.h"
@@ -49,6 +49,7 @@ class KeyringExample : public testing::Test {
     const size_t start = text_.find("### Worked example: a keyring");
     ASSERT_NE(start, std::string::npos);
     text_ = text_.substr(start);
+    shard_text_ = text_.substr(text_.find("### Worked example: a shard"));
     if (const size_t next = text_.find("\n#", 1); next != std::string::npos) text_.resize(next);
     read_dump();
   }
@@ -73,12 +74,12 @@ class KeyringExample : public testing::Test {
     EXPECT_THAT(text_, HasSubstr(to_hex(value))) << name;
   }
 
-  std::string text_;
+  std::string text_, shard_text_;
   Bytes sealed_;
 };
 
 TEST_F(KeyringExample, OpensWithItsKeyFile) {
-  ASSERT_EQ(sealed_.size(), 537u);
+  ASSERT_EQ(sealed_.size(), 573u);
   TemporaryDirectory directory;
   const std::string path = directory / "root.key";
   Bytes contents = run_of(64, 0);
@@ -107,6 +108,28 @@ TEST_F(KeyringExample, OpensWithItsKeyFile) {
   EXPECT_EQ(keyring->stores()[0].path, "/var/lib/db");
 }
 
+// Behind the keyring, on the same page.
+TEST_F(KeyringExample, TheShardOfTheSameDomainOpens) {
+  Bytes sealed;
+  std::istringstream words(shard_text_.substr(shard_text_.find("sealed shard") + 12));
+  for (std::string hex; words >> hex && hex.find_first_not_of("0123456789abcdef") == std::string::npos;) {
+    const Bytes bytes = from_hex(hex).value();
+    sealed.insert(sealed.end(), bytes.begin(), bytes.end());
+  }
+  ASSERT_EQ(sealed.size(), 167u);
+  const Keyring keyring = KeyringCodec::open(sealed_, KeyringKey::copy_of(run_of(32, 0x60))).value();
+  ShardEntry shard;
+  shard.first = 0x8000;
+  shard.depth = 1;
+  shard.size = 167;
+  shard.name = sha256(sealed).value();
+  shard.key = RestingKey<ShardRole>::seal(Key<ShardRole>::copy_of(run_of(32, 0x20))).value();
+  EXPECT_THAT(shard_text_, HasSubstr(to_hex(shard.name)));
+  auto opened = ShardCodec::open(sealed, shard, keyring);
+  ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
+  EXPECT_EQ((*opened)->domains()[0].keys[0].id, keyring.find_domain("system")->active()->id);
+}
+
 TEST_F(KeyringExample, PrintsWhatTheDerivationsGive) {
   std::array<uint8_t, 16> fingerprint;
   ASSERT_TRUE(hkdf_sha256(run_of(32, 0x20), {}, joined("coffer/v1 root fingerprint", {}), fingerprint).is_ok());
@@ -115,7 +138,9 @@ TEST_F(KeyringExample, PrintsWhatTheDerivationsGive) {
   ASSERT_TRUE(hkdf_sha256(run_of(32, 0x20), run_of(16, 0x40), joined("coffer/v1 root wrap", run_of(16, 0x50)), wrap_key)
                   .is_ok());
   expect_printed("root wrap key", wrap_key);
-  expect_printed("domain key id", derive(run_of(32, 0xa0), "domain key id", {}, 16)->reveal());
+  const SecretBytes tag = derive(run_of(32, 0xc0), "domain tag", as_bytes("system"), 2).value();
+  expect_printed("domain tag", tag.reveal());
+  expect_printed("domain key id", domain_key_id(0x8cbd, run_of(32, 0xa0)).value().bytes);
   Bytes context = run_of(16, 0x40);
   context.resize(24);
   context[16] = 1;

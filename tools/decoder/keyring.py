@@ -1,6 +1,8 @@
 """The keyring: docs/format.md, section 7."""
 
+import hashlib
 import hmac
+import os
 import re
 import struct
 
@@ -103,7 +105,7 @@ def read_domain_key(fields):
     key["bytes"] = fields.sized(1, 32)
     if key["state"] not in KEY_STATES or len(key["bytes"]) != (0 if key["state"] == 6 else 32):
         raise Failure("tampered", "a domain key's state or size is not one there is")
-    if key["bytes"] and derive(key["bytes"], b"domain key id", b"", 16) != key["id"]:
+    if key["bytes"] and derive(key["bytes"], b"domain key id", key["id"][:2], 14) != key["id"][2:]:
         raise Failure("tampered", "a domain key does not have the id it is filed under")
     return key
 
@@ -121,23 +123,22 @@ def read_store(fields):
             or any(each["how"] not in LINEAGE for each in store["lineage"])
             or len({store["id"], *allowed}) != len(allowed) + 1 or len(set(store["domains"])) != len(store["domains"])
             or not all(map(any, allowed))
-            or not all(re.fullmatch(rb"[a-z0-9._-]+", name) for name in store["domains"])):
+            or (store["domains"] != [b"*"]
+                and not all(re.fullmatch(rb"[a-z0-9._-]+", name) for name in store["domains"]))):
         raise Failure("tampered", f"store {store['path']!r} breaks a rule")
     return store
 
 
-def read_keyring_body(body):
-    fields = Fields(body, "tampered")
-    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "stores": []}
-    keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
-    keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
-    keyring["audit_key"] = fields.bytes(32)
-    keyring["audit_count"], keyring["audit_mac"] = fields.number(8), fields.bytes(32)
+def read_domains(fields, tag_key, locked, first=0, depth=0):
+    """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
+    domains = {}
     for _ in range(fields.number(2)):
         name = fields.sized(1, 64)
-        if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in keyring["domains"]:
+        if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in domains:
             raise Failure("tampered", f"domain name {name!r}")
-        keyring["locked"][name] = fields.number(8)
+        locked[name] = fields.number(8)
+        if name == b"system" and locked[name]:
+            raise Failure("tampered", "the domain system is locked")
         keys = [read_domain_key(fields) for _ in range(fields.number(2))]
         if not keys:
             raise Failure("tampered", f"domain {name!r} has no key")
@@ -145,9 +146,75 @@ def read_keyring_body(body):
             raise Failure("tampered", f"the keys of domain {name!r} are not in the order of their versions")
         if sum(key["state"] == 2 for key in keys) > 1:
             raise Failure("tampered", f"domain {name!r} has more than one active key")
-        keyring["domains"][name] = keys
-    if keyring["locked"].get(b"system"):
-        raise Failure("tampered", "the domain system is locked")
+        tag = derive(tag_key, b"domain tag", name, 2)
+        if any(key["id"][:2] != tag for key in keys):
+            raise Failure("tampered", f"the ids of the keys of domain {name!r} do not begin with its tag")
+        if int.from_bytes(tag, "big") >> (16 - depth) != first >> (16 - depth):
+            raise Failure("tampered", f"domain {name!r} is in the shard of another tag")
+        domains[name] = keys
+    return domains
+
+
+def read_shard_table(fields, count):
+    shards, first = [], 0
+    for _ in range(count):
+        shard = {"first": first, "depth": fields.number(1), "size": fields.number(4), "key": fields.bytes(32),
+                 "name": fields.bytes(32)}
+        if not 1 <= shard["depth"] <= 16 or not 48 <= shard["size"] <= 16 << 20:
+            raise Failure("tampered", "the depth or size of a shard is none there is")
+        tags = 1 << 16 - shard["depth"]
+        if first >= 1 << 16 or first % tags:
+            raise Failure("tampered", "the shards do not share out the tags")
+        first += tags
+        shards.append(shard)
+    if first != 1 << 16:
+        raise Failure("tampered", "the shards do not share out the tags")
+    return shards
+
+
+def open_shard(data, shard, coffer_id, tag_key, locked):
+    """name → keys."""
+    if data[:8] != b"COFFSHRD"[:len(data)]:
+        raise Failure("plaintext", "not a shard of a keyring: no magic")
+    if len(data) < shard["size"]:
+        raise Failure("truncated", f"the shard has {len(data)} of {shard['size']} bytes")
+    if len(data) != shard["size"] or struct.unpack_from("<I", data, len(data) - 4)[0] != crc32c(data[:-4]):
+        raise Failure("damaged", "the shard's size or checksum differs")
+    if struct.unpack_from("<H", data, 8)[0] != 1:
+        raise Failure("unsupported", "another format version of a shard")
+    if data[10:26] != coffer_id:
+        raise Failure("foreign", "the shard is another coffer's")
+    if hashlib.sha256(data).digest() != shard["name"]:
+        raise Failure("tampered", "it is another shard than the keyring names")
+    context = coffer_id + struct.pack(">HB", shard["first"], shard["depth"])
+    material = derive(shard["key"], b"keyring shard", context, 44)
+    body = open_sealed(AESGCM(material[:32]), material[32:], data[26:-4], data[:26])
+    if body is None:
+        raise Failure("tampered", "the shard does not authenticate")
+    fields = Fields(body, "tampered")
+    domains = read_domains(fields, tag_key, locked, shard["first"], shard["depth"])
+    if fields.at != len(body):
+        raise Failure("tampered", "bytes after the end of the shard's domains")
+    return domains
+
+
+def read_keyring_body(body, shard_of):
+    """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
+    fields = Fields(body, "tampered")
+    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "stores": []}
+    keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
+    keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
+    keyring["audit_key"] = fields.bytes(32)
+    keyring["audit_count"], keyring["audit_mac"] = fields.number(8), fields.bytes(32)
+    keyring["tag_key"] = fields.bytes(32)
+    shard_count = fields.number(4)
+    if shard_count == 1:
+        keyring["domains"] = read_domains(fields, keyring["tag_key"], keyring["locked"])
+    else:
+        for shard in read_shard_table(fields, shard_count):
+            data = shard_of(shard["name"].hex())
+            keyring["domains"].update(
+                open_shard(data, shard, keyring["coffer_id"], keyring["tag_key"], keyring["locked"]))
     for _ in range(fields.number(2)):
         keyring["stores"].append(read_store(fields))
     if fields.at != len(body):
@@ -176,7 +243,22 @@ def check_keyring(keyring):
             raise Failure("tampered", f"store path {path!r}")
 
 
-def open_keyring(data, root_key):
+def no_shard(name):
+    raise Failure("truncated", f"shard {name} of the keyring is not there")
+
+
+def open_keyring_of(directory, root_key):
+    """With its shards, from the files of a coffer."""
+    def read(name):
+        try:
+            with open(os.path.join(directory, name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return no_shard(name)
+    return open_keyring(read("keyring"), root_key, lambda name: read(os.path.join("keyring.d", name)))
+
+
+def open_keyring(data, root_key, shard_of=no_shard):
     slots, body_at = read_keyring_slots(data)
     coffer_id, version, salt, commitment = struct.unpack_from("<16sQ32s32s", data, 16)
     keyring_key = keyring_key_of(slots, coffer_id, root_key)
@@ -186,7 +268,7 @@ def open_keyring(data, root_key):
     body = open_sealed(AESGCM(material[:32]), material[32:44], data[body_at:-4], data[:body_at])
     if body is None:
         raise Failure("tampered", "the keyring does not authenticate")
-    keyring = read_keyring_body(body)
+    keyring = read_keyring_body(body, shard_of)
     if keyring["coffer_id"] != coffer_id or keyring["version"] != version:
         raise Failure("tampered", "the keyring's inside is of another coffer or version")
     keyring["slots"] = slots

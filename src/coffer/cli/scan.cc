@@ -25,6 +25,7 @@ std::string_view kind_word(SoughtKind kind) {
     case SoughtKind::kRootKey: return "root key";
     case SoughtKind::kKeyringKey: return "keyring key";
     case SoughtKind::kAuditKey: return "audit key";
+    case SoughtKind::kShardKey: return "key of a part of the keyring";
     case SoughtKind::kDomainKey: return "domain key";
     case SoughtKind::kFileKey: return "file key";
   }
@@ -55,6 +56,7 @@ std::string secret_text(const Sought& secret) {
   switch (secret.kind) {
     case SoughtKind::kKeyringKey:
     case SoughtKind::kAuditKey: return fmt::format("the {}", kind_word(secret.kind));
+    case SoughtKind::kShardKey: return fmt::format("the key of the keyring's part {}", secret.name);
     case SoughtKind::kDomainKey:
       return fmt::format("domain key {}/{} ({})", secret.name, secret.version, secret.id.short_hex());
     case SoughtKind::kCanary:

@@ -68,7 +68,10 @@ std::string store_text(const Coffer& coffer, const StoreEntry& store) {
     out += fmt::format("  may hold files of {} ({} {})\n", printable(name_of(*keyring, each.store)),
                        lineage_name(each.how), time_text(each.since));
   }
-  for (const std::string& domain : store.domains) out += fmt::format("  may hold files of the domain {}\n", domain);
+  for (const std::string& domain : store.domains) {
+    out += domain == kAnyDomain ? "  may hold files of any domain\n"
+                                : fmt::format("  may hold files of the domain {}\n", domain);
+  }
   return out;
 }
 

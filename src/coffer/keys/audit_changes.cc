@@ -83,21 +83,29 @@ void compare_lock(const Keyring* before, const Domain& after, Changes& out) {
   out.add({{"what", after.locked != 0 ? "domain locked" : "domain unlocked"}, {"domain", after.name}});
 }
 
+// Shards that the two share do not differ.
+std::vector<const Domain*> differing(const Keyring& keyring, const Keyring* from) {
+  if (from != nullptr) return keyring.domains_unlike(*from);
+  std::vector<const Domain*> out;
+  for (const Domain& domain : keyring.domains()) out.push_back(&domain);
+  return out;
+}
+
 void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
-  for (const Domain& domain : after.domains()) {
-    if (!has_domain(before, domain)) {
-      out.add({{"what", "domain added"}, {"domain", domain.name}});
+  for (const Domain* domain : differing(after, before)) {
+    if (!has_domain(before, *domain)) {
+      out.add({{"what", "domain added"}, {"domain", domain->name}});
     }
-    compare_lock(before, domain, out);
-    for (const DomainKeyEntry& key : domain.keys) {
-      compare_key(domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
+    compare_lock(before, *domain, out);
+    for (const DomainKeyEntry& key : domain->keys) {
+      compare_key(*domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
     }
   }
   if (before == nullptr) return;
-  for (const Domain& domain : before->domains()) {
-    if (!has_domain(&after, domain)) out.add({{"what", "domain removed"}, {"domain", domain.name}});
-    for (const DomainKeyEntry& key : domain.keys) {
-      if (after.find_key(key.id).entry == nullptr) out.add(key_change("key removed", domain, key));
+  for (const Domain* domain : before->domains_unlike(after)) {
+    if (!has_domain(&after, *domain)) out.add({{"what", "domain removed"}, {"domain", domain->name}});
+    for (const DomainKeyEntry& key : domain->keys) {
+      if (after.find_key(key.id).entry == nullptr) out.add(key_change("key removed", *domain, key));
     }
   }
 }

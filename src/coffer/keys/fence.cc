@@ -14,6 +14,7 @@ void LiveKeyring::fence(const Status& why) {
   // What is known of the keyring besides goes on being known: which one comes next, and which slots to open it by.
   in_use_.keyring = std::make_shared<const Keyring>(in_use_.keyring->without_keys());
   in_use_.key = {};
+  keep_shards_of(nullptr);
   std::shared_ptr<const Keyring> before;  // dies when the lock is free again
   std::lock_guard lock(mutex_);
   before = std::exchange(keyring_, in_use_.keyring);

@@ -1,8 +1,10 @@
 #include <mutex>
+#include <unordered_set>
 
 #include "coffer/keys/audit_file.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/machine_turn.h"
+#include "coffer/keys/shard_files.h"
 
 namespace coffer {
 namespace {
@@ -37,7 +39,8 @@ class FileKeyringStore final : public KeyringStore {
     return snapshot;
   }
 
-  Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record) override {
+  Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record,
+              const Shards& shards) override {
     auto header = KeyringCodec::read_header(sealed);
     if (!header.is_ok()) return {Code::kInternal, "about to save what is no keyring: " + header.status().to_string()};
     if (header->version != expected_version + 1) {
@@ -48,13 +51,21 @@ class FileKeyringStore final : public KeyringStore {
     COFFER_ASSIGN(const MachineTurn turn, MachineTurn::take(disk_, path_ + ".turn", machine_));
     COFFER_TRY(check_expected(*header, expected_version));
     remove_leftovers(disk_, path_);
+    // Before anything is written: what another machine writes once this one has stood still is not in the list.
+    const std::vector<std::string> there = list_shard_files(disk_, directory_);
+    COFFER_TRY(write_shard_files(disk_, directory_, shards.added));
     if (!audit_record.empty()) {
       COFFER_TRY(turn.check());
       COFFER_TRY(append_audit_record(disk_, directory_, audit_record, path_));
     }
     COFFER_TRY(turn.check());
-    return replace_file(disk_, path_, sealed, kKeyringMode);
+    COFFER_TRY(replace_file(disk_, path_, sealed, kKeyringMode));
+    remove_shard_files(disk_, unnamed_of(there, shards.named));
+    return Status::ok();
   }
+
+  Result<Bytes> load_shard(const ShardEntry& shard) override { return read_shard_file(disk_, directory_, shard); }
+  std::string shard_name(const Sha256& name) const override { return shard_path(directory_, name); }
 
   Result<Bytes> load_audit_log() override { return read_audit_file(disk_, directory_); }
 
@@ -67,6 +78,14 @@ class FileKeyringStore final : public KeyringStore {
   }
 
  private:
+  // Those that were replaced, and what crashes left.
+  std::vector<std::string> unnamed_of(std::vector<std::string> there, std::span<const Sha256> named) const {
+    std::unordered_set<std::string> stay;
+    for (const Sha256& name : named) stay.insert(shard_path(directory_, name));
+    std::erase_if(there, [&](const std::string& path) { return stay.contains(path); });
+    return there;
+  }
+
   Result<Bytes> contents_of(const ReadableFile& file, uint64_t size) const {
     if (size > kKeyringFileSizeMax) {
       return {Code::kLimitExceeded, path_ + ": " + std::to_string(size) + " bytes are more than a keyring can have"};

@@ -15,8 +15,9 @@ Result<FirstKeyring> seal_first_keyring(Keyring keyring, std::span<const Keyring
                                         std::string_view note) {
   COFFER_ASSIGN(AuditRecord record, make_audit_record(nullptr, {keyring, slots}, note, keyring.updated()));
   keyring.set_audit_head(record.head);
+  COFFER_ASSIGN(std::vector<SealedShard> shards, ShardCodec::seal_changed(keyring));
   COFFER_ASSIGN(Bytes sealed, KeyringCodec::seal(keyring, slots, key));
-  return FirstKeyring{std::move(sealed), std::move(record.text)};
+  return FirstKeyring{std::move(sealed), std::move(record.text), std::move(shards)};
 }
 
 Status remember_first_keyring(const KeyringSurroundings& surroundings, ByteView sealed) {

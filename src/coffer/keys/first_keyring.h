@@ -8,6 +8,7 @@ namespace coffer {
 struct FirstKeyring {
   Bytes sealed;
   std::string audit_record;  // the first line of its audit log
+  std::vector<SealedShard> shards;
 };
 // Under a fresh keyring key, in one slot for the root's current key. `note`: what is being made, for the audit log.
 Result<FirstKeyring> seal_first_keyring(Keyring keyring, const ConfiguredRoot& root, std::string_view note);

@@ -5,18 +5,18 @@
 #include "coffer/base/text.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/keyring_body.h"
+#include "coffer/keys/keyring_shard.h"
 
 namespace coffer {
 namespace {
 
 std::string in_quotes(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
-Result<DomainKeyEntry> make_active_key(uint32_t version, uint64_t now) {
+Result<DomainKeyEntry> make_active_key(DomainTag tag, uint32_t version, uint64_t now) {
   DomainKeyEntry entry;
   COFFER_ASSIGN(const DomainKey key, random_key<DomainRole>(kDomainKeySize));
   COFFER_ASSIGN(entry.key, RestingKey<DomainRole>::seal(key));
-  COFFER_ASSIGN(SecretBytes id, derive(key.reveal(), "domain key id", {}, entry.id.bytes.size()));
-  std::copy(id.reveal().begin(), id.reveal().end(), entry.id.bytes.begin());
+  COFFER_ASSIGN(entry.id, domain_key_id(tag, key.reveal()));
   entry.version = version;
   entry.state = KeyState::kActive;
   entry.created = now;
@@ -89,6 +89,11 @@ Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   keyring.created_ = now;
   keyring.updated_ = now;
   COFFER_ASSIGN(keyring.audit_key_, make_audit_key());
+  COFFER_ASSIGN(const Key<TagRole> tag_key, random_key<TagRole>(kTagKeySize));
+  COFFER_ASSIGN(keyring.tag_key_, RestingKey<TagRole>::seal(tag_key));
+  ShardEntry all;
+  all.contents = std::make_shared<Shard>();
+  keyring.shards_.push_back(std::move(all));
   COFFER_TRY(keyring.add_domain(kSystemDomain, now));
   return keyring;
 }
@@ -101,15 +106,20 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   copy.created_ = now;
   copy.updated_ = now;
   copy.stores_.clear();
-  copy.reindex();
+  copy.index_places();
+  // What seals a shard is bound to the coffer.
+  for (ShardEntry& shard : copy.shards_) shard.key = {};
   return copy;
 }
 
 Keyring Keyring::without_keys() const {
   Keyring copy = *this;
   copy.audit_key_ = {};
-  for (Domain& domain : copy.domains_) {
-    for (DomainKeyEntry& entry : domain.keys) entry.key = {};
+  for (size_t i = 0; i < copy.shards_.size(); ++i) {
+    Shard& shard = copy.own(i);
+    for (size_t domain = 0; domain < shard.domains().size(); ++domain) {
+      for (DomainKeyEntry& entry : shard.keys(domain)) entry.key = {};
+    }
   }
   return copy;
 }
@@ -141,64 +151,58 @@ Result<Sha256> Keyring::authenticate(std::string_view label, std::string_view me
   return hmac_sha256(key.reveal(), whole);
 }
 
-const Domain* Keyring::find_domain(std::string_view name) const {
-  auto found =
-      std::find_if(domains_.begin(), domains_.end(), [&](const Domain& domain) { return domain.name == name; });
-  return found == domains_.end() ? nullptr : &*found;
-}
-
-FoundKey Keyring::find_key(const Id& key_id) const {
-  auto found = index_.find(key_id);
-  if (found == index_.end()) return {};
-  const Domain& domain = domains_[found->second.first];
-  return {&domain, &domain.keys[found->second.second]};
-}
-
 Status Keyring::add_domain(std::string_view name, uint64_t now) {
   if (!valid_domain_name(name)) {
     return {Code::kInvalidArgument, "domain name " + in_quotes(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
   }
-  if (find_domain(name) != nullptr) return {Code::kAlreadyExists, "domain " + in_quotes(name) + " exists already"};
-  if (domains_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 domains"};
-  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(1, now));
+  COFFER_ASSIGN(const DomainTag tag, tag_of(name));
+  const size_t shard = shard_of(tag);
+  if (shards_[shard].contents->find(tag, name) != nullptr) {
+    return {Code::kAlreadyExists, "domain " + in_quotes(name) + " exists already"};
+  }
   Domain domain;
   domain.name = name;
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(tag, 1, now));
   domain.keys.push_back(std::move(key));
-  domains_.push_back(std::move(domain));
-  reindex();
+  COFFER_TRY(check_room(shard, KeyringBody::size({&domain, 1})).with_context("domain " + in_quotes(name)));
+  own(shard).add(std::move(domain));
+  split(shard);
   return {};
 }
 
 Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
-  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
+  const Domain* domain = find_domain(name);
+  if (domain == nullptr) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
   if (domain->keys.size() >= UINT16_MAX) {
     return {Code::kLimitExceeded, "domain " + in_quotes(name) + " has 65535 keys, the most a keyring can hold"};
   }
-  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(domain->keys.back().version + 1, now));
-  for (DomainKeyEntry& entry : domain->keys) {
+  const DomainTag tag = tag_of_id(domain->keys.front().id);
+  const size_t shard = shard_of(tag);
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(tag, domain->keys.back().version + 1, now));
+  COFFER_TRY(check_room(shard, KeyringBody::size(key)).with_context("domain " + in_quotes(name)));
+  const size_t at = shards_[shard].contents->position(*domain);
+  Shard& changed = own(shard);
+  for (DomainKeyEntry& entry : changed.keys(at)) {
     if (entry.state == KeyState::kActive) enter_state(entry, KeyState::kDeactivated, now);
   }
-  domain->keys.push_back(std::move(key));
-  reindex();
+  changed.add_key(at, std::move(key));
+  split(shard);
   return {};
 }
 
 Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
-  auto found = index_.find(key_id);
-  if (found == index_.end()) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
-  Domain& domain = domains_[found->second.first];
-  DomainKeyEntry& entry = domain.keys[found->second.second];
-  const std::string name = name_of(entry, domain);
-  if (!may_become(entry.state, state)) {
-    return {Code::kInvalidArgument, name + " is " + std::string(key_state_name(entry.state)) + " and cannot become " +
-                                        std::string(key_state_name(state))};
+  const FoundKey found = find_key(key_id);
+  if (found.entry == nullptr) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
+  const std::string name = name_of(*found.entry, *found.domain);
+  if (!may_become(found.entry->state, state)) {
+    return {Code::kInvalidArgument, name + " is " + std::string(key_state_name(found.entry->state)) +
+                                        " and cannot become " + std::string(key_state_name(state))};
   }
-  if (const DomainKeyEntry* active = domain.active(); state == KeyState::kActive && active != nullptr) {
+  if (const DomainKeyEntry* active = found.domain->active(); state == KeyState::kActive && active != nullptr) {
     return {Code::kInvalidArgument, name + " cannot become active while key " + std::to_string(active->version) +
                                         " is; suspend or deactivate that one first"};
   }
-  enter_state(entry, state, now);
+  enter_state(own_key(found), state, now);
   return {};
 }
 
@@ -224,30 +228,30 @@ Status Keyring::change_key(const Id& key_id, KeyState state, uint64_t now) {
   return {};
 }
 
-Result<Domain*> Keyring::domain_to_lock(std::string_view name) {
-  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
-  if (name != kSystemDomain) return &*domain;
-  return {Code::kInvalidArgument, "the domain \"system\" cannot be locked: without it no database opens; lock the " +
-                                      std::string("domain of a tenant, or revoke the root key at its provider")};
-}
-
-Status Keyring::lock_domain(std::string_view name, uint64_t now) {
-  COFFER_ASSIGN(Domain * domain, domain_to_lock(name));
-  if (domain->locked == 0) domain->locked = now;
+Status Keyring::set_locked(std::string_view name, uint64_t when) {
+  const Domain* domain = find_domain(name);
+  if (domain == nullptr) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
+  if (name == kSystemDomain) {
+    return {Code::kInvalidArgument, "the domain \"system\" cannot be locked: without it no database opens; lock the " +
+                                        std::string("domain of a tenant, or revoke the root key at its provider")};
+  }
+  if ((domain->locked != 0) == (when != 0)) return {};
+  const size_t shard = shard_of(tag_of_id(domain->keys.front().id));
+  const size_t at = shards_[shard].contents->position(*domain);
+  own(shard).set_locked(at, when);
   return {};
 }
 
-Status Keyring::unlock_domain(std::string_view name) {
-  COFFER_ASSIGN(Domain * domain, domain_to_lock(name));
-  domain->locked = 0;
-  return {};
-}
+Status Keyring::lock_domain(std::string_view name, uint64_t now) { return set_locked(name, now); }
+
+Status Keyring::unlock_domain(std::string_view name) { return set_locked(name, 0); }
 
 Status Keyring::shred_domain(std::string_view name, uint64_t now) {
-  auto domain = std::find_if(domains_.begin(), domains_.end(), [&](const Domain& each) { return each.name == name; });
-  if (domain == domains_.end()) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
-  for (DomainKeyEntry& entry : domain->keys) {
+  const Domain* domain = find_domain(name);
+  if (domain == nullptr) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
+  const size_t shard = shard_of(tag_of_id(domain->keys.front().id));
+  const size_t at = shards_[shard].contents->position(*domain);
+  for (DomainKeyEntry& entry : own(shard).keys(at)) {
     if (entry.state == KeyState::kDestroyed) continue;
     if (!may_become(entry.state, KeyState::kDestroyed)) enter_state(entry, KeyState::kDeactivated, now);
     enter_state(entry, KeyState::kDestroyed, now);
@@ -256,25 +260,15 @@ Status Keyring::shred_domain(std::string_view name, uint64_t now) {
 }
 
 Status Keyring::set_key_expiry(const Id& key_id, uint64_t when) {
-  auto found = index_.find(key_id);
-  if (found == index_.end()) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
-  const Domain& domain = domains_[found->second.first];
-  DomainKeyEntry& entry = domains_[found->second.first].keys[found->second.second];
-  if (entry.state > KeyState::kSuspended) {
-    return {Code::kInvalidArgument, name_of(entry, domain) + " is " + std::string(key_state_name(entry.state)) +
+  const FoundKey found = find_key(key_id);
+  if (found.entry == nullptr) return {Code::kNotFound, "no key " + key_id.hex() + " in the keyring"};
+  if (found.entry->state > KeyState::kSuspended) {
+    return {Code::kInvalidArgument, name_of(*found.entry, *found.domain) + " is " +
+                                        std::string(key_state_name(found.entry->state)) +
                                         " and wraps nothing any more; only a key that may still wrap can expire"};
   }
-  entry.expires = when;
+  own_key(found).expires = when;
   return {};
-}
-
-void Keyring::reindex() {
-  index_.clear();
-  for (size_t domain = 0; domain < domains_.size(); ++domain) {
-    for (size_t key = 0; key < domains_[domain].keys.size(); ++key) {
-      index_[domains_[domain].keys[key].id] = {domain, key};
-    }
-  }
 }
 
 }  // namespace coffer

@@ -2,8 +2,10 @@
 // the next version. docs/format.md, "Keyring"; docs/keys.md.
 #pragma once
 
+#include <functional>
+#include <iterator>
+#include <memory>
 #include <span>
-#include <unordered_map>
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/resting_key.h"
@@ -26,6 +28,9 @@ inline constexpr size_t kDomainNameSizeMax = 64;
 inline constexpr size_t kDomainKeySize = 32;
 inline constexpr size_t kKeyringKeySize = 32;
 inline constexpr size_t kAuditKeySize = 32;
+inline constexpr size_t kTagKeySize = 32;
+inline constexpr size_t kShardKeySize = 32;
+inline constexpr uint8_t kShardDepthMax = 16;
 inline constexpr std::string_view kSystemDomain = "system";
 
 struct DomainKeyEntry {
@@ -75,14 +80,86 @@ struct FoundKey {
   const DomainKeyEntry* entry = nullptr;
 };
 
-// The opened contents. Const member functions are thread-safe.
+// Which shard a domain is in, and how the ids of its keys begin: 16 bits that its name gives under the coffer's tag
+// key.
+using DomainTag = uint16_t;
+struct TagRole {};    // 32 bytes; gives names their tags
+struct ShardRole {};  // 32 bytes; seals one shard once
+
+// Domains whose tags begin with the same bits: keyring_shard.h.
+class Shard;
+
+// A shard, as the keyring's table has it.
+struct ShardEntry {
+  DomainTag first = 0;  // the lowest tag that it is for
+  uint8_t depth = 0;    // how many leading bits of a tag it is for; 0: for all
+  // Of the sealed shard there is; no key where it has changed since, or is in the keyring's body.
+  RestingKey<ShardRole> key;
+  uint32_t size = 0;
+  Sha256 name{};
+  std::shared_ptr<const Shard> contents;
+
+  size_t tag_count() const { return size_t{1} << (kShardDepthMax - depth); }
+  bool is_for(DomainTag tag) const { return tag >= first && size_t{tag} < first + tag_count(); }
+};
+
+// All domains, shard by shard; within one in the order in which they were added.
+class DomainRange {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = Domain;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Domain*;
+    using reference = const Domain&;
+
+    Iterator() = default;
+    explicit Iterator(std::span<const ShardEntry> shards) : shards_(shards) { skip_empty(); }
+    reference operator*() const { return here_.front(); }
+    pointer operator->() const { return &here_.front(); }
+    Iterator& operator++() {
+      here_ = here_.subspan(1);
+      if (here_.empty()) skip_empty();
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      ++*this;
+      return before;
+    }
+    bool operator==(const Iterator& other) const {
+      return shards_.size() == other.shards_.size() && here_.size() == other.here_.size();
+    }
+
+   private:
+    void skip_empty();
+
+    std::span<const ShardEntry> shards_;  // that are to come
+    std::span<const Domain> here_;
+  };
+
+  explicit DomainRange(std::span<const ShardEntry> shards) : shards_(shards) {}
+  Iterator begin() const { return Iterator(shards_); }
+  Iterator end() const { return {}; }
+  size_t size() const;
+  bool empty() const { return size() == 0; }
+  // REQUIRES: index < size(). As slow as the shards are many.
+  const Domain& operator[](size_t index) const;
+
+ private:
+  std::span<const ShardEntry> shards_;
+};
+
+// The opened contents. Const member functions are thread-safe. A copy shares its shards with the original until one of
+// the two changes a shard: that one alone is copied then.
 class Keyring {
  public:
   // Version 1 of a new coffer: the domain "system" with one active key, no store.
   static Result<Keyring> create(const Id& coffer_id, uint64_t now);
 
   // The same keys, for another coffer: without stores, with an audit key of its own and no audit log. The version
-  // stays, since files have seen it.
+  // stays, since files have seen it; so does the tag key, since keys have their ids from it.
   Result<Keyring> clone_for(const Id& coffer_id, uint64_t now) const;
 
   // The same, but no key has bytes any more: what a process keeps of a keyring whose keys were taken from it.
@@ -105,11 +182,15 @@ class Keyring {
   Result<RootKey> config_sealing_key() const;
   const AuditHead& audit_head() const { return audit_head_; }
   void set_audit_head(const AuditHead& head) { audit_head_ = head; }
-  const std::vector<Domain>& domains() const { return domains_; }
+  DomainRange domains() const { return DomainRange(shards_); }
+  // Those of the shards that `other` does not share: what differs between the two is among them.
+  std::vector<const Domain*> domains_unlike(const Keyring& other) const;
+  // In the order of their tags, each of which belongs to one.
+  const std::vector<ShardEntry>& shards() const { return shards_; }
   const std::vector<StoreEntry>& stores() const { return stores_; }
 
   const Domain* find_domain(std::string_view name) const;
-  // By the id in an envelope; entry == nullptr when unknown. One lookup in a hash map.
+  // By the id in an envelope; entry == nullptr when unknown.
   FoundKey find_key(const Id& key_id) const;
   const StoreEntry* find_store(const Id& id) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
@@ -118,7 +199,8 @@ class Keyring {
   const StoreEntry* store_of(std::string_view path) const;
 
   // Changes. Each leaves the keyring as it was when it fails; kLimitExceeded where the format has no room.
-  Status add_domain(std::string_view name, uint64_t now);  // kAlreadyExists, kInvalidArgument; with one active key
+  // With one active key. kAlreadyExists, kInvalidArgument.
+  Status add_domain(std::string_view name, uint64_t now);
   // A new active key; the previous active one, if any, is deactivated. kNotFound.
   Status rotate_domain(std::string_view name, uint64_t now);
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
@@ -147,10 +229,21 @@ class Keyring {
  private:
   friend class KeyringBody;
   friend class KeyringCodec;
+  friend class ShardCodec;
   Keyring() = default;
   Status check_has_keys() const;
-  Result<Domain*> domain_to_lock(std::string_view name);
-  void reindex();
+  Status set_locked(std::string_view name, uint64_t when);
+  Result<DomainTag> tag_of(std::string_view name) const;
+  // kTampered where it has a domain that its name does not lead to.
+  Status check_names(const Shard& shard) const;
+  size_t shard_of(DomainTag tag) const;
+  // To be changed: nobody else has it, and it is not as it was sealed any more. Pointers into it are void.
+  Shard& own(size_t shard);
+  DomainKeyEntry& own_key(const FoundKey& found);
+  // kLimitExceeded where a shard that cannot be split has no room for so many bytes more.
+  Status check_room(size_t shard, size_t more) const;
+  // Splits it until no part is too large.
+  void split(size_t shard);
   void index_places();
 
   Id coffer_id_;
@@ -160,10 +253,10 @@ class Keyring {
   uint64_t updated_ = 0;
   RestingKey<AuditRole> audit_key_;
   AuditHead audit_head_;
-  std::vector<Domain> domains_;
+  RestingKey<TagRole> tag_key_;
+  std::vector<ShardEntry> shards_;  // by the tags they are for
   std::vector<StoreEntry> stores_;
-  std::unordered_map<Id, std::pair<size_t, size_t>, IdHash> index_;  // key id → domain, key
-  PathMap places_;                                                   // path and also_at → store
+  PathMap places_;  // path and also_at → store
 };
 
 // The clear part of a sealed keyring: what can be known without a root key.
@@ -173,6 +266,9 @@ struct KeyringHeader {
   std::vector<KeyringSlot> slots;
 };
 
+// Hands over the contents of a shard that this keyring names, and which it does not have yet.
+using ShardSource = std::function<Result<std::shared_ptr<const Shard>>(const ShardEntry& shard, const Keyring& of)>;
+
 // Sealing and opening. Pure: bytes in, bytes out.
 class KeyringCodec {
  public:
@@ -181,14 +277,18 @@ class KeyringCodec {
   // yet: a slot may name any provider.
   static Result<KeyringHeader> read_header(ByteView sealed);
   // kWrongKey when the commitment does not fit `key`; kTampered when the body does not authenticate, breaks a rule of
-  // the format, or is of another version or coffer than the header says. Else as read_header().
-  static Result<Keyring> open(ByteView sealed, const KeyringKey& key);
+  // the format, or is of another version or coffer than the header says. Else as read_header(). Every shard is asked
+  // for, also where one cannot be had: then with the error of the first such.
+  static Result<Keyring> open(ByteView sealed, const KeyringKey& key, const ShardSource& shards = {});
   // Seals `keyring` as it stands (its version and previous_hash included). kInvalidArgument for slots, kLimitExceeded
-  // for a keyring that the format has no room for.
+  // for a keyring that the format has no room for. REQUIRES: ShardCodec::seal_changed() was called before.
   static Result<Bytes> seal(const Keyring& keyring, std::span<const KeyringSlot> slots, const KeyringKey& key);
   // What the successor of `current_sealed` must say: version + 1 and its ancestors. For use right before seal().
   // kConflict when `keyring` does not descend from it: another version or coffer.
   static Status prepare_successor(Keyring& keyring, ByteView current_sealed, uint64_t now);
+
+ private:
+  static Status fill(Keyring& keyring, const ShardSource& shards);
 };
 
 }  // namespace coffer

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "coffer/base/codec.h"
+#include "coffer/keys/keyring_shard.h"
 
 namespace coffer {
 namespace {
 
-constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + 2 + 2;
+constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + kTagKeySize + 4 + 2;
+constexpr size_t kShardEntrySize = 1 + 4 + kShardKeySize + 32;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
@@ -31,8 +32,8 @@ Status check_key_bytes(const DomainKeyEntry& key, ByteView bytes, const std::str
   if ((key.state == KeyState::kDestroyed) != bytes.empty()) return broken(name + " must have bytes unless destroyed");
   if (bytes.empty()) return {};
   if (bytes.size() != kDomainKeySize) return broken(name + " must have 32 bytes");
-  COFFER_ASSIGN(SecretBytes id, derive(bytes, "domain key id", {}, key.id.bytes.size()));
-  if (!equal_constant_time(id.reveal(), key.id.bytes)) return broken(name + " must have the id that its bytes give");
+  COFFER_ASSIGN(const Id id, domain_key_id(tag_of_id(key.id), bytes));
+  if (!equal_constant_time(id.bytes, key.id.bytes)) return broken(name + " must have the id that its bytes give");
   return {};
 }
 
@@ -69,6 +70,9 @@ Result<Domain> decode_domain(Reader& reader) {
   for (uint32_t version = 1; version <= key_count; ++version) {
     COFFER_ASSIGN(DomainKeyEntry key, decode_key(reader, version, domain.name));
     if (key.state == KeyState::kActive) ++active_count;
+    if (version > 1 && tag_of_id(key.id) != tag_of_id(domain.keys.front().id)) {
+      return broken("the ids of all keys of domain " + domain.name + " must begin alike");
+    }
     domain.keys.push_back(std::move(key));
   }
   if (active_count > 1) return broken("domain " + domain.name + " must not have two active keys");
@@ -124,18 +128,11 @@ Result<StoreEntry> decode_store(Reader& reader) {
 // Version 1 has none before it.
 size_t ancestor_count(uint64_t version) { return std::min<uint64_t>(version - 1, kAncestorsMax); }
 
-Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreEntry>& stores) {
-  std::unordered_set<std::string_view> names, paths;
-  std::unordered_set<Id, IdHash> key_ids, store_ids;
-  for (const Domain& domain : domains) {
-    if (!names.insert(domain.name).second) return broken("domain " + domain.name + " must not repeat");
-    for (const DomainKeyEntry& key : domain.keys) {
-      if (!key_ids.insert(key.id).second) return broken("key id " + key.id.hex() + " must not repeat");
-    }
-  }
-  if (!names.contains(kSystemDomain)) return broken("the domain system must be there");
+Status check_unique(const std::vector<StoreEntry>& stores) {
+  std::unordered_set<std::string_view> paths;
+  std::unordered_set<Id, IdHash> ids;
   for (const StoreEntry& store : stores) {
-    if (!store_ids.insert(store.id).second) return broken("store id " + store.id.hex() + " must not repeat");
+    if (!ids.insert(store.id).second) return broken("store id " + store.id.hex() + " must not repeat");
     for (const std::string* path : {&store.path, &store.also_at}) {
       if (path->empty() || paths.insert(*path).second) continue;
       return broken("store path " + *path + " must not repeat");
@@ -144,14 +141,86 @@ Status check_unique(const std::vector<Domain>& domains, const std::vector<StoreE
   return {};
 }
 
+bool in_body(const std::vector<ShardEntry>& shards) { return shards.size() == 1; }
+
+Status encode_table(const std::vector<ShardEntry>& shards, Writer& writer) {
+  for (const ShardEntry& shard : shards) {
+    if (shard.key.empty()) return {Code::kInternal, "a shard of the keyring was changed and not sealed"};
+    writer.u8(shard.depth);
+    writer.u32(shard.size);
+    COFFER_ASSIGN(const Key<ShardRole> key, shard.key.open());
+    writer.bytes(key.reveal());
+    writer.bytes(shard.name);
+  }
+  return {};
+}
+
+Result<std::vector<ShardEntry>> decode_table(Reader& reader, uint32_t count) {
+  std::vector<ShardEntry> out;
+  size_t next = 0;  // the tag that the next shard must begin with
+  for (; count > 0; --count) {
+    ShardEntry shard;
+    shard.depth = reader.u8();
+    shard.size = reader.u32();
+    const ByteView key = reader.bytes(kShardKeySize);
+    reader.copy_to(shard.name);
+    if (!reader.ok()) return broken("it must not end within its shards");
+    if (shard.depth == 0 || shard.depth > kShardDepthMax) return broken("a shard must be for 1 to 16 bits of the tags");
+    if (shard.size < kShardFixedSize || shard.size > kShardSizeMax) return broken("a shard must have at most 16 MiB");
+    if (next >= kShardCountMax || next % shard.tag_count() != 0) return broken("shards must share out the tags");
+    shard.first = static_cast<DomainTag>(next);
+    COFFER_ASSIGN(shard.key, RestingKey<ShardRole>::seal(Key<ShardRole>::copy_of(key)));
+    shard.contents = std::make_shared<Shard>();
+    next += shard.tag_count();
+    out.push_back(std::move(shard));
+  }
+  if (next != kShardCountMax) return broken("shards must share out the tags");
+  return out;
+}
+
 }  // namespace
 
-size_t KeyringBody::size(const Keyring& keyring) {
-  size_t size = kFixedSize + keyring.ancestors().size() * sizeof(Sha256);
-  for (const Domain& domain : keyring.domains()) {
+size_t KeyringBody::size(const DomainKeyEntry& key) { return kKeyFixedSize + key.key.size(); }
+
+size_t KeyringBody::size(std::span<const Domain> domains) {
+  size_t size = 0;
+  for (const Domain& domain : domains) {
     size += 1 + domain.name.size() + 8 + 2;
-    for (const DomainKeyEntry& key : domain.keys) size += kKeyFixedSize + key.key.size();
+    for (const DomainKeyEntry& key : domain.keys) size += KeyringBody::size(key);
   }
+  return size;
+}
+
+Status KeyringBody::encode(std::span<const Domain> domains, Writer& writer) {
+  if (domains.size() > UINT16_MAX) return {Code::kInternal, "a shard has more domains than it can have"};
+  writer.u16(static_cast<uint16_t>(domains.size()));
+  for (const Domain& domain : domains) {
+    writer.bytes8(as_bytes(domain.name));
+    writer.u64(domain.locked);
+    writer.u16(static_cast<uint16_t>(domain.keys.size()));
+    for (const DomainKeyEntry& key : domain.keys) COFFER_TRY(encode_key(key, writer));
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Shard>> KeyringBody::decode(Reader& reader, const ShardEntry& shard) {
+  std::vector<Domain> domains;
+  for (uint16_t left = reader.u16(); left > 0; --left) {
+    COFFER_ASSIGN(Domain domain, decode_domain(reader));
+    if (!shard.is_for(tag_of_id(domain.keys.front().id))) {
+      return broken("domain " + domain.name + " must be in the shard of its tag");
+    }
+    domains.push_back(std::move(domain));
+  }
+  auto out = Shard::of(std::move(domains));
+  if (!out.is_ok()) return broken(std::string(out.status().message()));
+  return std::shared_ptr<const Shard>(std::move(*out));
+}
+
+size_t KeyringBody::size(const Keyring& keyring) {
+  const std::vector<ShardEntry>& shards = keyring.shards();
+  size_t size = kFixedSize + keyring.ancestors().size() * sizeof(Sha256);
+  size += in_body(shards) ? 2 + KeyringBody::size(shards.front().contents->domains()) : shards.size() * kShardEntrySize;
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
   return size;
 }
@@ -168,13 +237,11 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   writer.bytes(audit_key.reveal());
   writer.u64(keyring.audit_head().count);
   writer.bytes(keyring.audit_head().mac);
-  writer.u16(static_cast<uint16_t>(keyring.domains().size()));
-  for (const Domain& domain : keyring.domains()) {
-    writer.bytes8(as_bytes(domain.name));
-    writer.u64(domain.locked);
-    writer.u16(static_cast<uint16_t>(domain.keys.size()));
-    for (const DomainKeyEntry& key : domain.keys) COFFER_TRY(encode_key(key, writer));
-  }
+  COFFER_ASSIGN(const Key<TagRole> tag_key, keyring.tag_key_.open());
+  writer.bytes(tag_key.reveal());
+  const std::vector<ShardEntry>& shards = keyring.shards();
+  writer.u32(static_cast<uint32_t>(shards.size()));
+  COFFER_TRY(in_body(shards) ? encode(shards.front().contents->domains(), writer) : encode_table(shards, writer));
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
   if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
@@ -197,20 +264,26 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   const ByteView audit_key = reader.bytes(kAuditKeySize);
   keyring.audit_head_.count = reader.u64();
   reader.copy_to(keyring.audit_head_.mac);
+  const ByteView tag_key = reader.bytes(kTagKeySize);
+  const uint32_t shard_count = reader.u32();
   if (!reader.ok()) return broken("it must not end within its first fields");
   if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
   COFFER_ASSIGN(keyring.audit_key_, RestingKey<AuditRole>::seal(AuditKey::copy_of(audit_key)));
-  for (uint16_t left = reader.u16(); left > 0; --left) {
-    COFFER_ASSIGN(Domain domain, decode_domain(reader));
-    keyring.domains_.push_back(std::move(domain));
+  COFFER_ASSIGN(keyring.tag_key_, RestingKey<TagRole>::seal(Key<TagRole>::copy_of(tag_key)));
+  if (shard_count == 1) {
+    keyring.shards_.emplace_back();
+    COFFER_ASSIGN(keyring.shards_.front().contents, decode(reader, keyring.shards_.front()));
+    COFFER_TRY(keyring.check_names(*keyring.shards_.front().contents));
+    if (keyring.find_domain(kSystemDomain) == nullptr) return broken("the domain system must be there");
+  } else {
+    COFFER_ASSIGN(keyring.shards_, decode_table(reader, shard_count));
   }
   for (uint16_t left = reader.u16(); left > 0; --left) {
     COFFER_ASSIGN(StoreEntry store, decode_store(reader));
     keyring.stores_.push_back(std::move(store));
   }
   if (!reader.finished()) return broken("it must end with its last store");
-  COFFER_TRY(check_unique(keyring.domains_, keyring.stores_));
-  keyring.reindex();
+  COFFER_TRY(check_unique(keyring.stores_));
   keyring.index_places();
   return keyring;
 }

@@ -7,6 +7,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/keys/keyring_body.h"
+#include "coffer/keys/keyring_shard.h"
 
 namespace coffer {
 namespace {
@@ -202,7 +203,23 @@ Result<KeyringHeader> KeyringCodec::read_header(ByteView sealed) {
   return std::move(parsed.header);
 }
 
-Result<Keyring> KeyringCodec::open(ByteView sealed, const KeyringKey& key) {
+Status KeyringCodec::fill(Keyring& keyring, const ShardSource& shards) {
+  if (!shards) return {Code::kInternal, "a keyring with shards is opened where none can be had"};
+  Status first_failure;
+  for (ShardEntry& shard : keyring.shards_) {
+    auto contents = shards(shard, keyring);
+    if (contents.is_ok()) {
+      shard.contents = std::move(*contents);
+    } else if (first_failure.is_ok()) {
+      first_failure = contents.status();
+    }
+  }
+  COFFER_TRY(first_failure);
+  if (keyring.find_domain(kSystemDomain) != nullptr) return Status::ok();
+  return {Code::kTampered, "the sealed keyring breaks a rule: the domain system must be there"};
+}
+
+Result<Keyring> KeyringCodec::open(ByteView sealed, const KeyringKey& key, const ShardSource& shards) {
   COFFER_ASSIGN(Parsed parsed, parse(sealed));
   const KeyringHeader& header = parsed.header;
   COFFER_ASSIGN(SealingMaterial material, derive_material(key, header.coffer_id, header.version, parsed.salt));
@@ -219,6 +236,7 @@ Result<Keyring> KeyringCodec::open(ByteView sealed, const KeyringKey& key) {
   if (keyring.coffer_id() != header.coffer_id || keyring.version() != header.version) {
     return {Code::kTampered, "the sealed keyring is of another coffer or version than its header says"};
   }
+  if (keyring.shards_.size() > 1) COFFER_TRY(fill(keyring, shards));
   return keyring;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coffer/io/disk.h"
-#include "coffer/keys/keyring.h"
+#include "coffer/keys/keyring_shard_codec.h"
 #include "coffer/keys/machine_turn.h"
 
 namespace coffer {
@@ -16,6 +16,11 @@ class KeyringStore {
     Bytes sealed;
     KeyringHeader header;  // of `sealed`
   };
+  // What a save brings besides the keyring itself.
+  struct Shards {
+    std::span<const SealedShard> added;  // that are not there yet
+    std::span<const Sha256> named;       // all that the keyring names
+  };
   // What messages call the keyring: its path or address.
   virtual const std::string& name() const = 0;
   // What it returns is durable: no crash brings an older version back. kNotFound; else as KeyringCodec::read_header().
@@ -23,17 +28,27 @@ class KeyringStore {
   // Replaces version `expected` (0: there must be none yet) by `sealed`, durably. kConflict when another version stands
   // there: load again, repeat the change. Old or new after a crash, never neither. After another error either may stand
   // there: load to find out. `audit_record`, if not empty, is durable at the end of the audit log before the keyring
-  // is; where it cannot be, the keyring stays as it is.
-  virtual Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record = {}) = 0;
+  // is; where it cannot be, the keyring stays as it is. `shards.added` is durable before the keyring is there; shards
+  // that were there before and that it does not name go afterwards.
+  virtual Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record,
+                      const Shards& shards) = 0;
+  Status save(ByteView sealed, uint64_t expected_version, std::string_view audit_record = {}) {
+    return save(sealed, expected_version, audit_record, {});
+  }
+  // A shard that a keyring names, as it is stored: who opens it finds out whether it is that. kNotFound, also where the
+  // keyring that named it was replaced meanwhile.
+  virtual Result<Bytes> load_shard(const ShardEntry& shard) = 0;
+  // What messages call it.
+  virtual std::string shard_name(const Sha256& name) const = 0;
   // What was written so; empty where nothing was.
   virtual Result<Bytes> load_audit_log() = 0;
   // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
   virtual bool may_have_changed() = 0;
 };
 
-// The files `<directory>/keyring` and `<directory>/audit.log`. While saving, `<directory>/keyring.lock` is held against
-// other processes, and `<directory>/keyring.turn` stands there against other machines: `machine` is which one this is
-// (this_machine()).
+// The files `<directory>/keyring`, `<directory>/keyring.d/…` and `<directory>/audit.log`. While saving,
+// `<directory>/keyring.lock` is held against other processes, and `<directory>/keyring.turn` stands there against other
+// machines: `machine` is which one this is (this_machine()).
 std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,
                                                       const std::string& machine = this_machine());
 

@@ -25,7 +25,17 @@ bool StoreEntry::descends_from(const Id& store) const {
 }
 
 bool StoreEntry::holds_domain(std::string_view domain) const {
+  if (domains.size() == 1 && domains.front() == kAnyDomain) return true;
   return std::find(domains.begin(), domains.end(), domain) != domains.end();
+}
+
+bool StoreEntry::add_domain(std::string_view domain) {
+  if (holds_domain(domain)) return false;
+  if (domains.size() == kStoreDomainsMax || domain == kAnyDomain)
+    domains = {std::string(kAnyDomain)};
+  else
+    domains.emplace_back(domain);
+  return true;
 }
 
 bool valid_store_path(std::string_view path) {
@@ -64,8 +74,9 @@ Status check_store(const StoreEntry& entry) {
   }
   std::vector<std::string_view> names(entry.domains.begin(), entry.domains.end());
   std::sort(names.begin(), names.end());
+  const bool any = names.size() == 1 && names.front() == kAnyDomain;
   if (std::adjacent_find(names.begin(), names.end()) != names.end() ||
-      !std::all_of(names.begin(), names.end(), valid_domain_name)) {
+      (!any && !std::all_of(names.begin(), names.end(), valid_domain_name))) {
     return {Code::kInvalidArgument, "a store's domains must be names of domains, none twice"};
   }
   return Status::ok();

@@ -12,6 +12,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kRacePatience{30};
 // A keyring that was replaced while it was being opened is opened anew, so often at most.
 constexpr int kLooksAgainMax = 3;
+// The same where a shard of it was replaced: those that were there are open by then, so each time there is less to do.
+constexpr int kLooksAgainForShardsMax = 100;
 
 bool same(const Status& a, const Status& b) { return a.code() == b.code() && a.message() == b.message(); }
 
@@ -135,10 +137,12 @@ Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
 }
 
 Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
+  keep_shards_of(in_use_.keyring.get());
   Result<Stored> stored = load();
   Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   // Whoever has rotated the root key meanwhile may have taken the old one out of the configuration.
-  for (int again = 0; !outcome.is_ok() && again < kLooksAgainMax && store_->may_have_changed(); ++again) {
+  const auto looks_max = [&] { return outcome.code() == Code::kNotFound ? kLooksAgainForShardsMax : kLooksAgainMax; };
+  for (int again = 0; !outcome.is_ok() && again < looks_max() && store_->may_have_changed(); ++again) {
     stored = load();
     outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   }
@@ -185,13 +189,16 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
   }
   if (anchor_ != nullptr) COFFER_TRY(anchor_->advance(found.mark));
   in_use_ = std::move(next);
+  // A key that was destroyed is not to stay in memory with the shard of before.
+  keep_shards_of(in_use_.keyring.get());
   return Status::ok();
 }
 
 Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking) {
   COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
+  const auto shards = [this](const ShardEntry& shard, const Keyring& of) { return open_shard(shard, of); };
   auto opened = key.empty() ? Result<Keyring>(Code::kWrongKey, "no keyring key yet, or none any more")
-                            : KeyringCodec::open(stored.sealed, key);
+                            : KeyringCodec::open(stored.sealed, key, shards);
   if (opened.code() == Code::kWrongKey) {
     // The root key was rotated, or this is the first time.
     if (unlocking == Unlocking::kAside) {
@@ -199,7 +206,7 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
       return {Code::kProviderUnavailable, "the root key was changed; its provider is being asked for the new one"};
     }
     COFFER_ASSIGN(key, ask_providers(stored.header));
-    opened = KeyringCodec::open(stored.sealed, key);
+    opened = KeyringCodec::open(stored.sealed, key, shards);
   }
   if (!opened.is_ok()) return opened.status().with_context(store_->name());
   InUse next;
@@ -207,6 +214,25 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
   next.keyring = std::make_shared<const Keyring>(std::move(*opened));
   next.header = std::make_shared<const KeyringHeader>(stored.header);
   return next;
+}
+
+Result<std::shared_ptr<const Shard>> LiveKeyring::open_shard(const ShardEntry& shard, const Keyring& of) {
+  const auto known = opened_shards_.find(shard.name);
+  if (known != opened_shards_.end() && known->second.first == shard.first && known->second.depth == shard.depth) {
+    return known->second.contents;
+  }
+  COFFER_ASSIGN(const Bytes sealed, store_->load_shard(shard));
+  auto contents = ShardCodec::open(sealed, shard, of);
+  if (!contents.is_ok()) return contents.status().with_context(store_->shard_name(shard.name));
+  ShardEntry& opened = opened_shards_[shard.name] = shard;
+  opened.contents = *contents;
+  return contents;
+}
+
+void LiveKeyring::keep_shards_of(const Keyring* keyring) {
+  opened_shards_.clear();
+  if (keyring == nullptr || !keyring->has_keys() || keyring->shards().size() == 1) return;
+  for (const ShardEntry& shard : keyring->shards()) opened_shards_[shard.name] = shard;
 }
 
 Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) {
@@ -263,10 +289,14 @@ Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, 
   COFFER_ASSIGN(const AuditRecord record,
                 make_audit_record(&before, {next.keyring, next.slots}, note, next.keyring.updated()));
   next.keyring.set_audit_head(record.head);
+  COFFER_ASSIGN(const std::vector<SealedShard> added, ShardCodec::seal_changed(next.keyring));
+  std::vector<Sha256> named;
+  for (const ShardEntry& shard : next.keyring.shards()) named.push_back(shard.name);
   Stored stored;
   COFFER_ASSIGN(stored.snapshot.sealed, KeyringCodec::seal(next.keyring, next.slots, next.key));
   COFFER_ASSIGN(stored.snapshot.header, KeyringCodec::read_header(stored.snapshot.sealed));
-  COFFER_TRY(store_->save(stored.snapshot.sealed, expected, record.text));
+  COFFER_TRY(store_->save(stored.snapshot.sealed, expected, record.text, {added, named}));
+  keep_shards_of(&next.keyring);
   COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);
   publish(outcome);

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -53,7 +54,7 @@ struct KeyringCondition {
   Status root_key;
   uint64_t root_key_since = 0;  // Unix seconds of the first look that found something of that kind; 0: all is well
   Status fenced;                // Ok, or why there are no keys: LiveKeyring::fence()
-  uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
+  uint64_t change_count = 0;    // of this condition since the keyring was opened, which is the first
 };
 
 class LiveKeyring {
@@ -147,6 +148,9 @@ class LiveKeyring {
   Result<Stored> load();
   Status take_up(const Stored& stored, Unlocking unlocking);
   Result<InUse> open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking);
+  // That of an earlier keyring, or of an earlier attempt, where that is the very same.
+  Result<std::shared_ptr<const Shard>> open_shard(const ShardEntry& shard, const Keyring& of);
+  void keep_shards_of(const Keyring* keyring);
   Result<KeyringKey> ask_providers(const KeyringHeader& header);
   // The root of a slot, where the operator says that it is.
   Result<ConfiguredRoot> root_of(const KeyringSlot& slot) const;
@@ -177,6 +181,7 @@ class LiveKeyring {
   std::string unlocked_by_;  // the root whose slot it was
   InUse in_use_;
   Status fenced_;
+  std::map<Sha256, ShardEntry> opened_shards_;  // by their names
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;

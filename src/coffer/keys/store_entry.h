@@ -15,6 +15,8 @@ namespace coffer {
 inline constexpr size_t kStorePathSizeMax = 4096;
 inline constexpr size_t kStoreLineageMax = 4096;
 inline constexpr size_t kStoreDomainsMax = 4096;
+// Instead of names, where there would be more of them: any domain's files may be there.
+inline constexpr std::string_view kAnyDomain = "*";
 
 // How files of another store came to be allowed in a store.
 enum class LineageHow : uint8_t {
@@ -45,6 +47,7 @@ struct StoreEntry {
 
   bool descends_from(const Id& store) const;
   bool holds_domain(std::string_view domain) const;
+  bool add_domain(std::string_view domain);  // says whether that was new
   bool operator==(const StoreEntry&) const = default;
 };
 

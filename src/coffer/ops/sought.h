@@ -5,7 +5,7 @@
 
 namespace coffer {
 
-enum class SoughtKind : uint8_t { kCanary, kRootKey, kKeyringKey, kAuditKey, kDomainKey, kFileKey };
+enum class SoughtKind : uint8_t { kCanary, kRootKey, kKeyringKey, kAuditKey, kShardKey, kDomainKey, kFileKey };
 
 // Says which secret it is; nothing of the secret itself.
 struct Sought {

@@ -69,6 +69,11 @@ Status add_keyrings_own_keys(const Coffer& coffer, const Config& config, Provide
 }
 
 Status add_domain_keys(const Keyring& keyring, SoughtSecrets& sought) {
+  for (const ShardEntry& shard : keyring.shards()) {
+    if (shard.key.empty()) continue;
+    COFFER_ASSIGN(const Key<ShardRole> key, shard.key.open());
+    sought.add_key({.kind = SoughtKind::kShardKey, .name = to_hex(shard.name)}, key.reveal());
+  }
   for (const Domain& domain : keyring.domains()) {
     for (const DomainKeyEntry& entry : domain.keys) {
       if (entry.key.empty()) continue;

@@ -158,9 +158,7 @@ class Adopter {
       if (store == id || entry.descends_from(store)) continue;
       entry.lineage.push_back({store, now_seconds(), LineageHow::kAdopted});
     }
-    for (const std::string& domain : needs.domains) {
-      if (!entry.holds_domain(domain)) entry.domains.push_back(domain);
-    }
+    for (const std::string& domain : needs.domains) entry.add_domain(domain);
     return next.replace_store(std::move(entry));
   }
 

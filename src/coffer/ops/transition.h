@@ -10,6 +10,7 @@
 #pragma once
 
 #include "coffer/files/engine_records.h"
+#include "coffer/files/engine_role.h"
 #include "coffer/io/pace.h"
 #include "coffer/ops/inventory.h"
 #include "coffer/ops/rewrap.h"

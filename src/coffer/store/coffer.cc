@@ -60,9 +60,9 @@ bool Coffer::is_own_file(std::string_view name) {
        {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"), kAuditFileName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
-  constexpr std::string_view kOthers[] = {"keyring.lock",  "keyring.turn",   "coffer.yaml.lock",
-                                          "envelope.lock", "anchor.lock",    "usage.lock",
-                                          "policy.lock",   "reencrypt.lock", "reencrypt.rate"};
+  constexpr std::string_view kOthers[] = {"keyring.d",      "keyring.lock",  "keyring.turn", "coffer.yaml.lock",
+                                          "envelope.lock",  "anchor.lock",   "usage.lock",   "policy.lock",
+                                          "reencrypt.lock", "reencrypt.rate"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 

@@ -11,6 +11,7 @@
 #include "coffer/keys/audit_file.h"
 #include "coffer/keys/first_keyring.h"
 #include "coffer/keys/keyring_body.h"
+#include "coffer/keys/shard_files.h"
 #include "coffer/store/coffer.h"
 #include "coffer/store/new_root.h"
 
@@ -136,6 +137,7 @@ std::string audit_path_of(const Plan& plan) { return plan.directory + "/" + std:
 
 Status write_keyring(Disk& disk, const Plan& plan) {
   return write_new(disk, plan.directory + "/keyring", plan.first.sealed, 0600, [&] {
+    COFFER_TRY(write_shard_files(disk, plan.directory, plan.first.shards));
     remove_leftovers(disk, audit_path_of(plan));
     return replace_file(disk, audit_path_of(plan), as_bytes(plan.first.audit_record), kAuditFileMode,
                         ReplacedMode::kGiven);
@@ -184,10 +186,13 @@ Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& sta
   };
   const std::string keyring = plan.directory + "/keyring";
   remove_own(keyring, plan.first.sealed);
+  for (const SealedShard& shard : plan.first.shards) remove_own(shard_path(plan.directory, shard.name), shard.bytes);
   remove_own(audit_path_of(plan), as_bytes(plan.first.audit_record));
   remove_own(plan.config_path, as_bytes(plan.config_text));
   if (made_directory && !disk.info(keyring).is_ok()) {
-    for (const char* name : {"/keyring.lock", "/coffer.yaml.lock", "/anchor.lock"}) remove(plan.directory + name);
+    for (const char* name : {"/keyring.d", "/keyring.lock", "/coffer.yaml.lock", "/anchor.lock"}) {
+      remove(plan.directory + name);
+    }
     remove(plan.directory);
   }
   return clean ? status : status.with_context("left behind: " + plan.directory);
@@ -259,8 +264,8 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
   COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
   COFFER_ASSIGN(const std::vector<KeyringSlot> slots, live_keyring().slots_for(coffer_id, key));
   COFFER_ASSIGN(Keyring clone, keyring()->clone_for(coffer_id, now_seconds()));
-  COFFER_ASSIGN(plan.first, seal_first_keyring(std::move(clone), slots, key,
-                                               "a clone of coffer " + keyring()->coffer_id().hex()));
+  COFFER_ASSIGN(plan.first,
+                seal_first_keyring(std::move(clone), slots, key, "a clone of coffer " + keyring()->coffer_id().hex()));
   return carry_out(disk_, plan, opener, open_anchor_at_path);
 }
 

@@ -21,9 +21,7 @@ bool add_lineage(StoreEntry& store, const Id& from, LineageHow how) {
 }
 
 bool add_domain(StoreEntry& store, std::string_view domain) {
-  if (domain == kSystemDomain || store.holds_domain(domain)) return false;
-  store.domains.emplace_back(domain);
-  return true;
+  return domain != kSystemDomain && store.add_domain(domain);
 }
 
 }  // namespace
