@@ -113,7 +113,9 @@ class Reencrypt(CliTest):
         self.assertIn("LOCK", run.out + run.err)
         self.assertIn("another re-encryption", self.coffer("reencrypt", "c.coffer").err)
         self.assertEqual(self.verified("c.coffer"), {})
-        self.write("c.coffer/reencrypt.rate", b"500\n")
+        run = self.coffer("reencrypt", "c.coffer", "--set-rate", "fast")
+        self.assertIn("--set-rate: expected MB a second", run.err)
+        self.assertIn("500 MB/s", self.done("reencrypt", "c.coffer", "--set-rate", "500").out)
         run = self.outcome(process)
         self.assertEqual(run.status, 0, run)
         self.expect_all_new()
@@ -131,6 +133,55 @@ class Reencrypt(CliTest):
         self.assertEqual(self.done("reencrypt", "c.coffer", "--json").json()["problems"], [])
         self.expect_all_new()
         self.assertEqual(self.scan(), self.contents)
+
+    def runs(self):
+        answer = self.done("runs", "c.coffer", "--json").json()
+        self.assertIs(answer["authenticated"], False)
+        return answer["runs"]
+
+    def test_what_was_done_and_is_being_done_can_be_seen(self):
+        self.make_database()
+        self.assertEqual(self.runs(), [])
+        self.done("rewrap", "c.coffer")
+        self.done("rotate", "domain", "c.coffer", "system")
+        process = self.in_the_middle()
+        self.until(lambda: self.runs()[-1]["seconds_left"] > 0)
+        at_work = self.done("status", "c.coffer", "--json").json()["runs"]
+        self.assertEqual([(run["what"], run["about"], run["state"]) for run in at_work],
+                         [("reencrypt", "all", "running")])
+        self.assertLess(at_work[0]["bytes"], at_work[0]["bytes_to_do"])
+        self.assertRegex(self.done("status", "c.coffer").out,
+                         r"runs       reencrypt \(all\): \d+\.\d %, .*/s, .* left\n")
+        process.kill()
+        self.outcome(process)
+        self.assertEqual([run["state"] for run in self.runs()], ["done", "interrupted"])
+        self.assertIn("repeat it to go on", self.done("status", "c.coffer").out)
+        self.write("c.coffer/reencrypt.rate", b"0")
+        self.done("reencrypt", "c.coffer", "--set-rate", "off")
+        self.done("reencrypt", "c.coffer", "--key", "system:1")
+        last = self.runs()[-1]
+        self.assertEqual((last["state"], last["about"], last["files_left"]), ("done", "key system:1", 0))
+        self.assertEqual(last["files"], last["files_to_do"])
+
+    # Whoever can write the coffer's directory can write there what he likes, and nothing comes of it.
+    def test_a_record_that_lies_changes_nothing(self):
+        self.make_database()
+        self.done("rewrap", "c.coffer")
+        true = self.read("c.coffer/runs")
+        for wrong in (b"", b"coffer runs 1\n\t\t\n", b"\xff" * 5000, b"x" * (2 << 20), true[:40],
+                      true.replace(b"\t", b" ")):
+            self.write("c.coffer/runs", wrong)
+            self.assertEqual(self.runs(), [])
+            self.done("status", "c.coffer")
+        self.write("c.coffer/runs", true.replace(b"rewrap", b"\x1b[2Jrun"))
+        self.assertEqual(self.runs(), [])
+        self.write("c.coffer/runs", true.replace(b"\tall\t", b"\tkey system:1\t"))
+        self.done("key", "revoke", "c.coffer", "system:2")
+        self.refused(["key", "destroy", "c.coffer", "system:2"], "busy", "is needed by")
+        for _ in range(101):
+            self.write("c.coffer/runs", self.read("c.coffer/runs") + true.split(b"\n", 1)[1].replace(b"\t", b"x\t", 1))
+        self.done("rewrap", "c.coffer")
+        self.assertEqual(len(self.runs()), 100)
 
     def test_a_wish_to_end_leaves_nothing_half(self):
         self.make_database()

@@ -8,6 +8,7 @@
 #include "coffer/ops/inventory.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/verify.h"
+#include "coffer/store/runs.h"
 #include "rocksdb/store_fixture.h"
 
 namespace coffer {
@@ -327,6 +328,12 @@ TEST_F(ReencryptLive, ACompromisedKeysFilesFollowByThemselves) {
   EXPECT_FINE((*following)->condition());
   expect_left_for_reopening((*following)->last());
   EXPECT_GT(files, 5);
+  const auto runs = read_runs(Disk::posix(), work_.coffer_directory());
+  ASSERT_FINE(runs);
+  ASSERT_EQ(runs->size(), 1u);
+  EXPECT_EQ((*runs)[0].about, work_.path("db"));
+  EXPECT_EQ((*runs)[0].state, RunRecord::State::kLeft);
+  EXPECT_EQ((*runs)[0].files_left, (*following)->last().files_left);
   following->reset();
   close();
   open();

@@ -19,6 +19,7 @@ Command rewrap_command();
 Command reencrypt_command();
 Command encrypt_command();
 Command decrypt_command();
+Command runs_command();
 Command verify_command();
 Command cat_command();
 Command inspect_command();

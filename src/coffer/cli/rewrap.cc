@@ -7,6 +7,7 @@
 #include "coffer/cli/progress.h"
 #include "coffer/cli/rewrapping.h"
 #include "coffer/cli/text.h"
+#include "coffer/store/runs.h"
 
 namespace coffer::cli {
 
@@ -20,11 +21,18 @@ Result<Rewrapping> rewrap_with_progress(Coffer& coffer, const std::vector<std::s
       return Status::ok();
     }));
   }
+  Run run(coffer.disk(), coffer.directory(), "rewrap", domain.empty() ? "all" : "domain " + domain);
   const auto show = [&](const RewrapReport& so_far) {
+    run.tell({.files_to_do = files, .files = so_far.files});
     progress.show("rewrapping", so_far.files, files, count_text(so_far.files, "file"));
   };
-  COFFER_ASSIGN(RewrapReport report, rewrap(coffer, paths, RewrapOptions{.domain = domain}, show));
-  return Rewrapping{std::move(report), progress.seconds()};
+  auto report = rewrap(coffer, paths, RewrapOptions{.domain = domain}, show);
+  if (!report.is_ok()) {
+    run.fail(report.status());
+    return report.status();
+  }
+  run.end({.files_to_do = report->files, .files = report->files}, report->problems.size(), false);
+  return Rewrapping{std::move(*report), progress.seconds()};
 }
 
 std::string Rewrapping::text() const {

@@ -8,6 +8,7 @@
 #include "coffer/base/period.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
+#include "coffer/cli/runs.h"
 #include "coffer/cli/text.h"
 #include "coffer/crypto/backend.h"
 #include "coffer/crypto/key_memory.h"
@@ -31,6 +32,7 @@ struct StatusReport {
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
   KeyMemory key_memory;  // of this program
+  std::vector<RunRecord> runs;
   uint64_t now = 0;
   bool with_history = false;
 };
@@ -176,6 +178,11 @@ std::string heading(const StatusReport& report) {
     label = "";
   }
   if (report.stores.empty()) out += "  stores     none yet: coffer exec opens one\n";
+  label = "runs";
+  for (const RunRecord& run : present_runs(report.runs)) {
+    out += fmt::format("  {:<9}  {}\n", label, run_text(run, report.now));
+    label = "";
+  }
   return out;
 }
 
@@ -351,6 +358,7 @@ Json report_json(const StatusReport& report) {
           {"config", config_json(report.config)},
           {"crypto", crypto_json(crypto_in_use(report.config.suite))},
           {"stores", std::move(stores)},
+          {"runs", runs_json(present_runs(report.runs))},
           {"domains", domains_json(report)},
           {"total", usage_json(inventory.encrypted)},
           {"active", usage_json(inventory.active)},
@@ -385,6 +393,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.last_refresh = coffer->live_keyring().refresh();
   report.root_key = coffer->live_keyring().check_root();
   report.key_memory = key_memory();
+  if (auto runs = read_runs(coffer->disk(), coffer->directory()); runs.is_ok()) report.runs = std::move(*runs);
   report.with_history = arguments.has("--history");
   console.answer(report_json(report), heading(report) + "\n" + key_table(report) + "\n" + totals(report));
   advise(report, console);

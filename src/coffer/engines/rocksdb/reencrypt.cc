@@ -9,6 +9,7 @@
 #include "coffer/engines/rocksdb/database_files.h"
 #include "coffer/engines/rocksdb/opening.h"
 #include "coffer/files/successor.h"
+#include "coffer/store/runs.h"
 
 namespace coffer {
 namespace {
@@ -66,6 +67,18 @@ class DatabaseReencrypter {
                          }}) {}
 
   Result<ReencryptDatabaseReport> run() {
+    auto report = work();
+    if (!record_) return report;
+    if (report.is_ok()) {
+      record_->end(progress_of(*report), report->files_left, report->stopped);
+    } else {
+      record_->fail(report.status());
+    }
+    return report;
+  }
+
+ private:
+  Result<ReencryptDatabaseReport> work() {
     COFFER_TRY(remove_leftovers());
     for (int naps = 0;;) {
       COFFER_ASSIGN(std::vector<OldFile> old, find());
@@ -77,7 +90,6 @@ class DatabaseReencrypter {
     }
   }
 
- private:
   Rate rate() {
     if (options_.suspend != nullptr && *options_.suspend) return 0;
     return options_.rate ? options_.rate() : rates_.now();
@@ -182,10 +194,19 @@ class DatabaseReencrypter {
 
   void tell(uint64_t bytes) {
     written_ += bytes;
-    if (!options_.progress) return;
     ReencryptDatabaseReport so_far = report_;
     so_far.bytes += written_;
-    options_.progress(so_far);
+    // One that finds nothing to do leaves no record: somebody may look every minute.
+    if (bytes > 0 && !record_) record_.emplace(coffer_.disk(), coffer_.directory(), "reencrypt served", db_.GetName());
+    if (record_) record_->tell(progress_of(so_far));
+    if (options_.progress) options_.progress(so_far);
+  }
+
+  static Run::Progress progress_of(const ReencryptDatabaseReport& report) {
+    return {.files_to_do = report.files_to_do,
+            .files = report.files,
+            .bytes_to_do = report.bytes_to_do,
+            .bytes = report.bytes};
   }
 
   static constexpr int kConflictsMax = 100;
@@ -199,6 +220,7 @@ class DatabaseReencrypter {
   Pace pace_;
   Successors successors_;
   ReencryptDatabaseReport report_;
+  std::optional<Run> record_;
   int rounds_ = 0, flushes_ = 0, conflicts_ = 0;
   uint64_t written_ = 0;                    // of the file at hand
   std::map<std::string, Status> troubles_;  // files that cannot be written anew
