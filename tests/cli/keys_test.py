@@ -330,6 +330,28 @@ class Policy(CliTest):
         self.assertEqual([(action["action"], action["domain"]) for action in due], [("rewrap", "system")])
         self.assertIn("compromised", due[0]["why"])
 
+    # A new wrapping is not enough where somebody may know the file key.
+    def test_what_a_compromised_key_protected_gets_other_file_keys(self):
+        before = self.done("inspect", "store/raw", "--json").json()
+        self.done("key", "compromise", "c.coffer", "system:1")
+        self.done("rewrap", "c.coffer")
+        plan = self.done("plan", "c.coffer", "--json").json()
+        self.assertEqual(plan["due"], [])
+        self.assertEqual(plan["reencryptions"], [
+            {"action": "reencrypt", "key": "system:1", "store": self.path("store"), "files": 3,
+             "bytes": sum(os.path.getsize(self.path("store", name)) for name in os.listdir(self.path("store")))}])
+        run = self.done("plan", "c.coffer", "--apply")
+        self.assertIn("done: re-encrypt in " + self.path("store") + ": 3 files", run.out)
+        after = self.done("inspect", "store/raw", "--json").json()
+        self.assertNotEqual(after["file_id"], before["file_id"])
+        self.assertEqual(after["oldest_key_version"], 2)
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertEqual([(run["what"], run["about"], run["state"], run["files"]) for run in
+                          self.done("runs", "c.coffer", "--json").json()["runs"]],
+                         [("rewrap", "all", "done", 3),
+                          ("reencrypt", "key system:1 in " + self.path("store"), "done", 3)])
+
     def test_an_agent_works_until_it_is_told_to_end_and_survives_a_bad_configuration(self):
         self.set_policy("policy: {rotation_period: 1s}\n")
         agent = self.start("agent", "c.coffer", "--interval", "1s")

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "coffer/base/period.h"
@@ -11,6 +12,8 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/text.h"
+#include "coffer/engines/rocksdb/file_name.h"
+#include "coffer/engines/rocksdb/records.h"
 
 namespace coffer::cli {
 namespace {
@@ -71,21 +74,71 @@ std::string problems_text(const PolicyRun& run) {
   return out;
 }
 
+constexpr std::string_view kServed = "its program does it, if it follows; else stop it and repeat";
+
+std::string reencryption_text(const DueReencryption& due) {
+  return fmt::format("re-encrypt in {}: {} ({}) that key {} protected, which was compromised", printable(due.store),
+                     count_text(due.files, "file"), size_text(due.bytes), due.key);
+}
+
+Json reencryption_json(const DueReencryption& due) {
+  return {{"action", "reencrypt"}, {"key", due.key}, {"store", due.store}, {"files", due.files}, {"bytes", due.bytes}};
+}
+
+Json reencrypted_json(const PolicyRun& run) {
+  Json out = Json::array();
+  for (const auto& [what, status] : run.reencrypted) {
+    Json each = reencryption_json(what);
+    each["done"] = status.is_ok();
+    each["why_not"] = status.is_ok() ? Json(nullptr) : Json(status.to_string());
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+std::string reencrypted_text(const PolicyRun::Reencrypted& each) {
+  const std::string text = reencryption_text(each.what);
+  if (each.status.is_ok()) return "done: " + text + "\n";
+  return fmt::format("not done: {}: {}{}{}\n", text, each.status.to_string(),
+                     each.status.code() == Code::kBusy ? "; " : "", each.status.code() == Code::kBusy ? kServed : "");
+}
+
+EngineAtRest engine_at_rest() { return {.role_of = rocks::role_of, .records = &rocks::records()}; }
+
+// Whether nothing was in the way. What a program serves is that program's.
+bool is_sound(const PolicyRun& run) {
+  return run.problems.empty() && std::ranges::all_of(run.reencrypted, [](const PolicyRun::Reencrypted& each) {
+           return each.status.is_ok() || each.status.code() == Code::kBusy;
+         });
+}
+
+Result<Outcome> show_plan(Coffer& coffer, Console& console) {
+  COFFER_ASSIGN(const std::vector<DueAction> due, plan_policy(coffer));
+  COFFER_ASSIGN(const std::vector<DueReencryption> reencryptions, plan_reencryption(coffer));
+  COFFER_ASSIGN(const std::vector<OtherCiphers> others, files_of_other_ciphers(coffer));
+  Json json = Json::array();
+  std::string text = actions_text(due, "due: ");
+  for (const DueReencryption& each : reencryptions) {
+    json.push_back(reencryption_json(each));
+    text += "due: " + reencryption_text(each) + "\n";
+  }
+  if (text.empty()) text = "nothing is due\n";
+  console.answer(
+      Json{{"due", actions_json(due)}, {"reencryptions", std::move(json)}, {"other_ciphers", ciphers_json(others)}},
+      text + ciphers_text(others));
+  return Outcome::kDone;
+}
+
 Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  if (!arguments.has("--apply")) {
-    COFFER_ASSIGN(const std::vector<DueAction> due, plan_policy(*coffer));
-    COFFER_ASSIGN(const std::vector<OtherCiphers> others, files_of_other_ciphers(*coffer));
-    const std::string text = due.empty() ? "nothing is due\n" : actions_text(due, "due: ");
-    console.answer(Json{{"due", actions_json(due)}, {"other_ciphers", ciphers_json(others)}},
-                   text + ciphers_text(others));
-    return Outcome::kDone;
-  }
-  COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer));
-  console.answer(Json{{"done", actions_json(run.done)}, {"problems", problems_json(run)}},
-                 run.done.empty() && run.problems.empty() ? "nothing is due\n"
-                                                          : actions_text(run.done, "done: ") + problems_text(run));
-  return run.problems.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+  if (!arguments.has("--apply")) return show_plan(*coffer, console);
+  COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer, engine_at_rest()));
+  std::string text = actions_text(run.done, "done: ");
+  for (const PolicyRun::Reencrypted& each : run.reencrypted) text += reencrypted_text(each);
+  console.answer(
+      Json{{"done", actions_json(run.done)}, {"reencrypted", reencrypted_json(run)}, {"problems", problems_json(run)}},
+      text.empty() && run.problems.empty() ? "nothing is due\n" : text + problems_text(run));
+  return is_sound(run) ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
 // Signals that end the agent between two looks, and never in one.
@@ -118,7 +171,7 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
   uint64_t done = 0;
   Status last;
   do {
-    const auto run = apply_policy(*coffer);
+    const auto run = apply_policy(*coffer, engine_at_rest());
     // What is wrong may be mended meanwhile: a configuration, a provider, a disk.
     const Status now = run.status();
     if (!now.is_ok() && (now.code() != last.code() || now.message() != last.message())) console.report(now);
@@ -126,6 +179,11 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
     if (!run.is_ok()) continue;
     done += run->done.size();
     for (const DueAction& action : run->done) console.note(actions_text({action}, "done: "));
+    for (const PolicyRun::Reencrypted& each : run->reencrypted) {
+      if (each.status.code() == Code::kBusy) continue;  // served: it is asked for at each look
+      console.note(reencrypted_text(each));
+      done += each.status.is_ok() ? 1 : 0;
+    }
     for (const FileProblem& problem : run->problems) console.note(problem_text(problem.path, problem.status));
   } while (!signals.came_within(*interval));
   console.answer(Json{{"done", done}}, fmt::format("ended; did {}\n", count_text(done, "thing")));

@@ -2,6 +2,8 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/base/period.h"
+#include "coffer/files/condemned_keys.h"
+#include "coffer/store/runs.h"
 
 namespace coffer {
 namespace {
@@ -74,6 +76,69 @@ Status destroy(Coffer& coffer, const std::vector<DueAction>& due) {
   });
 }
 
+// What a compromised key of which domain protects, store by store.
+class ReencryptionPlan {
+ public:
+  explicit ReencryptionPlan(Coffer& coffer) : coffer_(coffer), keyring_(coffer.keyring()) {}
+
+  Result<std::vector<DueReencryption>> find() {
+    if (CondemnedKeys::compromised(*keyring_).empty()) return std::vector<DueReencryption>();
+    for (const std::string& store : remembered_stores(coffer_)) {
+      std::map<std::string, DueReencryption> by_key;
+      COFFER_TRY(visit_files(coffer_, {store}, [&](const InventoryFile& file) {
+        if (!file.empty && file.status.is_ok() && !file.leads_outside) count(file, by_key);
+        return Status::ok();
+      }));
+      for (auto& [key, due] : by_key) {
+        due.key = key;
+        due.store = store;
+        out_.push_back(std::move(due));
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void count(const InventoryFile& file, std::map<std::string, DueReencryption>& by_key) const {
+    const Domain* domain = keyring_->find_key(file.scan.fields.domain_key_id).domain;
+    if (domain == nullptr) return;
+    for (const DomainKeyEntry& key : domain->keys) {
+      if (key.compromised == 0 || !CondemnedKeys::one(*domain, key).ever_protected(file.scan.fields, *domain)) continue;
+      DueReencryption& due = by_key[domain->name + ":" + std::to_string(key.version)];
+      ++due.files;
+      due.bytes += file.size;
+      return;  // once it is done for one key it is for all
+    }
+  }
+
+  Coffer& coffer_;
+  const std::shared_ptr<const Keyring> keyring_;
+  std::vector<DueReencryption> out_;
+};
+
+Status reencrypt_due(Coffer& coffer, const DueReencryption& due, const EngineAtRest& engine,
+                     std::vector<FileProblem>& problems) {
+  ReencryptOptions options;
+  options.key = due.key;
+  options.role_of = engine.role_of;
+  options.records = engine.records;
+  RateFile rates(coffer.disk(), coffer.directory() + "/reencrypt.rate", {});
+  options.pace.rate = [&] { return rates.now(); };
+  Run run(coffer.disk(), coffer.directory(), "reencrypt", "key " + due.key + " in " + due.store);
+  const auto progress_of = [](const ReencryptReport& report) {
+    return Run::Progress{report.files_to_do, report.reencrypted, report.bytes_to_do, report.bytes};
+  };
+  auto report =
+      reencrypt(coffer, {due.store}, options, [&](const ReencryptReport& so_far) { run.tell(progress_of(so_far)); });
+  if (!report.is_ok()) {
+    run.fail(report.status());
+    return report.status();
+  }
+  run.end(progress_of(*report), report->problems.size(), false);
+  std::move(report->problems.begin(), report->problems.end(), std::back_inserter(problems));
+  return Status::ok();
+}
+
 Finding advice(std::string what, std::string why, std::string remedy) {
   return {false, std::move(what), std::move(why), std::move(remedy)};
 }
@@ -136,7 +201,13 @@ Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
   return out;
 }
 
-Result<PolicyRun> apply_policy(Coffer& coffer) {
+Result<std::vector<DueReencryption>> plan_reencryption(Coffer& coffer) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  return ReencryptionPlan(coffer).find();
+}
+
+Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
   COFFER_TRY(coffer.at_home());
   auto lock = coffer.disk().lock(coffer.directory() + "/policy.lock", false);
   if (lock.code() == Code::kBusy) {
@@ -154,6 +225,12 @@ Result<PolicyRun> apply_policy(Coffer& coffer) {
     COFFER_ASSIGN(RewrapReport report, rewrap(coffer, {}, RewrapOptions{.domain = action.domain}, nullptr));
     std::move(report.problems.begin(), report.problems.end(), std::back_inserter(out.problems));
     out.done.push_back(action);
+  }
+  if (engine.records != nullptr) {
+    COFFER_ASSIGN(const std::vector<DueReencryption> due, plan_reencryption(coffer));
+    for (const DueReencryption& each : due) {
+      out.reencrypted.push_back({each, reencrypt_due(coffer, each, engine, out.problems)});
+    }
   }
   COFFER_ASSIGN(const std::vector<DueAction> destructions, find_due_destructions(coffer, policy, out.problems));
   COFFER_TRY(destroy(coffer, destructions));
