@@ -71,6 +71,9 @@ TEST(ServedFence, ARevokedRootKeyStopsItAndItGoesOnByItselfWhenTheKeyIsBack) {
   ASSERT_FINE(db->Flush({}));
   for (int i = 0; i <= 200; ++i) ASSERT_FINE(get(db, i));
   db.close();
+  std::string log;
+  ASSERT_FINE(rocksdb::ReadFileToString(env.get(), place.path("db") + "/LOG", &log));
+  EXPECT_THAT(log, HasSubstr("as on_revoked is fence")) << "what was to be logged meanwhile is there afterwards";
   place.reopen();
   db = place.open(uncached(place));
   for (int i = 0; i <= 200; ++i) ASSERT_FINE(get(db, i));

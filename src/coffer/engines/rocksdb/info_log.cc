@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kBufferSize = size_t{64} << 10;
 constexpr size_t kLineSizeMax = size_t{64} << 10;
+// Of lines that wait for a key which was taken back: they say why.
+constexpr size_t kWaitingSizeMax = size_t{1} << 20;
 constexpr std::chrono::seconds kFlushInterval{5};
 
 // "2024/01/31-13:37:00.123456 139701234567890 "
@@ -75,6 +77,7 @@ void InfoLog::flush_locked() {
   IOStatus status = file_->Append(lines, IOOptions(), nullptr);
   if (status.ok()) status = file_->Flush(IOOptions(), nullptr);
   status.PermitUncheckedError();
+  if (!status.ok() && status.GetRetryable() && lines_.size() < kWaitingSizeMax) return;
   written_size_ += lines_.size();
   lines_.clear();
 }
