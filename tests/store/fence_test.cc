@@ -4,6 +4,7 @@
 
 #include "coffer/files/body.h"
 #include "coffer/files/disk_append_file.h"
+#include "coffer/files/file_reader.h"
 #include "coffer/files/new_file.h"
 #include "coffer/format/key_schedule.h"
 #include "coffer/ops/keys.h"
@@ -166,6 +167,14 @@ TEST_F(FenceTest, ALockedDomainsFilesAreNotReadOrWrittenUntilItIsUnlockedAndOthe
   EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
   for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
   ASSERT_OK(log.append("after"));
+  ASSERT_OK(log.writer->close(*log.file));
+  auto reader = FileReader::open(*coffer_, db("new.log"));
+  ASSERT_OK(reader);
+  std::string written;
+  for (auto piece = (*reader)->next(); piece.is_ok() && !piece->empty(); piece = (*reader)->next()) {
+    written += as_text(*piece);
+  }
+  EXPECT_EQ(written, "before;after") << "in two sessions";
   EXPECT_FALSE(blocks.append("after").is_ok()) << "what was not sealed is gone";
   EXPECT_FALSE(ctr.append("after").is_ok()) << "the MAC of what was written is gone";
 }
