@@ -1,5 +1,7 @@
 #include "coffer/files/successor.h"
 
+#include <algorithm>
+
 #include "coffer/base/path.h"
 #include "coffer/files/disk_append_file.h"
 #include "coffer/files/marked_files.h"
@@ -8,8 +10,10 @@
 namespace coffer {
 namespace {
 
-constexpr uint64_t kWriteBackEvery = uint64_t{4} << 20;
 constexpr size_t kPlaintextPiece = size_t{256} << 10;
+// What goes to the disk at once, at least: a sync costs its time however little it is.
+constexpr uint64_t kWriteBackMin = uint64_t{4} << 20;
+constexpr uint64_t kWriteBacksPerSecond = 3;
 
 // Nobody relies upon it before it is finished: it is synced as a whole then. Where the pace is limited it goes to the
 // disk as it comes, so that the last sync is no burst.
@@ -21,7 +25,8 @@ class SuccessorFile final : public DiskAppendFile {
   Status append(ByteView bytes) override {
     COFFER_TRY(DiskAppendFile::append(bytes));
     waiting_ += bytes.size();
-    if (!pace_.is_limited() || waiting_ < kWriteBackEvery) return Status::ok();
+    if (!pace_.is_limited() || waiting_ < std::max(kWriteBackMin, pace_.bytes_per_second() / kWriteBacksPerSecond))
+      return Status::ok();
     waiting_ = 0;
     return DiskAppendFile::sync(false);
   }

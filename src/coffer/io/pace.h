@@ -64,6 +64,8 @@ class Pace {
   // In how small pieces bytes should go, of which there are `size`.
   uint64_t piece_of(uint64_t size) const;
   bool is_limited() const { return rate_.has_value(); }
+  // 0 where it is not limited.
+  uint64_t bytes_per_second() const { return rate_.value_or(0); }
 
  private:
   void ask(Clock::time_point now);
