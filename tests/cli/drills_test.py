@@ -112,6 +112,14 @@ class Drills(CliTest):
         self.assertEqual(run.status, 0, run)
         self.assertEqual(self.run_drill("Encrypt an existing database").out.count("the value\n"), 2)
 
+    def test_drill_encrypt_a_database_with_no_more_than_a_restart(self):
+        run = self.run_program(["ldb", "--db=" + self.path("var/lib/db-plain"), "--create_if_missing", "put", "key",
+                                "the value"])
+        self.assertEqual(run.status, 0, run)
+        answer = self.run_drill("Encrypt a database with no more than a restart").out
+        self.assertIn("the value\n", answer)
+        self.assertNotIn("IN TRANSITION", answer)
+
 
 if __name__ == "__main__":
     main()

@@ -35,7 +35,7 @@ class OtherCiphers(CliTest):
         self.assertEqual(self.verified("c.coffer"), {})
 
 
-class Transition(CliTest):
+class Databases(CliTest):
     def make_plaintext(self):
         """A database without Coffer, with tables and with a log that is not in any of them."""
         for words in (BENCH + ["--benchmarks=fillseq"], ["ldb", "--db=store", "put", "last", "words"]):
@@ -82,6 +82,8 @@ class Transition(CliTest):
             time.sleep(0.01)
         self.fail("it does not come to that")
 
+
+class Transition(Databases):
     def test_a_plaintext_database_is_encrypted_at_rest(self):
         self.make_coffer()
         self.make_plaintext()
@@ -304,6 +306,156 @@ class Transition(CliTest):
         self.assertTrue(run.json()["stopped"])
         self.done("encrypt", "c.coffer", "store")
         self.assertEqual(self.scan(), self.contents)
+
+
+class Live(Databases):
+    """Databases that are brought over while they are served."""
+
+    def begin(self):
+        self.make_coffer()
+        self.make_plaintext()
+        self.refused_by_coffer_s()
+        return self.done("encrypt", "c.coffer", "store", "--live", "--json").json()
+
+    def engine(self, *words):
+        run = self.coffer("exec", "c.coffer", "--", *words)
+        self.assertEqual(run.status, 0, run)
+
+    def in_transition(self):
+        return {os.path.basename(each["path"]): each["files"]
+                for each in self.coffer("status", "c.coffer", "--json").json()["in_transition"]}
+
+    def tables(self):
+        return {name for name in os.listdir(self.path("store")) if name.endswith(".sst")}
+
+    def bring_over(self):
+        self.engine("ldb", "--db=store", "compact")
+        self.engine("ldb", "--db=store", "put", "again", "opened")
+
+    def test_what_was_there_is_read_and_what_comes_is_encrypted_until_nothing_is_left(self):
+        answer = self.begin()
+        plain = self.plaintext()
+        self.assertEqual(answer["done"], len(plain))
+        run = self.problems("status", "c.coffer")
+        self.assertIn(f"IN TRANSITION: {self.path('store')} still reads {len(plain)} files", run.out)
+        self.assertEqual(self.scan(), self.contents)
+        # That was a look: it brought nothing over.
+        self.assertLessEqual(set(plain) - {"LOG"}, set(self.plaintext()))
+        before = self.tables()
+        self.engine("ldb", "--db=store", "put", "new", "words")
+        left = set(self.plaintext())
+        self.assertEqual({name for name in left if not name.endswith((".sst", ".log"))}, set())
+        self.assertTrue(before & left)
+        self.assertIn("new : words", self.scan())
+        self.bring_over()
+        self.assertEqual(self.plaintext(), [])
+        self.assertEqual(self.in_transition(), {})
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertIn("no plaintext file is left", self.done("audit", "show", "c.coffer", "--json").out)
+        self.assert_contents_and("again : opened", "new : words")
+        self.done("status", "c.coffer")
+        self.assertFalse([name for name in os.listdir(self.path("c.coffer")) if name.startswith("plaintext.")])
+
+    def assert_contents_and(self, *lines):
+        self.assertEqual(sorted(self.scan().splitlines()), sorted([*self.contents.splitlines(), *lines]))
+
+    def test_nothing_is_read_in_clear_that_the_list_does_not_have(self):
+        self.begin()
+        shutil.copytree(self.path("store"), self.path("plain"))
+        self.engine("ldb", "--db=store", "put", "new", "words")
+        self.engine("ldb", "--db=store", "put", "newer", "words")
+        # All of the old state, which begins with CURRENT, is a valid one no more.
+        shutil.copytree(self.path("store"), self.path("kept"))
+        shutil.copytree(self.path("plain"), self.path("store"), dirs_exist_ok=True)
+        run = self.coffer("exec", "c.coffer", "--", "ldb", "--db=store", "scan")
+        self.assertNotEqual(run.status, 0)
+        self.assertIn("CURRENT: not a Coffer file", run.out + run.err)
+        shutil.rmtree(self.path("store"))
+        os.rename(self.path("kept"), self.path("store"))
+        new = self.tables() - set(self.plaintext())
+        self.assertTrue(new)
+        old = sorted(self.tables() & set(self.plaintext()))[0]
+        for name, contents in ((new.pop(), b"in clear" * 4000), (old, self.read("store", old) + b"x")):
+            kept = self.read("store", name)
+            self.write(f"store/{name}", contents)
+            run = self.coffer("exec", "c.coffer", "--", "ldb", "--db=store", "scan")
+            self.assertNotEqual(run.status, 0, name)
+            self.write(f"store/{name}", kept)
+        self.assertIn("newer : words", self.scan())
+
+    def test_no_list_of_before_counts_again(self):
+        self.begin()
+        listed = next(name for name in os.listdir(self.path("c.coffer")) if name.startswith("plaintext."))
+        shutil.copytree(self.path("store"), self.path("plain"))
+        first = self.read("c.coffer", listed)
+        self.set_byte(f"c.coffer/{listed}", 60)  # nobody but the coffer makes one
+        self.refused_by_coffer_s()
+        self.assertIn("is not the list that this coffer signed", self.problems("status", "c.coffer").out)
+        self.write(f"c.coffer/{listed}", first)
+        self.bring_over()
+        self.assertEqual(self.plaintext(), [])
+        self.write(f"c.coffer/{listed}", first, 0o600)
+        shutil.rmtree(self.path("store"))
+        os.rename(self.path("plain"), self.path("store"))
+        self.refused_by_coffer_s()
+        self.assertEqual(self.in_transition(), {})
+
+    def test_kill_9_while_it_is_brought_over(self):
+        self.begin()
+        chance = seed()
+        for _ in range(3):
+            process = self.start("exec", "c.coffer", "--", *BENCH, "--use_existing_db=1",
+                                 "--benchmarks=overwrite,compact", "--duration=60")
+            time.sleep(0.2 + chance.random())
+            process.kill()
+            self.outcome(process)
+            self.engine("ldb", "--db=store", "get", "last")
+        self.bring_over()
+        self.assertEqual(self.plaintext(), [])
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.assertIn("last : words", self.scan())
+
+    def test_kill_9_at_any_step_of_its_first_opening(self):
+        self.begin()
+        for name in ("store", "c.coffer"):
+            subprocess.run(["cp", "-a", self.path(name), self.path("before." + name)], check=True)
+        put = ["exec", "c.coffer", "--", "ldb", "--db=store", "put", "new", "words"]
+        run = self.coffer(*put, environment={"LD_PRELOAD": os.environ["KILL_AT"], "COFFER_KILL_AT": "0"})
+        count = int(run.err.splitlines()[-1])
+        self.assertGreater(count, 40)
+        points = range(1, count + 1) if "COFFER_ALL_KILLS" in os.environ else seed().sample(range(1, count + 1), 5)
+        for point in sorted(points):
+            with self.subTest(point=point):
+                for name in ("store", "c.coffer"):
+                    shutil.rmtree(self.path(name))
+                    subprocess.run(["cp", "-a", self.path("before." + name), self.path(name)], check=True)
+                run = self.coffer(*put, environment={"LD_PRELOAD": os.environ["KILL_AT"],
+                                                     "COFFER_KILL_AT": str(point)})
+                self.assertEqual(run.status, -signal.SIGKILL, run)
+                self.assertIn("last : words", self.scan())
+                self.engine("ldb", "--db=store", "put", "new", "words")
+                self.assert_contents_and("new : words")
+
+    def test_at_rest_it_is_finished_as_well(self):
+        self.begin()
+        self.engine("ldb", "--db=store", "put", "new", "words")
+        self.done("encrypt", "c.coffer", "store")
+        self.assertEqual(self.in_transition(), {})
+        self.assert_contents_and("new : words")
+
+    def test_what_is_decrypted_instead_accepts_nothing_later(self):
+        self.begin()
+        self.engine("ldb", "--db=store", "put", "new", "words")
+        self.done("decrypt", "c.coffer", "store", ACKNOWLEDGED)
+        self.assertIn("new : words", self.plain_scan())
+        self.assertEqual(self.in_transition(), {})
+        self.refused_by_coffer_s()
+
+    def test_a_checkpoint_meanwhile_is_encrypted(self):
+        self.begin()
+        self.engine("ldb", "--db=store", "checkpoint", "--checkpoint_dir=" + self.path("checkpoint"))
+        self.assertEqual(self.plaintext("checkpoint"), [])
+        self.assertEqual(self.scan("checkpoint"), self.contents)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include "coffer/crypto/backend.h"
 #include "coffer/crypto/key_memory.h"
 #include "coffer/files/mapped_reads.h"
+#include "coffer/files/plaintext_list.h"
 #include "coffer/ops/inventory.h"
 #include "coffer/ops/metrics.h"
 
@@ -28,6 +29,7 @@ struct StatusReport {
   ProviderConfig providers;
   Inventory inventory;
   Result<CountsByKey> counts = CountsByKey();
+  std::vector<StoreInTransition> transitions;
   Status last_refresh;   // of the keyring, after the inventory
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
@@ -222,6 +224,34 @@ std::string other_copies(const StatusReport& report) {
   return out;
 }
 
+uint64_t bytes_of(const PlaintextFiles& files) {
+  uint64_t out = 0;
+  for (const auto& [name, size] : files) out += size;
+  return out;
+}
+
+std::string transitions_text(const StatusReport& report) {
+  std::string out;
+  for (const StoreInTransition& store : report.transitions) {
+    out += fmt::format("IN TRANSITION: {} still reads {} ({}) as plaintext\n", printable(store.directory),
+                       count_text(store.left.size(), "file"), size_text(bytes_of(store.left)));
+    if (!store.list.is_ok()) out += fmt::format("  but not now: {}\n", printable(std::string(store.list.message())));
+  }
+  return out;
+}
+
+Json transitions_json(const StatusReport& report) {
+  Json out = Json::array();
+  for (const StoreInTransition& store : report.transitions) {
+    out.push_back({{"store", store.store.hex()},
+                   {"path", store.directory},
+                   {"files", store.left.size()},
+                   {"bytes", bytes_of(store.left)},
+                   {"trouble", store.list.is_ok() ? Json(nullptr) : Json(store.list.to_string())}});
+  }
+  return out;
+}
+
 std::string totals(const StatusReport& report) {
   const Inventory& inventory = report.inventory;
   std::string out =
@@ -237,6 +267,7 @@ std::string totals(const StatusReport& report) {
     out += fmt::format("PLAINTEXT: {}, {}\n", count_text(inventory.plaintext.files, "file"),
                        size_text(inventory.plaintext.bytes));
   }
+  out += transitions_text(report);
   if (inventory.unreadable.files > 0)
     out += fmt::format("UNREADABLE: {}\n", count_text(inventory.unreadable.files, "file"));
   if (inventory.unknown_key.files > 0) {
@@ -365,6 +396,7 @@ Json report_json(const StatusReport& report) {
           {"active_percent", percent_json(inventory.active, inventory.encrypted)},
           {"empty", usage_json(inventory.empty)},
           {"plaintext", usage_json(inventory.plaintext)},
+          {"in_transition", transitions_json(report)},
           {"unreadable", usage_json(inventory.unreadable)},
           {"unknown_key", usage_json(inventory.unknown_key)},
           {"links_outside", inventory.links_outside}};
@@ -388,6 +420,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   const bool looks_at_stores = coffer->at_home().is_ok() || !arguments.list("PATH").empty();
   if (looks_at_stores) {
     COFFER_ASSIGN(report.inventory, take_inventory(*coffer, arguments.list("PATH")));
+    report.transitions = stores_in_transition(*coffer);
   }
   report.counts = coffer->usage().total();
   report.last_refresh = coffer->live_keyring().refresh();
@@ -399,7 +432,8 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   advise(report, console);
   if (!looks_at_stores) console.note(advice_for(coffer->at_home()).message + ": its stores were not looked at");
   const bool sound = !has_problem_files(report.inventory) && report.inventory.missing_stores.empty() &&
-                     report.last_refresh.is_ok() && report.root_key.is_ok() && report.counts.is_ok() && looks_at_stores;
+                     report.transitions.empty() && report.last_refresh.is_ok() && report.root_key.is_ok() &&
+                     report.counts.is_ok() && looks_at_stores;
   return sound ? Outcome::kDone : Outcome::kProblemsFound;
 }
 

@@ -22,6 +22,7 @@ namespace {
 using ChangeOver = Result<TransitionReport> (*)(Coffer&, const std::vector<std::string>&, const TransitionOptions&,
                                                 const TransitionProgress&);
 
+constexpr std::string_view kLive = "--live";
 constexpr std::string_view kAcknowledge = "--acknowledge-exposed-keys";
 
 Result<uint64_t> free_bytes_at(const std::string& path) {
@@ -83,8 +84,15 @@ Result<Outcome> run_change_over(const Arguments& arguments, Console& console, Ch
                   fmt::format("{} in {}", size_text(so_far.bytes), count_text(so_far.done, "file")));
   };
   const StopSignals signals;
-  COFFER_ASSIGN(const TransitionReport report, change_over(*coffer, paths, options, show));
+  const bool live = arguments.has(kLive);
+  COFFER_ASSIGN(const TransitionReport report,
+                live ? accept_plaintext_of(*coffer, paths, options) : change_over(*coffer, paths, options, show));
   progress.erase();
+  if (live && report.done > 0) {
+    console.note(
+        "start the database on the coffer now: it reads these files, and whatever it writes is encrypted; with "
+        "the last of them, plaintext is refused");
+  }
   if (!rates.trouble().is_ok()) console.note(std::string(rates.trouble().message()));
   for (const std::string& path : report.left)
     console.note(printable(path) + ": is none of the engine's, and left as it is");
@@ -94,7 +102,8 @@ Result<Outcome> run_change_over(const Arguments& arguments, Console& console, Ch
 }
 
 Result<Outcome> run_encrypt(const Arguments& arguments, Console& console) {
-  return run_change_over(arguments, console, encrypt_stores, "encrypting", "encrypted");
+  return run_change_over(arguments, console, encrypt_stores, "encrypting",
+                         arguments.has(kLive) ? "accepted as they are" : "encrypted");
 }
 
 Result<Outcome> run_decrypt(const Arguments& arguments, Console& console) {
@@ -124,7 +133,10 @@ Command encrypt_command() {
       .name = "encrypt",
       .about = "encrypts every file of a database that is plaintext, and that no engine has open",
       .operands = store_operands(),
-      .flags = {rate_of_change(), root_flag()},
+      .flags = {{kLive, "",
+                 "only lists the plaintext there is: the engine brings it over while the database is served"},
+                rate_of_change(),
+                root_flag()},
       .examples = {"encrypt /var/lib/db.coffer /var/lib/db", "encrypt /var/lib/db.coffer /var/lib/db /srv/db-logs"},
       .run = run_encrypt,
   };

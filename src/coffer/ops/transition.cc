@@ -7,6 +7,7 @@
 #include "coffer/base/path.h"
 #include "coffer/files/engine_files.h"
 #include "coffer/files/freshness_check.h"
+#include "coffer/files/plaintext_list.h"
 #include "coffer/files/successor.h"
 #include "coffer/ops/at_rest.h"
 #include "coffer/ops/stores.h"
@@ -45,6 +46,32 @@ class Transition {
                      .written = [this](uint64_t bytes) { tell(bytes); },
                      .may_replace_unclosed = {}}) {}
 
+  // No link is in the way, and no leftover: nothing is written here.
+  Result<TransitionReport> list() {
+    COFFER_TRY(keep_engines_out());
+    COFFER_TRY(survey());
+    COFFER_TRY(settle_leftovers());
+    if (!report_.problems.empty() || to_do_.empty()) return std::move(report_);
+    std::map<std::string, PlaintextFiles> stores;
+    COFFER_TRY(visit_files(coffer_, paths_, [&](const InventoryFile& file) {
+      if (file.leads_outside || file.status.code() != Code::kPlaintext || !options_.files->is_of_engine(file.path)) {
+        return Status::ok();
+      }
+      const std::string path = absolute_path(file.path);
+      const std::string directory = options_.files->place_of(path).store_directory;
+      stores[directory].emplace(path.substr(directory.size() + 1), file.size);
+      ++report_.done;
+      report_.bytes += file.size;
+      return Status::ok();
+    }));
+    report_.begun = true;
+    for (const auto& [directory, files] : stores) {
+      COFFER_ASSIGN(const Id store, coffer_.stores().store_for({.directory = directory, .confirms = true}));
+      COFFER_TRY(begin_plaintext_list(coffer_, store, files));
+    }
+    return std::move(report_);
+  }
+
   Result<TransitionReport> run() {
     COFFER_TRY(keep_engines_out());
     COFFER_TRY(survey());
@@ -60,6 +87,7 @@ class Transition {
     }
     for (const ToChange& file : to_do_) note(file.path, {Code::kConflict, file.path + ": came meanwhile; repeat"});
     if (!report_.problems.empty()) return std::move(report_);
+    COFFER_TRY(shorten_lists());
     if (towards_ == Towards::kPlaintext) COFFER_TRY(let_stores_go());
     return std::move(report_);
   }
@@ -274,6 +302,18 @@ class Transition {
     return Status::ok();
   }
 
+  // Of stores that were brought over while they were served.
+  Status shorten_lists() {
+    for (const StoreInTransition& store : stores_in_transition(coffer_)) {
+      const bool is_here = std::ranges::any_of(
+          paths_, [&](const std::string& path) { return is_within(store.directory, absolute_path(path)); });
+      if (!is_here) continue;
+      const PlaintextFiles left = towards_ == Towards::kEncrypted ? store.left : PlaintextFiles();
+      COFFER_TRY(shorten_plaintext_list(coffer_, store.store, left));
+    }
+    return Status::ok();
+  }
+
   Status let_stores_go() {
     const std::shared_ptr<const Keyring> keys = coffer_.keyring();
     for (const StoreEntry& store : keys->stores()) {
@@ -320,7 +360,7 @@ class Transition {
 
 Result<TransitionReport> change_over(Coffer& coffer, const std::vector<std::string>& paths,
                                      const TransitionOptions& options, Towards towards,
-                                     const TransitionProgress& progress) {
+                                     const TransitionProgress& progress, bool only_lists = false) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
   if (paths.empty()) return {Code::kInvalidArgument, "no store is named; give its directory"};
@@ -329,7 +369,8 @@ Result<TransitionReport> change_over(Coffer& coffer, const std::vector<std::stri
     return {Code::kBusy, "a re-encryption of " + coffer.directory() + " is at work; wait for it or stop it"};
   }
   COFFER_TRY(alone.status());
-  return Transition(coffer, paths, options, towards, progress).run();
+  Transition transition(coffer, paths, options, towards, progress);
+  return only_lists ? transition.list() : transition.run();
 }
 
 }  // namespace
@@ -337,6 +378,11 @@ Result<TransitionReport> change_over(Coffer& coffer, const std::vector<std::stri
 Result<TransitionReport> encrypt_stores(Coffer& coffer, const std::vector<std::string>& paths,
                                         const TransitionOptions& options, const TransitionProgress& progress) {
   return change_over(coffer, paths, options, Towards::kEncrypted, progress);
+}
+
+Result<TransitionReport> accept_plaintext_of(Coffer& coffer, const std::vector<std::string>& paths,
+                                             const TransitionOptions& options) {
+  return change_over(coffer, paths, options, Towards::kEncrypted, nullptr, true);
 }
 
 Result<TransitionReport> decrypt_stores(Coffer& coffer, const std::vector<std::string>& paths,

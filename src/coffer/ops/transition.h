@@ -48,6 +48,12 @@ using TransitionProgress = std::function<void(const TransitionReport&)>;
 Result<TransitionReport> encrypt_stores(Coffer& coffer, const std::vector<std::string>& paths,
                                         const TransitionOptions& options, const TransitionProgress& progress);
 
+// Instead of encrypting them: from now on engines read through Coffer what is plaintext there now, by a list, until the
+// last of it was replaced (files/plaintext_list.h). Takes no longer than reading the headers. `done` counts what was
+// listed. Errors as above.
+Result<TransitionReport> accept_plaintext_of(Coffer& coffer, const std::vector<std::string>& paths,
+                                             const TransitionOptions& options);
+
 // And all of them plaintext. Every domain key that any of the files needs is compromised first, and stays it: the audit
 // log says why. Afterwards the stores are not the coffer's any more. Errors as above; problems, with nothing changed,
 // where any file cannot be read whole.

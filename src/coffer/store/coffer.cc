@@ -61,6 +61,7 @@ bool Coffer::is_own_file(std::string_view name) {
                                      std::string_view("usage"), kAuditFileName, kRunsFileName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
+  if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {"keyring.d",      "keyring.lock",   "keyring.turn", "coffer.yaml.lock",
                                           "envelope.lock",  "anchor.lock",    "usage.lock",   "policy.lock",
                                           "reencrypt.lock", "reencrypt.rate", "runs.lock"};

@@ -44,7 +44,11 @@ IOStatus CofferFileSystem::NewSequentialFile(const std::string& path, const File
     std::unique_ptr<SequentialFile> file;
     {
       std::shared_lock opening(successions());
-      COFFER_IO_TRY(SequentialFile::open(context_, path, options, &file, dbg));
+      const IOStatus opened = SequentialFile::open(context_, path, options, &file, dbg);
+      if (!opened.ok() && is_accepted_plaintext(context_, path, options, dbg)) {
+        return context_.base->NewSequentialFile(path, options, result, dbg);
+      }
+      COFFER_IO_TRY(opened);
     }
     if (role_of(path) == EngineRole::kData) COFFER_IO_TRY(begin_copy(*file));
     *result = std::move(file);
@@ -82,7 +86,11 @@ IOStatus CofferFileSystem::NewRandomAccessFile(const std::string& path, const Fi
   return guarded([&] {
     std::unique_ptr<RandomFile> file;
     std::shared_lock opening(successions());
-    COFFER_IO_TRY(open_random_file(context_, path, options, &file, dbg));
+    const IOStatus opened = open_random_file(context_, path, options, &file, dbg);
+    if (!opened.ok() && is_accepted_plaintext(context_, path, options, dbg)) {
+      return context_.base->NewRandomAccessFile(path, options, result, dbg);
+    }
+    COFFER_IO_TRY(opened);
     *result = std::move(file);
     return IOStatus::OK();
   });
@@ -164,6 +172,11 @@ IOStatus CofferFileSystem::ReuseWritableFile(const std::string& path, const std:
   return guarded([&] {
     // A mark that requires the old file until it can be rewritten: it stays, and is deleted when that is possible.
     if (!let_go(old_path).ok()) return NewWritableFile(path, options, result, dbg);
+    // The plaintext of one from before must not stay behind a header.
+    if (context_.plaintext->has_accepted() && is_accepted_plaintext(context_, old_path, options, dbg)) {
+      COFFER_IO_TRY(DeleteFile(old_path, options.io_options, dbg));
+      return NewWritableFile(path, options, result, dbg);
+    }
     if (role_of(path) != EngineRole::kData) return reuse(path, old_path, options, result, dbg);
     COFFER_IO_TRY(context_.base->RenameFile(old_path, path, options.io_options, dbg));
     return NewWritableFile(path, options, result, dbg);
@@ -245,6 +258,11 @@ IOStatus CofferFileSystem::logical_size(const std::string& path, const IOOptions
   }
   COFFER_IO_TRY(looked);
   COFFER_IO_TRY(context_.base->GetFileSize(path, options, &file.physical_size, dbg));
+  if (file.head.is(FileHead::What::kPlaintext) &&
+      context_.plaintext->accepts(absolute_path(path), file.physical_size)) {
+    *size = file.physical_size;
+    return IOStatus::OK();
+  }
   auto readable = file.readable(context_, path);
   auto shown = shown_size(file.head, readable, file.physical_size);
   if (!shown.is_ok()) return readable->explain(shown.status().with_context(path), distrust_of(path));

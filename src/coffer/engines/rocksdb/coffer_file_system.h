@@ -5,6 +5,7 @@
 #include <shared_mutex>
 
 #include "coffer/engines/rocksdb/data_domains.h"
+#include "coffer/engines/rocksdb/engine_files.h"
 #include "coffer/engines/rocksdb/existing_file.h"
 #include "coffer/engines/rocksdb/sequential_file.h"
 #include "coffer/engines/rocksdb/writable_file.h"
@@ -18,7 +19,7 @@ std::shared_mutex& successions();
 class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
  public:
   CofferFileSystem(std::shared_ptr<Coffer> coffer, const std::shared_ptr<::rocksdb::FileSystem>& base)
-      : FileSystemWrapper(base), context_{std::move(coffer), base} {}
+      : FileSystemWrapper(base), context_{coffer, base, std::make_shared<AcceptedPlaintext>(*coffer, engine_files())} {}
 
   Coffer& coffer() const { return *context_.coffer; }
 
@@ -66,6 +67,10 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus DeleteFile(const std::string& path, const IOOptions& options, IODebugContext* dbg) override;
   IOStatus GetChildren(const std::string& directory, const IOOptions& options, std::vector<std::string>* result,
                        IODebugContext* dbg) override;
+
+  // A store in transition is settled once its engine has locked it. docs/adr/0031.
+  IOStatus LockFile(const std::string& path, const IOOptions& options, ::rocksdb::FileLock** lock,
+                    IODebugContext* dbg) override;
 
   // FileSystemWrapper does not pass these on.
   ::rocksdb::Status RegisterDbPaths(const std::vector<std::string>& paths) override;

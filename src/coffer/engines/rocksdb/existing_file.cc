@@ -37,4 +37,12 @@ IOStatus open_existing(const Context& context, const std::string& path, const ::
   return IOStatus::OK();
 }
 
+bool is_accepted_plaintext(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
+                           IODebugContext* dbg) {
+  ExistingFile file;
+  return look_at_existing(context, path, options, &file, dbg).ok() && file.head.is(FileHead::What::kPlaintext) &&
+         context.base->GetFileSize(path, options.io_options, &file.physical_size, dbg).ok() &&
+         context.plaintext->accepts(absolute_path(path), file.physical_size);
+}
+
 }  // namespace coffer::rocks

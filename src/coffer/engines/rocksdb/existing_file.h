@@ -4,6 +4,7 @@
 #include "coffer/engines/rocksdb/base_reader.h"
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/files/file_head.h"
+#include "coffer/files/plaintext_list.h"
 #include "coffer/store/coffer.h"
 
 namespace coffer::rocks {
@@ -12,6 +13,8 @@ namespace coffer::rocks {
 struct Context {
   std::shared_ptr<Coffer> coffer;
   std::shared_ptr<::rocksdb::FileSystem> base;
+  // What stores in transition still have in clear.
+  std::shared_ptr<AcceptedPlaintext> plaintext;
 };
 
 struct ExistingFile {
@@ -36,5 +39,9 @@ IOStatus look_at_existing(const Context& context, const std::string& path, const
 // The same, and gets the file's key: a header that is refused is an error.
 IOStatus open_existing(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
                        ExistingFile* file, IODebugContext* dbg);
+
+// Whether it is a plaintext file that may be read as it stands. False for what cannot be looked at.
+bool is_accepted_plaintext(const Context& context, const std::string& path, const ::rocksdb::FileOptions& options,
+                           IODebugContext* dbg);
 
 }  // namespace coffer::rocks

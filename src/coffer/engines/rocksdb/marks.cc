@@ -40,7 +40,21 @@ IOStatus CofferFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   return guarded([&] {
     COFFER_IO_TRY(let_go(path));
     std::shared_lock leaving(successions());
-    return context_.base->DeleteFile(path, options, dbg);
+    COFFER_IO_TRY(context_.base->DeleteFile(path, options, dbg));
+    context_.plaintext->gone(absolute_path(path));
+    return IOStatus::OK();
+  });
+}
+
+IOStatus CofferFileSystem::LockFile(const std::string& path, const IOOptions& options, ::rocksdb::FileLock** lock,
+                                    IODebugContext* dbg) {
+  return guarded([&] {
+    COFFER_IO_TRY(context_.base->LockFile(path, options, lock, dbg));
+    const Status settled = context_.plaintext->settle(std::string(parent_of(absolute_path(path))));
+    if (settled.is_ok()) return IOStatus::OK();
+    (void)context_.base->UnlockFile(*lock, options, dbg);
+    *lock = nullptr;
+    return to_io_status(settled, Distrust::kIoError);
   });
 }
 

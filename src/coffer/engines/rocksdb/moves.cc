@@ -19,6 +19,10 @@ IOStatus CofferFileSystem::let_in(const std::string& from, const std::string& to
   file_options.io_options = options;
   ExistingFile file;
   COFFER_IO_TRY(look_at_existing(context_, from, file_options, &file, dbg));
+  // It would be refused there: what cannot be linked is copied, and the copy is encrypted.
+  if (file.head.is(FileHead::What::kPlaintext) && is_accepted_plaintext(context_, from, file_options, dbg)) {
+    return IOStatus::NotSupported(from, "is still plaintext, and is accepted at its place only");
+  }
   // Whatever else it is, it can be opened there no better than here.
   if (!file.head.is(FileHead::What::kCoffer)) return IOStatus::OK();
   auto opened = coffer.open_file(file.head.scan, source);
@@ -57,6 +61,8 @@ IOStatus CofferFileSystem::RenameFile(const std::string& from, const std::string
       COFFER_IO_TRY(context_.base->RenameFile(from, to, options, dbg));
     }
     const std::string target = absolute_path(to);
+    context_.plaintext->gone(absolute_path(from));
+    context_.plaintext->gone(target);
     if (!shows_a_database(target)) return IOStatus::OK();
     return to_io_status(context_.coffer->stores().confirm(store_directory(target)), distrust_of(to));
   });
