@@ -58,7 +58,7 @@ class AuditTest(CliTest):
         self.work()
         out = self.done("audit", "show", "c.coffer").out
         self.assertRegex(out, r"(?m)^2  \d{4}-.* UTC  keyring 1 → 2  coffer \(uid \d+, process \d+\) on \S")
-        self.assertRegex(out, r"(?m)^    key state: domain system, version 1, key [0-9a-f]{8}, from active, to deact")
+        self.assertRegex(out, r"(?m)^    key state: domain system, version 1, key [0-9a-f]{12}, from active, to deact")
 
     def test_a_clone_and_a_configuration_that_is_written_anew_are_told(self):
         self.done("store", "clone", "c.coffer", "clone.coffer")

@@ -36,8 +36,10 @@ struct Id {
   bool is_zero() const { return *this == Id{}; }
   ByteView view() const { return bytes; }
   std::string hex() const { return to_hex(bytes); }
-  // The first 8 hexadecimal digits: what status output shows.
-  std::string short_hex() const { return hex().substr(0, 8); }
+  // The first hexadecimal digits, which people are shown: enough to tell the keys of one domain apart, whose ids begin
+  // alike.
+  static constexpr size_t kShortDigits = 12;
+  std::string short_hex() const { return hex().substr(0, kShortDigits); }
   static Result<Id> parse(std::string_view hex);
 };
 

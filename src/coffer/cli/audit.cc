@@ -26,7 +26,7 @@ std::string change_text(const Json& change) {
     // Of an id as much as status shows.
     const bool is_id = name == "key" || name == "store" || name == "slot" || name == "of";
     const std::string word = audit_word(change, name.c_str());
-    out += fmt::format("{}{} {}", between, name, is_id ? word.substr(0, 8) : word);
+    out += fmt::format("{}{} {}", between, name, is_id ? word.substr(0, Id::kShortDigits) : word);
     between = ", ";
   }
   return out;

@@ -6,6 +6,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/config/config_edit.h"
+#include "coffer/ops/keys.h"
 
 namespace coffer::cli {
 namespace {
@@ -43,7 +44,7 @@ Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
   Json answer = Json::array();
   Table table({Table::Align::kLeft, Table::Align::kRight, Table::Align::kLeft, Table::Align::kLeft});
   table.add({"DOMAIN", "KEYS", "ACTIVE", "DATA FILES UNDER"});
-  for (const Domain& domain : keyring->domains()) {
+  for (const Domain& domain : listed(*keyring)) {
     Json paths = Json::array();
     std::string path_text;
     for (const DomainPath& entry : coffer->config().domains) {

@@ -92,7 +92,7 @@ Result<Outcome> run_key_list(const Arguments& arguments, Console& console) {
                Align::kRight, Align::kRight, Align::kRight, Align::kRight});
   table.add({"DOMAIN", "KEY", "ID", "STATE", "ACTIVATED", "EXPIRES", "FILES", "BYTES", "SEALS", "WRITTEN", "LEFT"});
   Json keys = Json::array();
-  for (const Domain& domain : keyring->domains()) {
+  for (const Domain& domain : listed(*keyring)) {
     for (auto key = domain.keys.rbegin(); key != domain.keys.rend(); ++key) {
       if (!arguments.has("--history") && !is_in_use(*key, inventory)) continue;
       const Usage usage = usage_of_key(inventory, key->id);

@@ -15,6 +15,7 @@
 #include "coffer/files/mapped_reads.h"
 #include "coffer/files/plaintext_list.h"
 #include "coffer/ops/inventory.h"
+#include "coffer/ops/keys.h"
 #include "coffer/ops/metrics.h"
 
 namespace coffer::cli {
@@ -193,7 +194,7 @@ std::string key_table(const StatusReport& report) {
   Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft, Align::kRight, Align::kRight, Align::kRight,
                Align::kRight, Align::kRight, Align::kRight});
   table.add({"DOMAIN", "KEY", "ID", "STATE", "AGE", "FILES", "BYTES", "SHARE", "WRITTEN", "LEFT"});
-  for (const Domain& domain : report.keyring->domains()) {
+  for (const Domain& domain : listed(*report.keyring)) {
     const Usage whole = usage_of(report, domain);
     std::string name = domain.name;
     for (auto entry = domain.keys.rbegin(); entry != domain.keys.rend(); ++entry) {
@@ -213,7 +214,7 @@ std::string key_table(const StatusReport& report) {
 // What the files' current headers do not show: while the other copy needs an old key, who has that key opens the file.
 std::string other_copies(const StatusReport& report) {
   std::string out;
-  for (const Domain& domain : report.keyring->domains()) {
+  for (const Domain& domain : listed(*report.keyring)) {
     for (const DomainKeyEntry& entry : domain.keys) {
       auto found = report.inventory.by_other_copy.find(entry.id);
       if (found == report.inventory.by_other_copy.end() || entry.state == KeyState::kActive) continue;
@@ -298,7 +299,7 @@ Json usage_json(const Usage& usage) { return {{"files", usage.files}, {"bytes", 
 
 Json domains_json(const StatusReport& report) {
   Json domains = Json::array();
-  for (const Domain& domain : report.keyring->domains()) {
+  for (const Domain& domain : listed(*report.keyring)) {
     const Usage whole = usage_of(report, domain);
     const Usage active = active_of(report, domain);
     Json keys = Json::array();

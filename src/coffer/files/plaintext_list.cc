@@ -6,8 +6,8 @@
 #include "coffer/base/clock.h"
 #include "coffer/base/path.h"
 #include "coffer/base/text.h"
-#include "coffer/files/encrypt_in_place.h"
 #include "coffer/files/file_head.h"
+#include "coffer/files/successor.h"
 
 namespace coffer {
 namespace {
@@ -90,6 +90,15 @@ Status destroy_old_keys(Keyring& keyring, const std::string& name) {
   }
   for (const Id& id : old) COFFER_TRY(keyring.set_key_state(id, KeyState::kDestroyed, now_seconds()));
   return Status::ok();
+}
+
+// False: there is none.
+Result<bool> is_plaintext_file(Disk& disk, const std::string& path) {
+  const auto file = disk.open_read(path);
+  if (file.code() == Code::kNotFound) return false;
+  COFFER_TRY(file.status());
+  COFFER_ASSIGN(const FileHead head, read_head(**file, path));
+  return head.is(FileHead::What::kPlaintext);
 }
 
 }  // namespace
@@ -220,6 +229,8 @@ Status AcceptedPlaintext::settle(const std::string& directory) {
 
 Status AcceptedPlaintext::encrypt_unread(const std::string& directory, PlaintextFiles& files) {
   COFFER_ASSIGN(const auto entries, coffer_.disk().list(directory));
+  Pace unlimited({});
+  Successors successors({.coffer = coffer_, .pace = unlimited});
   for (const DirectoryEntry& entry : entries) {
     const std::string path = directory + "/" + entry.name;
     if (entry.is_directory || entry.is_link || !files_.is_of_engine(path)) continue;
@@ -228,10 +239,12 @@ Status AcceptedPlaintext::encrypt_unread(const std::string& directory, Plaintext
     const bool is_told = place.role == EngineRole::kOther;
     const bool is_whole = place.role == EngineRole::kWhole && files_.turn_of(path) == EngineFiles::Turn::kAmong;
     if (!is_told && !(is_whole && files.contains(entry.name))) continue;
-    COFFER_ASSIGN(const bool encrypted, encrypt_in_place(coffer_, place));
-    if (encrypted) files.erase(entry.name);
+    COFFER_ASSIGN(const bool is_plaintext, is_plaintext_file(coffer_.disk(), path));
+    if (!is_plaintext) continue;
+    COFFER_TRY(successors.encrypt({path}, place));
+    files.erase(entry.name);
   }
-  return Status::ok();
+  return successors.sync_names();
 }
 
 }  // namespace coffer

@@ -107,6 +107,15 @@ Result<FoundKey> find_key(const Keyring& keyring, const std::string& known) {
   return out;
 }
 
+std::vector<std::reference_wrapper<const Domain>> listed(const Keyring& keyring) {
+  std::vector<std::reference_wrapper<const Domain>> out;
+  for (const Domain& domain : keyring.domains()) out.emplace_back(domain);
+  if (keyring.shards().size() > 1) {
+    std::ranges::sort(out, {}, [](const Domain& domain) -> const std::string& { return domain.name; });
+  }
+  return out;
+}
+
 Result<ChangedKey> change_key(Coffer& coffer, const std::string& known, KeyState state) {
   return change(coffer, known,
                 [&](Keyring& keyring, const Id& id) { return keyring.change_key(id, state, now_seconds()); });

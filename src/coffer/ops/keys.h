@@ -9,6 +9,9 @@ namespace coffer {
 // digits that fit several. What is found is of `keyring`, and lives as long.
 Result<FoundKey> find_key(const Keyring& keyring, const std::string& known);
 
+// For people: as they were added, or by their names where there are so many that shards have their own order.
+std::vector<std::reference_wrapper<const Domain>> listed(const Keyring& keyring);
+
 // A key after what was done with it.
 struct ChangedKey {
   std::string domain;

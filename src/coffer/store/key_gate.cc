@@ -80,7 +80,10 @@ Status KeyHolder::take_again() {
   drop();
   COFFER_TRY(restore_keys(file_key));
   held_.store(turn, std::memory_order_release);
-  if (!is_held()) drop();
+  if (is_held()) return Status::ok();
+  // Somebody may have found them held a moment ago, and uses them.
+  wait_for_key_uses();
+  drop();
   return Status::ok();
 }
 
