@@ -400,7 +400,7 @@ TEST_P(LiveKeyringTest, AMovedRootKeyIsUsedUntilTheRootIsRotated) {
 TEST_P(LiveKeyringTest, NewsIsToldOnceToEachThatAsks) {
   auto mine = open();
   uint64_t seen = 0, late = 0;
-  EXPECT_THAT(mine->news_since(seen), HasSubstr("version 1 is in use"));
+  EXPECT_THAT(mine->news_since(seen), HasSubstr("version 1 is in use; active keys: system:1 ("));
   EXPECT_EQ(mine->news_since(seen), "");
   ASSERT_TRUE(mine->refresh().is_ok());
   EXPECT_EQ(mine->news_since(seen), "") << "a look that finds nothing is no news";

@@ -300,7 +300,7 @@ TEST_F(FenceTest, WhoeverReadsWhileKeysAreTakenBackGetsWhatIsThere) {
       }
     });
   }
-  for (int i = 0; i < 300; ++i) lease.gate->take_back(i % 2 == 0 ? KeyGate::From::kAll : KeyGate::From::kReaders);
+  for (int i = 0; i < 300; ++i) lease.gate->take_back();
   over = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(wrong, 0);
@@ -320,7 +320,7 @@ TEST_F(FenceTest, MemoryHasNoFileKeyOnceItIsTakenBack) {
   }
   const FoundPlaces used = find(*needle);
   EXPECT_GT(used.secret + used.other, 0u) << "the search finds a key that is in use";
-  lease.gate->take_back(KeyGate::From::kAll);
+  lease.gate->take_back();
   const FoundPlaces left = find(*needle);
   EXPECT_EQ(left.secret + left.other, 0u);
   EXPECT_EQ(file.read().value(), contents());

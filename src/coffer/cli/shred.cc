@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
@@ -36,6 +38,9 @@ Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const Shredding done, shred(*coffer, domain));
   const Status written = create_file(disk, path, as_bytes(done.certificate), 0644);
   if (!written.is_ok()) return not_certified(domain, written);
+  // Once this command has ended, programs of this machine have given the keys of files up that they have open: they
+  // have looked, and whatever comes next, such as a fresh key for the domain, does not hide it from them.
+  if (!done.was_done) std::this_thread::sleep_for(2 * KeyWatch::kInterval);
   std::string text = fmt::format("domain {}: {} {} destroyed{}\n", domain, count_text(done.keys.size(), "key"),
                                  done.keys.size() == 1 ? "is" : "are", done.was_done ? ", as before" : "");
   for (const DomainKeyEntry& key : done.keys) {

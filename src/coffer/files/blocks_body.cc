@@ -19,7 +19,7 @@ class BlocksWriter final : public FileWriter, private KeyHolder {
  public:
   BlocksWriter(const NewFile& file, BlocksSealer sealer, BlocksLayout layout)
       : FileWriter(file.fields.file_id, file.envelope),
-        KeyHolder(file.lease, file.fields, KeyGate::From::kAll),
+        KeyHolder(file.lease, file.fields),
         sealer_(std::move(sealer)),
         layout_(layout) {
     enroll();

@@ -16,7 +16,7 @@ class CtrWriter final : public FileWriter, private KeyHolder {
   CtrWriter(std::shared_ptr<Coffer> coffer, const NewFile& file, const RestingKey<FileRole>& file_key, CtrBody body,
             Gmac mac)
       : FileWriter(file.fields.file_id, file.envelope),
-        KeyHolder(file.lease, file.fields, KeyGate::From::kAll),
+        KeyHolder(file.lease, file.fields),
         coffer_(std::move(coffer)),
         file_key_(file_key),
         envelope_(file.envelope.begin(), file.envelope.end()),

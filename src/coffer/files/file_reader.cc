@@ -62,7 +62,7 @@ class LogFileReader : public FileReader {
   LogFileReader(LogReader log, KeyLease lease) : log_(std::move(log)), lease_(std::move(lease)) {}
 
   Result<ByteView> next() override {
-    if (!lease_.is_current(KeyGate::From::kReaders)) {
+    if (!lease_.is_current()) {
       return {Code::kKeyUnavailable, "the keys of its domain were taken back while it was read; open it again"};
     }
     COFFER_ASSIGN(ByteView piece, log_.next());

@@ -20,10 +20,7 @@ class HeldForm final : public KeyHolder {
 
   // `make` makes another one of the same file; it may fail as the first did.
   HeldForm(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, Form form, Make make)
-      : KeyHolder(opened.lease, opened.fields, KeyGate::From::kReaders),
-        file_(std::move(file)),
-        make_(std::move(make)),
-        form_(std::move(form)) {
+      : KeyHolder(opened.lease, opened.fields), file_(std::move(file)), make_(std::move(make)), form_(std::move(form)) {
     enroll();
   }
   ~HeldForm() override { leave(); }

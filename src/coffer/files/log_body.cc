@@ -53,7 +53,7 @@ class LogBody final : public Body {
 class OpenLog::State final : public KeyHolder {
  public:
   State(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, LogReader reader)
-      : KeyHolder(opened.lease, opened.fields, KeyGate::From::kReaders),
+      : KeyHolder(opened.lease, opened.fields),
         file_(std::move(file)),
         params_(log_params(opened.fields)),
         reader_(std::move(reader)) {

@@ -7,7 +7,7 @@ namespace coffer {
 LogWriter::LogWriter(const Key& key, const LogParams& params, const LogPosition& start, ByteView head,
                      bool ends_cleanly)
     : FileWriter(params.file_id, head),
-      KeyHolder(key.lease, key.header.fields, KeyGate::From::kAll),
+      KeyHolder(key.lease, key.header.fields),
       ends_cleanly_(ends_cleanly),
       file_key_(key.file_key),
       header_(key.header),

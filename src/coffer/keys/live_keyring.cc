@@ -17,6 +17,21 @@ constexpr int kLooksAgainForShardsMax = 100;
 
 bool same(const Status& a, const Status& b) { return a.code() == b.code() && a.message() == b.message(); }
 
+// "system:3 (1fce00b2aabb), tenant-7:1 (…) and those of 12 other domains": a line for a log.
+std::string active_keys_text(const Keyring& keyring) {
+  constexpr size_t kNamedMax = 8;
+  std::string out;
+  size_t named = 0;
+  for (const Domain& domain : keyring.domains()) {
+    if (++named > kNamedMax) break;
+    const DomainKeyEntry* active = domain.active();
+    out += (out.empty() ? "" : ", ") + domain.name + ":" +
+           (active != nullptr ? std::to_string(active->version) + " (" + active->id.short_hex() + ")" : "none");
+  }
+  if (named <= kNamedMax) return out;
+  return out + " and those of " + std::to_string(keyring.domains().size() - kNamedMax) + " other domains";
+}
+
 }  // namespace
 
 LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
@@ -82,7 +97,9 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
     return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
            " stays in use: " + now.root_key.to_string();
   }
-  if (now.last_refresh.is_ok()) return "keyring " + store_->name() + ": " + version + " is in use";
+  if (now.last_refresh.is_ok()) {
+    return "keyring " + store_->name() + ": " + version + " is in use; active keys: " + active_keys_text(*snapshot());
+  }
   return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version +
          " stays in use: " + now.last_refresh.to_string();
 }

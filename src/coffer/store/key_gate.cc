@@ -10,9 +10,8 @@ constinit std::atomic<uint64_t> only_turn{0};
 
 }  // namespace
 
-void KeyGate::take_back(From from) {
-  if (from == From::kAll) writing_.fetch_add(1, std::memory_order_seq_cst);
-  reading_.fetch_add(1, std::memory_order_seq_cst);
+void KeyGate::take_back() {
+  turn_.fetch_add(1, std::memory_order_seq_cst);
   wait_for_key_uses();
   std::lock_guard lock(mutex_);
   for (KeyHolder* holder = first_; holder != nullptr; holder = holder->next_) holder->give_back();
@@ -20,26 +19,15 @@ void KeyGate::take_back(From from) {
 
 KeyLease KeyLease::of(std::shared_ptr<KeyGate> gate) {
   KeyLease out;
-  out.reading = gate->reading_.load(std::memory_order_seq_cst);
-  out.writing = gate->writing_.load(std::memory_order_seq_cst);
+  out.turn = gate->turn_.load(std::memory_order_seq_cst);
   out.gate = std::move(gate);
   return out;
 }
 
-bool KeyLease::is_current(KeyGate::From kind) const {
-  if (gate == nullptr) return true;
-  return kind == KeyGate::From::kReaders ? gate->reading_.load(std::memory_order_seq_cst) == reading
-                                         : gate->writing_.load(std::memory_order_seq_cst) == writing;
-}
+bool KeyLease::is_current() const { return gate == nullptr || gate->turn_.load(std::memory_order_seq_cst) == turn; }
 
-KeyHolder::KeyHolder(const KeyLease& lease, const EnvelopeFields& fields, KeyGate::From kind)
-    : gate_(lease.gate),
-      kind_(kind),
-      fields_(fields),
-      turn_(gate_ == nullptr                  ? &only_turn
-            : kind == KeyGate::From::kReaders ? &gate_->reading_
-                                              : &gate_->writing_),
-      held_(kind == KeyGate::From::kReaders ? lease.reading : lease.writing) {}
+KeyHolder::KeyHolder(const KeyLease& lease, const EnvelopeFields& fields)
+    : gate_(lease.gate), fields_(fields), turn_(gate_ == nullptr ? &only_turn : &gate_->turn_), held_(lease.turn) {}
 
 void KeyHolder::enroll() {
   if (gate_ == nullptr) return;

@@ -23,13 +23,10 @@ class KeyHolder;
 // Thread-safe.
 class KeyGate {
  public:
-  // Whose keys are taken back. Who writes a file keeps them when single keys of the domain are destroyed.
-  enum class From : uint8_t { kReaders, kAll };
-
   explicit KeyGate(std::weak_ptr<Coffer> coffer) : coffer_(std::move(coffer)) {}
 
   // On return they are wiped, but for those of calls that read a log and wait for its disk: of these it waits for.
-  void take_back(From from);
+  void take_back();
 
  private:
   friend class KeyHolder;
@@ -38,8 +35,7 @@ class KeyGate {
   const std::weak_ptr<Coffer> coffer_;
   const OfOneProcess process_;
   // One more each time that keys are taken back, from 1.
-  std::atomic<uint64_t> reading_{1};
-  std::atomic<uint64_t> writing_{1};
+  std::atomic<uint64_t> turn_{1};
   std::mutex mutex_;
   KeyHolder* first_ = nullptr;
 };
@@ -48,11 +44,10 @@ class KeyGate {
 // between is noticed.
 struct KeyLease {
   std::shared_ptr<KeyGate> gate;  // null: nobody takes this key back
-  uint64_t reading = 0;
-  uint64_t writing = 0;
+  uint64_t turn = 0;
 
   static KeyLease of(std::shared_ptr<KeyGate> gate);
-  bool is_current(KeyGate::From kind) const;
+  bool is_current() const;
 };
 
 // What is said of a file whose key was taken back before it was complete, where no other key can complete it.
@@ -71,8 +66,7 @@ class KeyHolder {
   }
 
  protected:
-  // kReaders: it only reads.
-  KeyHolder(const KeyLease& lease, const EnvelopeFields& fields, KeyGate::From kind);
+  KeyHolder(const KeyLease& lease, const EnvelopeFields& fields);
   virtual ~KeyHolder() = default;
   void enroll();
   void leave();
@@ -111,7 +105,6 @@ class KeyHolder {
   void drop();
 
   const std::shared_ptr<KeyGate> gate_;
-  const KeyGate::From kind_;
   const EnvelopeFields fields_;
   const std::atomic<uint64_t>* const turn_;
   std::atomic<uint64_t> held_;  // the turn in which the keys were got; 0: there are none

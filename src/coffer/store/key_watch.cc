@@ -39,23 +39,21 @@ std::chrono::milliseconds KeyWatch::look() {
 void KeyWatch::follow_keyring() {
   const std::shared_ptr<const Keyring> keyring = keyring_.snapshot();
   if (keyring == followed_) return;
-  std::vector<std::pair<std::shared_ptr<KeyGate>, KeyGate::From>> taken;
+  std::vector<std::shared_ptr<KeyGate>> taken;
   {
     std::lock_guard lock(mutex_);
-    for (const Domain& domain : keyring->domains()) {
-      const auto found = gates_.find(domain.name);
-      if (found == gates_.end()) continue;
-      const auto destroyed =
-          static_cast<size_t>(std::ranges::count(domain.keys, KeyState::kDestroyed, &DomainKeyEntry::state));
-      const Standing now{domain.locked, destroyed, destroyed < domain.keys.size()};
-      const Standing before = std::exchange(found->second.standing, now);
-      const bool ends = (now.locked != 0 && now.locked != before.locked) || (before.has_living && !now.has_living);
-      if (ends || now.destroyed > before.destroyed) {
-        taken.emplace_back(found->second.gate, ends ? KeyGate::From::kAll : KeyGate::From::kReaders);
-      }
+    for (auto& [name, kept] : gates_) {
+      const Domain* domain = keyring->find_domain(name);
+      if (domain == nullptr) continue;
+      const auto is_living = [](const DomainKeyEntry& key) { return key.state != KeyState::kDestroyed; };
+      const Standing now{domain->locked, std::ranges::any_of(domain->keys, is_living)};
+      const Standing before = std::exchange(kept.standing, now);
+      const bool is_locked = now.locked != 0 && now.locked != before.locked;
+      const bool is_shredded = before.has_living && !now.has_living;
+      if (is_locked || is_shredded) taken.push_back(kept.gate);
     }
   }
-  for (const auto& [gate, from] : taken) gate->take_back(from);
+  for (const auto& gate : taken) gate->take_back();
   followed_ = keyring;
 }
 
@@ -82,7 +80,7 @@ void KeyWatch::fence(const Status& why) {
     std::lock_guard lock(mutex_);
     for (const auto& [domain, kept] : gates_) all.push_back(kept.gate);
   }
-  for (const auto& gate : all) gate->take_back(KeyGate::From::kAll);
+  for (const auto& gate : all) gate->take_back();
   // The last one who has the keys.
   followed_ = keyring_.snapshot();
 }

@@ -1,4 +1,4 @@
-// Takes keys back while a coffer is in use: those of a domain that is locked or shredded, those that are destroyed, and
+// Takes keys back while a coffer is in use: those of a domain that is locked or shredded, and
 // all of them where the root key may not go on protecting and the policy wants that to be the end. A thread looks twice
 // a second at the stored keyring (one stat) and at what the last look at the root key has found.
 //
@@ -32,7 +32,6 @@ class KeyWatch {
   // What a gate goes by.
   struct Standing {
     uint64_t locked = 0;
-    size_t destroyed = 0;
     bool has_living = true;  // keys that are not destroyed
   };
   struct Kept {
