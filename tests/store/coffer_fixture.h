@@ -42,7 +42,11 @@ class CofferFixture : public ::testing::Test {
     coffer_ = open_coffer();
     ASSERT_NE(coffer_, nullptr);
   }
-  void TearDown() override { std::filesystem::remove_all(root_); }
+  void TearDown() override {
+    // It still writes when it goes, to a disk that a derived fixture may have.
+    coffer_.reset();
+    std::filesystem::remove_all(root_);
+  }
 
   static Disk& disk() { return Disk::posix(); }
   std::string coffer_path() const { return root_ + "/coffer"; }
