@@ -205,7 +205,9 @@ Status KeyringBody::encode(std::span<const Domain> domains, Writer& writer) {
 
 Result<std::shared_ptr<const Shard>> KeyringBody::decode(Reader& reader, const ShardEntry& shard) {
   std::vector<Domain> domains;
-  for (uint16_t left = reader.u16(); left > 0; --left) {
+  const uint16_t count = reader.u16();
+  if (!reader.ok()) return broken("it must not end within its domains");
+  for (uint16_t left = count; left > 0; --left) {
     COFFER_ASSIGN(Domain domain, decode_domain(reader));
     if (!shard.is_for(tag_of_id(domain.keys.front().id))) {
       return broken("domain " + domain.name + " must be in the shard of its tag");
