@@ -1,4 +1,4 @@
-// Keys that are taken back from a program which has files open: locked and shredded domains, destroyed keys, a root key
+// Keys that are taken back from a program which has files open: locked and shredded domains, a root key
 // that may not go on protecting. What is open again afterwards was not reopened.
 #include <thread>
 

@@ -108,7 +108,8 @@ Result<std::string> open_config_value(const Coffer& coffer, const std::string& n
                                       ClearValue clear) noexcept;
 
 // How the coffer's keys are, for the program's own metrics: Prometheus' text format, as `coffer metrics` prints it
-// (docs/operating.md). What this program wrote is in it at once, what others write within a minute. Reads no store.
+// (docs/operating.md). What this program wrote is in it, but for up to 256 KiB of each file that is being written; what
+// others write is within a minute. Reads no store.
 Result<std::string> prometheus_metrics(Coffer& coffer) noexcept;
 
 // What was done to the coffer's keys, by whatever process: the lines of its audit log whose number is above `after`, in
