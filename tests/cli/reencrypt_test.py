@@ -86,7 +86,7 @@ class Reencrypt(CliTest):
     def test_a_store_that_is_served_is_left_alone(self):
         self.make_database()
         process = self.start("exec", "c.coffer", "--", *BENCH, "--use_existing_db=1", "--benchmarks=overwrite",
-                             "--duration=60", "--benchmark_write_rate_limit=300000", "--wal_dir=wal")
+                             "--duration=60", "--benchmark_write_rate_limit=30000", "--wal_dir=wal")
         self.until(self.logs)
         tables = {name: header for name, header in self.files().items() if name.endswith(".sst")}
         run = self.coffer("reencrypt", "c.coffer")
