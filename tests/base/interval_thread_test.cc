@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // What the child's body returns.
-int in_child(const std::function<int()>& body) {
+int answer_of_child(const std::function<int()>& body) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(body());
   int status = -1;
@@ -48,7 +48,7 @@ TEST(IntervalThread, IsNoneOfAChildsThatWasForkedOff) {
   thread->start([&] { return begun = true, std::chrono::hours(24); });
   while (!begun) std::this_thread::yield();
   EXPECT_FALSE(thread->is_forked());
-  EXPECT_EQ(in_child([&] {
+  EXPECT_EQ(answer_of_child([&] {
               const bool is_forked = thread->is_forked();
               thread.reset();  // would wait for ever for a thread that it does not have
               return is_forked ? 0 : 1;
@@ -58,7 +58,7 @@ TEST(IntervalThread, IsNoneOfAChildsThatWasForkedOff) {
 
 TEST(IntervalThread, BeginsInNoChildEither) {
   IntervalThread thread;
-  EXPECT_EQ(in_child([&] {
+  EXPECT_EQ(answer_of_child([&] {
               std::atomic<bool> begun{false};
               thread.start([&] { return begun = true, milliseconds(1); });
               std::this_thread::sleep_for(milliseconds(20));

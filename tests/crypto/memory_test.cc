@@ -29,7 +29,7 @@ struct Watched {
   void forget() { key = SecretBytes(); }
 };
 
-class KeyMemory : public testing::TestWithParam<const CryptoBackend*> {
+class CipherKeyMemory : public testing::TestWithParam<const CryptoBackend*> {
  protected:
   // OpenSSL allocates its own key schedules, which it wipes but does not lock.
   bool schedules_are_ours() const { return GetParam() != &openssl_backend(); }
@@ -48,10 +48,10 @@ class KeyMemory : public testing::TestWithParam<const CryptoBackend*> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(EveryBackend, KeyMemory, testing::ValuesIn(usable_backends()),
+INSTANTIATE_TEST_SUITE_P(EveryBackend, CipherKeyMemory, testing::ValuesIn(usable_backends()),
                          [](const auto& instance) { return test_name_of(*instance.param); });
 
-TEST_P(KeyMemory, TheSearchFindsWhatIsThere) {
+TEST_P(CipherKeyMemory, TheSearchFindsWhatIsThere) {
   Watched watched(32);
   EXPECT_EQ(watched.places().secret, 2u);
   EXPECT_EQ(watched.places().other, 0u);
@@ -61,7 +61,7 @@ TEST_P(KeyMemory, TheSearchFindsWhatIsThere) {
   EXPECT_EQ(watched.places().other, 0u);
 }
 
-TEST_P(KeyMemory, AeadKeysStayInSecretMemoryAndVanish) {
+TEST_P(CipherKeyMemory, AeadKeysStayInSecretMemoryAndVanish) {
   for (Suite suite : {Suite::kAes256Gcm, Suite::kChaCha20Poly1305}) {
     Watched watched(32);
     auto aead = AeadKey::create(suite, watched.key.reveal(), *GetParam()).value();
@@ -78,7 +78,7 @@ TEST_P(KeyMemory, AeadKeysStayInSecretMemoryAndVanish) {
   }
 }
 
-TEST_P(KeyMemory, CounterModeKeysStayInSecretMemoryAndVanish) {
+TEST_P(CipherKeyMemory, CounterModeKeysStayInSecretMemoryAndVanish) {
   Watched watched(32);
   SecretBytes with_iv(32 + kNonceSize);
   std::ranges::copy(watched.key.reveal(), with_iv.reveal_mutable().begin());
@@ -92,7 +92,7 @@ TEST_P(KeyMemory, CounterModeKeysStayInSecretMemoryAndVanish) {
   expect_gone(watched);
 }
 
-TEST_P(KeyMemory, GmacKeysStayInSecretMemoryAndVanish) {
+TEST_P(CipherKeyMemory, GmacKeysStayInSecretMemoryAndVanish) {
   Watched watched(32);
   SecretBytes with_nonce(Gmac::kKeySize);
   std::ranges::copy(watched.key.reveal(), with_nonce.reveal_mutable().begin());

@@ -24,19 +24,19 @@ extern "C" int clock_gettime(clockid_t clock, timespec* out) noexcept {
 namespace coffer {
 namespace {
 
-constexpr const char* kPath = "/file";
+constexpr const char* kLogPath = "/file";
 
 class ResumedLog : public CofferFixture {
  protected:
   void begin() {
     auto head = coffer_->new_file({.kind = Kind::kLog});
     ASSERT_OK(head);
-    auto file = disk_.create(kPath, 0600);
+    auto file = disk_.create(kLogPath, 0600);
     ASSERT_OK(file);
     auto writer = new_writer(coffer_, std::move(*head), EngineRole::kOther);
     ASSERT_OK(writer);
     writer_ = std::move(*writer);
-    file_ = std::make_unique<DiskAppendFile>(disk_, kPath, std::move(*file));
+    file_ = std::make_unique<DiskAppendFile>(disk_, kLogPath, std::move(*file));
   }
   void append(const std::string& text) {
     ASSERT_OK(writer_->append(as_bytes(text), *file_));
@@ -45,7 +45,7 @@ class ResumedLog : public CofferFixture {
   void close() { ASSERT_OK(writer_->close(*file_)); }
 
   static Bytes bytes_on(MemoryDisk& disk) {
-    auto file = disk.open_read(kPath);
+    auto file = disk.open_read(kLogPath);
     Bytes out((*file)->size().value());
     EXPECT_EQ((*file)->read_at(0, out).value(), out.size());
     return out;
@@ -60,9 +60,9 @@ class ResumedLog : public CofferFixture {
     return count;
   }
   void expect_whole(bool closed) {
-    std::shared_ptr<ReadableFile> file = disk_.open_read(kPath).value();
-    const FileHead head = read_head(*file, kPath).value();
-    const OpenedFile opened = coffer_->unlock(head.scan, kPath).value();
+    std::shared_ptr<ReadableFile> file = disk_.open_read(kLogPath).value();
+    const FileHead head = read_head(*file, kLogPath).value();
+    const OpenedFile opened = coffer_->unlock(head.scan, kLogPath).value();
     auto body =
         body_of(Kind::kLog).open(opened, file, file->size().value(), closed ? EngineRole::kWhole : EngineRole::kOther);
     ASSERT_OK(body);

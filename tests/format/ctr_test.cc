@@ -5,14 +5,14 @@
 namespace coffer {
 namespace {
 
-constexpr Suite kSuites[] = {Suite::kAes128Ctr, Suite::kAes192Ctr, Suite::kAes256Ctr};
+constexpr Suite kCtrSuites[] = {Suite::kAes128Ctr, Suite::kAes192Ctr, Suite::kAes256Ctr};
 
 class EveryCtr : public testing::TestWithParam<Suite> {
  protected:
   Sample sample_{Kind::kCtr, GetParam()};
   CtrBody body_ = CtrBody::create(sample_.file_key, GetParam(), sample_.fields.file_id).value();
 };
-INSTANTIATE_TEST_SUITE_P(All, EveryCtr, testing::ValuesIn(kSuites));
+INSTANTIATE_TEST_SUITE_P(All, EveryCtr, testing::ValuesIn(kCtrSuites));
 
 TEST_P(EveryCtr, AnyPieceIsItsPartOfTheWhole) {
   Bytes plaintext = pattern(10000, 7), sealed(plaintext.size());

@@ -24,10 +24,6 @@ void fix_checksum(Bytes& bytes, size_t slot) {
   store_le32(record + 508, crc32c({record, 508}));
 }
 
-struct KindAndSuite {
-  Kind kind;
-  Suite suite;
-};
 constexpr KindAndSuite kCombinations[] = {{Kind::kBlocks, Suite::kAes128Gcm}, {Kind::kBlocks, Suite::kAes192Gcm},
                                           {Kind::kBlocks, Suite::kAes256Gcm}, {Kind::kBlocks, Suite::kChaCha20Poly1305},
                                           {Kind::kLog, Suite::kAes128Gcm},    {Kind::kLog, Suite::kAes192Gcm},

@@ -11,6 +11,14 @@
 
 namespace coffer {
 
+inline constexpr Suite kAeadSuites[] = {Suite::kAes128Gcm, Suite::kAes192Gcm, Suite::kAes256Gcm,
+                                        Suite::kChaCha20Poly1305};
+
+struct KindAndSuite {
+  Kind kind;
+  Suite suite;
+};
+
 // Bytes that look random, the same for the same seed.
 inline Bytes pattern(size_t size, uint64_t seed) {
   Bytes out(size);

@@ -13,11 +13,6 @@ Bytes log_body(const Sample& sample) {
   return Bytes(out.view().begin(), out.view().end());
 }
 
-struct KindAndSuite {
-  Kind kind;
-  Suite suite;
-};
-
 class EveryKind : public testing::TestWithParam<KindAndSuite> {
  protected:
   // Blocks; a closed log; or ctr, sealed in both slots.

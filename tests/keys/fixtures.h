@@ -14,6 +14,8 @@ inline Id id_of(uint8_t value) {
   return id;
 }
 
+inline std::string tenant(size_t number) { return "tenant-" + std::to_string(number); }
+
 inline KeyringKey keyring_key_of(uint8_t value) { return KeyringKey::copy_of(Bytes(kKeyringKeySize, value)); }
 
 inline KeyringSlot slot_of(uint8_t value) {

@@ -14,8 +14,6 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string tenant(size_t number) { return "tenant-" + std::to_string(number); }
-
 Keyring keyring_of(size_t tenants) {
   Keyring keyring = Keyring::create(id_of(0xc0), 1).value();
   for (size_t i = 0; i < tenants; ++i) EXPECT_TRUE(keyring.add_domain(tenant(i), 2).is_ok());

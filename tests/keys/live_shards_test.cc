@@ -19,8 +19,6 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string tenant(size_t number) { return "tenant-" + std::to_string(number); }
-
 class LiveShards : public testing::TestWithParam<bool> {
  protected:
   void SetUp() override {

@@ -24,6 +24,7 @@
 #include "io/temporary_directory.h"
 #include "support/configured.h"
 #include "support/memory_search.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
@@ -33,8 +34,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kGood = R"(echo '{"version":1,"handle":"k/1"}')";
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 std::string contents_of(const std::string& path) {
   std::ifstream file(path);

@@ -13,14 +13,13 @@
 #include "coffer/providers/service_root.h"
 #include "io/temporary_directory.h"
 #include "support/configured.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 TEST(NamedProvider, TheShortUriOpensWhatIsConfiguredAndStaysShort) {
   const TemporaryDirectory directory;

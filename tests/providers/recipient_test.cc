@@ -18,6 +18,7 @@
 #include "coffer/providers/registry.h"
 #include "coffer/providers/service_root.h"
 #include "io/temporary_directory.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
@@ -25,8 +26,6 @@ namespace {
 using testing::HasSubstr;
 
 std::string text_of(const SecretBytes& secret) { return std::string(as_text(secret.reveal())); }
-std::string message_of(const Status& status) { return std::string(status.message()); }
-
 // RFC 8410: PKCS#8 is these bytes and the key.
 std::string pem_of(const X25519Private& key) {
   Bytes der = from_hex("302e020100300506032b656e04220420").value();

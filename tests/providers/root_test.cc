@@ -6,14 +6,13 @@
 #include "coffer/keys/keyring.h"
 #include "coffer/providers/fetched_root.h"
 #include "coffer/providers/service_root.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 // "Wraps" by keeping what it was given; answers what a test tells it to.
 class LyingService final : public ServiceRoot {

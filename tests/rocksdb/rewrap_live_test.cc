@@ -10,7 +10,7 @@ namespace coffer {
 namespace {
 
 constexpr int kRounds = 12;
-constexpr int kKeys = 2000;
+constexpr int kKeysAtFirst = 2000;
 
 // The command line, as an operator would: 0, or the exit status of what failed.
 int rotate_and_rewrap(const std::string& coffer_directory) {
@@ -35,13 +35,13 @@ TEST_P(RewrapUnderADatabase, NoReadIsWrongAndNoWriteIsLost) {
   options.recycle_log_file_num = 2;
   OpenDb db = work.open(options);
   ASSERT_TRUE(db);
-  for (int i = 0; i < kKeys; ++i) ASSERT_FINE(db->Put({}, key_of(i), value_of(i)));
+  for (int i = 0; i < kKeysAtFirst; ++i) ASSERT_FINE(db->Put({}, key_of(i), value_of(i)));
   ASSERT_FINE(db->Flush({}));
 
   std::atomic<bool> stop{false};
-  std::atomic<int> written{kKeys};
+  std::atomic<int> written{kKeysAtFirst};
   std::thread writer([&] {
-    for (int i = kKeys; !stop; ++i) {
+    for (int i = kKeysAtFirst; !stop; ++i) {
       rocksdb::WriteOptions how;
       how.sync = i % 50 == 0;
       ASSERT_FINE(db->Put(how, key_of(i), value_of(i)));
@@ -65,7 +65,7 @@ TEST_P(RewrapUnderADatabase, NoReadIsWrongAndNoWriteIsLost) {
   writer.join();
   for (std::thread& reader : readers) reader.join();
   EXPECT_GT(reads, 0);
-  EXPECT_GT(written, kKeys);
+  EXPECT_GT(written, kKeysAtFirst);
   db.close();
 
   work.reopen();

@@ -14,13 +14,13 @@
 namespace coffer {
 namespace {
 
-constexpr const char* kCoffer = "/coffer";
+constexpr const char* kCofferPath = "/coffer";
 
 // A coffer on a disk in memory, and files that are headers only: places need no bodies.
 class World {
  public:
   explicit World(const std::string& root_uri) : disk_(std::make_unique<MemoryDisk>()) {
-    const Status made = Coffer::create(*disk_, kCoffer, {.root_uri = root_uri}, open_provider);
+    const Status made = Coffer::create(*disk_, kCofferPath, {.root_uri = root_uri}, open_provider);
     EXPECT_TRUE(made.is_ok()) << made.to_string();
     EXPECT_TRUE(disk_->sync_directory("/").is_ok());
     open();
@@ -30,7 +30,7 @@ class World {
   Coffer& coffer() { return *coffer_; }
   void open() {
     coffer_.reset();
-    auto opened = Coffer::open(*disk_, kCoffer, {}, open_provider);
+    auto opened = Coffer::open(*disk_, kCofferPath, {}, open_provider);
     ASSERT_TRUE(opened.is_ok()) << status_text(opened);
     coffer_ = *opened;
   }
@@ -417,7 +417,7 @@ TEST_F(StorePlaces, AFullDiskAtAnyStepLeavesTheOldStateOrTheNew) {
       ASSERT_OK(world.disk().sync_all("/"));
       const auto scratch = world.disk().crash_image(CrashKind::kDropped, 1);
       FaultDisk faulty(*scratch);
-      auto coffer = Coffer::open(faulty, kCoffer, {}, open_provider);
+      auto coffer = Coffer::open(faulty, kCofferPath, {}, open_provider);
       ASSERT_OK(coffer);
       faulty.arm({.operation = operation, .code = Code::kNoSpace});
       const Status said = saying.say(**coffer);
@@ -427,7 +427,7 @@ TEST_F(StorePlaces, AFullDiskAtAnyStepLeavesTheOldStateOrTheNew) {
         break;
       }
       ++faults;
-      auto after = Coffer::open(*scratch, kCoffer, {}, open_provider);
+      auto after = Coffer::open(*scratch, kCofferPath, {}, open_provider);
       ASSERT_OK(after);
       const bool is_old = (*after)->keyring()->stores() == before;
       EXPECT_FALSE(said.is_ok() && is_old) << operation;
@@ -455,7 +455,7 @@ TEST_F(StorePlaces, ACrashAtAnyStepLeavesTheOldStateOrTheNew) {
     const std::vector<StoreEntry> done = world.coffer().keyring()->stores();
     int old_ones = 0, new_ones = 0;
     for (const auto& image : images) {
-      auto coffer = Coffer::open(*image, kCoffer, {}, open_provider);
+      auto coffer = Coffer::open(*image, kCofferPath, {}, open_provider);
       ASSERT_OK(coffer);
       const std::vector<StoreEntry>& found = (*coffer)->keyring()->stores();
       (found == before ? old_ones : new_ones)++;
@@ -470,7 +470,7 @@ TEST_F(StorePlaces, ARenameIsWhatItWasWhateverOthersChangeMeanwhile) {
   World world(key_uri("root.key"));
   world.make_directory("/a");
   world.make_file("/a/CURRENT", true);
-  auto other = Coffer::open(world.disk(), kCoffer, {}, open_provider);
+  auto other = Coffer::open(world.disk(), kCofferPath, {}, open_provider);
   ASSERT_OK(other);
   for (const auto& [from, to, renamed] : {std::tuple("/a", "/b", true), std::tuple("/b", "/c", false)}) {
     auto moving = world.coffer().stores().begin_move(from, to);

@@ -5,16 +5,16 @@
 namespace coffer {
 namespace {
 
-constexpr char kSecret[] = "secret~of~the~application";
+constexpr char kAzureSecret[] = "secret~of~the~application";
 
 class AzureKvSurroundings final : public ProviderSurroundings {
  public:
   explicit AzureKvSurroundings(const std::string& type) : type_(type) {
     act("make_key", ",\"kty\":\"" + type_ + "\"");
-    server_.operate(std::string(R"({"action":"add_application","client":"db","secret":")") + kSecret + "\"}");
+    server_.operate(std::string(R"({"action":"add_application","client":"db","secret":")") + kAzureSecret + "\"}");
   }
 
-  std::string uri() const override { return uri_with(server_.file("secret", kSecret)); }
+  std::string uri() const override { return uri_with(server_.file("secret", kAzureSecret)); }
 
   std::string uri_of_another_key() override {
     server_.operate(R"({"action":"make_key","name":"other","kty":")" + type_ + "\"}");
@@ -38,7 +38,7 @@ class AzureKvSurroundings final : public ProviderSurroundings {
     std::vector<Bytes> out = bytes_in(answer, "keys");
     const std::vector<Bytes> tokens = bytes_in(answer, "tokens");
     out.insert(out.end(), tokens.begin(), tokens.end());
-    out.emplace_back(std::begin(kSecret), std::end(kSecret) - 1);
+    out.emplace_back(std::begin(kAzureSecret), std::end(kAzureSecret) - 1);
     return out;
   }
   std::optional<std::string> uri_with_wrong_credentials() const override {

@@ -12,7 +12,7 @@ namespace {
 using namespace testing_keystores;
 
 // A private key with its certificate, and the certificate once more as a trusted one.
-const TemporaryDirectory& stores() {
+const TemporaryDirectory& java_stores() {
   static const TemporaryDirectory directory;
   static const bool made = [] {
     for (const std::string& type : std::vector<std::string>{"JKS", "JCEKS"}) {
@@ -31,7 +31,7 @@ const TemporaryDirectory& stores() {
 }
 
 Bytes contents_of(const std::string& name) {
-  return read_file(Disk::posix(), stores() / name, kKeystoreSizeMax).value();
+  return read_file(Disk::posix(), java_stores() / name, kKeystoreSizeMax).value();
 }
 
 const JavaEntry* find(const std::vector<JavaEntry>& entries, const std::string& alias) {

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using namespace testing_keystores;
 
 // A client certificate signed by a CA, and the CA, in keystores of both types: made by keytool out of OpenSSL's.
-const TemporaryDirectory& stores() {
+const TemporaryDirectory& kmip_stores() {
   static const TemporaryDirectory directory;
   static const bool made = [] {
     const std::string command =
@@ -44,8 +44,8 @@ const TemporaryDirectory& stores() {
 StorePlace place(const std::string& name, StoreType type = StoreType::kJks, const std::string& password = "password") {
   StorePlace out;
   out.type = type;
-  out.path = stores() / name;
-  out.password.file = stores() / password;
+  out.path = kmip_stores() / name;
+  out.password.file = kmip_stores() / password;
   return out;
 }
 
@@ -99,7 +99,7 @@ TEST(KmipStores, APrivateKeyWithAPasswordOfItsOwnIsExplained) {
 TEST(KmipStores, AStoreWithoutWhatIsWantedSaysSo) {
   auto identity = read_identity(place("trust.jks"));
   EXPECT_EQ(identity.code(), Code::kPermissionDenied) << "it may be read by others";
-  chmod((stores() / "trust.jks").c_str(), 0600);
+  chmod((kmip_stores() / "trust.jks").c_str(), 0600);
   identity = read_identity(place("trust.jks"));
   EXPECT_EQ(identity.code(), Code::kInvalidArgument);
   EXPECT_THAT(std::string(identity.status().message()), HasSubstr("no private key"));
@@ -131,8 +131,8 @@ TEST(KmipStores, CertificatesAreReadFromPkcs12) {
                                password + "-nomac ",
                                password + "-keypbe PBE-SHA1-RC4-128 -certpbe PBE-SHA1-3DES -legacy "};
   for (const std::string& way : kWays) {
-    const std::string command = "cd " + stores().path() + " && exec 2>/dev/null && " + from + way + "-out any.p12 && " +
-                                trust + way + "-out trust.p12 && chmod 600 any.p12";
+    const std::string command = "cd " + kmip_stores().path() + " && exec 2>/dev/null && " + from + way +
+                                "-out any.p12 && " + trust + way + "-out trust.p12 && chmod 600 any.p12";
     ASSERT_EQ(std::system(command.c_str()), 0) << way;
     auto identity = read_identity(place("any.p12", StoreType::kPkcs12));
     ASSERT_TRUE(identity.is_ok()) << way << identity.status().to_string();
@@ -146,7 +146,7 @@ TEST(KmipStores, CertificatesAreReadFromPkcs12) {
 }
 
 TEST(KmipStores, NoPasswordOpensAPkcs12StoreThatHasNone) {
-  const std::string command = "cd " + stores().path() +
+  const std::string command = "cd " + kmip_stores().path() +
                               " && exec 2>/dev/null && openssl pkcs12 -export -inkey c.key "
                               "-in c.pem -passout pass: -out open.p12 && chmod 600 open.p12";
   ASSERT_EQ(std::system(command.c_str()), 0);
@@ -158,9 +158,9 @@ TEST(KmipStores, NoPasswordOpensAPkcs12StoreThatHasNone) {
 
 TEST(KmipStores, WhatIsWrongWithAPkcs12StoreIsSaid) {
   EXPECT_EQ(read_identity(place("id.p12", StoreType::kPkcs12, "wrong")).code(), Code::kWrongKey);
-  std::ofstream(stores() / "damaged.p12") << "0 this is no keystore";
+  std::ofstream(kmip_stores() / "damaged.p12") << "0 this is no keystore";
   EXPECT_EQ(read_trust(place("damaged.p12", StoreType::kPkcs12)).code(), Code::kInvalidArgument);
-  const std::string command = "cd " + stores().path() +
+  const std::string command = "cd " + kmip_stores().path() +
                               " && exec 2>/dev/null && openssl pkcs12 -export -nokeys -in "
                               "c.pem -passout pass:swordfish -out cert.p12 && chmod 600 cert.p12";
   ASSERT_EQ(std::system(command.c_str()), 0);

@@ -23,12 +23,6 @@ using testing::HasSubstr;
 
 constexpr auto kShort = std::chrono::milliseconds(1000);
 
-Client client_of(GroupSettings settings) {
-  auto group = HostGroup::create(settings);
-  EXPECT_TRUE(group) << group.status().message();
-  return Client(*group);
-}
-
 std::string host_of(const ServerProcess& server) { return "localhost:" + std::to_string(server.port()); }
 
 TEST(FakeKmip, PyKmipsOwnClientIsContentWithIt) {

@@ -22,7 +22,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-int server_port() {
+int provider_server_port() {
   static const ServerDirectory directory;
   static const std::unique_ptr<ServerProcess> server = start_pykmip(directory.path());
   return server->port();
@@ -36,7 +36,7 @@ class KmipProvider : public testing::Test {
   std::string uri(const std::string& options = "", const std::string& certificate = "client") const {
     std::string all = "timeout_millis=10000";
     if (options.find("key_cache_millis") == std::string::npos) all += "&key_cache_millis=0";
-    return loopback_uri(server_port(), name_, certificate, options.empty() ? all : all + "&" + options);
+    return loopback_uri(provider_server_port(), name_, certificate, options.empty() ? all : all + "&" + options);
   }
   static Provider open(const std::string& uri, const std::string& yaml = "") {
     auto provider = open_provider(uri, configured(yaml));
@@ -83,7 +83,7 @@ class KmipProvider : public testing::Test {
     return false;
   }
 
-  const Client operator_ = loopback_client(server_port());
+  const Client operator_ = loopback_client(provider_server_port());
   const std::string name_ = "key-" + random_id().value().hex();
   const WrapContext context_{random_id().value(), random_id().value()};
   const KeyringKey key_ = random_key<KeyringRole>(32).value();
@@ -247,7 +247,7 @@ TEST_F(KmipProvider, AWeakKeyWrapsOnlyIfThatIsMeantAndOpensAllTheSame) {
 }
 
 TEST_F(KmipProvider, CipherSuitesHaveIanasNames) {
-  GroupSettings settings = loopback_settings(server_port());
+  GroupSettings settings = loopback_settings(provider_server_port());
   settings.tls.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"};
   EXPECT_TRUE(Client(HostGroup::create(settings).value()).query()) << "of TLS 1.2, which PyKMIP speaks";
   settings.tls.cipher_suites.emplace_back("TLS_AES_256_GCM_SHA384");
@@ -275,7 +275,7 @@ TEST_F(KmipProvider, AGroupThatTheStartRequiresIsAskedAlthoughNobodyUsesIt) {
   EXPECT_EQ(down.code(), Code::kProviderUnavailable);
   EXPECT_THAT(std::string(down.status().message()), AllOf(HasSubstr("start_requires"), HasSubstr("kmip group unused")));
   EXPECT_TRUE(open_provider(uri(), configured(yaml("1", "used"))));
-  EXPECT_TRUE(open_provider(uri(), configured(yaml(std::to_string(server_port()), "all"))));
+  EXPECT_TRUE(open_provider(uri(), configured(yaml(std::to_string(provider_server_port()), "all"))));
 }
 
 TEST_F(KmipProvider, AKeptKeyOutlivesTheServer) {
@@ -340,7 +340,7 @@ TEST_F(KmipProvider, AChildThatIsForkedOffAmidLookUpsClosesWhatIsAddressedByName
 
 TEST_F(KmipProvider, AGroupOfTheConfigurationIsUsedByItsName) {
   make_key();
-  const std::string yaml = "kmip_hosts:\n  prod:\n    hosts: 127.0.0.1:" + std::to_string(server_port()) +
+  const std::string yaml = "kmip_hosts:\n  prod:\n    hosts: 127.0.0.1:" + std::to_string(provider_server_port()) +
                            "\n    timeout: 10000\n    cert: " + certificates() +
                            "/client.pem\n    key: " + certificates() + "/client.key\n    ca: " + certificates() +
                            "/ca.pem\n";
@@ -353,7 +353,7 @@ TEST_F(KmipProvider, AGroupOfTheConfigurationIsUsedByItsName) {
 }
 
 TEST_F(KmipProvider, HostsThatFailAreNamedWithTheReason) {
-  const std::string host = "127.0.0.1:" + std::to_string(server_port());
+  const std::string host = "127.0.0.1:" + std::to_string(provider_server_port());
   const auto message_of = [](const std::string& uri, Code code) {
     const auto handle = open(uri)->current();
     EXPECT_EQ(handle.code(), code) << handle.status().to_string();

@@ -20,12 +20,6 @@ int server_port() {
   return server->port();
 }
 
-Client client_of(const GroupSettings& settings) {
-  auto group = HostGroup::create(settings);
-  EXPECT_TRUE(group) << group.status().message();
-  return Client(*group);
-}
-
 class PyKmip : public testing::TestWithParam<ProtocolVersion> {
  protected:
   static GroupSettings settings() {

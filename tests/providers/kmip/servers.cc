@@ -129,7 +129,7 @@ void ServerProcess::resume() { ::kill(-pid_, SIGCONT); }
 
 void ServerProcess::tell(const std::string& line) {
   const std::string all = line + "\n";
-  if (write(input_, all.data(), all.size()) != static_cast<ssize_t>(all.size()) || read_line(output_) != "ok") {
+  if (::write(input_, all.data(), all.size()) != static_cast<ssize_t>(all.size()) || read_line(output_) != "ok") {
     throw std::runtime_error("the server does not do as told: " + line);
   }
 }
@@ -165,8 +165,10 @@ GroupSettings loopback_settings(int port, const std::string& certificate) {
   return out;
 }
 
-Client loopback_client(int port) {
-  auto group = HostGroup::create(loopback_settings(port));
+Client loopback_client(int port) { return client_of(loopback_settings(port)); }
+
+Client client_of(const GroupSettings& settings) {
+  auto group = HostGroup::create(settings);
   if (!group) throw std::runtime_error(group.status().to_string());
   return Client(*group);
 }

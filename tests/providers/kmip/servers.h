@@ -64,6 +64,7 @@ ServerProcess& fresh_fake(const std::string& options = "");
 // A patient client of a server on this machine, with the certificate NAME of certificates().
 GroupSettings loopback_settings(int port, const std::string& certificate = "client");
 Client loopback_client(int port);
+Client client_of(const GroupSettings& settings);
 // "kmip://127.0.0.1:PORT/KEY?…", with the same certificates and with more options.
 std::string loopback_uri(int port, const std::string& key, const std::string& certificate, const std::string& options);
 // The certificates' part of it: "cert=…&key=…&ca=…".

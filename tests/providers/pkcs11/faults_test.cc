@@ -11,14 +11,13 @@
 #include "coffer/providers/registry.h"
 #include "providers/pkcs11/fault_module.h"
 #include "providers/pkcs11/soft_token.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 TokenFaults& token_faults() {
   static TokenFaults* const faults = [] {

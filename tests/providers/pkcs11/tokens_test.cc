@@ -13,6 +13,7 @@
 #include "coffer/providers/registry.h"
 #include "io/temporary_directory.h"
 #include "providers/pkcs11/soft_token.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
@@ -20,8 +21,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 std::unique_ptr<RootKeyProvider> open(const std::string& uri) {
   auto provider = open_provider(uri);

@@ -16,6 +16,7 @@
 #include "coffer/providers/registry.h"
 #include "providers/tpm/soft_tpm.h"
 #include "support/memory_search.h"
+#include "support/message_of.h"
 
 namespace coffer {
 namespace {
@@ -23,8 +24,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-std::string message_of(const Status& status) { return std::string(status.message()); }
 
 class TpmSealing : public testing::Test {
  protected:

@@ -159,7 +159,7 @@ Status Client::change(const OperationRequest& request, const std::string& id) co
 
 Result<ServerAbilities> Client::query() const {
   const OperationRequest request{"Query"_operation, [](TtlvWriter& writer, ProtocolVersion) {
-                                   writer.enumeration("Query Function"_tag, QueryFunction::kOperations);
+                                   writer.enumeration("Query Function"_tag, QueryFunction::kQueryOperations);
                                  }};
   COFFER_ASSIGN(const Answer answer, call(request, "Query"));
   COFFER_ASSIGN(const Item payload, payload_in(answer));

@@ -38,7 +38,7 @@ enum class State : uint32_t {
 };
 enum class CryptographicAlgorithm : uint32_t { kAes = 3 };
 enum class BlockCipherMode : uint32_t { kGcm = 9 };
-enum class QueryFunction : uint32_t { kOperations = 1, kServerInformation = 3 };
+enum class QueryFunction : uint32_t { kQueryOperations = 1, kQueryServerInformation = 3 };
 enum class RevocationReason : uint32_t { kKeyCompromise = 2, kCessation = 6 };
 enum class BatchErrorContinuation : uint32_t { kContinue = 1 };
 
