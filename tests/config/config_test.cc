@@ -150,6 +150,33 @@ TEST(Config, TheLongestPathDecidesTheDomain) {
   EXPECT_EQ(config->domain_of("/dbx/000001.sst"), "system");
 }
 
+TEST(Config, OneRuleGivesEveryTenantsDirectoryItsDomain) {
+  auto config = parse_config(
+      "version: 1\ndomains: [{name: '*', path: /srv/tenants}, {name: archive, path: /srv/tenants/old}, "
+      "{name: '*', path: /}, {name: shared, path: /srv}]",
+      "coffer.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  EXPECT_EQ(config->domain_of("/srv/tenants/t-1/000001.sst"), "t-1");
+  EXPECT_EQ(config->domain_of("/srv/tenants/t-2/hot/000001.sst"), "t-2");
+  EXPECT_EQ(config->domain_of("/srv/tenants/old/000001.sst"), "archive");
+  EXPECT_EQ(config->domain_of("/srv/tenants/000001.sst"), "shared") << "it is in no tenant's directory";
+  EXPECT_EQ(config->domain_of("/srv/000001.sst"), "shared");
+  EXPECT_EQ(config->domain_of("/t-3/000001.sst"), "t-3");
+  EXPECT_EQ(config->domain_of("/000001.sst"), "system");
+  EXPECT_THAT(config->paths_of("t-1"), testing::ElementsAre("/srv/tenants/t-1", "/t-1"));
+  EXPECT_THAT(config->paths_of("archive"),
+              testing::ElementsAre("/srv/tenants/archive", "/srv/tenants/old", "/archive"));
+  EXPECT_THAT(config->paths_of("old"), testing::ElementsAre("/old")) << "that directory is another domain's";
+  auto again = parse_config(format_config(*config), "coffer.yaml");
+  ASSERT_TRUE(again.is_ok()) << again.status().to_string();
+  EXPECT_EQ(*again, *config);
+
+  auto wrong = parse_config("version: 1\ndomains: [{name: 't-*', path: /srv}]", "coffer.yaml");
+  EXPECT_EQ(wrong.code(), Code::kInvalidArgument);
+  EXPECT_THAT(wrong.status().to_string(),
+              testing::HasSubstr("coffer.yaml:2: domains: name: expected a domain, or \"*\""));
+}
+
 struct BadConfig {
   const char* yaml;
   const char* message;

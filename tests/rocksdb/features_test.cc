@@ -8,6 +8,7 @@
 #include <rocksdb/utilities/transaction_db.h>
 
 #include "coffer/base/clock.h"
+#include "coffer/base/path.h"
 #include "coffer/config/config_edit.h"
 #include "coffer/ops/slots.h"
 #include "rocksdb/store_fixture.h"
@@ -379,6 +380,48 @@ TEST(Domains, AColumnFamilyWithItsOwnPathHasItsOwnKeys) {
   ASSERT_FALSE(files_below(directory, ".sst").empty());
   for (const std::string& file : files_below(directory)) EXPECT_EQ(domain_of(file), "tenant") << file;
   for (const std::string& file : files_below(work.path("db"), ".sst")) EXPECT_EQ(domain_of(file), "system") << file;
+}
+
+// One line of coffer.yaml, however many tenants there are, and whenever they come.
+TEST(Domains, EachDirectoryOfATenantIsUnderItsOwnKey) {
+  Workplace work;
+  ASSERT_FINE(work.coffer().edit_config([&](std::string_view yaml) {
+    return with_domain_path(yaml, {"*", work.path("tenants")}, "coffer.yaml");
+  }));
+  ASSERT_TRUE(std::filesystem::create_directory(work.path("tenants")));
+  work.reopen();
+  const std::string names[] = {"tenants/t-1", "tenants/t-2"};
+  for (const std::string& name : names) {
+    const std::string tenant(base_name(name));
+    OpenDb db = work.open(name);
+    ASSERT_TRUE(db);
+    ASSERT_FINE(db->Put({}, "a", kCanary));
+    const rocksdb::Status refused = db->Flush({});
+    EXPECT_THAT(refused.ToString(), testing::HasSubstr("no domain \"" + tenant + "\" in the keyring"));
+    db.close();
+    EXPECT_TRUE(files_below(work.path(name), ".sst").empty());
+    ASSERT_FINE(Coffer::open(Disk::posix(), work.coffer_directory(), {}, open_provider)
+                    .value()
+                    ->live_keyring()
+                    .update([&](Keyring& keyring) { return keyring.add_domain(tenant, now_seconds()); }));
+    db = work.open(name);
+    ASSERT_TRUE(db);
+    ASSERT_FINE(db->Flush({}));
+    db.close();
+    const std::vector<std::string> tables = files_below(work.path(name), ".sst");
+    ASSERT_FALSE(tables.empty());
+    for (const std::string& table : tables) {
+      const auto scan = scan_envelope(as_bytes(read_bytes(table)).first(kEnvelopeSize));
+      ASSERT_FINE(scan);
+      EXPECT_EQ(work.coffer().keyring()->find_key(scan->fields.domain_key_id).domain->name, tenant);
+    }
+    work.expect_no_plaintext(name);
+  }
+  // One tenant's file does not open in the other's directory, even under its name.
+  const std::string theirs = files_below(work.path(names[1]), ".sst").front();
+  const std::string mine = files_below(work.path(names[0]), ".sst").front();
+  std::filesystem::copy_file(theirs, mine, std::filesystem::copy_options::overwrite_existing);
+  EXPECT_FALSE(work.try_open(work.options(), names[0]).ok());
 }
 
 TEST(Keyring, HowItKeepsUpIsInTheInfoLog) {

@@ -27,12 +27,11 @@ Result<Outcome> run_domain_add(const Arguments& arguments, Console& console) {
   if (given_path != nullptr) COFFER_TRY(coffer->edit_config(edit));
   const Id key = coffer->keyring()->find_domain(name)->active()->id;
   std::string text = fmt::format("domain {}: key 1 ({}) is active\n", name, key.short_hex());
-  if (given_path != nullptr) text += fmt::format("  new data files under {}\n", printable(entry.path));
-  console.answer(Json{{"domain", name},
-                      {"key", {{"id", key.hex()}, {"version", 1}}},
-                      {"path", given_path != nullptr ? Json(entry.path) : Json(nullptr)}},
-                 text);
-  if (given_path == nullptr) {
+  std::vector<std::string> paths = coffer->config().paths_of(name);
+  if (given_path != nullptr) paths.push_back(entry.path);
+  for (const std::string& path : paths) text += fmt::format("  new data files under {}\n", printable(path));
+  console.answer(Json{{"domain", name}, {"key", {{"id", key.hex()}, {"version", 1}}}, {"paths", paths}}, text);
+  if (paths.empty()) {
     console.note(fmt::format("no path leads to it yet: name one under \"domains\" in {}", config_path));
   }
   return Outcome::kDone;
@@ -47,10 +46,9 @@ Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
   for (const Domain& domain : listed(*keyring)) {
     Json paths = Json::array();
     std::string path_text;
-    for (const DomainPath& entry : coffer->config().domains) {
-      if (entry.domain != domain.name) continue;
-      paths.push_back(entry.path);
-      path_text += (path_text.empty() ? "" : ", ") + printable(entry.path);
+    for (const std::string& path : coffer->config().paths_of(domain.name)) {
+      paths.push_back(path);
+      path_text += (path_text.empty() ? "" : ", ") + printable(path);
     }
     if (domain.name == kSystemDomain) path_text += path_text.empty() ? "everything else" : ", and everything else";
     const DomainKeyEntry* active = domain.active();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "coffer/base/path.h"
 #include "coffer/config/policy_section.h"
 #include "coffer/config/provider_sections.h"
 #include "coffer/config/yaml_quoted.h"
@@ -157,6 +156,10 @@ class Parser {
       if (entry.domain.empty() || entry.path.empty()) {
         return reader_.error(item, "domains: name and path are both needed");
       }
+      if (entry.domain != kEachItsOwn && entry.domain.find('*') != std::string::npos) {
+        return reader_.error(item,
+                             "domains: name: expected a domain, or \"*\" where each directory under the path is one");
+      }
       for (const DomainPath& other : config_.domains) {
         if (other.path == entry.path) return reader_.error(item, "domains: " + entry.path + " is listed twice");
       }
@@ -219,14 +222,6 @@ int Config::chunk_log2_of(Kind kind, std::string_view domain) const {
   if (kind != Kind::kBlocks) return 0;
   const auto own = domain_ciphers.find(domain);
   return own == domain_ciphers.end() ? chunk_log2 : own->second.chunk_log2.value_or(chunk_log2);
-}
-
-std::string_view Config::domain_of(std::string_view path) const {
-  const DomainPath* best = nullptr;
-  for (const DomainPath& entry : domains) {
-    if (is_within(path, entry.path) && (best == nullptr || entry.path.size() > best->path.size())) best = &entry;
-  }
-  return best != nullptr ? std::string_view(best->domain) : kSystemDomain;
 }
 
 std::string_view read_mode_name(ReadMode mode) {
@@ -296,22 +291,6 @@ std::string format_config(const Config& config) {
 
 Status apply_crypto(const Config& config) {
   return config.fips ? require_fips().with_context(config.providers.name + ": crypto: fips") : Status::ok();
-}
-
-Status check_domains(const Config& config, const Keyring& keyring) {
-  // Whatever of a domain is another, the policy's map has its name.
-  for (const auto& [name, own] : config.policy.domains) {
-    if (keyring.find_domain(name) != nullptr) continue;
-    return {Code::kInvalidArgument, config.providers.name + ": policy: domains: the keyring has no domain \"" + name +
-                                        "\"; make it with coffer domain add, or take the entry out"};
-  }
-  for (const DomainPath& entry : config.domains) {
-    if (keyring.find_domain(entry.domain) != nullptr) continue;
-    return {Code::kInvalidArgument, config.providers.name + ":" + std::to_string(entry.line) +
-                                        ": domains: the keyring has no domain \"" + entry.domain +
-                                        "\"; make it with coffer domain add, or take the entry out"};
-  }
-  return Status::ok();
 }
 
 }  // namespace coffer

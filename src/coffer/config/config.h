@@ -15,7 +15,9 @@
 
 namespace coffer {
 
-// A directory whose data files (SST, blob) belong to a domain of their own.
+// A directory whose data files (SST, blob) belong to a domain of their own; or, where `domain` is kEachItsOwn, whose
+// directories do, each to the domain that is called as it is.
+inline constexpr std::string_view kEachItsOwn = "*";
 struct DomainPath {
   std::string domain;
   std::string path;  // absolute
@@ -75,8 +77,10 @@ struct Config {
   // one.
   Suite suite_of(Kind kind, std::string_view domain = kSystemDomain) const;
   int chunk_log2_of(Kind kind, std::string_view domain = kSystemDomain) const;
-  // The domain of a data file, by the longest matching path; "system" if none matches.
+  // The domain of a data file, by the longest matching path; "system" if none matches. A part of `path`, or of this.
   std::string_view domain_of(std::string_view path) const;
+  // Where data files of the domain are.
+  std::vector<std::string> paths_of(std::string_view domain) const;
   bool operator==(const Config&) const = default;
 };
 

@@ -6,8 +6,10 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   const Config& config = coffer.config();
   NewFileRequest request;
   request.kind = kind_of(place.role, config);
+  std::string domain;
   if (place.role == EngineRole::kData) {
-    request.domain = place.domain.empty() ? coffer.places().domain_of(place.path) : std::string_view(place.domain);
+    domain = place.domain.empty() ? coffer.places().domain_of(place.path) : place.domain;
+    request.domain = domain;
   }
   request.suite = config.suite_of(request.kind, request.domain);
   request.chunk_log2 = config.chunk_log2_of(request.kind, request.domain);

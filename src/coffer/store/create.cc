@@ -71,7 +71,8 @@ Result<bool> claim_directory(Disk& disk, const std::string& directory) {
 Result<Keyring> first_keyring(const Id& coffer_id, const Config& config) {
   COFFER_ASSIGN(Keyring keyring, Keyring::create(coffer_id, now_seconds()));
   for (const DomainPath& entry : config.domains) {
-    if (keyring.find_domain(entry.domain) == nullptr) COFFER_TRY(keyring.add_domain(entry.domain, now_seconds()));
+    if (entry.domain == kEachItsOwn || keyring.find_domain(entry.domain) != nullptr) continue;
+    COFFER_TRY(keyring.add_domain(entry.domain, now_seconds()));
   }
   return keyring;
 }

@@ -67,9 +67,9 @@ Place Places::of_directory(const Keyring& keyring, const std::string& directory)
   return resolved;
 }
 
-std::string_view Places::domain_of(const std::string& path) const {
+std::string Places::domain_of(const std::string& path) const {
   const std::string text = plain(path);
-  std::string_view domain = config_.domain_of(text);
+  std::string domain(config_.domain_of(text));
   if (domain == kSystemDomain) domain = config_.domain_of(known(text));
   if (domain == kSystemDomain && !config_.domains.empty()) {
     domain = config_.domain_of(without_links(std::string(parent_of(text))) + "/" + std::string(base_name(text)));
@@ -109,7 +109,7 @@ Status Places::foreign_store(const Keyring& keyring, const Place& place, const I
 
 Status Places::foreign_domain(std::string_view domain, const std::string& path) const {
   return {Code::kForeign, path + ": belongs to the domain " + std::string(domain) +
-                              " and was found at a path of the domain " + std::string(domain_of(path)) +
+                              " and was found at a path of the domain " + domain_of(path) +
                               "; if it is there on purpose: coffer store adopt " + coffer_directory_ + " " +
                               std::string(parent_of(plain(path)))};
 }

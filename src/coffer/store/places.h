@@ -32,7 +32,7 @@ class Places {
   std::string here(const std::string& known) const;
 
   // The domain that coffer.yaml has for a file, by its text, else by where symbolic links lead to; "system" if none.
-  std::string_view domain_of(const std::string& path) const;
+  std::string domain_of(const std::string& path) const;
 
   // Whether a file whose header says this, and was authenticated, may be opened at `path`: kForeign, naming both
   // places, if not.
