@@ -13,7 +13,7 @@ BenchCoffer::BenchCoffer(const std::string& parent)
   const std::string coffer = directory_ / "coffer";
   expect(Coffer::create(Disk::posix(), coffer, {.root_uri = "file://" + key, .config = {}}, open_provider));
   coffer_ = expect(Coffer::open(Disk::posix(), coffer, {}, open_provider));
-  store_id_ = expect(coffer_->stores().store_for({.directory = files()}));
+  store_id_ = expect(coffer_->stores().store_for({.directory = files(), .confirms = true}));
 }
 
 BenchCoffer::~BenchCoffer() {

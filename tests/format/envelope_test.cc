@@ -324,9 +324,30 @@ TEST_F(EnvelopeUpdate, NeverChangesWhatBindsTheBody) {
   EXPECT_EQ(refused([](EnvelopeFields& f) { f.kind = Kind::kLog, f.chunk_log2 = 0; }), Code::kInvalidArgument);
 }
 
+TEST_F(EnvelopeUpdate, ASlotIsRepeatedByWhoHasTheFileKeyAlone) {
+  Bytes bytes = sample_.envelope();
+  apply(bytes, update(bytes));
+  const EnvelopeScan before = scan_envelope(bytes).value();
+  apply(bytes, repeat_slot(before, sample_.file_key).value());
+  const EnvelopeScan after = scan_envelope(bytes).value();
+  EXPECT_NE(after.current, before.current);
+  EXPECT_EQ(after.other, before.fields);
+  EnvelopeFields expected = before.fields;
+  ++expected.sequence;
+  EXPECT_EQ(after.fields, expected);
+  EXPECT_TRUE(same_key(open_envelope(after, next_key_).value(), sample_.file_key));
+
+  EXPECT_EQ(repeat_slot(after, random_key<FileRole>(32).value()).code(), Code::kTampered);
+  EXPECT_EQ(repeat_slot(after, random_key<FileRole>(16).value()).code(), Code::kTampered);
+  EnvelopeScan forged = after;
+  forged.record[40] ^= 1;
+  EXPECT_EQ(repeat_slot(forged, sample_.file_key).code(), Code::kTampered);
+}
+
 TEST_F(EnvelopeUpdate, StopsAtTheLastSequence) {
   EnvelopeScan scan = scan_envelope(sample_.envelope()).value();
   scan.fields.sequence = UINT64_MAX;
+  EXPECT_EQ(repeat_slot(scan, sample_.file_key).code(), Code::kLimitExceeded);
   EXPECT_EQ(seal_slot_update(scan, scan.fields, sample_.domain_key, sample_.file_key).code(), Code::kLimitExceeded);
 }
 

@@ -206,18 +206,44 @@ Result<EnvelopeScan> scan_envelope(ByteView envelope) {
   return {Code::kDamaged, "both slots of the file's header are damaged: restore the file from a backup or a replica"};
 }
 
+namespace {
+
+ByteView wrapped_key(const EnvelopeScan& scan) {
+  return ByteView(scan.record).subspan(kWrappedOffset, wrapped_size(suite_info(scan.fields.suite).key_size));
+}
+
+// E1
+Status check_record(const EnvelopeScan& scan, const FileKey& file_key) {
+  COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, scan.fields.file_id, ByteView(scan.record).first(kMacOffset)));
+  if (file_key.size() == suite_info(scan.fields.suite).key_size &&
+      equal_constant_time(mac, ByteView(scan.record).subspan(kMacOffset, mac.size()))) {
+    return Status::ok();
+  }
+  return {Code::kTampered, "the file's header was altered by someone without its key"};
+}
+
+// The slot that is not current, with the next sequence (E4).
+Result<SlotUpdate> seal_other_slot(const EnvelopeScan& scan, EnvelopeFields slot, ByteView wrapped,
+                                   const FileKey& file_key) {
+  if (scan.fields.sequence == std::numeric_limits<uint64_t>::max()) {
+    return {Code::kLimitExceeded, "the envelope's sequence is exhausted: rewrite the file"};
+  }
+  slot.sequence = scan.fields.sequence + 1;
+  SlotUpdate out;
+  out.offset = scan.current == 0 ? kSlotSize : 0;
+  COFFER_TRY(seal_record(slot, wrapped, file_key, MutableBytes(out.bytes).first(kSlotRecordSize)));
+  return out;
+}
+
+}  // namespace
+
 Result<FileKey> open_envelope(const EnvelopeScan& scan, const DomainKey& domain_key) {
   COFFER_REQUIRE(scan.current >= 0 && scan.record.size() == kSlotRecordSize,
                  "an envelope is opened by a readable slot");
   const EnvelopeFields& fields = scan.fields;
-  size_t size = wrapped_size(suite_info(fields.suite).key_size);
-  COFFER_ASSIGN(FileKey file_key, unwrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind,
-                                                  ByteView(scan.record).subspan(kWrappedOffset, size)));
-  COFFER_ASSIGN(Sha256 mac, envelope_mac(file_key, fields.file_id, ByteView(scan.record).first(kMacOffset)));
-  if (file_key.size() != suite_info(fields.suite).key_size ||
-      !equal_constant_time(mac, ByteView(scan.record).subspan(kMacOffset, mac.size()))) {
-    return {Code::kTampered, "the file's header was altered by someone without its key"};
-  }
+  COFFER_ASSIGN(FileKey file_key,
+                unwrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, wrapped_key(scan)));
+  COFFER_TRY(check_record(scan, file_key));
   return file_key;
 }
 
@@ -239,7 +265,6 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
   COFFER_REQUIRE(scan.current >= 0, "an envelope is updated beside a readable slot");
   const EnvelopeFields& old = scan.fields;
   EnvelopeFields slot = fields;
-  slot.sequence = old.sequence + 1;
   slot.oldest_key_version =
       static_cast<uint16_t>(std::min<uint32_t>(old.oldest_key_version, fields.domain_key_version));
   slot.newest_key_version =
@@ -250,14 +275,14 @@ Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFiel
     // E5
     return {Code::kInvalidArgument, "an envelope update may not change what binds the body to it"};
   }
-  if (old.sequence == std::numeric_limits<uint64_t>::max()) {
-    return {Code::kLimitExceeded, "the envelope's sequence is exhausted: rewrite the file"};
-  }
   COFFER_ASSIGN(Bytes wrapped, wrap_file_key(domain_key, fields.store_id, fields.file_id, fields.kind, file_key));
-  SlotUpdate out;
-  out.offset = scan.current == 0 ? kSlotSize : 0;  // E4
-  COFFER_TRY(seal_record(slot, wrapped, file_key, MutableBytes(out.bytes).first(kSlotRecordSize)));
-  return out;
+  return seal_other_slot(scan, slot, wrapped, file_key);
+}
+
+Result<SlotUpdate> repeat_slot(const EnvelopeScan& scan, const FileKey& file_key) {
+  COFFER_REQUIRE(scan.current >= 0 && scan.record.size() == kSlotRecordSize, "a slot that is repeated is readable");
+  COFFER_TRY(check_record(scan, file_key));
+  return seal_other_slot(scan, scan.fields, wrapped_key(scan), file_key);
 }
 
 }  // namespace coffer

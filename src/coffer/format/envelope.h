@@ -81,5 +81,8 @@ struct SlotUpdate {
 // REQUIRES: scan.current >= 0.
 Result<SlotUpdate> seal_slot_update(const EnvelopeScan& scan, const EnvelopeFields& fields, const DomainKey& domain_key,
                                     const FileKey& file_key);
+// What the current slot says, for the other one: with the same wrapped key, and so without the domain key. kTampered
+// when the current slot's HMAC does not fit `file_key`. REQUIRES: scan.current >= 0.
+Result<SlotUpdate> repeat_slot(const EnvelopeScan& scan, const FileKey& file_key);
 
 }  // namespace coffer

@@ -36,7 +36,7 @@ class Rewrapper {
       if (unfinished_.empty()) return std::move(report_);
       COFFER_TRY(finish_round());
     }
-    for (const std::string& path : unfinished_) {
+    for (const auto& [path, key] : unfinished_) {
       note(path, {Code::kConflict, path + ": its header keeps changing; repeat the rewrap"});
     }
     return std::move(report_);
@@ -76,8 +76,11 @@ class Rewrapper {
       return Status::ok();
     }
     // Where a rewrap was interrupted the current slot is under the active key, but perhaps not durable yet.
-    if (active != found.entry) COFFER_TRY(update_slot(file.path));
-    unfinished_.push_back(file.path);
+    RestingKey<FileRole> file_key;
+    if (active != found.entry) {
+      COFFER_ASSIGN(file_key, update_slot(file.path));
+    }
+    unfinished_.push_back({file.path, std::move(file_key)});
     if (round_ == 0) ++report_.rewrapped;
     return Status::ok();
   }
@@ -85,18 +88,42 @@ class Rewrapper {
   // What stands in the other slots still needs the old keys. The new wrappings have to be durable before it goes.
   Status finish_round() {
     COFFER_TRY(make_durable());
-    for (const std::string& path : unfinished_) note(path, update_slot(path));
+    for (const auto& [path, key] : unfinished_) note(path, finish(path, key));
     return make_durable();
   }
 
-  // Brings the slot that is not current under the active key. Reads the header again under the lock: what the inventory
-  // saw may be gone, and a recycled file has another key.
-  Status update_slot(const std::string& path) {
+  Status finish(const std::string& path, const RestingKey<FileRole>& key) {
+    if (key.empty()) return update_slot(path).status();
+    COFFER_ASSIGN(const FileKey file_key, key.open());
+    COFFER_ASSIGN(const bool repeated, repeat(path, file_key));
+    return repeated ? Status::ok() : update_slot(path).status();
+  }
+
+  // Has the other slot say what the current one does: to unwrap and to wrap once more is most of the work otherwise.
+  // False where the current one is not what this rewrap has just made.
+  Result<bool> repeat(const std::string& path, const FileKey& file_key) {
+    COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
+    COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
+    COFFER_ASSIGN(const FileHead head, read_head(*file, path));
+    if (!head.is(FileHead::What::kCoffer)) return false;
+    const FoundKey found = keyring_->find_key(head.scan.fields.domain_key_id);
+    if (found.domain == nullptr || found.domain->active() != found.entry) return false;
+    const auto update = repeat_slot(head.scan, file_key);
+    if (!update.is_ok()) return false;
+    COFFER_TRY(file->write_at(update->offset, update->bytes));
+    COFFER_TRY(file->close());
+    return true;
+  }
+
+  // Brings the slot that is not current under the active key, and says what the file's key is; none where there was
+  // nothing to do. Reads the header again under the lock: what the inventory saw may be gone, and a recycled file has
+  // another key.
+  Result<RestingKey<FileRole>> update_slot(const std::string& path) {
     COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
     COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
     COFFER_ASSIGN(FileHead head, read_head(*file, path));
     COFFER_TRY(head.refusal);
-    if (head.is(FileHead::What::kNothing)) return Status::ok();
+    if (head.is(FileHead::What::kNothing)) return RestingKey<FileRole>();
     COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path, IfLocked::kOpen));
     keyring_ = coffer_.keyring();  // opening may have taken up a newer one
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
@@ -104,7 +131,7 @@ class Rewrapper {
     if (active == nullptr) {
       return {Code::kKeyUnavailable, path + ": its domain has no active key; rotate the domain to get one"};
     }
-    if (both_slots_under(*active, head.scan)) return Status::ok();
+    if (both_slots_under(*active, head.scan)) return RestingKey<FileRole>();
     EnvelopeFields fields = opened.fields;
     fields.domain_key_id = active->id;
     fields.domain_key_version = active->version;
@@ -113,14 +140,15 @@ class Rewrapper {
     COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, domain_key, opened.file_key));
     COFFER_TRY(file->write_at(update.offset, update.bytes));
     coffer_.usage().counter(active->id)->sealed();
-    return file->close();
+    COFFER_TRY(file->close());
+    return RestingKey<FileRole>::seal(opened.file_key);
   }
 
   // One call a file system.
   Status make_durable() {
     std::map<uint64_t, std::string> places;
     std::set<std::string> directories;
-    for (const std::string& path : unfinished_) directories.insert(path.substr(0, path.rfind('/') + 1));
+    for (const auto& [path, key] : unfinished_) directories.insert(path.substr(0, path.rfind('/') + 1));
     for (const std::string& directory : directories) {
       auto info = coffer_.disk().info(directory);
       if (info.code() == Code::kNotFound) continue;  // with all that was in it
@@ -137,7 +165,8 @@ class Rewrapper {
   std::shared_ptr<const Keyring> keyring_;
   RewrapReport report_;
   int round_ = 0;
-  std::vector<std::string> unfinished_;  // of this round
+  // Of this round, each with its key where it is known.
+  std::vector<std::pair<std::string, RestingKey<FileRole>>> unfinished_;
   std::set<std::string> troubled_;
 };
 
