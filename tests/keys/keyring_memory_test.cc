@@ -1,6 +1,7 @@
 // Where a keyring's keys are in memory: at rest, which is nowhere, but for the time of a use.
 #include <gtest/gtest.h>
 
+#include "coffer/keys/keyring_shard.h"
 #include "keys/fixtures.h"
 #include "support/memory_search.h"
 
@@ -25,6 +26,11 @@ struct WatchedKeyring {
   std::vector<Needle> needles;
 };
 
+// The middle of what is kept of a key at rest.
+Needle at_rest(const DomainKeyEntry& entry) {
+  return Needle(ByteView(reinterpret_cast<const uint8_t*>(&entry.key), sizeof entry.key).subspan(24));
+}
+
 TEST(KeyringMemory, DomainKeysAreAtRestButForTheTimeOfAUse) {
   std::optional<Keyring> keyring = varied_keyring();
   WatchedKeyring watched(*keyring);
@@ -48,13 +54,39 @@ TEST(KeyringMemory, DomainKeysAreAtRestButForTheTimeOfAUse) {
 TEST(KeyringMemory, OfADestroyedKeyNothingIsLeftThatCouldBeOpened) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   const Id id = keyring.find_domain("system")->active()->id;
-  // The middle of what is kept of it at rest.
-  const auto* at_rest = reinterpret_cast<const uint8_t*>(&keyring.find_key(id).entry->key);
-  const Needle needle(ByteView(at_rest, sizeof keyring.find_key(id).entry->key).subspan(24));
+  const Needle needle = at_rest(*keyring.find_key(id).entry);
   ASSERT_TRUE(keyring.rotate_domain("system", 2).is_ok());
   EXPECT_EQ(find(needle).other, 1u);
   ASSERT_TRUE(keyring.set_key_state(id, KeyState::kDestroyed, 3).is_ok());
   EXPECT_EQ(find(needle).other, 0u);
+}
+
+TEST(KeyringMemory, OfAKeyringOfManyShardsWhoseKeysWereTakenNothingIsLeftThatCouldBeOpened) {
+  std::optional<Keyring> keyring = Keyring::create(id_of(1), 1).value();
+  for (int i = 0; i < 1200; ++i) ASSERT_TRUE(keyring->add_domain("tenant-" + std::to_string(i), 2).is_ok());
+  ASSERT_GE(keyring->shards().size(), 4u);
+  std::vector<Needle> needles;
+  for (const ShardEntry& shard : keyring->shards()) {
+    const std::vector<Domain>& domains = shard.contents->domains();
+    for (const Domain* domain : {&domains.front(), &domains.back()}) needles.push_back(at_rest(domain->keys.front()));
+  }
+  for (const Needle& needle : needles) EXPECT_EQ(find(needle).other, 1u);
+  const Keyring without = keyring->without_keys();
+  for (const Needle& needle : needles) EXPECT_EQ(find(needle).other, 1u) << "whoever has the other keeps its keys";
+  keyring.reset();
+  for (const Needle& needle : needles) {
+    const FoundPlaces places = find(needle);
+    EXPECT_EQ(places.secret + places.other, 0u);
+  }
+  EXPECT_FALSE(without.has_keys());
+  EXPECT_EQ(without.domains().size(), 1201u);
+  for (const Domain& domain : without.domains()) {
+    for (const DomainKeyEntry& entry : domain.keys) {
+      ASSERT_TRUE(entry.key.empty()) << domain.name;
+      ASSERT_EQ(without.find_key(entry.id).entry, &entry) << "what is not secret is known as before";
+    }
+  }
+  EXPECT_EQ(without.sign(as_bytes(std::string_view("x"))).code(), Code::kKeyUnavailable);
 }
 
 TEST(KeyringMemory, AKeyringThatIsRefusedLeavesNothing) {
