@@ -251,7 +251,7 @@ class Policy(CliTest):
 
     def test_what_is_due_is_shown_with_its_reason_and_done_when_asked(self):
         self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
-        self.set_policy("policy: {rotation_period: 1s, rewrap_after: 0s}\n")
+        self.set_policy("policy: {rotation_period: 1s, old_files: rewrap, old_files_after: 0s}\n")
         time.sleep(1.1)
         before = self.tree()
         run = self.done("plan", "c.coffer")
@@ -339,7 +339,8 @@ class Policy(CliTest):
         self.assertEqual(plan["due"], [])
         self.assertEqual(plan["reencryptions"], [
             {"action": "reencrypt", "key": "system:1", "store": self.path("store"), "files": 3,
-             "bytes": sum(os.path.getsize(self.path("store", name)) for name in os.listdir(self.path("store")))}])
+             "bytes": sum(os.path.getsize(self.path("store", name)) for name in os.listdir(self.path("store"))),
+             "why": "which was compromised"}])
         run = self.done("plan", "c.coffer", "--apply")
         self.assertIn("done: re-encrypt in " + self.path("store") + ": 3 files", run.out)
         after = self.done("inspect", "store/raw", "--json").json()
@@ -351,6 +352,24 @@ class Policy(CliTest):
                           self.done("runs", "c.coffer", "--json").json()["runs"]],
                          [("rewrap", "all", "done", 3),
                           ("reencrypt", "key system:1 in " + self.path("store"), "done", 3)])
+
+    def test_old_files_get_other_file_keys_where_the_policy_says_so(self):
+        before = self.done("inspect", "store/raw", "--json").json()
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.set_policy("policy: {rotation_period: off, old_files: reencrypt, old_files_after: 1s, "
+                        "reencrypt_rate: 100MB/s}\n")
+        time.sleep(1.1)
+        self.assertRegex(self.done("plan", "c.coffer").out,
+                         "due: re-encrypt in " + self.path("store") + r": 3 files \(.*\) that key system:1 protected, "
+                         r"which was deactivated \d+s ago, and old_files is reencrypt after 1s")
+        done, = self.done("plan", "c.coffer", "--apply", "--json").json()["reencrypted"]
+        self.assertEqual((done["key"], done["files"], done["done"]), ("system:1", 3, True))
+        after = self.done("inspect", "store/raw", "--json").json()
+        self.assertNotEqual(after["file_id"], before["file_id"])
+        self.assertEqual(after["oldest_key_version"], 2)
+        self.assertIn("nothing is due", self.done("plan", "c.coffer").out)
+        self.assertEqual(self.verified("c.coffer"), {})
 
     def test_an_agent_works_until_it_is_told_to_end_and_survives_a_bad_configuration(self):
         self.set_policy("policy: {rotation_period: 1s}\n")
@@ -373,7 +392,13 @@ class Policy(CliTest):
         found = self.done("policy", "check", "new.yaml", "--json").json()["suggestions"]
         self.assertEqual([finding["what"] for finding in found],
                          ["policy: rotation_period is off", "policy: domains: a: rotation_period is 1s",
-                          "policy: domains: a: rewrap_after is off", "there is no anchor"])
+                          "policy: domains: a: old_files is lazy", "there is no anchor"])
+        self.write("new.yaml", b"version: 1\nanchor: /a\npolicy: {domains: {a: {old_files: reencrypt}}, "
+                   b"old_files: rewrap, reencrypt_rate: off}\n")
+        found = self.done("policy", "check", "new.yaml", "--json").json()["suggestions"]
+        self.assertEqual([finding["what"] for finding in found],
+                         ["policy: domains: a: old_files is reencrypt and rotation_period is 7d",
+                          "policy: old_files is reencrypt and there is no reencrypt_rate"])
         self.write("new.yaml", b"version: 1\npolicy: {rotation_period: 1x}\n")
         self.refused(["policy", "check", "new.yaml"], "invalid_argument", "new.yaml:2", "rotation_period")
         self.refused(["policy", "check", "nowhere.yaml"], "not_found", "nowhere.yaml")

@@ -51,20 +51,25 @@ TEST(Config, WhatIsWrittenIsReadBack) {
 
 TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
-      "version: 1\npolicy:\n  domains:\n    t.7: {rewrap_after: 0s, max_bytes: off, destroy_after: 90d, "
+      "version: 1\npolicy:\n  domains:\n    t.7: {old_files: rewrap, old_files_after: 0s, max_bytes: off, "
+      "destroy_after: 90d, "
       "cipher: aes-128-gcm, chunk_size: "
       "4096}\n    off: "
       "{rotation_period: off}\n"
-      "  rotation_period: 30d\n  rewrap_after: 2w\n  max_seals: 1000\n  max_bytes: 64GiB\n  on_revoked: fence\n"
+      "  rotation_period: 30d\n  old_files: reencrypt\n  old_files_after: 2w\n  reencrypt_rate: 0.25MB/s\n  max_seals: "
+      "1000\n  max_bytes: 64GiB\n  on_revoked: fence\n"
       "  on_outage: stop\n  outage_grace: 1h\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
   constexpr uint64_t kDay = 86400;
   EXPECT_EQ(config->policy.root,
             (RootPolicy{.on_revoked = Reaction::kFence, .on_outage = Reaction::kFence, .outage_grace = 3600}));
-  EXPECT_EQ(config->policy.of("system"), (KeyPolicy{30 * kDay, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
-  EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, 0, 90 * kDay, 1000}));
-  EXPECT_EQ(config->policy.of("off"), (KeyPolicy{std::nullopt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
+  EXPECT_EQ(config->policy.of("system"),
+            (KeyPolicy{30 * kDay, OldFiles::kReencrypt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
+  EXPECT_EQ(config->policy.of("t.7"), (KeyPolicy{30 * kDay, OldFiles::kRewrap, 0, 90 * kDay, 1000}));
+  EXPECT_EQ(config->policy.reencrypt_rate, 250'000u);
+  EXPECT_EQ(config->policy.of("off"),
+            (KeyPolicy{std::nullopt, OldFiles::kReencrypt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
   auto read = parse_config(format_config(*config), "coffer.yaml");
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
   EXPECT_EQ(*read, *config);
@@ -82,12 +87,18 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
        {std::pair("policy: 7d", "policy"),
         std::pair("policy: {rotation_period: 0s}", "at least 1s"),
         std::pair("policy: {rotation_period: 7}", "rotation_period: expected a time"),
-        std::pair("policy: {rewrap_after: never}", "rewrap_after: expected a time"),
+        std::pair("policy: {old_files: never}", "old_files: expected lazy, rewrap or reencrypt"),
+        std::pair("policy: {old_files: [lazy]}", "old_files: expected lazy, rewrap or reencrypt"),
+        std::pair("policy: {old_files_after: off}", "expected a time; for never, old_files: lazy"),
+        std::pair("policy: {reencrypt_rate: 50}", "reencrypt_rate: expected more than 0 MB a second, as 50MB/s"),
+        std::pair("policy: {reencrypt_rate: 0MB/s}", "reencrypt_rate: expected more than 0 MB"),
+        std::pair("policy: {reencrypt_rate: -1MB/s}", "reencrypt_rate: expected more than 0 MB"),
+        std::pair("policy: {domains: {a: {reencrypt_rate: 1MB/s}}}", "unknown option \"reencrypt_rate\""),
         std::pair("policy: {max_seals: 1KiB}", "max_seals: expected a number"),
         std::pair("policy: {max_seals: 0}", "max_seals: expected a number"),
         std::pair("policy: {max_bytes: 1GB}", "max_bytes: expected a size"),
         std::pair("policy: {max_bytes: 16384PiB}", "max_bytes: expected a size"),
-        std::pair("policy: {old_files: lazy}", "unknown option \"old_files\"; known are rotation_period"),
+        std::pair("policy: {rewrap: lazy}", "unknown option \"rewrap\"; known are rotation_period"),
         std::pair("policy: {on_revoked: stop}", "on_revoked: expected warn, read_only or fence"),
         std::pair("policy: {on_outage: fence}", "on_outage: expected warn, read_only or stop"),
         std::pair("policy: {on_outage: [warn]}", "on_outage: expected warn, read_only or stop"),

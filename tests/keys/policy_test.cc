@@ -121,7 +121,8 @@ TEST_F(PolicyTest, TheTimeUntilTheNextRotationIsThatOfTheFirst) {
 
 TEST_F(PolicyTest, FilesAreRewrappedWhenTheirKeyIsOldEnoughAndNeeded) {
   const Id first = active("orders");
-  policy_.all.rewrap_after = 10;
+  policy_.all.old_files = OldFiles::kRewrap;
+  policy_.all.old_files_after = 10;
   EXPECT_TRUE(rewraps(kStart + 100, {first}).empty()) << "active";
   ASSERT_TRUE(keyring_.rotate_domain("orders", kStart + 100).is_ok());
   EXPECT_TRUE(rewraps(kStart + 109, {first}).empty());
@@ -129,19 +130,57 @@ TEST_F(PolicyTest, FilesAreRewrappedWhenTheirKeyIsOldEnoughAndNeeded) {
   const auto due = rewraps(kStart + 110, {first});
   ASSERT_EQ(due.size(), 1u);
   EXPECT_EQ(due[0].domain, "orders");
-  EXPECT_THAT(due[0].why, HasSubstr("10s ago, and rewrap_after is 10s"));
-  policy_.all.rewrap_after.reset();
-  EXPECT_TRUE(rewraps(kStart + 1000 * kDay, {first}).empty());
+  EXPECT_THAT(due[0].why, HasSubstr("10s ago, and old_files is rewrap after 10s"));
+  for (OldFiles other : {OldFiles::kLazy, OldFiles::kReencrypt}) {
+    policy_.all.old_files = other;
+    EXPECT_TRUE(rewraps(kStart + 1000 * kDay, {first}).empty()) << old_files_name(other);
+  }
 }
 
 TEST_F(PolicyTest, FilesUnderACompromisedKeyAreDueAtOnceAndUnderASuspendedOneNever) {
   const Id first = active("orders");
-  policy_.all.rewrap_after = 0;
+  policy_.all.old_files = OldFiles::kRewrap;
+  policy_.all.old_files_after = 0;
   ASSERT_TRUE(keyring_.change_key(first, KeyState::kSuspended, kStart + 1).is_ok());
   EXPECT_TRUE(rewraps(kStart + 100, {first}).empty());
-  policy_.all.rewrap_after.reset();
+  policy_.all.old_files = OldFiles::kLazy;
   ASSERT_TRUE(keyring_.change_key(first, KeyState::kCompromised, kStart + 2).is_ok());
   EXPECT_EQ(rewraps(kStart + 2, {first}).size(), 1u);
+}
+
+TEST_F(PolicyTest, FilesAreReencryptedWhenTheirKeyIsOldEnoughDestroyedOrNot) {
+  const Id first = active("orders");
+  const auto is_due = [&](uint64_t now) {
+    const FoundKey found = keyring_.find_key(first);
+    return is_reencryption_due(*found.domain, *found.entry, policy_.of("orders"), now);
+  };
+  policy_.domains["orders"] = {.old_files = OldFiles::kReencrypt, .old_files_after = 10};
+  EXPECT_FALSE(is_due(kStart + 1000)) << "active";
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kSuspended, kStart + 100).is_ok());
+  EXPECT_FALSE(is_due(kStart + 1000)) << "it may be active again";
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kDeactivated, kStart + 100).is_ok());
+  EXPECT_FALSE(is_due(kStart + 109));
+  EXPECT_TRUE(is_due(kStart + 110));
+  EXPECT_EQ(why_reencrypt(*keyring_.find_key(first).entry, policy_.of("orders"), kStart + 110),
+            "which was deactivated 10s ago, and old_files is reencrypt after 10s");
+  ASSERT_TRUE(keyring_.lock_domain("orders", kStart + 110).is_ok());
+  EXPECT_FALSE(is_due(kStart + 110)) << "nothing of it can be read";
+  ASSERT_TRUE(keyring_.unlock_domain("orders").is_ok());
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kDestroyed, kStart + 110).is_ok());
+  EXPECT_TRUE(is_due(kStart + 110)) << "files that were rewrapped have the keys that it protected";
+  policy_.domains["orders"].old_files = OldFiles::kRewrap;
+  EXPECT_FALSE(is_due(kStart + 110));
+}
+
+TEST_F(PolicyTest, WhatACompromisedKeyProtectedIsReencryptedWhateverThePolicySays) {
+  const Id first = active("orders");
+  ASSERT_TRUE(keyring_.change_key(first, KeyState::kCompromised, kStart + 2).is_ok());
+  for (OldFiles each : {OldFiles::kLazy, OldFiles::kRewrap, OldFiles::kReencrypt}) {
+    policy_.all.old_files = each;
+    const FoundKey found = keyring_.find_key(first);
+    EXPECT_TRUE(is_reencryption_due(*found.domain, *found.entry, policy_.all, kStart + 2)) << old_files_name(each);
+    EXPECT_EQ(why_reencrypt(*found.entry, policy_.all, kStart + 2), "which was compromised");
+  }
 }
 
 TEST(RootPolicy, UnreachableIsNotRevoked) {

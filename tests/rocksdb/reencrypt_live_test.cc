@@ -23,6 +23,7 @@ constexpr int kKeys = 600;
 
 class ReencryptLive : public ::testing::Test {
  protected:
+  explicit ReencryptLive(const Config& config = {}) : work_(config) {}
   // A family of each style of compaction, and one with blob files; entries have a time to live.
   void open() {
     rocksdb::Options options = work_.options();
@@ -367,6 +368,32 @@ TEST_F(ReencryptLive, ACompromisedKeysFilesFollowByThemselves) {
   while (!protected_by(1).empty()) std::this_thread::yield();
   following->reset();
   EXPECT_FINE(destroy_key(work_.coffer(), "system:1"));
+}
+
+Config reencrypting_at_once() {
+  Config config;
+  config.policy.all.old_files = OldFiles::kReencrypt;
+  config.policy.all.old_files_after = 0;
+  return config;
+}
+
+class ReencryptLiveByPolicy : public ReencryptLive {
+ protected:
+  ReencryptLiveByPolicy() : ReencryptLive(reencrypting_at_once()) {}
+};
+
+TEST_F(ReencryptLiveByPolicy, OldFilesFollowByThemselvesWhereItSaysSo) {
+  open();
+  fill();
+  const auto before = contents();
+  rotate();
+  auto following = follow_reencryption(*db_.get(), work_.shared(), families_);
+  ASSERT_FINE(following);
+  while ((*following)->last().files_left == 0 && (*following)->condition().is_ok()) std::this_thread::yield();
+  EXPECT_FINE((*following)->condition());
+  expect_left_for_reopening((*following)->last());
+  EXPECT_EQ(protected_by(1).size(), (*following)->last().files_left);
+  EXPECT_EQ(contents(), before);
 }
 
 TEST(ReencryptLivePlain, ADatabaseInClearIsRefused) {

@@ -3,6 +3,8 @@
 
 #include <thread>
 
+#include "coffer/ops/keys.h"
+#include "coffer/store/runs.h"
 #include "coffer_fixture.h"
 
 namespace coffer {
@@ -131,7 +133,7 @@ TEST_F(PolicyWatchTest, WhatIsDueIsPlannedAndThenDoneOnce) {
   write(db("old"), sealed_file(Kind::kBlocks, "old"));
   ASSERT_OK(
       coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
-  set_policy("policy: {rotation_period: 7d, rewrap_after: 1h}\n");
+  set_policy("policy: {rotation_period: 7d, old_files: rewrap, old_files_after: 1h}\n");
   auto due = plan_policy(*coffer_);
   ASSERT_OK(due);
   ASSERT_EQ(due->size(), 2u);
@@ -144,6 +146,66 @@ TEST_F(PolicyWatchTest, WhatIsDueIsPlannedAndThenDoneOnce) {
   EXPECT_EQ(take_inventory(*coffer_, {})->active.files, 1u);
   EXPECT_TRUE(plan_policy(*coffer_)->empty());
   EXPECT_TRUE(apply_policy(*coffer_)->done.empty());
+}
+
+// Keeps nobody out of stores, since nobody serves them here.
+class Unserved final : public EngineRecords {
+ public:
+  Reliance reliance_on(Coffer&, const std::string&) const override { return Reliance::kUnknown; }
+  std::string database_of(Disk&, const std::string&) const override { return {}; }
+  Result<std::unique_ptr<FileLock>> keep_out(const std::string&) const override {
+    return {Code::kInternal, "there is no database"};
+  }
+  bool in_use(const std::string&) const override { return false; }
+};
+
+TEST_F(PolicyWatchTest, OldFilesGetOtherFileKeysWhereThePolicySaysSoThoseOfCompromisedKeysFirst) {
+  const auto rotate = [&] {
+    ASSERT_OK(
+        coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  };
+  write(db("first"), sealed_file(Kind::kBlocks, "first"));
+  rotate();
+  write(db("second"), sealed_file(Kind::kBlocks, "second"));
+  rotate();
+  write(db("third"), sealed_file(Kind::kBlocks, "third"));
+  ASSERT_OK(rewrap(*coffer_, {db("first")}, {}, nullptr));
+  set_policy("policy: {rotation_period: off, old_files: reencrypt, old_files_after: 1h}\n");
+  ASSERT_OK(change_key(*coffer_, "system:2", KeyState::kCompromised));
+  const auto plan = plan_reencryption(*coffer_);
+  ASSERT_OK(plan);
+  const auto& due = *plan;
+  // The first file, which was rewrapped, may have been under the second key as well.
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(std::pair(due[0].key(), due[0].files), std::pair(std::string("system:2"), uint64_t{2}));
+  set_policy("policy: {rotation_period: off, old_files: lazy}\n");
+  EXPECT_EQ(plan_reencryption(*coffer_)->size(), 1u);
+  const Unserved records;
+  auto run = apply_policy(*coffer_, {.records = &records});
+  ASSERT_OK(run);
+  ASSERT_EQ(run->reencrypted.size(), 1u);
+  EXPECT_TRUE(run->reencrypted[0].status.is_ok()) << run->reencrypted[0].status.to_string();
+  EXPECT_TRUE(plan_reencryption(*coffer_)->empty());
+  // Now only by the policy.
+  rotate();
+  write(db("fourth"), sealed_file(Kind::kBlocks, "fourth"));
+  rotate();
+  EXPECT_TRUE(plan_reencryption(*coffer_)->empty());
+  set_policy("policy: {rotation_period: off, domains: {system: {old_files: reencrypt, old_files_after: 1h}}}\n");
+  const auto later = plan_reencryption(*coffer_);
+  ASSERT_EQ(later->size(), 2u);
+  EXPECT_EQ((*later)[0].key(), "system:3");
+  EXPECT_EQ((*later)[0].files, 3u);
+  EXPECT_EQ((*later)[1].key(), "system:4");
+  EXPECT_THAT((*later)[1].why, HasSubstr("old_files is reencrypt after 1h"));
+  run = apply_policy(*coffer_, {.records = &records});
+  ASSERT_OK(run);
+  EXPECT_EQ(run->reencrypted.size(), 2u);
+  EXPECT_TRUE(run->problems.empty());
+  EXPECT_TRUE(plan_reencryption(*coffer_)->empty());
+  const auto runs = read_runs(disk(), coffer_path());
+  ASSERT_OK(runs);
+  EXPECT_EQ(runs->back().about, "2 keys in " + root_ + "/db") << "one walk through the store does both";
 }
 
 TEST_F(PolicyWatchTest, TwoDoNotApplyItAtOnceAndADomainThatIsNotThereIsAnError) {

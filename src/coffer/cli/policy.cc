@@ -77,12 +77,13 @@ std::string problems_text(const PolicyRun& run) {
 constexpr std::string_view kServed = "its program does it, if it follows; else stop it and repeat";
 
 std::string reencryption_text(const DueReencryption& due) {
-  return fmt::format("re-encrypt in {}: {} ({}) that key {} protected, which was compromised", printable(due.store),
-                     count_text(due.files, "file"), size_text(due.bytes), due.key);
+  return fmt::format("re-encrypt in {}: {} ({}) that key {} protected, {}", printable(due.store),
+                     count_text(due.files, "file"), size_text(due.bytes), due.key(), due.why);
 }
 
 Json reencryption_json(const DueReencryption& due) {
-  return {{"action", "reencrypt"}, {"key", due.key}, {"store", due.store}, {"files", due.files}, {"bytes", due.bytes}};
+  return {{"action", "reencrypt"}, {"key", due.key()},   {"store", due.store},
+          {"files", due.files},    {"bytes", due.bytes}, {"why", due.why}};
 }
 
 Json reencrypted_json(const PolicyRun& run) {
@@ -96,7 +97,7 @@ Json reencrypted_json(const PolicyRun& run) {
   return out;
 }
 
-std::string reencrypted_text(const PolicyRun::Reencrypted& each) {
+std::string reencrypted_text(const DoneReencryption& each) {
   const std::string text = reencryption_text(each.what);
   if (each.status.is_ok()) return "done: " + text + "\n";
   return fmt::format("not done: {}: {}{}{}\n", text, each.status.to_string(),
@@ -107,7 +108,7 @@ EngineAtRest engine_at_rest() { return {.role_of = rocks::role_of, .records = &r
 
 // Whether nothing was in the way. What a program serves is that program's.
 bool is_sound(const PolicyRun& run) {
-  return run.problems.empty() && std::ranges::all_of(run.reencrypted, [](const PolicyRun::Reencrypted& each) {
+  return run.problems.empty() && std::ranges::all_of(run.reencrypted, [](const DoneReencryption& each) {
            return each.status.is_ok() || each.status.code() == Code::kBusy;
          });
 }
@@ -134,7 +135,7 @@ Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
   if (!arguments.has("--apply")) return show_plan(*coffer, console);
   COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer, engine_at_rest()));
   std::string text = actions_text(run.done, "done: ");
-  for (const PolicyRun::Reencrypted& each : run.reencrypted) text += reencrypted_text(each);
+  for (const DoneReencryption& each : run.reencrypted) text += reencrypted_text(each);
   console.answer(
       Json{{"done", actions_json(run.done)}, {"reencrypted", reencrypted_json(run)}, {"problems", problems_json(run)}},
       text.empty() && run.problems.empty() ? "nothing is due\n" : text + problems_text(run));
@@ -179,7 +180,7 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
     if (!run.is_ok()) continue;
     done += run->done.size();
     for (const DueAction& action : run->done) console.note(actions_text({action}, "done: "));
-    for (const PolicyRun::Reencrypted& each : run->reencrypted) {
+    for (const DoneReencryption& each : run->reencrypted) {
       if (each.status.code() == Code::kBusy) continue;  // served: it is asked for at each look
       console.note(reencrypted_text(each));
       done += each.status.is_ok() ? 1 : 0;
@@ -210,7 +211,7 @@ Command plan_command() {
       .name = "plan",
       .about = "shows what coffer.yaml's policy asks for now, and why; does it with --apply",
       .operands = {coffer_operand()},
-      .flags = {{"--apply", "", "do it: rotate domains, rewrap files"}, root_flag()},
+      .flags = {{"--apply", "", "do it: rotate domains, rewrap and re-encrypt files, destroy keys"}, root_flag()},
       .examples = {"plan /var/lib/db.coffer", "plan /var/lib/db.coffer --apply"},
       .run = run_plan,
   };

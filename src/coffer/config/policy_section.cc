@@ -3,10 +3,13 @@
 #include "coffer/base/byte_size.h"
 #include "coffer/base/period.h"
 #include "coffer/config/yaml_quoted.h"
+#include "coffer/io/pace.h"
 #include "coffer/keys/keyring_body.h"
 
 namespace coffer {
 namespace {
+
+constexpr std::string_view kRateUnit = "MB/s";
 
 // "off", or a length of time of at least `least` seconds.
 Status read_period(const YamlReader& reader, const YAML::Node& value, const std::string& what, uint64_t least,
@@ -30,12 +33,46 @@ Status read_limit(const YamlReader& reader, const YAML::Node& value, const std::
       what + ": expected " + (of_bytes ? "a size, as 500GiB or 1TiB" : "a number of headers, as 1000000") + ", or off");
 }
 
+// A length of time that cannot be off; `instead` is what to write for that.
+Status read_time(const YamlReader& reader, const YAML::Node& value, const std::string& what, const std::string& instead,
+                 uint64_t& out) {
+  std::optional<uint64_t> time;
+  COFFER_TRY(read_period(reader, value, what, 0, time));
+  if (!time) return reader.error(value, what + ": expected a time; for " + instead);
+  out = *time;
+  return Status::ok();
+}
+
+Status read_old_files(const YamlReader& reader, const YAML::Node& value, const std::string& what, OldFiles& out) {
+  for (OldFiles each : {OldFiles::kLazy, OldFiles::kRewrap, OldFiles::kReencrypt}) {
+    if (!value.IsScalar() || value.Scalar() != old_files_name(each)) continue;
+    out = each;
+    return Status::ok();
+  }
+  return reader.error(value, what + ": expected lazy, rewrap or reencrypt");
+}
+
+// "50MB/s", or "off".
+Status read_rate(const YamlReader& reader, const YAML::Node& value, const std::string& what, Rate& out) {
+  COFFER_ASSIGN(const std::string text, reader.text(value, what));
+  out.reset();
+  if (text == "off") return Status::ok();
+  if (text.ends_with(kRateUnit)) {
+    const auto rate = RateFile::parse(text.substr(0, text.size() - kRateUnit.size()), what);
+    if (rate.is_ok() && *rate > 0) out = *rate;
+  }
+  if (out) return Status::ok();
+  return reader.error(value, what + ": expected more than 0 MB a second, as 50MB/s, or off");
+}
+
 // One of the options that domains may have, too; kNotFound for another.
 Status read_key_option(const YamlReader& reader, const YamlReader::Entry& entry, const std::string& what,
                        KeyPolicy& policy) {
   const std::string name = what + entry.key;
   if (entry.key == "rotation_period") return read_period(reader, entry.value, name, 1, policy.rotation_period);
-  if (entry.key == "rewrap_after") return read_period(reader, entry.value, name, 0, policy.rewrap_after);
+  if (entry.key == "old_files") return read_old_files(reader, entry.value, name, policy.old_files);
+  if (entry.key == "old_files_after")
+    return read_time(reader, entry.value, name, "never, old_files: lazy", policy.old_files_after);
   if (entry.key == "destroy_after") return read_period(reader, entry.value, name, 0, policy.destroy_after);
   if (entry.key == "max_seals") return read_limit(reader, entry.value, name, false, policy.max_seals);
   if (entry.key == "max_bytes") return read_limit(reader, entry.value, name, true, policy.max_bytes);
@@ -62,11 +99,7 @@ Status read_root_option(const YamlReader& reader, const YamlReader::Entry& entry
   if (entry.key == "on_outage")
     return read_reaction(reader, entry.value, name, RootTrouble::kUnreachable, policy.on_outage);
   if (entry.key != "outage_grace") return {Code::kNotFound, entry.key};
-  std::optional<uint64_t> grace;
-  COFFER_TRY(read_period(reader, entry.value, name, 0, grace));
-  if (!grace) return reader.error(entry.value, name + ": expected a time; for no end, on_outage: warn");
-  policy.outage_grace = *grace;
-  return Status::ok();
+  return read_time(reader, entry.value, name, "no end, on_outage: warn", policy.outage_grace);
 }
 
 template <class T>
@@ -83,10 +116,9 @@ Status read_domain_option(const YamlReader& reader, const YamlReader::Entry& ent
   if (entry.key == "chunk_size") return put(read_chunk_size(reader, entry.value, name), ciphers.chunk_log2);
   const Status read = read_key_option(reader, entry, what, policy);
   if (read.code() != Code::kNotFound) return read;
-  return reader.error(entry.key_node,
-                      what + "unknown option \"" + entry.key +
-                          "\"; known are rotation_period, rewrap_after, destroy_after, max_seals, max_bytes, "
-                          "cipher, ctr_cipher and chunk_size");
+  return reader.error(entry.key_node, what + "unknown option \"" + entry.key +
+                                          "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
+                                          "max_seals, max_bytes, cipher, ctr_cipher and chunk_size");
 }
 
 Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicySection& out) {
@@ -107,6 +139,17 @@ Status read_domains(const YamlReader& reader, const YAML::Node& section, PolicyS
 
 std::string period_or_off(const std::optional<uint64_t>& period) { return period ? period_text(*period) : "off"; }
 
+std::string old_files_text(const KeyPolicy& policy, const std::string& indent) {
+  return indent + "old_files: " + std::string(old_files_name(policy.old_files)) + "\n" + indent +
+         "old_files_after: " + period_text(policy.old_files_after) + "\n";
+}
+
+std::string rate_text(uint64_t rate) {
+  std::string fraction = std::to_string(rate % RateFile::kBytesPerMb + RateFile::kBytesPerMb);
+  fraction[0] = '.';
+  return std::to_string(rate / RateFile::kBytesPerMb) + fraction + std::string(kRateUnit);
+}
+
 // What is off unless it was asked for; it may be off for a domain where all others have it.
 std::string limits_text(const KeyPolicy& policy, const KeyPolicy& otherwise, const std::string& indent) {
   std::string out;
@@ -125,7 +168,7 @@ std::string limits_text(const KeyPolicy& policy, const KeyPolicy& otherwise, con
 std::string format_domain(const std::string& name, const KeyPolicy& own, const KeyPolicy& all,
                           const CiphersOfDomains& ciphers) {
   std::string out = "    " + yaml_quoted(name) + ":\n      rotation_period: " + period_or_off(own.rotation_period) +
-                    "\n      rewrap_after: " + period_or_off(own.rewrap_after) + "\n" + limits_text(own, all, "      ");
+                    "\n" + old_files_text(own, "      ") + limits_text(own, all, "      ");
   const auto found = ciphers.find(name);
   if (found == ciphers.end()) return out;
   const auto& [suite, ctr_suite, chunk_log2] = found->second;
@@ -146,12 +189,14 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
       return Status::ok();
     }
     Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
+    if (entry.key == "reencrypt_rate")
+      read = read_rate(reader, entry.value, "policy: reencrypt_rate", out.policy.reencrypt_rate);
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node,
                         "policy: unknown option \"" + entry.key +
-                            "\"; known are rotation_period, rewrap_after, destroy_after, max_seals, max_bytes, "
-                            "on_revoked, on_outage, outage_grace and domains");
+                            "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
+                            "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -161,9 +206,9 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
 std::string format_policy(const PolicySection& section) {
   const Policy& policy = section.policy;
   if (policy == Policy()) return "";
-  std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) +
-                    "\n  rewrap_after: " + period_or_off(policy.all.rewrap_after) + "\n" +
-                    limits_text(policy.all, KeyPolicy(), "  ") +
+  std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) + "\n" +
+                    old_files_text(policy.all, "  ") + limits_text(policy.all, KeyPolicy(), "  ") +
+                    (policy.reencrypt_rate ? "  reencrypt_rate: " + rate_text(*policy.reencrypt_rate) + "\n" : "") +
                     "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked, RootTrouble::kRevoked)) +
                     "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage, RootTrouble::kUnreachable)) +
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n";

@@ -1,5 +1,5 @@
-// The section `policy` of coffer.yaml: when keys are rotated and files rewrapped, for all domains and for single ones;
-// and how the files of single domains are sealed.
+// The section `policy` of coffer.yaml: when keys are rotated and old files brought over, for all domains and for single
+// ones; and how the files of single domains are sealed.
 #pragma once
 
 #include "coffer/config/cipher_options.h"

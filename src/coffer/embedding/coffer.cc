@@ -123,7 +123,7 @@ RootKeyHealth root_key_health(const Coffer& coffer) noexcept {
   try {
     const KeyringCondition condition = coffer.live_keyring().condition();
     const RootOutlook outlook =
-        root_outlook(condition.root_key, condition.root_key_since, coffer.policy().present_root_policy());
+        root_outlook(condition.root_key, condition.root_key_since, coffer.policy().present()->root);
     out.trouble = static_cast<RootKeyHealth::Trouble>(outlook.trouble);
     out.since = outlook.since;
     out.grace_until = outlook.from;

@@ -10,13 +10,13 @@ CondemnedKeys CondemnedKeys::all_but_active(const Keyring& keyring, std::string_
   return out;
 }
 
-CondemnedKeys CondemnedKeys::compromised(const Keyring& keyring, std::string_view domain) {
+CondemnedKeys CondemnedKeys::due(const Keyring& keyring, const Policy& policy, uint64_t now, std::string_view domain) {
   CondemnedKeys out;
   for (const Domain& each : keyring.domains()) {
     if (!domain.empty() && each.name != domain) continue;
+    const KeyPolicy& wanted = policy.of(each.name);
     for (const DomainKeyEntry& key : each.keys) {
-      if (key.state == KeyState::kCompromised || key.compromised != 0)
-        out.domains_[each.name].numbers.insert(key.version);
+      if (is_reencryption_due(each, key, wanted, now)) out.add(each.name, key.version);
     }
   }
   return out;
@@ -24,7 +24,7 @@ CondemnedKeys CondemnedKeys::compromised(const Keyring& keyring, std::string_vie
 
 CondemnedKeys CondemnedKeys::one(const Domain& domain, const DomainKeyEntry& key) {
   CondemnedKeys out;
-  out.domains_[domain.name].numbers.insert(key.version);
+  out.add(domain.name, key.version);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "coffer/format/envelope.h"
-#include "coffer/keys/keyring.h"
+#include "coffer/keys/policy.h"
 
 namespace coffer {
 
@@ -14,9 +14,10 @@ class CondemnedKeys {
  public:
   // Of every domain, or the one of this name, each key but the active one.
   static CondemnedKeys all_but_active(const Keyring& keyring, std::string_view domain = {});
-  // Those that are compromised, destroyed ones included.
-  static CondemnedKeys compromised(const Keyring& keyring, std::string_view domain = {});
+  // Those that are compromised, destroyed ones included; and those whose old files are to be re-encrypted by now.
+  static CondemnedKeys due(const Keyring& keyring, const Policy& policy, uint64_t now, std::string_view domain = {});
   static CondemnedKeys one(const Domain& domain, const DomainKeyEntry& key);
+  void add(const std::string& domain, uint32_t key_version) { domains_[domain].numbers.insert(key_version); }
 
   bool empty() const { return domains_.empty(); }
   // REQUIRES: `fields` are authentic, and of a file of this domain.

@@ -26,9 +26,9 @@ constexpr size_t kRateFileSizeMax = 64;
 
 }  // namespace
 
-RateFile::RateFile(Disk& disk, std::string path, Rate at_first)
-    : disk_(disk), path_(std::move(path)), at_first_(at_first), rate_(at_first) {
-  if (at_first_.has_value()) seen_ = look();
+RateFile::RateFile(Disk& disk, std::string path, Rate at_first, Rate otherwise)
+    : disk_(disk), path_(std::move(path)), at_first_(at_first ? at_first : otherwise), rate_(at_first_) {
+  if (at_first.has_value()) seen_ = look();
 }
 
 RateFile::Seen RateFile::look() const {

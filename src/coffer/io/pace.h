@@ -19,8 +19,8 @@ class RateFile {
  public:
   static constexpr uint64_t kBytesPerMb = 1'000'000;
 
-  // `at_first`: without it, the file counts as it is.
-  RateFile(Disk& disk, std::string path, Rate at_first);
+  // `at_first`: without it, the file counts as it is, and where there is none, `otherwise`.
+  RateFile(Disk& disk, std::string path, Rate at_first, Rate otherwise = {});
 
   Rate now();
   // Ok, or why the file is not followed.

@@ -48,13 +48,22 @@ std::string why_too_old(const DomainKeyEntry& key, const KeyPolicy& policy, uint
          period_text(*policy.rotation_period);
 }
 
+bool was_compromised(const DomainKeyEntry& key) { return key.compromised != 0 || key.state == KeyState::kCompromised; }
+
+bool is_old(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  return now >= end_of(key.deactivated, policy.old_files_after);
+}
+
+std::string why_old(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  return "which was deactivated " + period_text(now - std::min(now, key.deactivated)) + " ago, and old_files is " +
+         std::string(old_files_name(policy.old_files)) + " after " + period_text(policy.old_files_after);
+}
+
 // Empty: not due.
 std::string why_rewrap(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
   if (key.state == KeyState::kCompromised) return "files need " + key_text(key) + ", which is compromised";
-  if (key.state != KeyState::kDeactivated || !policy.rewrap_after) return "";
-  if (now < end_of(key.deactivated, *policy.rewrap_after)) return "";
-  return "files need " + key_text(key) + ", which was deactivated " + period_text(now - key.deactivated) +
-         " ago, and rewrap_after is " + period_text(*policy.rewrap_after);
+  if (key.state != KeyState::kDeactivated || policy.old_files != OldFiles::kRewrap) return "";
+  return is_old(key, policy, now) ? "files need " + key_text(key) + ", " + why_old(key, policy, now) : "";
 }
 
 // Empty: not due.
@@ -67,6 +76,15 @@ std::string why_destroy(const DomainKeyEntry& key, const KeyPolicy& policy, uint
 }
 
 }  // namespace
+
+std::string_view old_files_name(OldFiles old_files) {
+  switch (old_files) {
+    case OldFiles::kLazy: return "lazy";
+    case OldFiles::kRewrap: return "rewrap";
+    case OldFiles::kReencrypt: break;
+  }
+  return "reencrypt";
+}
 
 std::string_view trouble_name(RootTrouble trouble) {
   if (trouble == RootTrouble::kNone) return "none";
@@ -157,6 +175,19 @@ std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
     }
   }
   return out;
+}
+
+bool is_reencryption_due(const Domain& domain, const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  if (was_compromised(key)) return true;
+  if (policy.old_files != OldFiles::kReencrypt || domain.active() == nullptr || domain.locked != 0) return false;
+  // One that is destroyed by now may have protected files that were rewrapped since.
+  const bool is_over =
+      key.state == KeyState::kDeactivated || (key.state == KeyState::kDestroyed && key.deactivated != 0);
+  return is_over && is_old(key, policy, now);
+}
+
+std::string why_reencrypt(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
+  return was_compromised(key) ? "which was compromised" : why_old(key, policy, now);
 }
 
 std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,

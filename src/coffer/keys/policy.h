@@ -19,12 +19,21 @@ struct KeyCounts {
 };
 using CountsByKey = std::unordered_map<Id, KeyCounts, IdHash>;
 
+// What becomes of the files of a domain key that is not active any more. Those of a compromised key are rewrapped and
+// re-encrypted whatever it says.
+enum class OldFiles : uint8_t {
+  kLazy,       // nothing: they are as they are until their engine replaces them
+  kRewrap,     // those that need it have their file keys wrapped anew
+  kReencrypt,  // all that it ever protected get other file keys: they are written anew
+};
+std::string_view old_files_name(OldFiles old_files);  // "lazy", "rewrap", "reencrypt"
+
 // Times in seconds.
 struct KeyPolicy {
   // A key that has been active for so long is succeeded by a fresh one; nothing: never.
   std::optional<uint64_t> rotation_period = uint64_t{7} * 86400;
-  // Files that still need a key so long after it was deactivated are rewrapped; nothing: never.
-  std::optional<uint64_t> rewrap_after = {};
+  OldFiles old_files = OldFiles::kLazy;
+  uint64_t old_files_after = uint64_t{30} * 86400;  // from when the key was deactivated
   // Keys that no file needs so long after they were deactivated are destroyed; nothing: never.
   std::optional<uint64_t> destroy_after = {};
   // A key that has sealed so many headers, or so many bytes, is succeeded by a fresh one; nothing: no limit.
@@ -53,6 +62,8 @@ struct RootPolicy {
 struct Policy {
   KeyPolicy all;
   RootPolicy root;
+  // Of re-encryptions that nobody gave another, in bytes a second; nothing: as fast as they go.
+  std::optional<uint64_t> reencrypt_rate = {};
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;
@@ -94,10 +105,15 @@ Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy
 // active more than a day in the future. A domain without an active key has no rotation due: somebody took it away.
 std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                      uint64_t now);
-// Domains with files that need a key which is compromised, or which was deactivated as long ago as the policy has it.
+// Domains with files that need a key which is compromised, or, where old files are rewrapped, which was deactivated as
+// long ago as the policy has it.
 // `is_needed`: whether a file needs the key.
 std::vector<DueAction> due_rewraps(const Keyring& keyring, const Policy& policy,
                                    const std::function<bool(const Id& key)>& is_needed, uint64_t now);
+// Whether the files that the key ever protected are to get other file keys; and why, as what is to be said of it:
+// "which was compromised".
+bool is_reencryption_due(const Domain& domain, const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now);
+std::string why_reencrypt(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now);
 // Keys that are deactivated or compromised for as long as the policy has it, and that nothing needs.
 std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,
                                         const std::function<bool(const Id& key)>& is_needed, uint64_t now);

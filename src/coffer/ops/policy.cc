@@ -1,9 +1,9 @@
 #include "coffer/ops/policy.h"
 
+#include <algorithm>
+
 #include "coffer/base/clock.h"
 #include "coffer/base/period.h"
-#include "coffer/files/condemned_keys.h"
-#include "coffer/store/runs.h"
 
 namespace coffer {
 namespace {
@@ -11,6 +11,7 @@ namespace {
 // NIST SP 800-57 part 1 (rev. 5), section 5.3.6: symmetric key-wrapping keys are to originate for two years at most.
 constexpr uint64_t kOriginatorPeriodMax = uint64_t{2} * 365 * 86400;
 constexpr uint64_t kKeysPerDomainMax = 65535;
+constexpr uint64_t kRewriteOften = uint64_t{30} * 86400;
 
 Result<Policy> present_policy(Coffer& coffer) {
   COFFER_ASSIGN(Config config, coffer.present_config());
@@ -76,69 +77,6 @@ Status destroy(Coffer& coffer, const std::vector<DueAction>& due) {
   });
 }
 
-// What a compromised key of which domain protects, store by store.
-class ReencryptionPlan {
- public:
-  explicit ReencryptionPlan(Coffer& coffer) : coffer_(coffer), keyring_(coffer.keyring()) {}
-
-  Result<std::vector<DueReencryption>> find() {
-    if (CondemnedKeys::compromised(*keyring_).empty()) return std::vector<DueReencryption>();
-    for (const std::string& store : remembered_stores(coffer_)) {
-      std::map<std::string, DueReencryption> by_key;
-      COFFER_TRY(visit_files(coffer_, {store}, [&](const InventoryFile& file) {
-        if (!file.empty && file.status.is_ok() && !file.leads_outside) count(file, by_key);
-        return Status::ok();
-      }));
-      for (auto& [key, due] : by_key) {
-        due.key = key;
-        due.store = store;
-        out_.push_back(std::move(due));
-      }
-    }
-    return std::move(out_);
-  }
-
- private:
-  void count(const InventoryFile& file, std::map<std::string, DueReencryption>& by_key) const {
-    const Domain* domain = keyring_->find_key(file.scan.fields.domain_key_id).domain;
-    if (domain == nullptr) return;
-    for (const DomainKeyEntry& key : domain->keys) {
-      if (key.compromised == 0 || !CondemnedKeys::one(*domain, key).ever_protected(file.scan.fields, *domain)) continue;
-      DueReencryption& due = by_key[domain->name + ":" + std::to_string(key.version)];
-      ++due.files;
-      due.bytes += file.size;
-      return;  // once it is done for one key it is for all
-    }
-  }
-
-  Coffer& coffer_;
-  const std::shared_ptr<const Keyring> keyring_;
-  std::vector<DueReencryption> out_;
-};
-
-Status reencrypt_due(Coffer& coffer, const DueReencryption& due, const EngineAtRest& engine,
-                     std::vector<FileProblem>& problems) {
-  ReencryptOptions options;
-  options.key = due.key;
-  options.role_of = engine.role_of;
-  options.records = engine.records;
-  RateFile rates(coffer.disk(), coffer.directory() + "/reencrypt.rate", {});
-  options.pace.rate = [&] { return rates.now(); };
-  Run run(coffer.disk(), coffer.directory(), "reencrypt", "key " + due.key + " in " + due.store);
-  const auto progress_of = [](const ReencryptReport& report) {
-    return Run::Progress{report.files_to_do, report.reencrypted, report.bytes_to_do, report.bytes};
-  };
-  auto report =
-      reencrypt(coffer, {due.store}, options, [&](const ReencryptReport& so_far) { run.tell(progress_of(so_far)); });
-  if (!report.is_ok()) {
-    run.fail(report.status());
-    return report.status();
-  }
-  run.end(progress_of(*report), report->problems.size(), false);
-  std::move(report->problems.begin(), report->problems.end(), std::back_inserter(problems));
-  return Status::ok();
-}
-
 Finding advice(std::string what, std::string why, std::string remedy) {
   return {false, std::move(what), std::move(why), std::move(remedy)};
 }
@@ -156,10 +94,17 @@ void examine(const std::string& whose, const KeyPolicy& policy, Findings& out) {
                              period_text(*policy.rotation_period * kKeysPerDomainMax / 86400 * 86400),
                          "choose a longer time, as 12h"));
   }
-  if (policy.rotation_period && !policy.rewrap_after) {
-    out.push_back(advice(whose + "rewrap_after is off",
+  if (policy.rotation_period && policy.old_files == OldFiles::kLazy) {
+    out.push_back(advice(whose + "old_files is lazy",
                          "old keys stay needed for as long as the engine keeps their files",
-                         "choose a time, as 30d, and let coffer agent run"));
+                         "choose rewrap, and let coffer agent run"));
+  }
+  if (policy.old_files != OldFiles::kReencrypt) return;
+  if (policy.rotation_period && *policy.rotation_period < kRewriteOften) {
+    out.push_back(
+        advice(whose + "old_files is reencrypt and rotation_period is " + period_text(*policy.rotation_period),
+               "all data is written anew as often as that",
+               "choose rewrap, which replaces headers only, or a longer time, as 90d"));
   }
 }
 
@@ -176,6 +121,12 @@ Result<std::vector<DueAction>> plan_policy(Coffer& coffer) {
   COFFER_ASSIGN(std::vector<DueAction> destructions, find_due_destructions(coffer, policy, unsaid));
   std::move(destructions.begin(), destructions.end(), std::back_inserter(due));
   return due;
+}
+
+Result<std::vector<DueReencryption>> plan_reencryption(Coffer& coffer) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_ASSIGN(const Policy policy, present_policy(coffer));
+  return find_due_reencryptions(coffer, policy);
 }
 
 Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
@@ -201,12 +152,6 @@ Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
   return out;
 }
 
-Result<std::vector<DueReencryption>> plan_reencryption(Coffer& coffer) {
-  COFFER_TRY(coffer.at_home());
-  COFFER_TRY(coffer.live_keyring().refresh());
-  return ReencryptionPlan(coffer).find();
-}
-
 Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
   COFFER_TRY(coffer.at_home());
   auto lock = coffer.disk().lock(coffer.directory() + "/policy.lock", false);
@@ -227,10 +172,7 @@ Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
     out.done.push_back(action);
   }
   if (engine.records != nullptr) {
-    COFFER_ASSIGN(const std::vector<DueReencryption> due, plan_reencryption(coffer));
-    for (const DueReencryption& each : due) {
-      out.reencrypted.push_back({each, reencrypt_due(coffer, each, engine, out.problems)});
-    }
+    COFFER_ASSIGN(out.reencrypted, reencrypt_what_is_due(coffer, policy, engine, out.problems));
   }
   COFFER_ASSIGN(const std::vector<DueAction> destructions, find_due_destructions(coffer, policy, out.problems));
   COFFER_TRY(destroy(coffer, destructions));
@@ -243,6 +185,15 @@ Findings examine_policy(const Config& config) {
   examine("policy: ", config.policy.all, out);
   for (const auto& [domain, policy] : config.policy.domains) {
     if (policy != config.policy.all) examine("policy: domains: " + domain + ": ", policy, out);
+  }
+  const bool rewrites = config.policy.all.old_files == OldFiles::kReencrypt ||
+                        std::ranges::any_of(config.policy.domains, [](const auto& own) {
+                          return own.second.old_files == OldFiles::kReencrypt;
+                        });
+  if (rewrites && !config.policy.reencrypt_rate) {
+    out.push_back(advice("policy: old_files is reencrypt and there is no reencrypt_rate",
+                         "a re-encryption takes all that the disk can give, also from who serves",
+                         "choose one, as 50MB/s"));
   }
   if (config.anchor.empty()) {
     out.push_back(advice("there is no anchor", "an older keyring that is put back undoes rotations unseen",

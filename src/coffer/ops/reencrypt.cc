@@ -17,7 +17,7 @@ constexpr int kReencryptRoundsMax = 4;
 class Wanted {
  public:
   static Result<Wanted> parse(const Keyring& keyring, const ReencryptOptions& options) {
-    Wanted out(options.domain);
+    Wanted out(options.domain, options.keys);
     if (!options.domain.empty() && keyring.find_domain(options.domain) == nullptr) {
       return {Code::kNotFound, "no domain \"" + options.domain + "\" in the keyring; coffer domain list shows them"};
     }
@@ -27,20 +27,19 @@ class Wanted {
     return out;
   }
 
-  bool is_of(const Domain& domain) const { return domain_.empty() || domain.name == domain_; }
-
   // Whether the file, which is of this domain, is not as it should be.
   bool needs(const EnvelopeFields& fields, const Domain& domain, const Config& config) const {
+    if (!is_of(domain)) return false;
+    if (keys_) return keys_->ever_protected(fields, domain);
     const DomainKeyEntry* active = domain.active();
-    if (key_version_ != 0)
-      return fields.oldest_key_version <= key_version_ && key_version_ <= fields.newest_key_version;
     return active == nullptr || fields.oldest_key_version != active->version ||
            fields.newest_key_version != active->version || fields.suite != config.suite_of(fields.kind, domain.name) ||
            fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain.name);
   }
+  bool is_of(const Domain& domain) const { return domain_.empty() || domain.name == domain_; }
 
  private:
-  explicit Wanted(std::string domain) : domain_(std::move(domain)) {}
+  Wanted(std::string domain, std::optional<CondemnedKeys> keys) : domain_(std::move(domain)), keys_(std::move(keys)) {}
 
   Status take_key(const Domain& domain, const DomainKeyEntry& key) {
     if (!is_of(domain)) {
@@ -51,12 +50,12 @@ class Wanted {
                                           "; rotate the domain first: coffer rotate domain"};
     }
     domain_ = domain.name;
-    key_version_ = key.version;
+    keys_ = CondemnedKeys::one(domain, key);
     return Status::ok();
   }
 
   std::string domain_;
-  uint32_t key_version_ = 0;
+  std::optional<CondemnedKeys> keys_;
 };
 
 // The first round only looks: it keeps engines out, finds what crashes left, and all names of files that have several.

@@ -5,6 +5,7 @@
 // coffer.yaml has it, is done, and says so itself.
 #pragma once
 
+#include "coffer/files/condemned_keys.h"
 #include "coffer/files/engine_records.h"
 #include "coffer/files/engine_role.h"
 #include "coffer/io/pace.h"
@@ -17,6 +18,8 @@ struct ReencryptOptions {
   std::string domain = {};  // only files of this domain; empty: all
   // Only files whose file key this domain key may ever have wrapped: as find_key() knows it.
   std::string key = {};
+  // Instead of both: files that any of these ever protected.
+  std::optional<CondemnedKeys> keys = {};
   // As of VerifyOptions. Without records nobody is kept out of the stores.
   RoleOfPath role_of = nullptr;
   const EngineRecords* records = nullptr;

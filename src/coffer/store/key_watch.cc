@@ -59,7 +59,7 @@ void KeyWatch::follow_keyring() {
 
 void KeyWatch::follow_root_key() {
   if (!policy_.is_enabled()) return;
-  const RootPolicy policy = policy_.present_root_policy();
+  const RootPolicy policy = policy_.present()->root;
   const KeyringCondition condition = keyring_.condition();
   const RootOutlook outlook = root_outlook(condition.root_key, condition.root_key_since, policy);
   if (std::exchange(told_, outlook.trouble) != outlook.trouble) {

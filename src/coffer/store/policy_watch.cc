@@ -17,7 +17,7 @@ Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& po
 }
 
 void PolicyWatch::enable() {
-  take_root_policy(policy_.root);
+  heed(present()->root);
   enabled_ = true;
 }
 
@@ -25,19 +25,15 @@ Status PolicyWatch::on_writing() {
   if (!enabled_) return Status::ok();
   std::call_once(started_, [this] { start(); });
   const KeyringCondition condition = keyring_.condition();
-  return may_protect(condition.root_key, condition.root_key_since, present_root_policy(), now_seconds());
+  return may_protect(condition.root_key, condition.root_key_since, present()->root, now_seconds());
 }
 
-RootPolicy PolicyWatch::present_root_policy() const {
+std::shared_ptr<const Policy> PolicyWatch::present() const {
   std::lock_guard lock(mutex_);
-  return root_policy_;
+  return policy_;
 }
 
-void PolicyWatch::take_root_policy(const RootPolicy& policy) {
-  {
-    std::lock_guard lock(mutex_);
-    root_policy_ = policy;
-  }
+void PolicyWatch::heed(const RootPolicy& policy) {
   if (policy.on_revoked != Reaction::kWarn || policy.on_outage != Reaction::kWarn)
     keyring_.look_at_least_every(kRootLookInterval);
 }
@@ -53,7 +49,7 @@ std::chrono::milliseconds PolicyWatch::look() {
   note(!read.is_ok() ? read : rotated.is_ok() ? counted : rotated);
   if (!rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
   // A second more than none: the next look finds the next key.
-  const uint64_t wait = until_next_rotation(*keyring_.snapshot(), policy_, now_seconds(), kLookSecondsMax);
+  const uint64_t wait = until_next_rotation(*keyring_.snapshot(), *present(), now_seconds(), kLookSecondsMax);
   return std::chrono::seconds(std::max<uint64_t>(wait, 1));
 }
 
@@ -61,8 +57,10 @@ Status PolicyWatch::take_policy() {
   COFFER_ASSIGN(Config config, config_.read());
   keyring_.refresh_without_waiting();  // a domain may just have been added
   COFFER_TRY(check_domains(config, *keyring_.snapshot()));
-  policy_ = std::move(config.policy);
-  take_root_policy(policy_.root);
+  auto policy = std::make_shared<const Policy>(std::move(config.policy));
+  heed(policy->root);
+  std::lock_guard lock(mutex_);
+  policy_ = std::move(policy);
   return Status::ok();
 }
 
@@ -75,7 +73,7 @@ Status PolicyWatch::count() {
 }
 
 Status PolicyWatch::rotate() {
-  auto done = rotate_due(keyring_, policy_, counts_);
+  auto done = rotate_due(keyring_, *present(), counts_);
   if (!done.is_ok()) return done.status().with_context("policy: what is due cannot be rotated");
   for (const DueAction& action : *done) tell("policy: domain " + action.domain + " was rotated: " + action.why);
   return Status::ok();

@@ -20,15 +20,15 @@ class PolicyWatch {
  public:
   // `keyring`, `config` and `usage` outlive this. `policy`: as `config` had it at opening.
   PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, Policy policy)
-      : keyring_(keyring), config_(config), usage_(usage), policy_(std::move(policy)), root_policy_(policy_.root) {}
+      : keyring_(keyring), config_(config), usage_(usage), policy_(std::make_shared<const Policy>(std::move(policy))) {}
 
   // For an engine. From now on the thread starts when a file is made: who only reads changes no key.
   void enable();
   // A file is about to be made: ok, or why not. Ok where this is not enabled.
   Status on_writing();
   bool is_enabled() const { return enabled_; }
-  // As it is now.
-  RootPolicy present_root_policy() const;
+  // As it was read last.
+  std::shared_ptr<const Policy> present() const;
   // News of others that carry the policy out, for news_since().
   void tell(std::string news);
 
@@ -47,7 +47,7 @@ class PolicyWatch {
   void start();
   std::chrono::milliseconds look();
   Status take_policy();
-  void take_root_policy(const RootPolicy& policy);
+  void heed(const RootPolicy& policy);
   Status count();
   Status rotate();
   void note(const Status& outcome);
@@ -57,10 +57,9 @@ class PolicyWatch {
   KeyUsage& usage_;
   std::atomic<bool> enabled_{false};
   std::once_flag started_;
-  Policy policy_;       // of the thread; so:
-  CountsByKey counts_;  // at the last look; empty: there was none, or it failed
+  CountsByKey counts_;  // of the thread, at the last look; empty: there was none, or it failed
   mutable std::mutex mutex_;
-  RootPolicy root_policy_;
+  std::shared_ptr<const Policy> policy_;
   Status condition_;
   std::string news_;
   uint64_t news_count_ = 0;

@@ -1,6 +1,7 @@
 // The thread that re-encrypts a served database by itself.
 #include <mutex>
 
+#include "coffer/base/clock.h"
 #include "coffer/base/interval_thread.h"
 #include "coffer/engines/rocksdb/opening.h"
 #include "coffer/engines/rocksdb/reencrypt.h"
@@ -12,14 +13,16 @@ namespace {
 
 constexpr std::chrono::seconds kLookInterval{5};
 // Where something was left: it may have gone, or become something that can be written anew.
-constexpr std::chrono::seconds kRepeatInterval{60};
+constexpr std::chrono::seconds kRepeatIntervalMin{60};
+// What is left may be so until the database is opened again, and each run looks at every file.
+constexpr std::chrono::seconds kRepeatIntervalMax{3600};
 
 class Following final : public FollowedReencryption {
  public:
   Following(::rocksdb::DB& db, std::shared_ptr<Coffer> coffer,
             const std::vector<::rocksdb::ColumnFamilyHandle*>& families, const ReencryptDatabaseOptions& options)
       : db_(db), coffer_(std::move(coffer)), families_(families), options_(options), progress_(options.progress) {
-    options_.which = ReencryptDatabaseOptions::Which::kCompromised;
+    options_.which = ReencryptDatabaseOptions::Which::kDue;
     options_.stop = &stop_;
     options_.progress = [this](const ReencryptDatabaseReport& so_far) { take(so_far); };
     thread_.start([this] { return look(); });
@@ -41,15 +44,17 @@ class Following final : public FollowedReencryption {
  private:
   std::chrono::milliseconds look() {
     coffer_->live_keyring().refresh_without_waiting();
-    const CondemnedKeys due = CondemnedKeys::compromised(*coffer_->keyring(), options_.domain);
+    const CondemnedKeys due =
+        CondemnedKeys::due(*coffer_->keyring(), *coffer_->policy().present(), now_seconds(), options_.domain);
     const auto now = std::chrono::steady_clock::now();
     const bool is_new = !(due == seen_);
     if (stop_ || due.empty() || (!is_new && (done_ || now < repeat_))) return kLookInterval;
     auto report = reencrypt_database(db_, coffer_, families_, options_);
     if (report.code() == Code::kBusy) return kLookInterval;  // another run is at work
+    repeat_interval_ = is_new ? kRepeatIntervalMin : std::min(2 * repeat_interval_, kRepeatIntervalMax);
     seen_ = due;
     done_ = report.is_ok() && report->files_left == 0 && !report->stopped;
-    repeat_ = now + kRepeatInterval;
+    repeat_ = now + repeat_interval_;
     log(report);
     std::lock_guard lock(mutex_);
     condition_ = report.status();
@@ -84,6 +89,7 @@ class Following final : public FollowedReencryption {
   CondemnedKeys seen_;
   bool done_ = false;
   std::chrono::steady_clock::time_point repeat_{};
+  std::chrono::seconds repeat_interval_ = kRepeatIntervalMin;
 
   mutable std::mutex mutex_;
   ReencryptDatabaseReport last_;

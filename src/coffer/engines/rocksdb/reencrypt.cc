@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "coffer/base/clock.h"
 #include "coffer/engines/rocksdb/coffer_file_system.h"
 #include "coffer/engines/rocksdb/database_files.h"
 #include "coffer/engines/rocksdb/opening.h"
@@ -24,7 +25,9 @@ constexpr milliseconds kNap{50};
 constexpr int kNapsMax = 40;
 constexpr int kFlushesMax = 3;
 
-Result<CondemnedKeys> condemned(const Keyring& keyring, const ReencryptDatabaseOptions& options) {
+Result<CondemnedKeys> condemned(const Coffer& coffer, const ReencryptDatabaseOptions& options) {
+  const std::shared_ptr<const Keyring> held = coffer.keyring();
+  const Keyring& keyring = *held;
   const Domain* domain = keyring.find_domain(options.domain);
   if (!options.domain.empty() && domain == nullptr) {
     return {Code::kNotFound, "no domain \"" + options.domain + "\" in the keyring; coffer domain list shows them"};
@@ -32,7 +35,7 @@ Result<CondemnedKeys> condemned(const Keyring& keyring, const ReencryptDatabaseO
   if (options.key == 0) {
     return options.which == ReencryptDatabaseOptions::Which::kOutdated
                ? CondemnedKeys::all_but_active(keyring, options.domain)
-               : CondemnedKeys::compromised(keyring, options.domain);
+               : CondemnedKeys::due(keyring, *coffer.policy().present(), now_seconds(), options.domain);
   }
   if (domain == nullptr) return {Code::kInvalidArgument, "a key's number, and no domain; name the domain, too"};
   for (const DomainKeyEntry& key : domain->keys) {
@@ -54,7 +57,7 @@ class DatabaseReencrypter {
         families_(families),
         options_(options),
         directories_(rocks::directories_of(db, families)),
-        rates_(coffer.disk(), coffer.directory() + "/reencrypt.rate", {}),
+        rates_(coffer.disk(), coffer.directory() + "/reencrypt.rate", {}, coffer.policy().present()->reencrypt_rate),
         pace_({.rate = [this] { return rate(); }, .stop = [this] { return is_stopped(); }}),
         successors_({.coffer = coffer,
                      .pace = pace_,
@@ -92,12 +95,13 @@ class DatabaseReencrypter {
 
   Rate rate() {
     if (options_.suspend != nullptr && *options_.suspend) return 0;
-    return options_.rate ? options_.rate() : rates_.now();
+    const Rate asked = options_.rate ? options_.rate() : Rate();
+    return asked ? asked : rates_.now();
   }
   bool is_stopped() const { return options_.stop != nullptr && *options_.stop; }
 
   Result<std::vector<OldFile>> find() {
-    COFFER_ASSIGN(const CondemnedKeys keys, condemned(*coffer_.keyring(), options_));
+    COFFER_ASSIGN(const CondemnedKeys keys, condemned(coffer_, options_));
     if (keys.empty()) return std::vector<OldFile>();
     return rocks::find_old_files(coffer_, db_, directories_, keys);
   }
@@ -237,7 +241,7 @@ Result<ReencryptDatabaseReport> run(::rocksdb::DB& db, Coffer& coffer, const Fam
                                     const ReencryptDatabaseOptions& options) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
-  COFFER_TRY(condemned(*coffer.keyring(), options).status());
+  COFFER_TRY(condemned(coffer, options).status());
   COFFER_TRY(check_encrypted(db, coffer));
   auto alone = coffer.disk().lock(coffer.directory() + "/reencrypt.lock", false);
   if (alone.code() == Code::kBusy) {

@@ -22,15 +22,17 @@ class Coffer;
 
 struct ReencryptDatabaseOptions {
   enum class Which : uint8_t {
-    kOutdated,     // every file that another key than its domain's active one ever protected
-    kCompromised,  // every file that a compromised key ever protected
+    kOutdated,  // every file that another key than its domain's active one ever protected
+    // every file that a compromised key ever protected, or one whose old files the coffer's policy has re-encrypted by
+    // now
+    kDue,
   };
   Which which = Which::kOutdated;
   std::string domain = {};  // only files of this domain; empty: all
   // Instead: files that the domain's key of this number ever protected. It may not be the active one.
   uint32_t key = 0;
   // Bytes a second, asked a few times a second; 0: none for now; nullopt, or no function: as the file `reencrypt.rate`
-  // of the coffer's directory says, as fast as it goes where there is none.
+  // of the coffer's directory says, and where there is none, as the coffer's policy does.
   std::function<std::optional<uint64_t>()> rate = {};
   const std::atomic<bool>* suspend = nullptr;  // as long as it is true nothing is read or written
   const std::atomic<bool>* stop = nullptr;     // once it is true the file at hand is given up
@@ -67,7 +69,7 @@ Result<ReencryptDatabaseReport> reencrypt_database(::rocksdb::DB& db, std::share
                                                    const ReencryptDatabaseOptions& options = {}) noexcept;
 
 // Re-encrypts by itself, in a thread of its own, what compromised keys protected, as soon as it is known here that they
-// are. Its destruction ends that, and waits for it.
+// are, and what the coffer's policy has re-encrypted, when it is due. Its destruction ends that, and waits for it.
 class FollowedReencryption {
  public:
   virtual ~FollowedReencryption() = default;
