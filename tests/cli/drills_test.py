@@ -31,13 +31,21 @@ class Drills(CliTest):
         for name in ("var/lib", "etc/coffer", "srv/audit", "mnt"):
             os.makedirs(self.path(name))
         self.make_key("etc/coffer/root.key")
-        self.make_coffer("var/lib/db.coffer", "etc/coffer/root.key")
+        self.make_coffer("var/lib/db.coffer", "etc/coffer/root.key", *self.options_of_coffer())
         self.done("domain", "add", "var/lib/db.coffer", "tenant-7", "--path", self.path("var/lib/db/tenant-7"))
         self.write("packages", "".join(f"Package: p{i}\nDescription: d{i}\n\n" for i in range(2000)).encode())
         run = self.run_program([CATALOGUE, "var/lib/db.coffer", "var/lib/db", "load", "packages"])
         self.assertEqual(run.status, 0, run)
         self.make_file("var/lib/db.coffer", "var/lib/db/tenant-7/000001.sst", b"theirs" * 500, "blocks", "--domain",
                        "tenant-7")
+
+    def options_of_coffer(self):
+        if "back_up" not in self._testMethodName:
+            return []
+        entries = "".join(f"  - name: tenant-{number}\n    path: /srv/{number}\n" for number in range(8, 1000))
+        entries += "".join(f"  - name: tenant-{number}\n    path: /srv/{number}\n" for number in range(1, 7))
+        self.write("template.yaml", f"version: 1\ndomains:\n{entries}".encode())
+        return ["--template", self.path("template.yaml")]
 
     def here(self, script):
         for place in PLACES:
@@ -52,7 +60,7 @@ class Drills(CliTest):
                                       cwd=self.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE)
             time.sleep(0.5)
-        path = os.path.dirname(COFFER) + ":" + os.environ["PATH"]
+        path = self.path("tools") + ":" + os.path.dirname(COFFER) + ":" + os.environ["PATH"]
         run = self.run_program(["bash", "-euo", "pipefail", "-c", self.here(script)], environment={"PATH": path})
         self.assertEqual(run.status, 0, run)
         if server is not None:
@@ -101,6 +109,19 @@ class Drills(CliTest):
     def test_drill_shred_a_tenant(self):
         self.run_drill("Shred a tenant")
         self.assertEqual(self.verified("var/lib/db.coffer"), {"var/lib/db/tenant-7/000001.sst": "key destroyed"})
+
+    def test_drill_back_up_the_coffer_while_keys_change(self):
+        # A copy takes its time between the keyring and the parts that it names.
+        os.mkdir(self.path("tools"))
+        self.write("tools/cp", b'#!/bin/sh\nmkdir "$3" && /bin/cp -a "$2/keyring" "$3/" && sleep 0.1\n'
+                               b'exec /bin/cp -a -n "$2/." "$3/"\n', 0o755)
+        rotated = self.run_drill("Back up the coffer while keys change").out
+        self.assertEqual(rotated.count(": key 2 ("), 30)
+        self.assertGreater(len(os.listdir(self.path("var/lib/db.coffer/keyring.d"))), 3)
+        versions = [self.done("keyring", "show", f"mnt/copy-{copy}", "--json").json()["version"]
+                    for copy in range(1, 13)]
+        self.assertEqual(versions, sorted(versions))
+        self.assertGreater(len(set(versions)), 2, "nobody rotated meanwhile")
 
     def test_drill_restore_on_another_machine(self):
         self.run_drill("Restore on another machine")
