@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <thread>
+#include <utility>
 
 #include "coffer/base/text.h"
 
@@ -14,9 +15,11 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kAskEvery{200};
 constexpr milliseconds kNapMax{50};
-// What a slow disk or a long sync kept from going is caught up with, so far and no further, and not at once: ten
-// seconds have at most a tenth more than their share, and no instant goes faster than half as fast again.
-constexpr milliseconds kCatchUpMax{1000};
+// What a slow disk or a long sync kept from going is caught up with: two seconds of it soon, a minute of it in time,
+// and no further. A minute has at most a tenth more than its share, and no instant goes faster than half as fast again.
+constexpr milliseconds kLateMax{60'000};
+constexpr milliseconds kLateSoonMax{2000};
+constexpr double kFaster = 1.05;
 constexpr milliseconds kBurstMax{50};
 constexpr double kPeak = 1.5;
 constexpr uint64_t kPiecesPerSecond = 100;
@@ -75,12 +78,26 @@ Result<uint64_t> RateFile::parse(std::string_view text, const std::string& what)
   return static_cast<uint64_t>(mb * static_cast<double>(kBytesPerMb));
 }
 
-Pace::Pace(Surroundings surroundings) : around_(std::move(surroundings)) {}
+Pace::Pace(Surroundings surroundings)
+    : around_(std::move(surroundings)),
+      schedules_{{{1.0, kLateMax, {}}, {kFaster, kLateSoonMax, {}}, {kPeak, kBurstMax, {}}}} {}
 
 void Pace::ask(Clock::time_point now) {
   if (!around_.rate || (asked_ != Clock::time_point() && now - asked_ < kAskEvery)) return;
   asked_ = now;
-  rate_ = around_.rate();
+  const Rate before = std::exchange(rate_, around_.rate());
+  // Who was late at one rate is not so at another, nor who had just begun, was not limited, or stood still as asked.
+  if (before != rate_ || !rate_.has_value() || *rate_ == 0) forget(now);
+}
+
+void Pace::forget(Clock::time_point now) {
+  for (Schedule& each : schedules_) each.due = std::max(each.due, now);
+}
+
+Pace::Clock::time_point Pace::next() const {
+  Clock::time_point out = schedules_[0].due;
+  for (const Schedule& each : schedules_) out = std::max(out, each.due);
+  return out;
 }
 
 Status Pace::wait_for(uint64_t bytes) {
@@ -88,16 +105,16 @@ Status Pace::wait_for(uint64_t bytes) {
     if (around_.stop && around_.stop()) return {Code::kBusy, "stopped as asked"};
     const Clock::time_point now = around_.now();
     ask(now);
-    // Who has just begun, was not limited, or stood still as asked, has nothing to catch up with.
-    if (due_ == Clock::time_point() || !rate_.has_value() || *rate_ == 0) due_ = may_go_ = std::max(due_, now);
     if (!rate_.has_value()) return Status::ok();
-    if (*rate_ > 0 && std::max(due_, may_go_) <= now) {
+    if (*rate_ > 0 && next() <= now) {
       const std::chrono::duration<double> cost(static_cast<double>(bytes) / static_cast<double>(*rate_));
-      due_ = std::max(due_, now - kCatchUpMax) + std::chrono::duration_cast<Clock::duration>(cost);
-      may_go_ = std::max(may_go_, now - kBurstMax) + std::chrono::duration_cast<Clock::duration>(cost / kPeak);
+      for (Schedule& each : schedules_) {
+        each.due = std::max(each.due, now - each.late_max) +
+                   std::chrono::duration_cast<Clock::duration>(cost / each.times_rate);
+      }
       return Status::ok();
     }
-    const Clock::duration left = *rate_ > 0 ? std::max(due_, may_go_) - now : kNapMax;
+    const Clock::duration left = *rate_ > 0 ? next() - now : kNapMax;
     const Clock::duration nap = std::min<Clock::duration>(left, kNapMax);
     if (around_.sleep) {
       around_.sleep(nap);

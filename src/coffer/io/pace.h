@@ -1,7 +1,8 @@
 // How fast bytes go, where somebody asked for a limit: evenly, by a rate that may change while they go. What was late
-// is made up for, within bounds: a disk that stalls now and then makes nothing slower than was asked for.
+// is made up for, within bounds: a disk that is slow for a while makes nothing slower than was asked for.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <functional>
 #include <optional>
@@ -68,13 +69,21 @@ class Pace {
   uint64_t bytes_per_second() const { return rate_.value_or(0); }
 
  private:
+  // When all that went would have gone at so many times the rate. What is later than `late_max` is not made up for.
+  struct Schedule {
+    double times_rate;
+    Clock::duration late_max;
+    Clock::time_point due;
+  };
   void ask(Clock::time_point now);
+  void forget(Clock::time_point now);
+  // When the next bytes may go: all schedules hold.
+  Clock::time_point next() const;
 
   const Surroundings around_;
   Rate rate_;
   Clock::time_point asked_{};
-  Clock::time_point due_{};     // when all that went would have gone at the rate
-  Clock::time_point may_go_{};  // when it would have at the peak, which is what late bytes are held to
+  std::array<Schedule, 3> schedules_;
 };
 
 }  // namespace coffer
