@@ -4,9 +4,8 @@
 
 #include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
-#include "coffer/files/successor.h"
-#include "coffer/ops/at_rest.h"
 #include "coffer/ops/keys.h"
+#include "coffer/ops/survey.h"
 
 namespace coffer {
 namespace {
@@ -74,12 +73,11 @@ class Reencrypter {
         successors_({.coffer = coffer,
                      .pace = pace_,
                      .written = [this](uint64_t bytes) { tell(bytes); },
-                     .may_replace_unclosed = [this](const std::string& path) { return at_rest_.whole_coffer(path); }}) {
-  }
+                     .may_replace_unclosed = [this](const std::string& path) { return at_rest_.whole_coffer(path); }}),
+        survey_(coffer, paths, "re-encrypted", at_rest_, successors_) {}
 
   Result<ReencryptReport> run() {
-    COFFER_TRY(survey());
-    COFFER_TRY(settle_leftovers());
+    COFFER_TRY(look_first());
     for (int round = 1; round < kReencryptRoundsMax; ++round) {
       is_first_ = round == 1;
       found_any_ = false;
@@ -92,41 +90,26 @@ class Reencrypter {
   }
 
  private:
-  using Inode = std::pair<uint64_t, uint64_t>;
-  static Inode inode_of(const InventoryFile& file) { return {file.info.device, file.info.inode}; }
-
-  Status survey() {
-    names_.clear();
-    leftovers_.clear();
-    report_.files_to_do = report_.bytes_to_do = 0;
-    return visit_files(coffer_, paths_, [&](const InventoryFile& file) {
-      if (file.leads_outside) return Status::ok();
-      COFFER_TRY(at_rest_.keep_out(file.path));
-      if (is_successor(file.path)) {
-        leftovers_.emplace_back(file.path, inode_of(file));
-        return Status::ok();
-      }
-      if (file.info.link_count > 1) names_[inode_of(file)].push_back(file.path);
-      if (file.empty || !file.status.is_ok()) return Status::ok();
-      const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-      const FoundKey found = keys->find_key(file.scan.fields.domain_key_id);
-      const bool is_further_name = file.info.link_count > 1 && names_[inode_of(file)].size() > 1;
-      if (found.domain == nullptr || is_further_name || !wanted_.is_of(*found.domain)) return Status::ok();
-      if (!wanted_.needs(file.scan.fields, *found.domain, coffer_.config())) return Status::ok();
-      ++report_.files_to_do;
-      report_.bytes_to_do += file.size;
-      return Status::ok();
+  Status look_first() {
+    return survey_.take({
+        .begin = [this] { report_.files_to_do = report_.bytes_to_do = 0; },
+        .look =
+            [this](const InventoryFile& file) {
+              if (needs(file) && !survey_.is_further_name(file)) {
+                ++report_.files_to_do;
+                report_.bytes_to_do += file.size;
+              }
+              return Status::ok();
+            },
+        .trouble = [this](const std::string& path, Status status) { note(path, std::move(status)); },
     });
   }
 
-  Status settle_leftovers() {
-    if (leftovers_.empty()) return Status::ok();
-    for (const auto& [path, inode] : leftovers_) {
-      Status settled = successors_.settle(path, names_.contains(inode));
-      if (!settled.is_ok()) note(path, std::move(settled));
-    }
-    COFFER_TRY(successors_.sync_names());
-    return survey();
+  bool needs(const InventoryFile& file) const {
+    if (file.empty || file.leads_outside || !file.status.is_ok()) return false;
+    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
+    const Domain* domain = keys->find_key(file.scan.fields.domain_key_id).domain;
+    return domain != nullptr && wanted_.needs(file.scan.fields, *domain, coffer_.config());
   }
 
   // Called between the pieces of a file.
@@ -172,15 +155,13 @@ class Reencrypter {
   Status look_at(const InventoryFile& file) {
     // What its header says is believed once it is authentic.
     COFFER_TRY(coffer_.open_file(file.scan, file.path).status());
-    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-    const FoundKey found = keys->find_key(file.scan.fields.domain_key_id);
-    if (found.domain == nullptr || !wanted_.is_of(*found.domain)) return Status::ok();
-    if (!wanted_.needs(file.scan.fields, *found.domain, coffer_.config())) {
-      if (is_first_) ++report_.current;
+    if (!needs(file)) {
+      if (is_first_ && is_asked_for(file)) ++report_.current;
       return Status::ok();
     }
     found_any_ = true;
-    COFFER_ASSIGN(const std::vector<std::string> names, names_of(file));
+    COFFER_ASSIGN(const std::vector<std::string> names,
+                  survey_.names_of(file.path, Survey::inode_of(file), file.info.link_count));
     written_ = 0;
     COFFER_TRY(successors_.replace(names, role_of(file.path)));
     conflicts_.erase(file.path);
@@ -191,20 +172,10 @@ class Reencrypter {
     return Status::ok();
   }
 
-  // The one at hand first.
-  Result<std::vector<std::string>> names_of(const InventoryFile& file) const {
-    if (file.info.link_count == 1) return std::vector<std::string>{file.path};
-    const auto found = names_.find(inode_of(file));
-    std::vector<std::string> out = found != names_.end() ? found->second : std::vector<std::string>();
-    const auto here = std::find(out.begin(), out.end(), file.path);
-    if (here == out.end() || out.size() != file.info.link_count) {
-      return {Code::kUnsupported, file.path + ": has " + std::to_string(file.info.link_count) + " names, of which " +
-                                      std::to_string(out.size()) +
-                                      " are in what is re-encrypted: it would become two " +
-                                      "files; name the directories of the others, too"};
-    }
-    std::swap(*here, out.front());
-    return out;
+  bool is_asked_for(const InventoryFile& file) const {
+    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
+    const Domain* domain = keys->find_key(file.scan.fields.domain_key_id).domain;
+    return domain != nullptr && wanted_.is_of(*domain);
   }
 
   EngineRole role_of(const std::string& path) const {
@@ -232,12 +203,11 @@ class Reencrypter {
   Pace pace_;
   AtRest at_rest_;
   Successors successors_;
+  Survey survey_;
   ReencryptReport report_;
   bool is_first_ = true;
-  bool found_any_ = false;                           // in this round
-  uint64_t written_ = 0;                             // of the file at hand
-  std::map<Inode, std::vector<std::string>> names_;  // of files that have several
-  std::vector<std::pair<std::string, Inode>> leftovers_;
+  bool found_any_ = false;  // in this round
+  uint64_t written_ = 0;    // of the file at hand
   std::map<std::string, Status> conflicts_;
   std::set<std::string> troubled_;
 };

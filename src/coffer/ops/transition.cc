@@ -3,14 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "coffer/base/clock.h"
 #include "coffer/base/path.h"
 #include "coffer/files/engine_files.h"
-#include "coffer/files/freshness_check.h"
-#include "coffer/files/plaintext_list.h"
-#include "coffer/files/successor.h"
-#include "coffer/ops/at_rest.h"
-#include "coffer/ops/stores.h"
+#include "coffer/ops/given_up.h"
+#include "coffer/ops/plaintext_lists.h"
+#include "coffer/ops/survey.h"
 #include "coffer/ops/verify.h"
 
 namespace coffer {
@@ -25,7 +22,8 @@ enum class Towards : uint8_t { kEncrypted, kPlaintext };
 
 struct ToChange {
   std::string path;
-  std::pair<uint64_t, uint64_t> inode;
+  Survey::Inode inode;
+  uint64_t link_count = 1;
   uint64_t size = 0;
   EngineFiles::Turn turn = EngineFiles::Turn::kAmong;
 };
@@ -44,57 +42,44 @@ class Transition {
         successors_({.coffer = coffer,
                      .pace = pace_,
                      .written = [this](uint64_t bytes) { tell(bytes); },
-                     .may_replace_unclosed = {}}) {}
+                     .may_replace_unclosed = {}}),
+        survey_(coffer, paths, "changed over", at_rest_, successors_),
+        given_up_(coffer, paths) {}
 
   // No link is in the way, and no leftover: nothing is written here.
   Result<TransitionReport> list() {
     COFFER_TRY(keep_engines_out());
-    COFFER_TRY(survey());
-    COFFER_TRY(settle_leftovers());
+    COFFER_TRY(look());
     if (!report_.problems.empty() || to_do_.empty()) return std::move(report_);
-    std::map<std::string, PlaintextFiles> stores;
-    COFFER_TRY(visit_files(coffer_, paths_, [&](const InventoryFile& file) {
-      if (file.leads_outside || file.status.code() != Code::kPlaintext || !options_.files->is_of_engine(file.path)) {
-        return Status::ok();
-      }
-      const std::string path = absolute_path(file.path);
-      const std::string directory = options_.files->place_of(path).store_directory;
-      stores[directory].emplace(path.substr(directory.size() + 1), file.size);
+    report_.begun = true;
+    COFFER_TRY(begin_lists(coffer_, paths_, *options_.files, [&](const InventoryFile& file) {
       ++report_.done;
       report_.bytes += file.size;
-      return Status::ok();
     }));
-    report_.begun = true;
-    for (const auto& [directory, files] : stores) {
-      COFFER_ASSIGN(const Id store, coffer_.stores().store_for({.directory = directory, .confirms = true}));
-      COFFER_TRY(begin_plaintext_list(coffer_, store, files));
-    }
     return std::move(report_);
   }
 
   Result<TransitionReport> run() {
     COFFER_TRY(keep_engines_out());
-    COFFER_TRY(survey());
-    COFFER_TRY(settle_leftovers());
-    COFFER_TRY(check_links());
+    COFFER_TRY(look());
+    check_links();
     if (towards_ == Towards::kPlaintext && report_.problems.empty()) COFFER_TRY(prove_all());
     if (!report_.problems.empty()) return std::move(report_);
     if (!to_do_.empty()) COFFER_TRY(begin());
     for (int round = 0; round < kTransitionRoundsMax && !to_do_.empty(); ++round) {
       COFFER_TRY(change_all());
       if (report_.stopped || !report_.problems.empty()) return std::move(report_);
-      COFFER_TRY(survey());  // that finds nothing: the proof
+      COFFER_TRY(look());  // that finds nothing: the proof
     }
     for (const ToChange& file : to_do_) note(file.path, {Code::kConflict, file.path + ": came meanwhile; repeat"});
     if (!report_.problems.empty()) return std::move(report_);
-    COFFER_TRY(shorten_lists());
-    if (towards_ == Towards::kPlaintext) COFFER_TRY(let_stores_go());
+    // Of stores that were brought over while they were served.
+    COFFER_TRY(towards_ == Towards::kEncrypted ? shorten_lists(coffer_, paths_) : end_lists(coffer_, paths_));
+    if (towards_ == Towards::kPlaintext) COFFER_TRY(given_up_.let_stores_go());
     return std::move(report_);
   }
 
  private:
-  using Inode = std::pair<uint64_t, uint64_t>;
-
   // A directory that is none of a database's shows nobody whose it is: one of its database has to be named with it.
   Status keep_engines_out() {
     bool has_database = false;
@@ -110,15 +95,22 @@ class Transition {
                                         "database's, and beside it those that it has elsewhere"};
   }
 
-  Status survey() {
+  Status look() {
+    return survey_.take({
+        .begin = [this] { begin_look(); },
+        .look = [this](const InventoryFile& file) { return sort(file); },
+        .trouble = [this](const std::string& path, Status status) { note(path, std::move(status)); },
+    });
+  }
+
+  void begin_look() {
     to_do_.clear();
-    names_.clear();
-    leftovers_.clear();
+    seen_.clear();
     report_.left.clear();
+    report_.problems.clear();
     if (!report_.begun) report_.current = 0;
     report_.files_to_do = report_.done;
     report_.bytes_to_do = report_.bytes;
-    return visit_files(coffer_, paths_, [&](const InventoryFile& file) { return sort(file); });
   }
 
   Status sort(const InventoryFile& file) {
@@ -126,12 +118,6 @@ class Transition {
       note(file.path,
            {Code::kUnsupported, file.path + ": leads out of what is changed over; name the place it leads to "
                                             "instead, or take the link away"});
-      return Status::ok();
-    }
-    COFFER_TRY(at_rest_.keep_out(file.path));
-    const Inode inode{file.info.device, file.info.inode};
-    if (is_successor(file.path)) {
-      leftovers_.emplace_back(file.path, inode);
       return Status::ok();
     }
     if (file.empty) return Status::ok();
@@ -148,54 +134,27 @@ class Transition {
       if (!report_.begun) ++report_.current;
       return Status::ok();
     }
-    if (file.info.link_count > 1) {
-      names_[inode].push_back(file.path);
-      link_counts_[inode] = file.info.link_count;
-      if (names_[inode].size() > 1) return Status::ok();
-    }
-    if (towards_ == Towards::kPlaintext) take_keys(file.scan);
-    to_do_.push_back({file.path, inode, file.size, options_.files->turn_of(file.path)});
+    if (file.info.link_count > 1 && !seen_.insert(Survey::inode_of(file)).second) return Status::ok();
+    if (towards_ == Towards::kPlaintext) given_up_.take(file.scan);
+    to_do_.push_back(
+        {file.path, Survey::inode_of(file), file.info.link_count, file.size, options_.files->turn_of(file.path)});
     ++report_.files_to_do;
     report_.bytes_to_do += file.size;
     return Status::ok();
   }
 
-  void take_keys(const EnvelopeScan& scan) {
-    for (const Id& key : keys_needed(scan)) keys_.insert(key);
-    stores_.insert(scan.fields.store_id);
-  }
-
-  Status settle_leftovers() {
-    if (leftovers_.empty()) return Status::ok();
-    for (const auto& [path, inode] : leftovers_) {
-      // One that has a place already has other names, which are counted under what they are by now.
-      COFFER_TRY(successors_.settle(path, has_a_place(inode)));
-    }
-    COFFER_TRY(successors_.sync_names());
-    report_.problems.clear();
-    return survey();
-  }
-
-  bool has_a_place(const Inode& inode) const {
-    bool found = false;
-    const Status walked = visit_files(coffer_, paths_, [&](const InventoryFile& file) {
-      found = found ||
-              (!file.leads_outside && !is_successor(file.path) && Inode(file.info.device, file.info.inode) == inode);
-      return Status::ok();
+  // Of a file in clear only those that are the engine's.
+  Result<std::vector<std::string>> names_of(const ToChange& file) const {
+    return survey_.names_of(file.path, file.inode, file.link_count, [this](const std::string& name) {
+      return towards_ == Towards::kPlaintext || options_.files->is_of_engine(name);
     });
-    return walked.is_ok() && found;
   }
 
   // T2
-  Status check_links() {
-    for (const auto& [inode, names] : names_) {
-      if (names.size() == link_counts_.at(inode)) continue;
-      note(names.front(), {Code::kUnsupported, names.front() + ": has " + std::to_string(link_counts_.at(inode)) +
-                                                   " names, of which " + std::to_string(names.size()) +
-                                                   " are in what is changed over: it would become two files; name the "
-                                                   "directories of the others, too"});
+  void check_links() {
+    for (const ToChange& file : to_do_) {
+      if (Status names = names_of(file).status(); !names.is_ok()) note(file.path, std::move(names));
     }
-    return Status::ok();
   }
 
   // T2
@@ -210,7 +169,8 @@ class Transition {
   Status begin() {
     COFFER_TRY(check_space());
     report_.begun = true;
-    return towards_ == Towards::kPlaintext ? give_up() : Status::ok();
+    if (towards_ == Towards::kEncrypted) return Status::ok();
+    return given_up_.expose(report_.exposed);
   }
 
   // T2
@@ -228,37 +188,6 @@ class Transition {
                                 std::to_string(largest + growth) +
                                 " may be needed; nothing was changed: make room and "
                                 "repeat"};
-  }
-
-  // The marks of a store that was put back must not vanish unseen. Then its keys, before anything stands there in
-  // clear.
-  Status give_up() {
-    for (const std::string& path : paths_) COFFER_TRY(ensure_fresh(coffer_, path));
-    COFFER_TRY(expose_keys());
-    if (coffer_.freshness() == nullptr) return Status::ok();
-    for (const Id& store : stores_) COFFER_TRY(coffer_.freshness()->reset(store));
-    return Status::ok();
-  }
-
-  Status expose_keys() {
-    const auto expose = [&](Keyring& keyring) -> Status {
-      report_.exposed.clear();
-      for (const Id& id : keys_) {
-        const FoundKey found = keyring.find_key(id);
-        if (found.entry == nullptr || found.entry->state >= KeyState::kCompromised) continue;
-        report_.exposed.push_back(found.domain->name + ":" + std::to_string(found.entry->version));
-        COFFER_TRY(keyring.change_key(id, KeyState::kCompromised, now_seconds()));
-      }
-      return Status::ok();
-    };
-    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-    const bool all_were = std::ranges::all_of(keys_, [&](const Id& id) {
-      const DomainKeyEntry* entry = keys->find_key(id).entry;
-      return entry == nullptr || entry->state >= KeyState::kCompromised;
-    });
-    if (all_were) return Status::ok();  // by a run that was interrupted
-    return coffer_.live_keyring().update(
-        expose, "coffer decrypt: files under these keys are written in clear: " + paths_.front());
   }
 
   Status change_all() {
@@ -284,8 +213,7 @@ class Transition {
       return Status::ok();
     }
     written_ = 0;
-    const auto several = names_.find(file.inode);
-    const std::vector<std::string> names = several != names_.end() ? several->second : std::vector{file.path};
+    COFFER_ASSIGN(const std::vector<std::string> names, names_of(file));
     const Status changed = towards_ == Towards::kEncrypted
                                ? successors_.encrypt(names, options_.files->place_of(absolute_path(file.path)))
                                : successors_.decrypt(names, options_.role_of(file.path));
@@ -299,34 +227,6 @@ class Transition {
     }
     written_ = 0;
     tell(0);
-    return Status::ok();
-  }
-
-  // Of stores that were brought over while they were served.
-  Status shorten_lists() {
-    for (const StoreInTransition& store : stores_in_transition(coffer_)) {
-      const bool is_here = std::ranges::any_of(
-          paths_, [&](const std::string& path) { return is_within(store.directory, absolute_path(path)); });
-      if (!is_here) continue;
-      const PlaintextFiles left = towards_ == Towards::kEncrypted ? store.left : PlaintextFiles();
-      COFFER_TRY(shorten_plaintext_list(coffer_, store.store, left));
-    }
-    return Status::ok();
-  }
-
-  Status let_stores_go() {
-    const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-    for (const StoreEntry& store : keys->stores()) {
-      const std::string here = coffer_.places().here(store.path);
-      const bool is_here = std::ranges::any_of(paths_, [&](const std::string& path) {
-        const Place place = coffer_.places().of_directory(*keys, absolute_path(path));
-        return (place.store == &store && place.exact) || is_within(here, absolute_path(path));
-      });
-      if (!is_here) continue;
-      const Status forgotten = forget_store(coffer_, store.id);
-      // Some of its files may be elsewhere: linked, or in directories that were not named.
-      if (forgotten.code() != Code::kInvalidArgument) COFFER_TRY(forgotten);
-    }
     return Status::ok();
   }
 
@@ -349,13 +249,12 @@ class Transition {
   Pace pace_;
   AtRest at_rest_;
   Successors successors_;
+  Survey survey_;
+  GivenUp given_up_;
   TransitionReport report_;
   std::vector<ToChange> to_do_;
-  std::map<Inode, std::vector<std::string>> names_;  // of files that have several
-  std::map<Inode, uint64_t> link_counts_;
-  std::vector<std::pair<std::string, Inode>> leftovers_;
-  std::set<Id> keys_, stores_;  // of what becomes plaintext
-  uint64_t written_ = 0;        // of the file at hand
+  std::set<Survey::Inode> seen_;  // of those that have several names
+  uint64_t written_ = 0;          // of the file at hand
 };
 
 Result<TransitionReport> change_over(Coffer& coffer, const std::vector<std::string>& paths,
