@@ -192,6 +192,10 @@ class Reencrypt(CliTest):
             self.assertEqual(run.status, 1, run)
             self.assertTrue(run.json()["stopped"])
             self.assertEqual(self.leftovers(), [])
+            old = {name for name, shown in self.files().items() if shown["oldest_key_version"] == 1}
+            self.assertEqual({os.path.basename(left["path"]) for left in run.json()["left"]}, old)
+            self.assertEqual(run.json()["files_left"], len(old))
+            self.assertIn("not reached", run.json()["left"][0]["why"])
             self.assertEqual(self.verified("c.coffer"), {})
         self.write("c.coffer/reencrypt.rate", b"0")
         process = self.start("reencrypt", "c.coffer")  # stands still from the beginning
@@ -234,6 +238,8 @@ class Reencrypt(CliTest):
         run = self.problems("reencrypt", "c.coffer", "store", "--json").json()
         self.assertEqual([os.path.basename(problem["path"]) for problem in run["problems"]], sorted(old))
         self.assertIn("name the directories of the others", run["problems"][0]["message"])
+        self.assertEqual([os.path.basename(left["path"]) for left in run["left"]], sorted(old))
+        self.assertIn("name the directories of the others", run["left"][0]["why"])
         self.done("reencrypt", "c.coffer")
         for name in shared:
             self.assertTrue(os.path.samefile(self.path("store", name), self.path("checkpoint", name)), name)

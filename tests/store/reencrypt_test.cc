@@ -206,6 +206,10 @@ TEST_F(ReencryptTest, ADamagedFileStaysAsItIsAndTheOthersAreDone) {
   ASSERT_OK(report);
   EXPECT_EQ(report->problems.size(), 3u);
   EXPECT_EQ(report->reencrypted, 1u);
+  EXPECT_EQ(report->files_left, 3u);
+  ASSERT_EQ(report->left.size(), 3u);
+  EXPECT_EQ(report->left[0].path, db("blocks"));
+  EXPECT_EQ(report->left[0].why, report->problems[0].status.to_string());
   EXPECT_EQ(read(db("blocks")), blocks);
   EXPECT_EQ(read(db("ctr")), ctr);
   EXPECT_EQ(read(db("log")), log);
@@ -224,6 +228,7 @@ TEST_F(ReencryptTest, AHeaderThatOnlyClaimsToBeDoneIsNotBelieved) {
   ASSERT_OK(report);
   ASSERT_EQ(report->problems.size(), 1u);
   EXPECT_EQ(report->problems[0].status.code(), Code::kTampered);
+  EXPECT_EQ(report->left.size(), 1u);
 }
 
 // Whoever can write to the disk can do so between two reads, too.
@@ -304,10 +309,17 @@ TEST_F(ReencryptTest, StopsBetweenTwoPiecesAndGoesOnLater) {
     expect_all_read();
     EXPECT_THAT(leftovers(*coffer_), IsEmpty());
     EXPECT_THAT(report->problems, IsEmpty());
+    EXPECT_EQ(report->left.size(), report->files_left);
+    for (const auto& [path, why] : report->left) EXPECT_THAT(why, HasSubstr("not reached")) << path;
     if (!report->stopped) break;
+    if (asked == 0) {
+      EXPECT_EQ(report->files_left, kContents.size());
+    }
     EXPECT_LT(asked, 1000);
   }
-  EXPECT_EQ(run(*coffer_)->current, kContents.size());
+  const auto last = run(*coffer_);
+  EXPECT_EQ(last->current, kContents.size());
+  EXPECT_EQ(last->files_left, 0u);
 }
 
 TEST_F(ReencryptTest, ARotationMeanwhileBeginsTheFileAnew) {

@@ -23,8 +23,9 @@ std::string text_of(const ReencryptReport& report, double seconds) {
                      size_text(report.bytes), duration_text(seconds), report.current);
   if (!report.problems.empty()) out += fmt::format(", {}", count_text(report.problems.size(), "problem"));
   if (report.stopped) {
-    out += fmt::format("\nstopped as asked, {} left; repeat the command to go on",
-                       count_text(report.files_to_do - std::min(report.files_to_do, report.reencrypted), "file"));
+    out += fmt::format(
+        "\nstopped as asked, {} left{}{}; repeat the command to go on", count_text(report.files_left, "file"),
+        report.left.empty() ? "" : ", the first: ", report.left.empty() ? "" : printable(report.left.front().path));
   }
   return out + "\n";
 }
@@ -32,9 +33,19 @@ std::string text_of(const ReencryptReport& report, double seconds) {
 Json json_of(const ReencryptReport& report, double seconds) {
   Json problems = Json::array();
   for (const FileProblem& problem : report.problems) problems.push_back(problem_json(problem.path, problem.status));
-  return {{"files", report.files},     {"reencrypted", report.reencrypted}, {"bytes", report.bytes},
-          {"current", report.current}, {"files_to_do", report.files_to_do}, {"bytes_to_do", report.bytes_to_do},
-          {"seconds", seconds},        {"stopped", report.stopped},         {"problems", std::move(problems)}};
+  Json left = Json::array();
+  for (const auto& [path, why] : report.left) left.push_back({{"path", path}, {"why", why}});
+  return {{"files", report.files},
+          {"reencrypted", report.reencrypted},
+          {"bytes", report.bytes},
+          {"current", report.current},
+          {"files_to_do", report.files_to_do},
+          {"bytes_to_do", report.bytes_to_do},
+          {"seconds", seconds},
+          {"stopped", report.stopped},
+          {"problems", std::move(problems)},
+          {"files_left", report.files_left},
+          {"left", std::move(left)}};
 }
 
 std::string subject_of(const ReencryptOptions& options) {
@@ -91,7 +102,7 @@ Result<Outcome> run_reencrypt(const Arguments& arguments, Console& console) {
     return done.status();
   }
   const ReencryptReport& report = *done;
-  run.end(progress_of(report), report.files_to_do - std::min(report.files_to_do, report.reencrypted), report.stopped);
+  run.end(progress_of(report), report.files_left, report.stopped);
   progress.erase();
   if (!rates.trouble().is_ok()) console.note(std::string(rates.trouble().message()));
   console.answer(json_of(report, progress.seconds()), text_of(report, progress.seconds()));

@@ -11,6 +11,7 @@ namespace coffer {
 namespace {
 
 constexpr int kReencryptRoundsMax = 4;
+constexpr std::string_view kNotReached = "not reached when it was stopped; repeat to go on";
 
 // What makes a file one to be re-encrypted.
 class Wanted {
@@ -83,10 +84,10 @@ class Reencrypter {
       found_any_ = false;
       COFFER_TRY(visit_files(coffer_, paths_, [&](const InventoryFile& file) { return visit(file); }));
       COFFER_TRY(successors_.sync_names());
-      if (!found_any_ || report_.stopped) return std::move(report_);
+      if (!found_any_ || report_.stopped) return leave();
     }
-    for (auto& [path, status] : conflicts_) report_.problems.push_back({path, std::move(status)});
-    return std::move(report_);
+    for (auto& [path, status] : conflicts_) note(path, std::move(status));
+    return leave();
   }
 
  private:
@@ -121,10 +122,24 @@ class Reencrypter {
     progress_(so_far);
   }
 
+  Result<ReencryptReport> leave() {
+    // Else the last round has shown that there is nothing.
+    if (!report_.stopped && report_.problems.empty()) return std::move(report_);
+    COFFER_TRY(visit_files(coffer_, paths_, [&](const InventoryFile& file) {
+      if (file.empty || file.leads_outside || is_successor(file.path)) return Status::ok();
+      const auto trouble = troubled_.find(file.path);
+      if (!needs(file) && trouble == troubled_.end()) return Status::ok();
+      if (++report_.files_left > ReencryptReport::kNamesMax) return Status::ok();
+      report_.left.push_back({file.path, trouble != troubled_.end() ? trouble->second : std::string(kNotReached)});
+      return Status::ok();
+    }));
+    return std::move(report_);
+  }
+
   bool is_stopped() const { return options_.pace.stop && options_.pace.stop(); }
 
   void note(const std::string& path, Status status) {
-    if (status.code() == Code::kNotFound || !troubled_.insert(path).second) return;
+    if (status.code() == Code::kNotFound || !troubled_.emplace(path, status.to_string()).second) return;
     report_.problems.push_back({path, std::move(status)});
   }
 
@@ -209,7 +224,7 @@ class Reencrypter {
   bool found_any_ = false;  // in this round
   uint64_t written_ = 0;    // of the file at hand
   std::map<std::string, Status> conflicts_;
-  std::set<std::string> troubled_;
+  std::map<std::string, std::string> troubled_;  // and why
 };
 
 }  // namespace

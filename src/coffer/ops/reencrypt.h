@@ -36,6 +36,14 @@ struct ReencryptReport {
   uint64_t current = 0;  // needed nothing, or nothing any more under a further name
   bool stopped = false;  // as Pace::Surroundings::stop said; what is left is for the next run
   std::vector<FileProblem> problems;
+  // What still needs it when it returns, or may since it is a problem, by each of its names; at most kNamesMax of them.
+  struct Left {
+    std::string path;
+    std::string why;
+  };
+  static constexpr size_t kNamesMax = 100;
+  uint64_t files_left = 0;
+  std::vector<Left> left;
 };
 
 // Called as bytes are written, on the calling thread.
