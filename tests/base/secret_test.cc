@@ -1,12 +1,16 @@
-// Memory for secrets: what of it is locked, and what a child of fork() finds.
+// Memory for secrets: what of it is locked, and what a child of fork() finds; and for what was read with them.
 #include "coffer/base/secret.h"
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include "coffer/base/per_process.h"
+#include "coffer/base/scratch.h"
 #include "support/forked_child.h"
+#include "support/memory_search.h"
 
 namespace coffer {
 namespace {
@@ -102,6 +106,102 @@ TEST(PerProcess, IsMadeAnewInAChild) {
     value.get() = 8;
   });
   EXPECT_EQ(value.get(), 7);
+}
+
+// Something that stands nowhere else, as plaintext that was opened in a scratch.
+class Plaintext {
+ public:
+  explicit Plaintext(uint64_t seed) : seed_(seed) {}
+  uint8_t at(size_t i) const {
+    uint64_t mixed = ((seed_ << 32) + i) * 0xbf58476d1ce4e5b9u;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+    return static_cast<uint8_t>(mixed >> 56);
+  }
+  void put(MutableBytes out) const {
+    for (size_t i = 0; i < out.size(); ++i) out[i] = at(i);
+  }
+  bool is_in(ByteView bytes) const {
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      if (bytes[i] != at(i)) return false;
+    }
+    return true;
+  }
+  // How many copies there are.
+  size_t count() const {
+    uint8_t part[16];
+    for (size_t i = 0; i < sizeof part; ++i) part[i] = at(kPart + i);
+    const Needle needle({part, sizeof part});
+    wipe(part, sizeof part);
+    const FoundPlaces places = find(needle);
+    return places.secret + places.other;
+  }
+
+ private:
+  static constexpr size_t kPart = 1000;
+  const uint64_t seed_;
+};
+
+TEST(ScratchMemory, WhatAThreadReadIsWipedWhileItDoesNothingAndWhenItEnds) {
+  const Plaintext first(1), second(2);
+  std::atomic<int> step{0};
+  std::thread idle([&] {
+    { first.put(Scratch(5000).bytes()); }
+    step = 1;
+    while (step < 2) std::this_thread::yield();
+    { second.put(Scratch(5000).bytes()); }
+  });
+  while (step < 1) std::this_thread::yield();
+  EXPECT_EQ(first.count(), 1u);
+  Scratch::wipe_all();
+  EXPECT_EQ(first.count(), 0u);
+  step = 2;
+  idle.join();
+  EXPECT_EQ(second.count(), 0u);
+}
+
+TEST(ScratchMemory, OneThatIsInUseIsWipedAtItsEnd) {
+  const Plaintext mine(3);
+  {
+    Scratch scratch(5000);
+    mine.put(scratch.bytes());
+    Scratch::wipe_all();
+    Scratch::wipe_all();
+    EXPECT_TRUE(mine.is_in(scratch.bytes()));
+  }
+  EXPECT_EQ(mine.count(), 0u);
+}
+
+TEST(ScratchMemory, OneThatIsNotKeptOrOutgrownLeavesNothing) {
+  const Plaintext small(4), inner(5), large(6);
+  {
+    Scratch outer(5000);
+    small.put(outer.bytes());
+    { inner.put(Scratch(5000).bytes()); }
+    { large.put(Scratch(size_t{5} << 20).bytes()); }
+    EXPECT_EQ(inner.count() + large.count(), 0u);
+    EXPECT_EQ(small.count(), 1u);
+  }
+  { Scratch larger(200'000); }
+  EXPECT_EQ(small.count(), 0u);
+}
+
+TEST(Scratch, IsNobodyElsesWhileItIsInUse) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> rounds{0};
+  std::vector<std::thread> threads;
+  for (uint64_t i = 0; i < 3; ++i) {
+    threads.emplace_back([&stop, &rounds, i] {
+      for (uint64_t round = 0; !stop; ++round, ++rounds) {
+        const Plaintext mine(10 + (i << 16) + round);
+        Scratch scratch(300 + 40 * (round % 10));
+        mine.put(scratch.bytes());
+        ASSERT_TRUE(mine.is_in(scratch.bytes()));
+      }
+    });
+  }
+  while (rounds < 3000 && !HasFailure()) Scratch::wipe_all();
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 }  // namespace

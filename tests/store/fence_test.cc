@@ -2,6 +2,7 @@
 // that may not go on protecting. What is open again afterwards was not reopened.
 #include <thread>
 
+#include "coffer/base/scratch.h"
 #include "coffer/files/body.h"
 #include "coffer/files/disk_append_file.h"
 #include "coffer/files/file_reader.h"
@@ -307,6 +308,20 @@ TEST_F(FenceTest, WhoeverReadsWhileKeysAreTakenBackGetsWhatIsThere) {
 }
 
 // The expanded form of an AES key begins with the key.
+TEST_F(FenceTest, MemoryHasNothingOfWhatThreadsReadOnceTheKeysAreTakenBack) {
+  const auto coffer = serving();
+  const Open file = open(*coffer, Kind::kBlocks, "tenant");
+  std::optional<Needle> needle;
+  {
+    Scratch scratch(5000);  // as an engine opens chunks in it
+    for (size_t i = 0; i < 5000; ++i) scratch.data()[i] = static_cast<uint8_t>((i + 77) * 0x9e3779b97f4a7c15u >> 56);
+    needle.emplace(ByteView(scratch.bytes()).subspan(2000));
+  }
+  ASSERT_EQ(find(*needle).other, 1u);
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  EXPECT_TRUE(comes_true([&] { return find(*needle).other == 0; }));
+}
+
 TEST_F(FenceTest, MemoryHasNoFileKeyOnceItIsTakenBack) {
   const Open file = open(*coffer_, Kind::kCtr, "tenant");
   const std::string header = read(path_of(Kind::kCtr, "tenant")).substr(0, kEnvelopeSize);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "coffer/base/clock.h"
+#include "coffer/base/scratch.h"
 
 namespace coffer {
 namespace {
@@ -12,6 +13,12 @@ using WatchClock = std::chrono::steady_clock;
 
 // A provider that has just refused to unlock is asked again.
 constexpr std::chrono::seconds kUnlockInterval{5};
+
+// Then what was read with them, which nothing can be read into any more.
+void take_all_back(const std::vector<std::shared_ptr<KeyGate>>& gates) {
+  for (const auto& gate : gates) gate->take_back();
+  if (!gates.empty()) Scratch::wipe_all();
+}
 
 }  // namespace
 
@@ -53,7 +60,7 @@ void KeyWatch::follow_keyring() {
       if (is_locked || is_shredded) taken.push_back(kept.gate);
     }
   }
-  for (const auto& gate : taken) gate->take_back();
+  take_all_back(taken);
   followed_ = keyring;
 }
 
@@ -80,7 +87,7 @@ void KeyWatch::fence(const Status& why) {
     std::lock_guard lock(mutex_);
     for (const auto& [domain, kept] : gates_) all.push_back(kept.gate);
   }
-  for (const auto& gate : all) gate->take_back();
+  take_all_back(all);
   // The last one who has the keys.
   followed_ = keyring_.snapshot();
 }

@@ -3,8 +3,8 @@
 
 #include <memory>
 
+#include "coffer/base/scratch.h"
 #include "coffer/engines/rocksdb/io_status.h"
-#include "coffer/files/scratch.h"
 #include "coffer/io/disk.h"
 
 namespace coffer::rocks {

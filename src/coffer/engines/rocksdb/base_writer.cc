@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-#include "coffer/files/scratch.h"
+#include "coffer/base/scratch.h"
 
 namespace coffer::rocks {
 namespace {

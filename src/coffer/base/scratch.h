@@ -1,4 +1,5 @@
 // Memory for the sealed bytes of one read: each thread keeps one piece and reuses it, so that reads allocate nothing.
+// Chunks are opened in it, so it holds plaintext, which wipe_all() takes from all threads at once.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@ namespace coffer {
 class Scratch {
  public:
   static constexpr size_t kAlignment = 4096;
+  struct Kept;
 
   explicit Scratch(size_t size);
   ~Scratch();
@@ -22,10 +24,14 @@ class Scratch {
   uint8_t* data() { return data_; }
   MutableBytes bytes() { return {data_, size_}; }
 
+  // On return nothing is left of what any thread read through one: but for those that are in use, which are wiped at
+  // their end.
+  static void wipe_all();
+
  private:
   uint8_t* data_;
   size_t size_;
-  bool borrowed_;
+  Kept* const kept_;  // null: of its own
 };
 
 }  // namespace coffer
