@@ -6,11 +6,13 @@
 #include "coffer/ops/metrics.h"
 #include "coffer/ops/policy.h"
 #include "coffer/store/key_usage.h"
+#include "coffer/store/runs.h"
 #include "coffer_fixture.h"
 
 namespace coffer {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class UsageTest : public CofferFixture {
@@ -103,6 +105,50 @@ TEST_F(UsageTest, WhatSomebodyElseWroteThereIsNotBelieved) {
   write(usage_path(), good);
   EXPECT_TRUE(coffer->usage().save().is_ok());
   EXPECT_EQ(of_active_key(*coffer).seals, 6u);
+}
+
+TEST_F(UsageTest, WhatIsKeptBelongsToWhomTheKeyringDoes) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  constexpr uid_t kServer = 65534;
+  const std::string keyring = coffer_path() + "/keyring";
+  ASSERT_EQ(chown(keyring.c_str(), kServer, kServer), 0);
+  ASSERT_EQ(chmod(keyring.c_str(), 0640), 0);
+  const auto coffer = open_coffer();
+  const auto keep = [&] {
+    seal_files(*coffer, 1);
+    EXPECT_TRUE(coffer->usage().save().is_ok());
+    coffer::Run(disk(), coffer_path(), "rewrap", "all").end({.files = 1}, 0, false);
+  };
+  keep();
+  // One that a root of before left to himself is put right, too.
+  ASSERT_EQ(chown(usage_path().c_str(), 0, 0), 0);
+  ASSERT_EQ(chmod(usage_path().c_str(), 0600), 0);
+  keep();
+  for (const char* name : {"usage", "usage.lock", "runs", "runs.lock"}) {
+    const auto info = disk().info(coffer_path() + "/" + name);
+    ASSERT_TRUE(info.is_ok()) << name;
+    EXPECT_EQ(info->owner, kServer) << name;
+    EXPECT_EQ(info->group, kServer) << name;
+    EXPECT_EQ(info->mode, 0640u) << name;
+  }
+}
+
+TEST_F(UsageTest, WhoHoldsTheLockForLongKeepsNobodyFromClosing) {
+  auto coffer = open_coffer();
+  seal_files(*coffer, 2);
+  auto held = disk().lock(usage_path() + ".lock", true);
+  ASSERT_TRUE(held.is_ok());
+  const Status saved = coffer->usage().save();
+  EXPECT_EQ(saved.code(), Code::kBusy);
+  EXPECT_THAT(std::string(saved.message()), AllOf(HasSubstr(usage_path() + ".lock"), HasSubstr("stands still")));
+  EXPECT_EQ(of_active_key(*coffer).seals, 2u);  // still counted here
+  coffer.reset();                               // ends, though there is nobody to let go
+  EXPECT_FALSE(std::filesystem::exists(usage_path()));
+  coffer = open_coffer();
+  seal_files(*coffer, 3);
+  held->reset();
+  EXPECT_TRUE(coffer->usage().save().is_ok());
+  EXPECT_THAT(read(usage_path()), HasSubstr("\"seals\":3"));
 }
 
 TEST_F(UsageTest, AnothersCountsAreNotBelieved) {

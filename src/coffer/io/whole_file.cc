@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "coffer/base/path.h"
-#include "coffer/io/disk.h"
+#include "coffer/io/replace_like.h"
 
 namespace coffer {
 namespace {
@@ -34,6 +34,21 @@ Status fill(WritableFile& file, ByteView contents) {
   return file.close();
 }
 
+// `owner`: to whom it is to belong; null: to who makes it.
+Status replace_as(Disk& disk, const std::string& path, ByteView contents, uint32_t mode, const FileInfo* owner) {
+  COFFER_ASSIGN(TemporaryFile temporary, create_beside(disk, path, mode));
+  Status status = owner != nullptr ? temporary.file->set_owner(owner->owner, owner->group) : Status::ok();
+  if (status.is_ok()) status = fill(*temporary.file, contents);
+  if (status.is_ok()) status = disk.rename(temporary.path, path);
+  if (!status.is_ok()) {
+    // The first failure is the one worth reporting; a temporary file that stays behind is named after what it was for.
+    Status removed = disk.remove(temporary.path);
+    return removed.is_ok() ? status : status.with_context("left " + temporary.path + " behind");
+  }
+  status = disk.sync_directory(std::string(parent_of(path)));
+  return status.with_context(path + " was replaced, but a crash may still undo that");
+}
+
 }  // namespace
 
 Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max) {
@@ -52,18 +67,12 @@ Result<Bytes> read_file(Disk& disk, const std::string& path, size_t size_max) {
 Status replace_file(Disk& disk, const std::string& path, ByteView contents, uint32_t mode, ReplacedMode of_replaced) {
   const auto old = disk.info(path);
   if (!old.is_ok() && old.code() != Code::kNotFound) return old.status();
-  COFFER_ASSIGN(TemporaryFile temporary,
-                create_beside(disk, path, old.is_ok() && of_replaced == ReplacedMode::kKept ? old->mode : mode));
-  Status status = old.is_ok() ? temporary.file->set_owner(old->owner, old->group) : Status::ok();
-  if (status.is_ok()) status = fill(*temporary.file, contents);
-  if (status.is_ok()) status = disk.rename(temporary.path, path);
-  if (!status.is_ok()) {
-    // The first failure is the one worth reporting; a temporary file that stays behind is named after what it was for.
-    Status removed = disk.remove(temporary.path);
-    return removed.is_ok() ? status : status.with_context("left " + temporary.path + " behind");
-  }
-  status = disk.sync_directory(std::string(parent_of(path)));
-  return status.with_context(path + " was replaced, but a crash may still undo that");
+  const bool keeps_mode = old.is_ok() && of_replaced == ReplacedMode::kKept;
+  return replace_as(disk, path, contents, keeps_mode ? old->mode : mode, old.is_ok() ? &*old : nullptr);
+}
+
+Status replace_file_like(Disk& disk, const std::string& path, ByteView contents, const FileInfo& like) {
+  return replace_as(disk, path, contents, like.mode, &like);
 }
 
 void remove_leftovers(Disk& disk, const std::string& path) {

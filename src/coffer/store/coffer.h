@@ -166,7 +166,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
         places_(disk, config_, directory_, std::move(stores)),
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
-        usage_(disk, directory_ + "/usage", *keyring_),
+        usage_(disk, directory_, *keyring_),
         policy_(*keyring_, *config_file_, usage_, config_.policy),
         key_watch_(*keyring_, policy_) {}
   // A domain, and its key that may wrap now.

@@ -8,7 +8,6 @@ namespace {
 using UsageJson = nlohmann::json;
 
 constexpr size_t kUsageSizeMax = size_t{64} << 20;
-constexpr uint32_t kUsageMode = 0600;
 
 UsageJson counts_json(const CountsByKey& counts) {
   UsageJson out = UsageJson::object();
@@ -45,6 +44,10 @@ void add(CountsByKey& to, const CountsByKey& more) {
 
 }  // namespace
 
+KeyUsage::KeyUsage(Disk& disk, const std::string& directory, const LiveKeyring& keyring)
+    : keyring_(keyring),
+      kept_(KeptFile(disk, directory, "usage"), "keys", "coffer/v1 key usage", kUsageSizeMax, keyring) {}
+
 KeyUsage::~KeyUsage() {
   // Who is going has nobody to tell; what is lost is a count.
   if (process_.is_here()) [[maybe_unused]]
@@ -69,7 +72,7 @@ Status KeyUsage::save() {
   const CountsByKey taken = take();
   if (taken.empty()) return Status::ok();
   const Status saved = [&]() -> Status {
-    COFFER_ASSIGN(auto lock, disk_.lock(path_ + ".lock", true));
+    COFFER_ASSIGN(auto lock, kept_.file().lock());
     COFFER_ASSIGN(CountsByKey counts, load());
     add(counts, taken);
     return store(counts);
@@ -96,27 +99,12 @@ void KeyUsage::give_back(const CountsByKey& taken) {
   }
 }
 
-// `counts`: as it stands in the file, with its names in order.
-Result<std::string> KeyUsage::mac_of(const std::string& counts) const {
-  COFFER_ASSIGN(const Sha256 mac, keyring_.snapshot()->authenticate("coffer/v1 key usage", counts));
-  return to_hex(mac);
-}
-
 Result<CountsByKey> KeyUsage::load() const {
-  auto text = read_file(disk_, path_, kUsageSizeMax);
-  if (text.code() == Code::kNotFound) return CountsByKey();
-  COFFER_TRY(text.status());
-  const Status not_ours(Code::kTampered,
-                        path_ + ": was changed by something other than Coffer; remove it to count anew");
-  const auto json = UsageJson::parse(as_text(*text), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.size() != 2 || !json.contains("keys") || !json["keys"].is_object()) return not_ours;
-  if (!json.contains("mac") || !json["mac"].is_string()) return not_ours;
-  COFFER_ASSIGN(const std::string mac, mac_of(json["keys"].dump(-1, ' ', false, UsageJson::error_handler_t::replace)));
   CountsByKey out;
-  if (!equal_constant_time(as_bytes(mac), as_bytes(json["mac"].get<std::string>())) ||
-      !read_counts(json["keys"], out)) {
-    return not_ours;
-  }
+  COFFER_ASSIGN(const std::optional<std::string> value, kept_.load());
+  if (!value) return out;
+  const auto json = UsageJson::parse(*value, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !read_counts(json, out)) return kept_.not_ours();
   return out;
 }
 
@@ -127,9 +115,7 @@ Status KeyUsage::store(const CountsByKey& counts) const {
     const DomainKeyEntry* entry = keyring->find_key(key).entry;
     if (entry == nullptr || entry->state != KeyState::kDestroyed) kept[key] = count;
   }
-  UsageJson json = {{"keys", counts_json(kept)}};
-  COFFER_ASSIGN(json["mac"], mac_of(json["keys"].dump()));
-  return replace_file(disk_, path_, as_bytes(json.dump() + "\n"), kUsageMode);
+  return kept_.replace(counts_json(kept).dump());
 }
 
 }  // namespace coffer

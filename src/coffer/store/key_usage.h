@@ -9,9 +9,8 @@
 #include <memory>
 #include <mutex>
 
-#include "coffer/io/disk.h"
-#include "coffer/keys/live_keyring.h"
 #include "coffer/keys/policy.h"
+#include "coffer/store/kept_file.h"
 
 namespace coffer {
 
@@ -30,10 +29,9 @@ class KeyCounter {
 // Thread-safe.
 class KeyUsage {
  public:
-  // `keyring` outlives this.
-  KeyUsage(Disk& disk, std::string path, const LiveKeyring& keyring)
-      : disk_(disk), path_(std::move(path)), keyring_(keyring) {}
-  // Saves what was counted, as far as that is possible.
+  // `directory`: the keyring's. `keyring` outlives this.
+  KeyUsage(Disk& disk, const std::string& directory, const LiveKeyring& keyring);
+  // Saves what was counted, as far as that is possible, and does not wait for long.
   ~KeyUsage();
   KeyUsage(const KeyUsage&) = delete;
   KeyUsage& operator=(const KeyUsage&) = delete;
@@ -42,20 +40,18 @@ class KeyUsage {
   // Saved by whoever it was, and counted here since. kTampered for what nobody with the keyring wrote.
   Result<CountsByKey> total();
   // Adds what was counted here to what is kept, of keys that are not destroyed. Nothing is written where nothing was
-  // counted; what cannot be saved stays counted. Errors as total(), and those of the disk.
+  // counted; what cannot be saved stays counted. Errors as total() and KeptFile::lock(), and those of the disk.
   Status save();
 
  private:
   Result<CountsByKey> load() const;
   Status store(const CountsByKey& counts) const;
-  Result<std::string> mac_of(const std::string& counts) const;
   CountsByKey take();  // what was counted since it was last taken
   void give_back(const CountsByKey& taken);
 
   const OfOneProcess process_;
-  Disk& disk_;
-  const std::string path_;
   const LiveKeyring& keyring_;
+  const AuthenticFile kept_;
   std::mutex mutex_;
   std::unordered_map<Id, std::shared_ptr<KeyCounter>, IdHash> counters_;
 };

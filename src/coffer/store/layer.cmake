@@ -1,3 +1,3 @@
 coffer_layer(coffer store
-  coffer.cc create.cc freshness.cc key_gate.cc key_usage.cc key_watch.cc new_root.cc places.cc policy_watch.cc runs.cc
-  store_marks.cc store_register.cc surroundings.cc)
+  coffer.cc create.cc freshness.cc kept_file.cc key_gate.cc key_usage.cc key_watch.cc new_root.cc places.cc
+  policy_watch.cc runs.cc store_marks.cc store_register.cc surroundings.cc)

@@ -131,7 +131,7 @@ Result<std::vector<RunRecord>> read_runs(Disk& disk, const std::string& director
 }
 
 Run::Run(Disk& disk, std::string directory, std::string what, std::string about)
-    : disk_(disk), directory_(std::move(directory)) {
+    : directory_(std::move(directory)), kept_(disk, directory_, kRunsFileName) {
   const auto id = random_id();
   record_.id = id.is_ok() ? id->short_hex() : "";
   record_.what = std::move(what);
@@ -183,9 +183,9 @@ void Run::end_as(RunRecord::State state) {
 void Run::write() {
   written_ = std::chrono::steady_clock::now();
   is_written_ = true;
-  auto lock = disk_.lock(directory_ + "/runs.lock", true);
+  auto lock = kept_.lock();
   if (!lock.is_ok()) return;
-  auto read = read_as_written(disk_, directory_);
+  auto read = read_as_written(kept_.disk(), directory_);
   if (!read.is_ok()) return;
   std::vector<RunRecord> runs = std::move(*read);
   const auto known = std::ranges::find(runs, record_.id, &RunRecord::id);
@@ -198,8 +198,7 @@ void Run::write() {
   std::string text(kRunsHeading);
   for (const RunRecord& run : runs) text += line_of(run);
   // For people only: where it cannot be written there is none.
-  [[maybe_unused]] const Status written =
-      replace_file(disk_, directory_ + "/" + std::string(kRunsFileName), as_bytes(text), 0644);
+  [[maybe_unused]] const Status written = kept_.replace(as_bytes(text));
 }
 
 }  // namespace coffer

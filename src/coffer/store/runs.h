@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "coffer/io/disk.h"
+#include "coffer/store/kept_file.h"
 
 namespace coffer {
 
@@ -68,8 +68,8 @@ class Run {
   void end_as(RunRecord::State state);
   void write();
 
-  Disk& disk_;
   const std::string directory_;
+  const KeptFile kept_;
   RunRecord record_;
   bool is_written_ = false;
   std::chrono::steady_clock::time_point written_;
