@@ -1,5 +1,6 @@
 """docs/drills.md: each drill as it stands there, on a real database, which a program serves meanwhile."""
 
+import json
 import os
 import re
 import signal
@@ -72,6 +73,41 @@ class Drills(CliTest):
     def test_every_drill_of_the_page_is_run(self):
         tests = {name for name in dir(self) if name.startswith("test_drill_")}
         self.assertEqual({"test_drill_" + re.sub(r"\W+", "_", heading.lower()) for heading in drills()}, tests)
+
+    def test_drill_the_key_provider_does_not_answer_and_the_machine_restarts(self):
+        example = os.path.join(os.path.dirname(PAGE), "..", "examples", "exec_provider.py")
+        keys = self.path("etc/coffer/keys.json")
+        subprocess.run(["/usr/bin/python3", example, keys, "add", "app"], check=True)
+        down = self.path("etc/coffer/service.down")
+        command = f"#!/bin/sh\n[ ! -e {down} ] || exit 1\nexec /usr/bin/python3 {os.path.realpath(example)} {keys}\n"
+        self.write("etc/coffer/coffer-exec-kms", command.encode(), 0o755)
+        self.done("rotate", "root", "var/lib/db.coffer", "--to", "exec:" + self.path("etc/coffer/coffer-exec-kms/app"))
+        run = self.run_drill("The key provider does not answer, and the machine restarts")
+        self.assertEqual(run.out.count("value"), 2, run)
+        self.assertRegex(run.out, r"it is unreachable since 20.*: programs that serve go on until 20.*, then as on_out")
+        self.assertRegex(run.out, r"local unlock  IN USE: .*, opens until 20")
+        self.assertIn("OPENED BY THE LOCAL UNLOCK", run.err)
+        self.assertIn("takes the root key", run.err)
+        # All is well; a program that serves for longer has a copy of the new keyring key.
+        status = self.done("status", "var/lib/db.coffer", "--json").json()
+        self.assertIsNone(status["root_key_trouble"])
+        self.assertEqual((status["local_unlock"]["allowed"], status["local_unlock"]["in_use"]), (True, False))
+        server = subprocess.Popen([CATALOGUE, "var/lib/db.coffer", "var/lib/db", "serve", "100"], cwd=self.directory,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(600):
+            with open(status["local_unlock"]["copy"], encoding="ascii") as file:
+                if json.load(file)["copy"]["slot"] == status["root_keys"][0]["id"]:
+                    break
+            time.sleep(0.1)
+        else:
+            self.fail("the copy of before stays")
+        time.sleep(0.5)
+        server.send_signal(signal.SIGTERM)
+        self.assertIn(" 0 errors\n", self.outcome(server).out)
+        until = self.done("status", "var/lib/db.coffer", "--json").json()["local_unlock"]["until"]
+        metrics = self.done("metrics", "var/lib/db.coffer").out
+        self.assertIn("coffer_local_unlock_in_use 0\n", metrics)
+        self.assertIn(f"coffer_local_unlock_until_seconds {until}\n", metrics)
 
     def test_drill_rotate_everything(self):
         self.assertIn("nothing is due", self.run_drill("Rotate everything").out)

@@ -58,7 +58,8 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
       "{rotation_period: off}\n"
       "  rotation_period: 30d\n  old_files: reencrypt\n  old_files_after: 2w\n  reencrypt_rate: 0.25MB/s\n  max_seals: "
       "1000\n  max_bytes: 64GiB\n  on_revoked: fence\n"
-      "  on_outage: stop\n  outage_grace: 1h\n",
+      "  on_outage: stop\n  outage_grace: 1h\n"
+      "  local_unlock: {key: 'tpm:/etc/unlock.tpm?create=true'}\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
   constexpr uint64_t kDay = 86400;
@@ -70,6 +71,7 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   EXPECT_EQ(config->policy.reencrypt_rate, 250'000u);
   EXPECT_EQ(config->policy.of("off"),
             (KeyPolicy{std::nullopt, OldFiles::kReencrypt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
+  EXPECT_EQ(config->local_unlock->directory, "/var/lib/coffer/unlock");
   auto read = parse_config(format_config(*config), "coffer.yaml");
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
   EXPECT_EQ(*read, *config);
@@ -100,6 +102,15 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
         std::pair("policy: {max_bytes: 16384PiB}", "max_bytes: expected a size"),
         std::pair("policy: {rewrap: lazy}", "unknown option \"rewrap\"; known are rotation_period"),
         std::pair("policy: {on_revoked: stop}", "on_revoked: expected warn, read_only or fence"),
+        std::pair("policy: {local_unlock: true}", "local_unlock: expected off, or a key and a directory"),
+        std::pair("policy: {local_unlock: {directory: /x}}", "local_unlock: key is missing"),
+        std::pair("policy: {local_unlock: {key: 'file:///k', copies: 2}}", "known are key and directory"),
+        std::pair("policy: {local_unlock: {key: 'file:///k', directory: here}}",
+                  "directory: expected an absolute path"),
+        std::pair("policy: {local_unlock: {key: 'aws-kms://eu/k'}}", "expected a key of this machine"),
+        std::pair("policy: {local_unlock: {key: 'file:///k'}}\nroots: {r: {uri: 'file:///k'}}", "the key of root r"),
+        std::pair("policy: {local_unlock: {key: 'file:///k', directory: /c/u}}\nkeyring: /c",
+                  "is in the coffer's own directory"),
         std::pair("policy: {on_outage: fence}", "on_outage: expected warn, read_only or stop"),
         std::pair("policy: {on_outage: [warn]}", "on_outage: expected warn, read_only or stop"),
         std::pair("policy: {outage_grace: off}", "outage_grace: expected a time"),

@@ -4,6 +4,7 @@
 
 #include "coffer/base/advice.h"
 #include "coffer/base/path.h"
+#include "coffer/base/period.h"
 #include "coffer/io/trusted_path.h"
 #include "coffer/providers/registry.h"
 
@@ -43,6 +44,12 @@ Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::
   }
   auto coffer = Coffer::open(Disk::posix(), absolute_path(arguments.operand("COFFER")), options, open_provider);
   if (!coffer.is_ok()) return naming_root_flag(coffer.status());
+  const KeyringCondition condition = (*coffer)->live_keyring().condition();
+  if (condition.opened_locally) {
+    Console(arguments.has("--json"))
+        .note("OPENED BY THE LOCAL UNLOCK of this machine: the root key does not answer since " +
+              utc_text(condition.root_key_answered) + ": " + condition.root_key.to_string());
+  }
   return coffer;
 }
 

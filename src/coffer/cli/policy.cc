@@ -169,6 +169,7 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
   }
   const EndSignals signals;
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_TRY(coffer->live_keyring().may_change_files());
   uint64_t done = 0;
   Status last;
   do {

@@ -80,6 +80,7 @@ Result<Outcome> run_reencrypt(const Arguments& arguments, Console& console) {
   if (const std::string* text = arguments.find("--set-rate")) return set_rate(arguments, console, *text);
   COFFER_ASSIGN(const Rate rate, first_rate(arguments));
   COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
+  COFFER_TRY(coffer->live_keyring().may_change_files());
   RateFile rates(coffer->disk(), coffer->directory() + "/reencrypt.rate", rate, coffer->config().policy.reencrypt_rate);
   ReencryptOptions options;
   options.domain = arguments.value("--domain", "");

@@ -17,6 +17,7 @@
 #include "coffer/ops/inventory.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/metrics.h"
+#include "coffer/ops/root_standing.h"
 
 namespace coffer::cli {
 namespace {
@@ -34,6 +35,7 @@ struct StatusReport {
   Status last_refresh;   // of the keyring, after the inventory
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
+  RootStanding root;     // since when, until when
   KeyMemory key_memory;  // of this program
   std::vector<RunRecord> runs;
   uint64_t now = 0;
@@ -122,24 +124,42 @@ std::string remark_on(const StatusReport& report, const StoreEntry& store) {
   return why_not.empty() ? "" : fmt::format("  (read by pread: {})", why_not);
 }
 
-// This command has only just looked: programs that serve the store know since when it is so.
-RootOutlook outlook_now(const StatusReport& report) {
-  return root_outlook(report.root_key, report.now, report.config.policy.root);
-}
-
 std::string reaction_text(const StatusReport& report) {
-  const RootOutlook outlook = outlook_now(report);
+  const RootOutlook& outlook = report.root.outlook;
   const bool away = outlook.trouble == RootTrouble::kUnreachable;
-  return fmt::format("it is {}: programs that serve go on{}, then as {}: {}", trouble_name(outlook.trouble),
-                     away ? " for " + period_text(report.config.policy.root.outage_grace) : " for a minute at most",
+  // Of a program that has only just looked nobody knows.
+  const std::string since = report.root.is_recorded ? "since " + utc_text(outlook.since) : "now";
+  return fmt::format("it is {} {}: programs that serve go on {}, then as {}: {}", trouble_name(outlook.trouble), since,
+                     away ? "until " + utc_text(outlook.from) : "for a minute at most",
                      away ? "on_outage" : "on_revoked", reaction_name(outlook.reaction, outlook.trouble));
 }
 
+std::string local_unlock_text(const StatusReport& report) {
+  const RootStanding& root = report.root;
+  if (!root.may_open_locally && root.copy_path.empty()) return "";
+  if (!root.may_open_locally) return fmt::format("off, and a copy is left: {}", printable(root.copy_path));
+  if (root.copy_path.empty()) return "allowed, and none is kept yet";
+  return fmt::format("{}: {}, {} old, opens until {}", root.opened_locally ? "IN USE" : "allowed",
+                     printable(root.copy_path), age_text(seconds_since(root.copy_answered, report.now)),
+                     utc_text(root.copy_until));
+}
+
+Json local_unlock_json(const RootStanding& root) {
+  const auto or_null = [](uint64_t time) { return time == 0 ? Json(nullptr) : Json(time); };
+  return {{"allowed", root.may_open_locally},
+          {"in_use", root.opened_locally},
+          {"copy", root.copy_path.empty() ? Json(nullptr) : Json(root.copy_path)},
+          {"answered", or_null(root.copy_answered)},
+          {"until", or_null(root.copy_until)}};
+}
+
 Json root_trouble_json(const StatusReport& report) {
-  const RootOutlook outlook = outlook_now(report);
+  const RootOutlook& outlook = report.root.outlook;
   if (outlook.trouble == RootTrouble::kNone) return nullptr;
   return {{"trouble", trouble_name(outlook.trouble)},
-          {"seen", outlook.since},
+          {"since", outlook.since},
+          {"since_is_recorded", report.root.is_recorded},
+          {"answered", report.root.answered == 0 ? Json(nullptr) : Json(report.root.answered)},
           {"grace_until", outlook.from},
           {"then", reaction_name(outlook.reaction, outlook.trouble)}};
 }
@@ -170,6 +190,9 @@ std::string heading(const StatusReport& report) {
   if (!report.root_key.is_ok()) {
     out += fmt::format("             ROOT KEY may not go on protecting: {}\n", printable(report.root_key.to_string()));
     out += fmt::format("             {}\n", reaction_text(report));
+  }
+  if (const std::string local = local_unlock_text(report); !local.empty()) {
+    out += fmt::format("  local unlock  {}\n", local);
   }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
@@ -380,6 +403,7 @@ Json report_json(const StatusReport& report) {
           {"root_key_refused", refresh_json(report.root_key)},
           {"usage_refused", refresh_json(report.counts.status())},
           {"root_key_trouble", root_trouble_json(report)},
+          {"local_unlock", local_unlock_json(report.root)},
           {"key_memory",
            {{"locked_bytes", report.key_memory.secrets.locked_bytes},
             {"unlocked_bytes", report.key_memory.secrets.unlocked_bytes},
@@ -426,6 +450,7 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   report.counts = coffer->usage().total();
   report.last_refresh = coffer->live_keyring().refresh();
   report.root_key = coffer->live_keyring().check_root();
+  report.root = standing_after(*coffer, report.root_key, report.now);
   report.key_memory = key_memory();
   if (auto runs = read_runs(coffer->disk(), coffer->directory()); runs.is_ok()) report.runs = std::move(*runs);
   report.with_history = arguments.has("--history");

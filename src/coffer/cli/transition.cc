@@ -67,6 +67,7 @@ Result<Outcome> run_change_over(const Arguments& arguments, Console& console, Ch
                                 std::string_view doing, std::string_view done) {
   COFFER_ASSIGN(const Rate rate, first_rate(arguments));
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_TRY(coffer->live_keyring().may_change_files());
   std::vector<std::string> paths = {arguments.operand("STORE")};
   for (const std::string& path : arguments.list("PATH")) paths.push_back(path);
   for (std::string& path : paths) path = rocks::absolute_path(path);

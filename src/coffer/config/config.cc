@@ -19,6 +19,10 @@ class Parser {
     COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
     if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
     if (config_.freshness) COFFER_TRY(check_freshness(root["freshness"]));
+    if (config_.local_unlock) {
+      const Status local = check_local_unlock(*config_.local_unlock, config_.providers.roots, config_.keyring);
+      if (!local) return reader_.error(root["policy"], std::string(local.message()));
+    }
     if (config_.fips && uses_chacha20()) {
       return reader_.error(root["crypto"], "crypto: fips has no chacha20-poly1305; choose another cipher");
     }
@@ -191,6 +195,7 @@ class Parser {
     COFFER_ASSIGN(PolicySection section, read_policy(reader_, value));
     config_.policy = std::move(section.policy);
     config_.domain_ciphers = std::move(section.ciphers);
+    config_.local_unlock = std::move(section.local_unlock);
     return Status::ok();
   }
 
@@ -286,7 +291,8 @@ std::string format_config(const Config& config) {
   for (const StorePlace& entry : config.stores) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
-  return out + format_policy({config.policy, config.domain_ciphers}) + format_providers(config.providers);
+  return out + format_policy({config.policy, config.domain_ciphers, config.local_unlock}) +
+         format_providers(config.providers);
 }
 
 Status apply_crypto(const Config& config) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "coffer/config/cipher_options.h"
+#include "coffer/config/local_unlock_section.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
@@ -70,7 +71,8 @@ struct Config {
   std::vector<StorePlace> stores;
   Binding bind = Binding::kStore;
   Policy policy;
-  CiphersOfDomains domain_ciphers;  // of domains that `policy` names
+  CiphersOfDomains domain_ciphers;          // of domains that `policy` names
+  std::optional<LocalUnlock> local_unlock;  // nothing: only a root key opens the coffer
   ProviderConfig providers;
 
   // What new files of this kind and domain are sealed with, and the chunk size their headers name: 0 for kinds without

@@ -188,6 +188,10 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
       domains.reset(entry.value);
       return Status::ok();
     }
+    if (entry.key == "local_unlock") {
+      COFFER_ASSIGN(out.local_unlock, read_local_unlock(reader, entry.value));
+      return Status::ok();
+    }
     Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
     if (entry.key == "reencrypt_rate")
       read = read_rate(reader, entry.value, "policy: reencrypt_rate", out.policy.reencrypt_rate);
@@ -196,7 +200,8 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     return reader.error(entry.key_node,
                         "policy: unknown option \"" + entry.key +
                             "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
-                            "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace and domains");
+                            "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace, "
+                            "local_unlock and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -205,13 +210,14 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
 
 std::string format_policy(const PolicySection& section) {
   const Policy& policy = section.policy;
-  if (policy == Policy()) return "";
+  if (policy == Policy() && !section.local_unlock) return "";
   std::string out = "policy:\n  rotation_period: " + period_or_off(policy.all.rotation_period) + "\n" +
                     old_files_text(policy.all, "  ") + limits_text(policy.all, KeyPolicy(), "  ") +
                     (policy.reencrypt_rate ? "  reencrypt_rate: " + rate_text(*policy.reencrypt_rate) + "\n" : "") +
                     "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked, RootTrouble::kRevoked)) +
                     "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage, RootTrouble::kUnreachable)) +
-                    "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n";
+                    "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n" +
+                    format_local_unlock(section.local_unlock);
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);
   return out;

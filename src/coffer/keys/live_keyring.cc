@@ -1,6 +1,7 @@
 #include "coffer/keys/live_keyring.h"
 
 #include "coffer/base/clock.h"
+#include "coffer/base/period.h"
 #include "coffer/keys/audit_log.h"
 
 namespace coffer {
@@ -40,6 +41,7 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
       coffer_id_(surroundings.coffer_id),
       open_anchor_(std::move(surroundings.open_anchor)),
       may_change_(std::move(surroundings.may_change)),
+      root_memory_(std::move(surroundings.root_memory)),
       retry_delay_(surroundings.retry_delay),
       root_uri_(std::move(surroundings.root_uri)),
       check_interval_(surroundings.check_interval) {}
@@ -66,7 +68,8 @@ Status LiveKeyring::start() {
   if (open_anchor_) {
     COFFER_ASSIGN(anchor_, open_anchor_());
   }
-  return reload(Unlocking::kNow).status();
+  COFFER_TRY(reload(Unlocking::kNow).status());
+  return confirm_opening();
 }
 
 // --- what readers see
@@ -93,9 +96,18 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   if (!now.fenced.is_ok()) {
     return "keyring " + store_->name() + ": its keys were wiped from memory, " + now.fenced.to_string();
   }
+  if (now.opened_locally) {
+    return "keyring " + store_->name() + ": OPENED BY THE LOCAL UNLOCK of this machine, " + version +
+           " is in use: its root key does not answer since " + utc_text(now.root_key_answered) + ": " +
+           now.root_key.to_string();
+  }
   if (!now.root_key.is_ok()) {
     return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
            " stays in use: " + now.root_key.to_string();
+  }
+  if (!now.root_memory.is_ok()) {
+    return "keyring " + store_->name() +
+           ": how its root key was found cannot be remembered: " + now.root_memory.to_string();
   }
   if (now.last_refresh.is_ok()) {
     return "keyring " + store_->name() + ": " + version + " is in use; active keys: " + active_keys_text(*snapshot());
@@ -254,7 +266,9 @@ void LiveKeyring::keep_shards_of(const Keyring* keyring) {
 
 Result<KeyringKey> LiveKeyring::ask_providers(const KeyringHeader& header) {
   auto unlocked = unlock_slots(header, open_root_, root_uri_);
-  if (!unlocked.is_ok()) return unlocked.status().with_context("cannot unlock the keyring " + store_->name());
+  if (!unlocked.is_ok()) {
+    return open_locally(header, unlocked.status()).with_context("cannot unlock the keyring " + store_->name());
+  }
   unlocked_by_ = std::move(unlocked->root);
   return std::move(unlocked->key);
 }
@@ -275,6 +289,7 @@ void LiveKeyring::ask_aside() {
 
 Status LiveKeyring::update(const std::function<Status(Keyring&)>& change, std::string_view note) {
   COFFER_TRY(here_.usable());
+  COFFER_TRY(may_change_files());
   std::lock_guard turn(turn_);
   const auto make = [&](const KeyringHeader& current) -> Result<Successor> {
     COFFER_ASSIGN(KeyringKey key, in_use_.key.open());

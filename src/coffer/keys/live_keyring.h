@@ -14,6 +14,7 @@
 // docs/keys.md, "Reload", has it in full.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -22,6 +23,7 @@
 
 #include "coffer/base/interval_thread.h"
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/root_memory.h"
 #include "coffer/keys/slot.h"
 #include "coffer/keys/succession.h"
 
@@ -39,6 +41,8 @@ struct KeyringSurroundings {
   std::string root_uri = {};
   // Ok, or why nothing may be changed here.
   Status may_change = {};
+  // Null: nothing is remembered, and nothing opens without the root key.
+  std::unique_ptr<RootMemory> root_memory = {};
   // A provider that is away is asked again this often, and not for every file.
   std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
   // Until the root key's provider has advised another one.
@@ -53,8 +57,13 @@ struct KeyringCondition {
   // Ok, or why the root key may not go on protecting, at the last look (LiveKeyring::watch_root()).
   Status root_key;
   uint64_t root_key_since = 0;  // Unix seconds of the first look that found something of that kind; 0: all is well
-  Status fenced;                // Ok, or why there are no keys: LiveKeyring::fence()
-  uint64_t change_count = 0;    // of this condition since the keyring was opened, which is the first
+  // Unix seconds of the last look that found it well, or of the opening; 0: none.
+  uint64_t root_key_answered = 0;
+  // Opened by the local unlock, as the root key did not answer, and has not since (RootMemory).
+  bool opened_locally = false;
+  Status root_memory;         // Ok, or why what a look found could not be remembered
+  Status fenced;              // Ok, or why there are no keys: LiveKeyring::fence()
+  uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
 };
 
 class LiveKeyring {
@@ -82,6 +91,9 @@ class LiveKeyring {
   void look_at_least_every(std::chrono::milliseconds interval);
   // What one look finds, without consequences.
   Status check_root() const;
+  // Ok, or kProviderUnavailable: it was opened by the local unlock, by which nothing but reading is for who does not
+  // serve (watch_root()).
+  Status may_change_files() const;
 
   // Wipes all keys of the keyring, its own too; fence.cc. The snapshot has none from then on, and what needs one fails
   // with `why`, but looks at the root key go on. Users of an earlier snapshot have that one until they let go of it.
@@ -100,13 +112,15 @@ class LiveKeyring {
   void refresh_without_waiting();
 
   // Applies `change` to the newest keyring and saves it, again after a lost race. `change` must be repeatable.
-  // KeyringSurroundings::may_change comes first. The audit log has what it changed, and `note` beside that.
+  // KeyringSurroundings::may_change comes first; where it was opened locally, only who watches the root key changes
+  // anything. The audit log has what it changed, and `note` beside that.
   Status update(const std::function<Status(Keyring&)>& change, std::string_view note = {});
   // As it is stored: read_audit_log() says what it is worth.
   Result<Bytes> audit_log() const { return store_->load_audit_log(); }
 
-  // Slots; live_slots.cc. A slot that is renewed wraps a fresh keyring key by the current key of its root. Each is
-  // whole or not at all: a root that cannot be reached, or is not configured here, is named, and nothing has changed.
+  // Slots; live_slots.cc. These take the root key. A slot that is renewed wraps a fresh keyring key by the current key
+  // of its root. Each is whole or not at all: a root that cannot be reached, or is not configured here, is named, and
+  // nothing has changed.
   //
   // Renews every slot. The root of this name takes the place of the first slot's (empty: that one stays).
   Status rotate_root(const std::string& root_name, std::string_view note = {});
@@ -152,6 +166,11 @@ class LiveKeyring {
   Result<std::shared_ptr<const Shard>> open_shard(const ShardEntry& shard, const Keyring& of);
   void keep_shards_of(const Keyring* keyring);
   Result<KeyringKey> ask_providers(const KeyringHeader& header);
+  // By the local unlock, where `why` is that nobody answers; else `why`. local_opening.cc.
+  Result<KeyringKey> open_locally(const KeyringHeader& header, const Status& why);
+  Status confirm_opening();
+  // Ok, or kProviderUnavailable: it was opened by the local unlock.
+  Status check_has_root() const;
   // The root of a slot, where the operator says that it is.
   Result<ConfiguredRoot> root_of(const KeyringSlot& slot) const;
   Result<std::vector<KeyringSlot>> renewed(const KeyringHeader& current, const std::string& without,
@@ -161,6 +180,7 @@ class LiveKeyring {
   std::string uri_instead() const;  // takes turn_
   void learn_check_interval();
   void look_at_root();
+  void remember_root(const Keyring& before);
   // The one loop of compare and swap.
   Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
                  std::string_view note = {});
@@ -171,6 +191,7 @@ class LiveKeyring {
   const Id coffer_id_;
   const decltype(KeyringSurroundings::open_anchor) open_anchor_;
   const Status may_change_;
+  const std::unique_ptr<RootMemory> root_memory_;
   const std::chrono::milliseconds retry_delay_;
   std::unique_ptr<VersionAnchor> anchor_;
 
@@ -185,6 +206,7 @@ class LiveKeyring {
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;
+  std::atomic<bool> serves_{false};  // watch_root() was called
   IntervalThread watcher_;
   const OfOneProcess here_;
 

@@ -39,6 +39,7 @@ Result<std::vector<KeyringSlot>> LiveKeyring::renewed(const KeyringHeader& curre
 
 Status LiveKeyring::rotate_root(const std::string& root_name, std::string_view note) {
   COFFER_TRY(here_.usable());
+  COFFER_TRY(check_has_root());
   std::lock_guard turn(turn_);
   const auto make = [&](const KeyringHeader& current) -> Result<Successor> {
     // A fresh keyring key: whoever had the old root key and an old keyring learns nothing of this version.
@@ -61,6 +62,7 @@ Status LiveKeyring::rotate_root(const std::string& root_name, std::string_view n
 
 Status LiveKeyring::add_slot(const ConfiguredRoot& root) {
   COFFER_TRY(here_.usable());
+  COFFER_TRY(check_has_root());
   std::lock_guard turn(turn_);
   return replace([&](const KeyringHeader& current) -> Result<Successor> {
     if (find_slot_of(current.slots, root.name) != current.slots.end()) {
@@ -85,6 +87,7 @@ Status LiveKeyring::add_slot(const ConfiguredRoot& root) {
 
 Status LiveKeyring::remove_slot(const std::string& root_name, bool may_leave_by_hand) {
   COFFER_TRY(here_.usable());
+  COFFER_TRY(check_has_root());
   std::lock_guard turn(turn_);
   return replace([&](const KeyringHeader& current) -> Result<Successor> {
     if (find_slot_of(current.slots, root_name) == current.slots.end()) {
@@ -111,6 +114,7 @@ Status LiveKeyring::remove_slot(const std::string& root_name, bool may_leave_by_
 
 Result<std::vector<KeyringSlot>> LiveKeyring::slots_for(const Id& coffer_id, const KeyringKey& key) const {
   COFFER_TRY(here_.usable());
+  COFFER_TRY(check_has_root());
   std::lock_guard turn(turn_);
   COFFER_TRY(check_fence());
   return renewed(*in_use_.header, "", coffer_id, key);

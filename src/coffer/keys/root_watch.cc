@@ -4,10 +4,12 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/keys/live_keyring.h"
-#include "coffer/keys/policy.h"
 
 namespace coffer {
 namespace {
+
+// Who was opened without the root key is soon to have it again.
+constexpr std::chrono::milliseconds kLooksWithoutRoot = std::chrono::seconds(30);
 
 struct Look {
   ConfiguredRoot root;  // without a provider where it cannot be reached
@@ -41,11 +43,15 @@ std::string LiveKeyring::uri_instead() const {
 Status LiveKeyring::check_root() const { return look(*header(), open_root_, uri_instead()).found; }
 
 void LiveKeyring::watch_root() {
+  serves_ = true;
   watcher_.start([this, is_first = true]() mutable {
+    const std::shared_ptr<const Keyring> before = snapshot();
     // Opening the coffer has just looked.
     std::exchange(is_first, false) ? learn_check_interval() : look_at_root();
+    remember_root(*before);
     std::lock_guard lock(mutex_);
-    return std::min(check_interval_, check_interval_max_);
+    const auto least = condition_.opened_locally ? kLooksWithoutRoot : check_interval_max_;
+    return std::min({check_interval_, check_interval_max_, least});
   });
 }
 
@@ -73,9 +79,11 @@ void LiveKeyring::look_at_root() {
   std::lock_guard lock(mutex_);
   if (at.root.provider != nullptr) check_interval_ = at.root.provider->check_interval();
   Status& known = condition_.root_key;
+  if (at.found.is_ok()) condition_.root_key_answered = now_seconds();
   if (at.found.code() == known.code() && at.found.message() == known.message()) return;
   // Another kind of trouble begins now; the same in other words goes on.
   if (root_trouble(at.found) != root_trouble(known)) condition_.root_key_since = at.found.is_ok() ? 0 : now_seconds();
+  if (at.found.is_ok()) condition_.opened_locally = false;
   known = std::move(at.found);
   ++condition_.change_count;
 }

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <iterator>
 
+#include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/ops/audit.h"
+#include "coffer/ops/root_standing.h"
 
 namespace coffer {
 namespace {
@@ -50,6 +52,7 @@ Findings examine_opened(Coffer& coffer) {
                    "who opens the coffer next may not get it open",
                    "let the key back in, or coffer rotate root --to another one"});
   }
+  if (coffer.at_home().is_ok()) add(examine_local_unlock(coffer, now_seconds()), out);
   if (const auto trail = audit_trail(coffer); !trail.is_ok() || !trail->wrong.empty()) {
     out.push_back({true, "the audit log: " + (trail.is_ok() ? trail->wrong.front().what : trail.status().to_string()),
                    "what was done to the keys cannot be told", "coffer audit verify says which lines"});

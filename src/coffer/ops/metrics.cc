@@ -1,6 +1,7 @@
 #include "coffer/ops/metrics.h"
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/root_standing.h"
 
 namespace coffer {
 namespace {
@@ -52,19 +53,31 @@ struct KeyMetrics {
   }
 };
 
-std::string condition_text(const KeyringCondition& condition) {
+std::string condition_text(const KeyringCondition& condition, const RootStanding& standing) {
   MetricText version("coffer_keyring_version", "gauge", "Of the keyring in use.");
   version.add("", condition.version);
   MetricText stale("coffer_keyring_refresh_failed", "gauge", "1 while a newer keyring cannot be taken up.");
   stale.add("", condition.last_refresh.is_ok() ? 0 : 1);
   MetricText root("coffer_root_key", "gauge", "1 for what the root key was found to be at the last look.");
-  const RootTrouble found = root_trouble(condition.root_key);
+  const RootTrouble found = standing.outlook.trouble;
   root.add("{state=\"ok\"}", found == RootTrouble::kNone ? 1 : 0);
   root.add("{state=\"unreachable\"}", found == RootTrouble::kUnreachable ? 1 : 0);
   root.add("{state=\"revoked\"}", found == RootTrouble::kRevoked ? 1 : 0);
   MetricText since("coffer_root_key_trouble_since_seconds", "gauge", "Unix time; 0 while all is well.");
-  since.add("", condition.root_key_since);
-  return version.text() + stale.text() + root.text() + since.text();
+  since.add("", standing.outlook.since);
+  MetricText until("coffer_root_key_grace_until_seconds", "gauge",
+                   "Unix time until which work goes on without the root key; 0 while all is well.");
+  until.add("", standing.outlook.from);
+  MetricText answered("coffer_root_key_answered_seconds", "gauge",
+                      "Unix time of the last look that found the root key well; 0: not known.");
+  answered.add("", standing.answered);
+  MetricText local("coffer_local_unlock_in_use", "gauge", "1 while the coffer is open without its root key.");
+  local.add("", standing.opened_locally ? 1 : 0);
+  MetricText copy_until("coffer_local_unlock_until_seconds", "gauge",
+                        "Unix time until which this machine's copy opens the coffer; 0: there is none.");
+  copy_until.add("", standing.copy_until);
+  return version.text() + stale.text() + root.text() + since.text() + until.text() + answered.text() + local.text() +
+         copy_until.text();
 }
 
 }  // namespace
@@ -99,7 +112,7 @@ Result<std::string> prometheus_text(Coffer& coffer, const KeyringCondition& cond
                now_seconds());
     }
   }
-  return condition_text(condition) + keys.text();
+  return condition_text(condition, root_standing(coffer, condition, now_seconds())) + keys.text();
 }
 
 }  // namespace coffer

@@ -108,6 +108,26 @@ void examine(const std::string& whose, const KeyPolicy& policy, Findings& out) {
   }
 }
 
+// Where the process is to outlive an outage, a restart in one should.
+void examine_unlock(const Config& config, Findings& out) {
+  if (!config.local_unlock) return;
+  const RootPolicy& root = config.policy.root;
+  if (root.outage_grace == 0) {
+    out.push_back(advice("policy: local_unlock: outage_grace is 0", "the copy that is kept opens nothing",
+                         "give outage_grace a time, or take local_unlock out"));
+  }
+  if (config.local_unlock->key.scheme == "file") {
+    out.push_back(advice("policy: local_unlock: key is a key file",
+                         "who copies that file and the copy opens the coffer anywhere, until domains are rotated",
+                         "take a key that this machine's TPM seals: tpm:/PATH?create=true"));
+  }
+  if (root.on_revoked == Reaction::kWarn) {
+    out.push_back(advice("policy: local_unlock: on_revoked is warn",
+                         "the copy is given up when the root key is revoked, but the program goes on",
+                         "on_revoked: fence"));
+  }
+}
+
 }  // namespace
 
 Result<std::vector<DueAction>> plan_policy(Coffer& coffer) {
@@ -154,6 +174,7 @@ Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
 
 Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
   COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().may_change_files());
   auto lock = coffer.disk().lock(coffer.directory() + "/policy.lock", false);
   if (lock.code() == Code::kBusy) {
     return {Code::kBusy, "another process applies the policy of " + coffer.directory() + "; wait for it to end"};
@@ -195,6 +216,7 @@ Findings examine_policy(const Config& config) {
                          "a re-encryption takes all that the disk can give, also from who serves",
                          "choose one, as 50MB/s"));
   }
+  examine_unlock(config, out);
   if (config.anchor.empty()) {
     out.push_back(advice("there is no anchor", "an older keyring that is put back undoes rotations unseen",
                          "name one with anchor: /path/on/another/disk"));

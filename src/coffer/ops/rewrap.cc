@@ -174,6 +174,7 @@ class Rewrapper {
 
 Result<RewrapReport> rewrap(Coffer& coffer, const std::vector<std::string>& paths, const RewrapOptions& options,
                             const RewrapProgress& progress) {
+  COFFER_TRY(coffer.live_keyring().may_change_files());
   return Rewrapper(coffer, options, progress).run(paths);
 }
 

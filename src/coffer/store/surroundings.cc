@@ -2,6 +2,7 @@
 
 #include "coffer/base/path.h"
 #include "coffer/io/trusted_path.h"
+#include "coffer/store/root_memory.h"
 
 namespace coffer {
 namespace {
@@ -138,6 +139,8 @@ KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const
   out.store = open_file_keyring_store(disk, place.directory);
   out.coffer_id = config.coffer_id;
   out.may_change = place.at_home;
+  // A copy of the coffer is for looking at, and keeps nothing.
+  if (place.at_home.is_ok()) out.root_memory = open_root_memory(disk, config_file, open_provider, place.directory);
   out.open_root = [config_file = std::move(config_file), open_provider](
                       const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
     COFFER_ASSIGN(const Config now, config_file->read());
