@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <ctime>
+#include <functional>
 #include <thread>
 
+#include "coffer/config/key_file.h"
 #include "coffer/crypto/random.h"
 #include "coffer/providers/registry.h"
+#include "coffer/store/coffer.h"
 #include "providers/kmip/servers.h"
 
 namespace coffer::kmip {
@@ -157,6 +161,64 @@ TEST_F(KmipPair, WhenBothAreAwayBothAreNamed) {
   for (const int port : {first_port_, second_->port()}) {
     EXPECT_THAT(std::string(handle.status().message()), HasSubstr("127.0.0.1:" + std::to_string(port) + ": "));
   }
+}
+
+// With no server left, and a machine that is restarted.
+TEST(KmipOutage, ARestartIsByTheLocalUnlockUntilTheServerSaysThatTheKeyIsRevoked) {
+  const ServerDirectory directory;
+  auto server = start_pykmip(directory.path());
+  const int port = server->port();
+  const Client by_hand = loopback_client(port);
+  NewKey wanted;
+  wanted.name = "root";
+  wanted.bits = 256;
+  const auto key = by_hand.create(wanted);
+  ASSERT_TRUE(key) << key.status().to_string();
+  ASSERT_TRUE(by_hand.activate(*key));
+  const std::string path = directory.path() + "/c.coffer", unlock = directory.path() + "/unlock";
+  ASSERT_TRUE(Disk::posix().make_directory(unlock, 0700));
+  ASSERT_TRUE(generate_key_file(Disk::posix(), directory.path() + "/unlock.key", {}));
+  const std::string options = "key_cache_millis=1000&timeout_millis=2000&use=get";
+  Coffer::CreateOptions create;
+  create.root_uri = "root-1";
+  create.config_text = "version: 1\nroots: {root-1: {uri: '" + loopback_uri(port, "root", "client", options) +
+                       "'}}\npolicy: {local_unlock: {key: 'file://" + directory.path() +
+                       "/unlock.key', directory: " + unlock + "}}\n";
+  const Status made = Coffer::create(Disk::posix(), path, create, open_provider);
+  ASSERT_TRUE(made) << made.to_string();
+  const auto eventually = [](const std::function<bool()>& holds) {
+    for (int i = 0; i < 600 && !holds(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    return holds();
+  };
+  std::string copy;
+  const auto serve = [&] {
+    auto coffer = Coffer::open(Disk::posix(), path, {}, open_provider);
+    EXPECT_TRUE(coffer) << coffer.status().to_string();
+    if (!coffer) return std::shared_ptr<Coffer>();
+    (*coffer)->watch_keys();
+    copy = unlock + "/" + (*coffer)->config().coffer_id.hex();
+    return *coffer;
+  };
+  const auto has_copy = [&] { return Disk::posix().info(copy).is_ok(); };
+
+  {
+    const auto before = serve();
+    ASSERT_NE(before, nullptr);
+    ASSERT_TRUE(eventually(has_copy)) << before->live_keyring().condition().root_memory.to_string();
+  }
+  server.reset();
+  const auto serving = serve();
+  ASSERT_NE(serving, nullptr);
+  const LiveKeyring& live = serving->live_keyring();
+  EXPECT_TRUE(live.condition().opened_locally);
+  server = start_pykmip(directory.path(), port);
+  ASSERT_TRUE(eventually([&] { return !live.condition().opened_locally; })) << live.condition().root_key.to_string();
+  EXPECT_TRUE(has_copy());
+
+  ASSERT_TRUE(by_hand.revoke(*key, RevocationReason::kCessation, "test", std::time(nullptr)));
+  ASSERT_TRUE(eventually([&] { return !has_copy(); })) << live.condition().root_key.to_string();
+  server.reset();
+  EXPECT_EQ(Coffer::open(Disk::posix(), path, {}, open_provider).code(), Code::kProviderUnavailable);
 }
 
 }  // namespace

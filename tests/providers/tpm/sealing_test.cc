@@ -14,6 +14,7 @@
 #include "coffer/io/disk.h"
 #include "coffer/providers/fetched_root.h"
 #include "coffer/providers/registry.h"
+#include "coffer/store/coffer.h"
 #include "providers/tpm/soft_tpm.h"
 #include "support/memory_search.h"
 #include "support/message_of.h"
@@ -228,6 +229,40 @@ TEST_F(TpmSealing, NorIsItAfterTheProviderWrappedAndUnwrapped) {
   ASSERT_TRUE(unwraps().is_ok());
   EXPECT_EQ(find(*needle).secret, 0u);
   EXPECT_EQ(find(*needle).other, 0u);
+}
+
+// The root key of a coffer is in one TPM, which stops answering; what opens it meanwhile is sealed by another one.
+TEST(TpmLocalUnlock, OpensTheCofferOnTheMachineOfThatTpmOnly) {
+  SoftTpm root, machine;
+  const std::string path = machine.path("c.coffer"), unlock = machine.path("unlock");
+  ASSERT_TRUE(Disk::posix().make_directory(unlock, 0700).is_ok());
+  Coffer::CreateOptions create;
+  create.root_uri = "root-1";
+  create.config_text = "version: 1\nroots: {root-1: {uri: 'tpm:" + root.path("root.tpm") +
+                       "?create=true&tcti=" + root.tcti() +
+                       "'}}\npolicy: {local_unlock: {key: 'tpm:" + machine.path("unlock.tpm") +
+                       "?create=true&tcti=" + machine.tcti() + "', directory: " + unlock + "}}\n";
+  const Status made = Coffer::create(Disk::posix(), path, create, open_provider);
+  ASSERT_TRUE(made.is_ok()) << made.to_string();
+  const auto open = [&] { return Coffer::open(Disk::posix(), path, {}, open_provider); };
+  {
+    const auto coffer = open();
+    ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
+    (*coffer)->watch_keys();
+    const std::string copy = unlock + "/" + (*coffer)->config().coffer_id.hex();
+    for (int wait = 0; wait < 1000 && !Disk::posix().info(copy).is_ok(); ++wait) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ASSERT_TRUE(Disk::posix().info(copy).is_ok()) << (*coffer)->live_keyring().condition().root_memory.to_string();
+  }
+  root.stop();
+  {
+    const auto coffer = open();
+    ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
+    EXPECT_TRUE((*coffer)->live_keyring().condition().opened_locally);
+  }
+  machine.restart_as_another_machine();
+  EXPECT_EQ(open().code(), Code::kKeyUnavailable) << "the disk was put into another machine";
 }
 
 }  // namespace
