@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import time
 
 from harness import CliTest, main
 
@@ -193,6 +194,84 @@ class StoreTest(CliTest):
         answer = self.done("status", "c.coffer", "--root", key, "--json").json()
         self.assertEqual((answer["plaintext"]["files"], answer["total"]["files"]), (0, 5))
         self.assertEqual(self.done("verify", "c.coffer", "--root", key, "--json").json()["files"], 5)
+
+
+class Counts(CliTest):
+    """Of many files `status` tells from the counts that are kept, and says so."""
+
+    MANY = 20000
+    COUNTS = "c.coffer/counts"
+
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        self.make_store()
+
+    def make_many(self):
+        for i in range(self.MANY):
+            os.link(self.path("store/data.sst"), self.path(f"store/{i:06}.sst"))
+
+    def status(self, *words, problems=False):
+        run = (self.problems if problems else self.done)("status", "c.coffer", *words, "--json")
+        return run.json()
+
+    def test_of_few_files_none_are_kept(self):
+        answer = self.status()
+        self.assertTrue(answer["recounted"])
+        self.assertAlmostEqual(answer["counted_at"], time.time(), delta=60)
+        self.done("plan", "c.coffer")
+        self.assertFalse(os.path.exists(self.path(self.COUNTS)))
+        self.refused(["status", "c.coffer", "store", "--recount"], "invalid_argument", "leave PATH out")
+        self.status("--recount")
+        self.assertTrue(os.path.exists(self.path(self.COUNTS)))
+        os.remove(self.path("store/raw"))
+        self.assertEqual(self.status()["total"]["files"], 2)
+
+    def test_many_are_counted_once_and_anew_when_it_is_asked_for(self):
+        self.make_many()
+        first = self.status()
+        self.assertTrue(first["recounted"])
+        self.assertEqual(first["total"]["files"], self.MANY + 3)
+        os.remove(self.path("store/raw"))
+        self.write("store/clear", b"in clear")
+        # Nobody has looked at a file: it says how old that is.
+        kept = self.status()
+        self.assertFalse(kept["recounted"])
+        self.assertEqual(kept["counted_at"], first["counted_at"])
+        for name in ("total", "active", "plaintext", "unknown_key"):
+            self.assertEqual(kept[name], first[name], name)
+        self.assertEqual(kept["domains"][0]["keys"][0]["files"], self.MANY + 3)
+        self.assertIn("files were counted", self.done("status", "c.coffer").out)
+        # Who names a path, or asks, has them looked at.
+        named = self.status("store", problems=True)
+        self.assertEqual((named["recounted"], named["plaintext"]["files"]), (True, 1))
+        anew = self.status("--recount", problems=True)
+        self.assertEqual((anew["recounted"], anew["plaintext"]["files"], anew["total"]["files"]),
+                         (True, 1, self.MANY + 2))
+        self.assertFalse(self.status(problems=True)["recounted"])  # and what it found is not forgotten
+        # Another store, of which nothing is known.
+        os.remove(self.path("store/clear"))
+        self.make_file("c.coffer", "next/1.sst", b"x")
+        self.assertEqual(self.status()["recounted"], True)
+        self.assertEqual(self.status()["total"]["files"], self.MANY + 3)
+
+    def test_counts_that_are_gone_or_somebody_elses_are_no_good_news(self):
+        self.make_many()
+        self.write("store/clear", b"in clear")
+        self.status(problems=True)
+        good = self.read(self.COUNTS)
+        os.remove(self.path(self.COUNTS))
+        self.assertEqual(self.status(problems=True)["plaintext"]["files"], 1)
+        os.remove(self.path("store/clear"))
+        self.status("--recount")
+        self.write(self.COUNTS, good.replace(b'"plaintext":[1,', b'"plaintext":[0,'))
+        answer = self.status(problems=True)
+        self.assertEqual((answer["counts_refused"]["code"], answer["recounted"]), ("tampered", True))
+        self.assertIn("COUNTS OF FILES", self.problems("status", "c.coffer").out)
+        self.done("plan", "c.coffer")
+        self.status(problems=True)  # whoever else counts does not make it good
+        self.status("--recount")
+        self.assertEqual((self.status()["counts_refused"], self.status()["recounted"]), (None, False))
 
 
 if __name__ == "__main__":

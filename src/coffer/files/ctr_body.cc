@@ -51,7 +51,10 @@ class CtrWriter final : public FileWriter, private KeyHolder {
   Status finish(AppendFile& file) override {
     COFFER_TRY(write(Status::ok(), file));
     // What an earlier life left behind would look like bytes of this one.
-    return recycled() ? file.truncate(kEnvelopeSize + size_) : Status::ok();
+    if (!recycled()) return Status::ok();
+    COFFER_TRY(file.truncate(kEnvelopeSize + size_));
+    was_cut(kEnvelopeSize + size_);
+    return Status::ok();
   }
   Status after_close(AppendFile& file) override;
 
@@ -91,7 +94,10 @@ Status CtrWriter::after_close(AppendFile& file) {
     COFFER_ASSIGN(slot, coffer_->close_ctr_body(scan, file_key, size_, mac));
     std::ranges::copy(slot.bytes, envelope_.begin() + static_cast<ptrdiff_t>(slot.offset));
   }
-  return file.replace_slots(file_id(), slots, was_synced_);
+  COFFER_TRY(file.replace_slots(file_id(), slots, was_synced_));
+  COFFER_ASSIGN(const EnvelopeScan now, scan_envelope(envelope_));
+  is_under(now.fields.domain_key_id);
+  return Status::ok();
 }
 
 class CtrFileBody final : public Body {

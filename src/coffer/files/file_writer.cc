@@ -1,5 +1,6 @@
 #include "coffer/files/file_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace coffer {
@@ -24,6 +25,24 @@ void FileWriter::count() {
   uncounted_ = 0;
 }
 
+void FileWriter::be_listed(std::shared_ptr<GrowingFile> listing, uint64_t size, uint64_t floor) {
+  listing_ = std::move(listing);
+  disk_size_ = size;
+  disk_floor_ = floor;
+  grew(0);
+}
+
+void FileWriter::grew(uint64_t bytes) {
+  disk_size_ += bytes;
+  if (listing_ != nullptr) listing_->reached(std::max(disk_size_, disk_floor_));
+}
+
+void FileWriter::was_cut(uint64_t physical_size) {
+  disk_size_ = physical_size;
+  disk_floor_ = 0;
+  grew(0);
+}
+
 Status FileWriter::sync(bool full, AppendFile& file) {
   if (failed_) return {Code::kIo, "an earlier write or sync failed"};
   return sync_and_tell(full, file);
@@ -36,7 +55,10 @@ Status FileWriter::sync_and_tell(bool full, AppendFile& file) {
 }
 
 Status FileWriter::truncate(uint64_t size, AppendFile& file) {
-  return size == logical_size() ? Status::ok() : truncate_data(size, file);
+  if (size == logical_size()) return Status::ok();
+  COFFER_TRY(truncate_data(size, file));
+  was_cut(physical_offset(size));
+  return Status::ok();
 }
 
 Status FileWriter::truncate_data(uint64_t size, AppendFile&) {
@@ -67,7 +89,9 @@ Status FileWriter::settle_head(AppendFile& file) {
 
 Status FileWriter::write(const Status& sealed, AppendFile& file) {
   Status status = sealed;
-  if (status.is_ok() && !out_.empty()) status = write_out(file);
+  const size_t size = out_.size();
+  if (status.is_ok() && size > 0) status = write_out(file);
+  if (status.is_ok()) grew(size);
   out_.clear();
   return fail(std::move(status));
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "coffer/format/envelope.h"
+#include "coffer/store/file_counts.h"
 #include "coffer/store/freshness.h"
 #include "coffer/store/key_usage.h"
 
@@ -58,6 +59,11 @@ class FileWriter {
 
   // What is appended counts as written under this key. Before anything else.
   void be_counted(std::shared_ptr<KeyCounter> counter) { counter_ = std::move(counter); }
+  // REQUIRES: it is counted.
+  const Id& key() const { return counter_->key(); }
+  // Told from now on how large the file is on the disk: `size` of it is from before, and it has `floor` at least until
+  // it is cut.
+  void be_listed(std::shared_ptr<GrowingFile> listing, uint64_t size, uint64_t floor);
 
   virtual uint64_t logical_size() const = 0;
   // About where the plaintext byte `offset` comes to lie; at least as far as it really does. For hints.
@@ -82,6 +88,12 @@ class FileWriter {
   // Hands out_, into which was sealed with this result, to the file and empties it.
   Status write(const Status& sealed, AppendFile& file);
   Status sync_file(bool full, AppendFile& file);
+  // The file has this size now.
+  void was_cut(uint64_t physical_size);
+  // The header needs this key now, and no other.
+  void is_under(const Id& key) {
+    if (listing_ != nullptr) listing_->is_under(key);
+  }
   bool recycled() const { return recycled_; }
 
   Buffer out_;  // sealed, not yet handed over
@@ -91,11 +103,14 @@ class FileWriter {
   Status write_out(AppendFile& file);
   Status sync_and_tell(bool full, AppendFile& file);
   void count();
+  void grew(uint64_t bytes);
 
   const Id file_id_;
-  std::shared_ptr<LogWatch> watch_;      // null: nobody wants to know
-  std::shared_ptr<KeyCounter> counter_;  // null: nobody counts
+  std::shared_ptr<LogWatch> watch_;       // null: nobody wants to know
+  std::shared_ptr<KeyCounter> counter_;   // null: nobody counts
+  std::shared_ptr<GrowingFile> listing_;  // null: in no counts
   uint64_t uncounted_ = 0;
+  uint64_t disk_size_ = 0, disk_floor_ = 0;
   size_t head_size_;  // of the header, while it is in out_
   bool head_syncs_first_ = false;
   std::atomic<bool> failed_{false};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/base/path.h"
+#include "coffer/files/counted_file.h"
 #include "coffer/files/disk_append_file.h"
 #include "coffer/files/marked_files.h"
 #include "coffer/files/new_file.h"
@@ -282,8 +283,10 @@ Status Successors::check_unchanged(const std::vector<std::string>& names, const 
 Status Successors::take_place(const std::string& name, EngineRole role, const Made& made) {
   const std::string directory(parent_of(name));
   const auto rename = [&] {
+    const auto before = counted_at(coffer_, name);
     COFFER_TRY(coffer_.disk().rename(successor_of(name), name));
     has_begun_ = true;
+    coffer_.file_counts().changed(before, counted_at(coffer_, name));
     return Status::ok();
   };
   directories_.insert(directory);

@@ -1,6 +1,7 @@
 #include "coffer/ops/inventory.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
@@ -93,46 +94,27 @@ std::vector<std::string> outermost(std::vector<std::string> paths) {
   return out;
 }
 
-void count(Usage& usage, uint64_t size) {
-  ++usage.files;
-  usage.bytes += size;
-}
-
-void count_file(Inventory& inventory, const Keyring& keyring, const InventoryFile& file) {
-  if (file.leads_outside) return inventory.links_outside.push_back(file.path);
-  if (file.empty) return count(inventory.empty, file.size);
-  if (file.status.code() == Code::kPlaintext) return count(inventory.plaintext, file.size);
-  if (!file.status.is_ok()) return count(inventory.unreadable, file.size);
-  count(inventory.encrypted, file.size);
-  const FoundKey current = keyring.find_key(file.scan.fields.domain_key_id);
-  if (current.domain != nullptr) count(inventory.by_domain[current.domain->name], file.size);
-  if (current.entry == nullptr) count(inventory.unknown_key, file.size);
-  const std::set<Id> needed = keys_needed(file.scan);
-  for (const Id& key : needed) {
-    count(inventory.by_key[key], file.size);
-    if (key != file.scan.fields.domain_key_id) count(inventory.by_other_copy[key], file.size);
-  }
-  const bool all_active = std::ranges::all_of(needed, [&](const Id& key) {
-    const DomainKeyEntry* entry = keyring.find_key(key).entry;
-    return entry != nullptr && entry->state == KeyState::kActive;
-  });
-  if (!all_active) return;
-  count(inventory.active, file.size);
-  count(inventory.active_by_domain[current.domain->name], file.size);
-}
-
-}  // namespace
-
-namespace {
-
 bool is_there(Disk& disk, const std::string& path) { return disk.info(path).code() != Code::kNotFound; }
+
+constexpr std::string_view kOfEveryFileSystem = "lost+found";
+
+// Of millions of entries, the first few.
+bool has_entries(const std::string& path) {
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(path, failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    if (entry->path().filename() != kOfEveryFileSystem) return true;
+  }
+  return false;
+}
 
 // Or not there. What a new file system has by itself does not count.
 bool is_empty(Disk& disk, const std::string& path) {
+  if (&disk == &Disk::posix() && has_entries(path)) return false;
   auto entries = disk.list(path);
   if (!entries.is_ok()) return entries.code() == Code::kNotFound;
   return std::all_of(entries->begin(), entries->end(),
-                     [](const DirectoryEntry& entry) { return entry.name == "lost+found"; });
+                     [](const DirectoryEntry& entry) { return entry.name == kOfEveryFileSystem; });
 }
 
 }  // namespace
@@ -194,21 +176,6 @@ Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const 
     COFFER_TRY(status);
   }
   return Status::ok();
-}
-
-Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths) {
-  Inventory inventory;
-  std::shared_ptr<const Keyring> keyring = coffer.keyring();
-  COFFER_TRY(visit_files(coffer, paths, [&](const InventoryFile& file) {
-    count_file(inventory, *keyring, file);
-    return Status::ok();
-  }));
-  if (paths.empty()) inventory.missing_stores = missing_stores(coffer);
-  return inventory;
-}
-
-bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory) {
-  return key.state < KeyState::kDeactivated || inventory.by_key.contains(key.id);
 }
 
 }  // namespace coffer

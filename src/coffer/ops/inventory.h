@@ -46,12 +46,7 @@ using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 // error. kNotFound for a path that does not exist; kForeign for the stores that a copy of a coffer remembers.
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor);
 
-struct Usage {
-  uint64_t files = 0;
-  uint64_t bytes = 0;
-};
-
-// Counts for `coffer status`.
+// Counts for people, and for who decides by all headers as they are now.
 struct Inventory {
   std::map<Id, Usage> by_key;              // domain key id; a file counts under each key that its slots need
   std::map<Id, Usage> by_other_copy;       // of those, the ones that only the slot needs which is not current
@@ -65,8 +60,36 @@ struct Inventory {
   Usage unreadable;  // damaged, truncated or unsupported header, or an error of the operating system
   std::vector<std::string> links_outside;    // symbolic links that lead out of what was visited, not followed
   std::vector<MissingStore> missing_stores;  // where no paths were given
+  uint64_t links_seen = 0;                   // such links: all of them, where those above are not known
+  uint64_t counted_at = 0;                   // Unix seconds: when every header was read
+  Status kept;                               // ok, or why the counts could not be kept for `coffer status`
 };
-Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths);
+
+// What visit_files() finds, counted.
+class FileTally {
+ public:
+  explicit FileTally(Coffer& coffer);
+  void add(const InventoryFile& file);
+  // REQUIRES: all files were added. Once.
+  CountedFiles result();
+  std::vector<std::string>& links_outside() { return links_; }
+
+ private:
+  StoreCounts& store_of(const std::string& path);
+
+  Coffer& coffer_;
+  CountedFiles counted_;
+  std::string directory_;  // of the file before
+  StoreCounts* store_ = nullptr;
+  std::vector<std::string> links_;
+};
+
+// Reads every header. Of the whole coffer (no paths), the counts are kept for kept_inventory().
+Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths,
+                                 FileCounts::Keep keep = FileCounts::Keep::kIfMany);
+// From what is kept, without a look at any file: for people. NOTHING MAY BE DECIDED BY IT (store/file_counts.h, C1).
+// nullopt where take_inventory() is as quick, or there is more than what was counted. kTampered as FileCounts::load().
+Result<std::optional<Inventory>> kept_inventory(Coffer& coffer);
 // It may wrap, or did and may again, or a file needs it. Else it is history.
 bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory);
 

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "coffer/files/file_head.h"
+#include "coffer/files/counted_file.h"
 
 namespace coffer {
 namespace {
@@ -24,6 +24,7 @@ class Rewrapper {
 
   Result<RewrapReport> run(const std::vector<std::string>& paths) {
     COFFER_TRY(coffer_.at_home());
+    is_whole_ = paths.empty();
     COFFER_TRY(coffer_.live_keyring().refresh());
     COFFER_TRY(coffer_.renew_expired_keys());
     keyring_ = coffer_.keyring();
@@ -32,8 +33,15 @@ class Rewrapper {
     }
     for (round_ = 0; round_ < kRoundsMax; ++round_) {
       unfinished_.clear();
-      COFFER_TRY(visit_files(coffer_, paths, [&](const InventoryFile& file) { return visit(file); }));
-      if (unfinished_.empty()) return std::move(report_);
+      FileTally tally(coffer_);
+      COFFER_TRY(visit_files(coffer_, paths, [&](const InventoryFile& file) {
+        tally.add(file);
+        return visit(file);
+      }));
+      if (unfinished_.empty()) {
+        if (is_whole_) keep(tally);
+        return std::move(report_);
+      }
       COFFER_TRY(finish_round());
     }
     for (const auto& [path, key] : unfinished_) {
@@ -47,6 +55,11 @@ class Rewrapper {
     // Deleted meanwhile, or told in an earlier round.
     if (status.is_ok() || status.code() == Code::kNotFound || !troubled_.insert(path).second) return;
     report_.problems.push_back({path, status});
+  }
+
+  // The round that found nothing to do was a full count. For people only: where it cannot be kept, there is none.
+  void keep(FileTally& tally) {
+    [[maybe_unused]] const Status kept = coffer_.file_counts().keep(tally.result(), FileCounts::Keep::kIfMany);
   }
 
   Status visit(const InventoryFile& file) {
@@ -110,8 +123,10 @@ class Rewrapper {
     if (found.domain == nullptr || found.domain->active() != found.entry) return false;
     const auto update = repeat_slot(head.scan, file_key);
     if (!update.is_ok()) return false;
+    const auto before = is_whole_ ? std::nullopt : counted_at(coffer_, path);
     COFFER_TRY(file->write_at(update->offset, update->bytes));
     COFFER_TRY(file->close());
+    if (before) coffer_.file_counts().changed(before, counted_at(coffer_, path));
     return true;
   }
 
@@ -138,9 +153,11 @@ class Rewrapper {
     fields.keyring_version = keyring_->version();
     COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
     COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, domain_key, opened.file_key));
+    const auto before = is_whole_ ? std::nullopt : counted_at(coffer_, path);
     COFFER_TRY(file->write_at(update.offset, update.bytes));
     coffer_.usage().counter(active->id)->sealed();
     COFFER_TRY(file->close());
+    if (before) coffer_.file_counts().changed(before, counted_at(coffer_, path));
     return RestingKey<FileRole>::seal(opened.file_key);
   }
 
@@ -167,6 +184,7 @@ class Rewrapper {
   int round_ = 0;
   // Of this round, each with its key where it is known.
   std::vector<std::pair<std::string, RestingKey<FileRole>>> unfinished_;
+  bool is_whole_ = false;  // all of the coffer's files are visited
   std::set<std::string> troubled_;
 };
 

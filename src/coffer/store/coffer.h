@@ -5,6 +5,7 @@
 
 #include "coffer/config/config.h"
 #include "coffer/format/envelope.h"
+#include "coffer/store/file_counts.h"
 #include "coffer/store/freshness.h"
 #include "coffer/store/key_watch.h"
 #include "coffer/store/places.h"
@@ -119,6 +120,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
 
   // What is written under which key.
   KeyUsage& usage() { return usage_; }
+  // How many files there are under which key, for `coffer status`. Nothing may be decided by it.
+  FileCounts& file_counts() { return file_counts_; }
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
   const PolicyWatch& policy() const { return policy_; }
@@ -167,7 +170,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
         usage_(disk, directory_, *keyring_),
-        policy_(*keyring_, *config_file_, usage_, config_.policy),
+        file_counts_(disk, directory_, *keyring_, places_),
+        policy_(*keyring_, *config_file_, usage_, file_counts_, config_.policy),
         key_watch_(*keyring_, policy_) {}
   // A domain, and its key that may wrap now.
   struct Wrapping {
@@ -190,6 +194,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   StoreRegister stores_;
   const std::unique_ptr<Freshness> freshness_;
   KeyUsage usage_;
+  FileCounts file_counts_;
   PolicyWatch policy_;
   KeyWatch key_watch_;
 };

@@ -57,7 +57,7 @@ KeyUsage::~KeyUsage() {
 std::shared_ptr<KeyCounter> KeyUsage::counter(const Id& key) {
   std::lock_guard lock(mutex_);
   std::shared_ptr<KeyCounter>& counter = counters_[key];
-  if (counter == nullptr) counter = std::make_shared<KeyCounter>();
+  if (counter == nullptr) counter = std::make_shared<KeyCounter>(key);
   return counter;
 }
 

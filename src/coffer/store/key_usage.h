@@ -17,11 +17,15 @@ namespace coffer {
 // Of one key, in one process, since the last save. Thread-safe.
 class KeyCounter {
  public:
+  explicit KeyCounter(const Id& key) : key_(key) {}
+
+  const Id& key() const { return key_; }
   void sealed() { seals_.fetch_add(1, std::memory_order_relaxed); }
   void wrote(uint64_t bytes) { bytes_.fetch_add(bytes, std::memory_order_relaxed); }
 
  private:
   friend class KeyUsage;
+  const Id key_;
   std::atomic<uint64_t> seals_{0};
   std::atomic<uint64_t> bytes_{0};
 };

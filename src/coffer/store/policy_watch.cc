@@ -66,7 +66,9 @@ Status PolicyWatch::take_policy() {
 
 // By time is rotated even where nothing can be counted.
 Status PolicyWatch::count() {
-  const Status saved = usage_.save();
+  const Status listed = file_counts_.save();
+  Status saved = usage_.save();
+  if (saved.is_ok()) saved = listed;
   auto total = usage_.total();
   counts_ = total.is_ok() ? std::move(*total) : CountsByKey();
   return total.is_ok() ? saved : total.status();

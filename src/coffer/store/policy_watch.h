@@ -7,6 +7,7 @@
 #include <string>
 
 #include "coffer/base/interval_thread.h"
+#include "coffer/store/file_counts.h"
 #include "coffer/store/key_usage.h"
 #include "coffer/store/surroundings.h"
 
@@ -18,9 +19,13 @@ Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& po
 // Thread-safe.
 class PolicyWatch {
  public:
-  // `keyring`, `config` and `usage` outlive this. `policy`: as `config` had it at opening.
-  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, Policy policy)
-      : keyring_(keyring), config_(config), usage_(usage), policy_(std::make_shared<const Policy>(std::move(policy))) {}
+  // What it is made of outlives this. `policy`: as `config` had it at opening.
+  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, FileCounts& file_counts, Policy policy)
+      : keyring_(keyring),
+        config_(config),
+        usage_(usage),
+        file_counts_(file_counts),
+        policy_(std::make_shared<const Policy>(std::move(policy))) {}
 
   // For an engine. From now on the thread starts when a file is made: who only reads changes no key.
   void enable();
@@ -55,6 +60,7 @@ class PolicyWatch {
   LiveKeyring& keyring_;
   ConfigFile& config_;
   KeyUsage& usage_;
+  FileCounts& file_counts_;
   std::atomic<bool> enabled_{false};
   std::once_flag started_;
   CountsByKey counts_;  // of the thread, at the last look; empty: there was none, or it failed

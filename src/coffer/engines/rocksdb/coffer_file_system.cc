@@ -66,6 +66,7 @@ IOStatus CofferFileSystem::begin_copy(SequentialFile& source) {
   if (!header.is_ok()) return to_io_status(header.status(), distrust_of(target->path));
   auto writer = new_writer(context_.coffer, std::move(*header), EngineRole::kData);
   if (!writer.is_ok()) return to_io_status(writer.status().with_context(target->path), distrust_of(target->path));
+  list(**writer, target->path, {});
   target->file->begin_again(std::move(*writer));
   return IOStatus::OK();
 }
@@ -107,8 +108,9 @@ Result<NewFile> CofferFileSystem::header_for(const std::string& path, const std:
 
 IOStatus CofferFileSystem::make_file(const std::string& path, std::unique_ptr<FSWritableFile> base_file,
                                      Result<std::unique_ptr<FileWriter>> writer, const FileOptions& options,
-                                     std::unique_ptr<WritableFile>* result) {
+                                     const Listing& listing, std::unique_ptr<WritableFile>* result) {
   if (!writer.is_ok()) return to_io_status(writer.status().with_context(path), distrust_of(path));
+  list(**writer, path, listing);
   watch_log(*context_.coffer, **writer, absolute_path(path), role_of(path));
   *result = std::make_unique<WritableFile>(context_, path, BaseWriter::create(std::move(base_file)), std::move(*writer),
                                            options);
@@ -124,11 +126,13 @@ IOStatus CofferFileSystem::NewWritableFile(const std::string& path, const FileOp
     auto header = header_for(path, domain);
     if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
     COFFER_IO_TRY(let_go_if_there(path, options.io_options, dbg));
+    const auto replaced = counted_at(path, options.io_options, dbg);
     std::unique_ptr<FSWritableFile> base_file;
     COFFER_IO_TRY(context_.base->NewWritableFile(path, writing_options(path, options), &base_file, dbg));
+    context_.coffer->file_counts().changed(replaced, std::nullopt);
     std::unique_ptr<WritableFile> file;
     COFFER_IO_TRY(make_file(path, std::move(base_file), new_writer(context_.coffer, std::move(*header), role_of(path)),
-                            options, &file));
+                            options, {}, &file));
     if (domain.empty() && role_of(path) == EngineRole::kData) file->await_copy_source();
     *result = std::move(file);
     return IOStatus::OK();
@@ -150,6 +154,8 @@ IOStatus CofferFileSystem::reopen(const std::string& path, const FileOptions& op
   if (file.never_written()) return NewWritableFile(path, options, result, dbg);
 
   auto readable = file.readable(context_, path);
+  Listing listing{.before = file.physical_size, .size = file.physical_size};
+  listing.other_key = class_of(file.head.scan).other;
   const auto counter = context_.coffer->usage().counter(file.opened.fields.domain_key_id);
   auto reopened =
       body_of(file.opened.fields.kind).reopen(std::move(file.opened), readable, file.physical_size, role_of(path));
@@ -159,8 +165,9 @@ IOStatus CofferFileSystem::reopen(const std::string& path, const FileOptions& op
   COFFER_IO_TRY(context_.base->ReopenWritableFile(path, appending_options(options), &base_file, dbg));
   // Also where nothing is cut off: RocksDB's own file learns its size only from this.
   if (reopened->cut_at) COFFER_IO_TRY(base_file->Truncate(*reopened->cut_at, options.io_options, dbg));
+  if (reopened->cut_at) listing.size = *reopened->cut_at;
   std::unique_ptr<WritableFile> out;
-  COFFER_IO_TRY(make_file(path, std::move(base_file), std::move(reopened->writer), options, &out));
+  COFFER_IO_TRY(make_file(path, std::move(base_file), std::move(reopened->writer), options, listing, &out));
   *result = std::move(out);
   return IOStatus::OK();
 }
@@ -191,14 +198,16 @@ IOStatus CofferFileSystem::reuse(const std::string& path, const std::string& old
   const BaseReadableFile old(std::make_shared<const BaseReader>(std::move(old_file)), context_.base, old_path);
   auto header = header_for(path, {}, &old);
   if (!header.is_ok()) return to_io_status(header.status(), distrust_of(path));
+  const auto before = counted_at(old_path, options.io_options, dbg);
   // A rewrap at the same time would put a slot of the old identity back.
   auto lock = context_.coffer->lock_envelopes();
   if (!lock.is_ok()) return to_io_status(lock.status(), distrust_of(path));
   std::unique_ptr<FSWritableFile> base_file;
   COFFER_IO_TRY(context_.base->ReuseWritableFile(path, old_path, appending_options(options), &base_file, dbg));
+  context_.coffer->file_counts().changed(before, std::nullopt);
   std::unique_ptr<WritableFile> file;
   COFFER_IO_TRY(make_file(path, std::move(base_file), new_writer(context_.coffer, std::move(*header), role_of(path)),
-                          options, &file));
+                          options, {.floor = before ? before->size : 0}, &file));
   COFFER_IO_TRY(file->settle_head(options.io_options, dbg));
   *result = std::move(file);
   return IOStatus::OK();
@@ -302,7 +311,10 @@ IOStatus CofferFileSystem::Truncate(const std::string& path, size_t size, const 
   return guarded([&] {
     if (size == 0) {
       COFFER_IO_TRY(let_go(path));
-      return context_.base->Truncate(path, 0, options, dbg);
+      const auto before = counted_at(path, options, dbg);
+      COFFER_IO_TRY(context_.base->Truncate(path, 0, options, dbg));
+      context_.coffer->file_counts().changed(before, std::nullopt);
+      return IOStatus::OK();
     }
     uint64_t current = 0;
     COFFER_IO_TRY(logical_size(path, options, &current, dbg));

@@ -87,9 +87,16 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
                              const ReadableFile* recycled = nullptr);
   // A data file is read front to back: what is being written from it belongs to its domain.
   IOStatus begin_copy(SequentialFile& source);
+  // What is known of a file that is about to be written.
+  struct Listing {
+    std::optional<uint64_t> before = {};  // its size on disk, where it was there as that file before
+    uint64_t size = 0;                    // what of it stays
+    uint64_t floor = 0;                   // it is as large at least, whatever is written
+    Id other_key{};                       // that its header needs beside that of its writer
+  };
   IOStatus make_file(const std::string& path, std::unique_ptr<::rocksdb::FSWritableFile> base_file,
                      Result<std::unique_ptr<FileWriter>> writer, const ::rocksdb::FileOptions& options,
-                     std::unique_ptr<WritableFile>* result);
+                     const Listing& listing, std::unique_ptr<WritableFile>* result);
   IOStatus reopen(const std::string& path, const ::rocksdb::FileOptions& options,
                   std::unique_ptr<::rocksdb::FSWritableFile>* result, IODebugContext* dbg);
   IOStatus reuse(const std::string& path, const std::string& old_path, const ::rocksdb::FileOptions& options,
@@ -102,6 +109,12 @@ class CofferFileSystem final : public ::rocksdb::FileSystemWrapper {
   IOStatus let_go(const std::string& path);
   // The same, of whatever stands where a file is about to be made.
   IOStatus let_go_if_there(const std::string& path, const IOOptions& options, IODebugContext* dbg);
+  // counts.cc: the counts of files. What stands at a path, as far as it is counted.
+  std::optional<CountedFile> counted_at(const std::string& path, const IOOptions& options, IODebugContext* dbg);
+  void list(FileWriter& writer, const std::string& path, const Listing& listing);
+  // An empty `from`: a further name.
+  void count_move(const std::string& from, const std::string& to, const std::optional<CountedFile>& moved,
+                  const std::optional<CountedFile>& replaced);
   IOStatus check_store_of(const std::string& path);
   IOStatus rename_to_current(const std::string& from, const std::string& to, const IOOptions& options,
                              IODebugContext* dbg);

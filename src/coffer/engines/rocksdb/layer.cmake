@@ -7,9 +7,9 @@ coffer_layer(coffer engines/rocksdb database_lock.cc engine_files.cc file_name.c
 add_library(coffer_rocksdb STATIC)
 set_target_properties(coffer_rocksdb PROPERTIES EXPORT_NAME rocksdb)
 coffer_layer(coffer_rocksdb engines/rocksdb
-  attach.cc base_reader.cc base_writer.cc coffer_file_system.cc data_domains.cc database_files.cc existing_file.cc
-  follow.cc info_log.cc io_status.cc marks.cc moves.cc open.cc random_file.cc reencrypt.cc sequential_file.cc uri.cc
-  writable_file.cc)
+  attach.cc base_reader.cc base_writer.cc coffer_file_system.cc counts.cc data_domains.cc database_files.cc
+  existing_file.cc follow.cc info_log.cc io_status.cc marks.cc moves.cc open.cc random_file.cc reencrypt.cc
+  sequential_file.cc uri.cc writable_file.cc)
 target_link_libraries(coffer_rocksdb PUBLIC coffer PkgConfig::ROCKSDB PRIVATE $<BUILD_INTERFACE:coffer_flags>)
 # The sanitizer's check of virtual tables needs the type information that these targets do without.
 set(COFFER_NO_VPTR_CHECK)

@@ -40,7 +40,9 @@ IOStatus CofferFileSystem::DeleteFile(const std::string& path, const IOOptions& 
   return guarded([&] {
     COFFER_IO_TRY(let_go(path));
     std::shared_lock leaving(successions());
+    const auto gone = counted_at(path, options, dbg);
     COFFER_IO_TRY(context_.base->DeleteFile(path, options, dbg));
+    context_.coffer->file_counts().changed(gone, std::nullopt);
     context_.plaintext->gone(absolute_path(path));
     return IOStatus::OK();
   });

@@ -40,7 +40,9 @@ IOStatus CofferFileSystem::LinkFile(const std::string& from, const std::string& 
                                     IODebugContext* dbg) {
   return guarded([&] {
     COFFER_IO_TRY(let_in(from, to, options, dbg));
-    return context_.base->LinkFile(from, to, options, dbg);
+    COFFER_IO_TRY(context_.base->LinkFile(from, to, options, dbg));
+    count_move("", to, counted_at(from, options, dbg), std::nullopt);
+    return IOStatus::OK();
   });
 }
 
@@ -53,6 +55,8 @@ IOStatus CofferFileSystem::RenameFile(const std::string& from, const std::string
     }
     COFFER_IO_TRY(let_in(from, to, options, dbg));
     COFFER_IO_TRY(let_go(from));
+    const auto replaced = counted_at(to, options, dbg);
+    const auto moved = parent_of(from) == parent_of(to) ? std::nullopt : counted_at(from, options, dbg);
     if (base_name(to) == kCurrentName) {
       COFFER_IO_TRY(rename_to_current(from, to, options, dbg));
     } else {
@@ -60,6 +64,7 @@ IOStatus CofferFileSystem::RenameFile(const std::string& from, const std::string
       std::shared_lock moving(successions());
       COFFER_IO_TRY(context_.base->RenameFile(from, to, options, dbg));
     }
+    count_move(from, to, moved, replaced);
     const std::string target = absolute_path(to);
     context_.plaintext->gone(absolute_path(from));
     context_.plaintext->gone(target);

@@ -96,6 +96,7 @@ SharedFileSystem saving_usage_at_exit(SharedFileSystem file_system) {
   std::atexit([] {
     // Who ends has nobody to tell; what is lost is a count.
     [[maybe_unused]] const coffer::Status lost = coffer.usage().save();
+    [[maybe_unused]] const coffer::Status also_lost = coffer.file_counts().save();
   });
   return file_system;
 }

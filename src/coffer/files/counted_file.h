@@ -1,0 +1,14 @@
+// What a file counts as where it is: for who makes, moves and removes files of a store beside `coffer status`.
+#pragma once
+
+#include "coffer/files/file_head.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer {
+
+FileClass class_of(const FileHead& head);
+// Reads its head, where counts are kept; nullopt else, and for a file that cannot be looked at. For
+// FileCounts::changed().
+std::optional<CountedFile> counted_at(Coffer& coffer, const std::string& path);
+
+}  // namespace coffer

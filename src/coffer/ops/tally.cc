@@ -1,0 +1,121 @@
+// From files to counts, and from counts to what they mean by the keyring as it is now.
+#include "coffer/base/path.h"
+#include "coffer/ops/inventory.h"
+
+namespace coffer {
+namespace {
+
+FileClass class_of_file(const InventoryFile& file) {
+  if (file.empty) return {.what = FileClass::What::kEmpty};
+  if (file.status.code() == Code::kPlaintext) return {.what = FileClass::What::kPlaintext};
+  if (!file.status.is_ok()) return {.what = FileClass::What::kUnreadable};
+  return class_of(file.scan);
+}
+
+void sum(Usage& to, const Usage& more) {
+  to.files += more.files;
+  to.bytes += more.bytes;
+}
+
+bool is_active(const Keyring& keyring, const Id& key) {
+  const DomainKeyEntry* entry = keyring.find_key(key).entry;
+  return entry != nullptr && entry->state == KeyState::kActive;
+}
+
+void sum_encrypted(Inventory& out, const Keyring& keyring, const FileClass& of, const Usage& usage) {
+  sum(out.encrypted, usage);
+  sum(out.by_key[of.key], usage);
+  if (!of.other.is_zero()) {
+    sum(out.by_key[of.other], usage);
+    sum(out.by_other_copy[of.other], usage);
+  }
+  const FoundKey current = keyring.find_key(of.key);
+  if (current.domain != nullptr) sum(out.by_domain[current.domain->name], usage);
+  if (current.entry == nullptr) sum(out.unknown_key, usage);
+  if (!is_active(keyring, of.key) || (!of.other.is_zero() && !is_active(keyring, of.other))) return;
+  sum(out.active, usage);
+  sum(out.active_by_domain[current.domain->name], usage);
+}
+
+void sum_store(Inventory& out, const Keyring& keyring, const StoreCounts& counts) {
+  out.links_seen += counts.links_outside;
+  for (const auto& [of, usage] : counts.by_class) {
+    switch (of.what) {
+      case FileClass::What::kEmpty: sum(out.empty, usage); break;
+      case FileClass::What::kPlaintext: sum(out.plaintext, usage); break;
+      case FileClass::What::kUnreadable: sum(out.unreadable, usage); break;
+      case FileClass::What::kEncrypted: sum_encrypted(out, keyring, of, usage); break;
+    }
+  }
+}
+
+}  // namespace
+
+FileTally::FileTally(Coffer& coffer) : coffer_(coffer) { counted_.begun = now_milliseconds(); }
+
+StoreCounts& FileTally::store_of(const std::string& path) {
+  const std::string_view directory = parent_of(path);
+  if (store_ == nullptr || directory != directory_) {
+    directory_ = directory;
+    store_ = &counted_.stores[coffer_.file_counts().store_of(path)];
+  }
+  return *store_;
+}
+
+void FileTally::add(const InventoryFile& file) {
+  StoreCounts& store = store_of(file.path);
+  if (file.leads_outside) {
+    ++store.links_outside;
+    links_.push_back(file.path);
+    return;
+  }
+  sum(store.by_class[class_of_file(file)], {1, file.size});
+}
+
+CountedFiles FileTally::result() {
+  for (const StoreEntry& store : coffer_.keyring()->stores()) {
+    if (coffer_.stores().is_present(store)) counted_.stores[store.id];
+  }
+  counted_.ended = now_milliseconds();
+  return std::move(counted_);
+}
+
+Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths, FileCounts::Keep keep) {
+  FileTally tally(coffer);
+  COFFER_TRY(visit_files(coffer, paths, [&](const InventoryFile& file) {
+    tally.add(file);
+    return Status::ok();
+  }));
+  const CountedFiles counted = tally.result();
+  Inventory out;
+  const std::shared_ptr<const Keyring> keyring = coffer.keyring();
+  for (const auto& [store, counts] : counted.stores) sum_store(out, *keyring, counts);
+  out.counted_at = counted.ended / 1000;
+  out.links_outside = std::move(tally.links_outside());
+  if (!paths.empty()) return out;
+  out.missing_stores = missing_stores(coffer);
+  out.kept = coffer.file_counts().keep(counted, keep);
+  return out;
+}
+
+Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
+  COFFER_ASSIGN(const std::optional<CountedFiles> counted, coffer.file_counts().load());
+  if (!counted || counted->files() < FileCounts::kFew) return std::optional<Inventory>();
+  std::optional<Inventory> out(std::in_place);
+  const std::shared_ptr<const Keyring> keyring = coffer.keyring();
+  for (const StoreEntry& store : keyring->stores()) {
+    if (!coffer.stores().is_present(store)) continue;  // of those nothing is counted, as a full count does
+    const auto counts = counted->stores.find(store.id);
+    if (counts == counted->stores.end()) return std::optional<Inventory>();
+    sum_store(*out, *keyring, counts->second);
+  }
+  out->counted_at = counted->ended / 1000;
+  out->missing_stores = missing_stores(coffer);
+  return out;
+}
+
+bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory) {
+  return key.state < KeyState::kDeactivated || inventory.by_key.contains(key.id);
+}
+
+}  // namespace coffer
