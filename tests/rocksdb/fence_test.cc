@@ -6,21 +6,12 @@
 
 #include "coffer/ops/keys.h"
 #include "rocksdb/store_fixture.h"
+#include "support/comes.h"
 
 namespace coffer {
 namespace {
 
 using testing::HasSubstr;
-
-template <class Condition>
-bool comes_to_be(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
-  return true;
-}
 
 rocksdb::Options uncached(const Workplace& place) {
   rocksdb::Options options = place.options();
@@ -58,7 +49,7 @@ TEST(ServedFence, ARevokedRootKeyStopsItAndItGoesOnByItselfWhenTheKeyIsBack) {
   ASSERT_FINE(db->Put({}, key_of(200), value_of(200)));
 
   std::filesystem::rename(place.path("root.key"), place.path("away"));
-  ASSERT_TRUE(comes_to_be([&] { return !get(db, 7).ok(); }));
+  ASSERT_TRUE(comes([&] { return !get(db, 7).ok(); }));
   const rocksdb::Status refused = get(db, 7);
   EXPECT_TRUE(refused.IsIOError()) << refused.ToString();
   EXPECT_THAT(refused.ToString(), HasSubstr("on_revoked is fence"));
@@ -66,8 +57,8 @@ TEST(ServedFence, ARevokedRootKeyStopsItAndItGoesOnByItselfWhenTheKeyIsBack) {
   EXPECT_FALSE(db->Flush({}).ok());
 
   std::filesystem::rename(place.path("away"), place.path("root.key"));
-  ASSERT_TRUE(comes_to_be([&] { return get(db, 7).ok(); }));
-  EXPECT_TRUE(comes_to_be([&] { return db->Put({}, key_of(202), value_of(202)).ok(); }));
+  ASSERT_TRUE(comes([&] { return get(db, 7).ok(); }));
+  EXPECT_TRUE(comes([&] { return db->Put({}, key_of(202), value_of(202)).ok(); }));
   ASSERT_FINE(db->Flush({}));
   for (int i = 0; i <= 200; ++i) ASSERT_FINE(get(db, i));
   db.close();
@@ -94,14 +85,14 @@ TEST(ServedFence, ALockedTenantsDatabaseStandsStillAndTheOthersServe) {
     ASSERT_FINE((*db)->Flush({}));
   }
   ASSERT_FINE(lock_domain(place.coffer(), "tenant"));
-  ASSERT_TRUE(comes_to_be([&] { return !get(theirs, 1).ok(); }));
+  ASSERT_TRUE(comes([&] { return !get(theirs, 1).ok(); }));
   EXPECT_TRUE(get(theirs, 1).IsIOError());
   EXPECT_THAT(get(theirs, 1).ToString(), HasSubstr("locked"));
   ASSERT_FINE(get(ours, 1));
   ASSERT_FINE(ours->Put({}, key_of(2), value_of(2)));
   ASSERT_FINE(ours->Flush({}));
   ASSERT_FINE(unlock_domain(place.coffer(), "tenant"));
-  EXPECT_TRUE(comes_to_be([&] { return get(theirs, 1).ok(); }));
+  EXPECT_TRUE(comes([&] { return get(theirs, 1).ok(); }));
 }
 
 }  // namespace

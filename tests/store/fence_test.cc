@@ -12,6 +12,7 @@
 #include "coffer/ops/rewrap.h"
 #include "coffer/ops/shred.h"
 #include "coffer_fixture.h"
+#include "support/comes.h"
 #include "support/memory_search.h"
 
 namespace coffer {
@@ -19,17 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
-
-// What is waited for comes within seconds; a machine that stands still gets a minute.
-template <class Condition>
-bool comes_true(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  return true;
-}
 
 // A whole open body, read anew with each call.
 struct ReadBody {
@@ -155,7 +145,7 @@ TEST_F(FenceTest, ALockedDomainsFilesAreNotReadOrWrittenUntilItIsUnlockedAndOthe
   Writing blocks = write_file(coffer, Kind::kBlocks, "tenant");
   Writing ctr = write_file(coffer, Kind::kCtr, "tenant");
   ASSERT_OK(lock_domain(*coffer_, "tenant"));
-  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  ASSERT_TRUE(comes([&] { return all_say(theirs, Code::kKeyUnavailable); }));
   EXPECT_THAT(status_text(theirs[0].read()), HasSubstr("locked since"));
   EXPECT_TRUE(all_say(others, Code::kOk));
   EXPECT_EQ(coffer->new_file({.kind = Kind::kLog, .domain = "tenant"}).code(), Code::kKeyUnavailable);
@@ -165,7 +155,7 @@ TEST_F(FenceTest, ALockedDomainsFilesAreNotReadOrWrittenUntilItIsUnlockedAndOthe
   for (Writing* each : {&log, &blocks, &ctr}) EXPECT_EQ(each->append("lost").code(), Code::kKeyUnavailable);
 
   ASSERT_OK(unlock_domain(*coffer_, "tenant"));
-  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kOk); }));
   for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
   ASSERT_OK(log.append("after"));
   ASSERT_OK(log.writer->close(*log.file));
@@ -206,7 +196,7 @@ TEST_F(FenceTest, FilesOfAShreddedDomainThatAreOpenSayThatTheirKeyWasDestroyed) 
   const auto others = open_all(*coffer, "other");
   Writing log = write_file(coffer, Kind::kLog, "tenant");
   ASSERT_OK(shred(*coffer_, "tenant"));
-  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyDestroyed); }));
+  EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kKeyDestroyed); }));
   EXPECT_EQ(log.append("lost").code(), Code::kKeyDestroyed);
   EXPECT_TRUE(all_say(others, Code::kOk));
 }
@@ -219,7 +209,7 @@ TEST_F(FenceTest, FilesThatWereRewrappedWhileTheyWereOpenOutliveTheirOldKey) {
   ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain("tenant", 2000); }));
   ASSERT_OK(rewrap(*coffer_, {}, {}, [](const RewrapReport&) {}));
   ASSERT_OK(destroy_key(*coffer_, old_key.hex()));
-  ASSERT_TRUE(comes_true([&] { return coffer->keyring()->find_key(old_key).entry->state == KeyState::kDestroyed; }));
+  ASSERT_TRUE(comes([&] { return coffer->keyring()->find_key(old_key).entry->state == KeyState::kDestroyed; }));
   std::this_thread::sleep_for(2 * KeyWatch::kInterval);
   for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
   ASSERT_OK(ctr.append("after"));
@@ -233,7 +223,7 @@ TEST_F(FenceTest, WithARevokedRootKeyNothingIsReadOrWrittenAndNoKeyIsLeftUntilIt
   Writing log = write_file(coffer, Kind::kLog, "system");
   root_key_goes();
   ASSERT_TRUE(
-      comes_true([&] { return all_say(files, Code::kKeyUnavailable) && all_say(theirs, Code::kKeyUnavailable); }));
+      comes([&] { return all_say(files, Code::kKeyUnavailable) && all_say(theirs, Code::kKeyUnavailable); }));
   EXPECT_THAT(status_text(files[0].read()), HasSubstr("on_revoked is fence"));
   EXPECT_FALSE(coffer->keyring()->has_keys());
   for (const Domain& domain : coffer->keyring()->domains()) {
@@ -249,7 +239,7 @@ TEST_F(FenceTest, WithARevokedRootKeyNothingIsReadOrWrittenAndNoKeyIsLeftUntilIt
   EXPECT_THAT(coffer->live_keyring().news_since(seen), HasSubstr("wiped"));
 
   root_key_comes_back();
-  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk) && all_say(theirs, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(files, Code::kOk) && all_say(theirs, Code::kOk); }));
   EXPECT_TRUE(coffer->live_keyring().condition().fenced.is_ok());
   ASSERT_OK(log.append("after"));
   EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog}).is_ok());
@@ -261,12 +251,12 @@ TEST_F(FenceTest, AnOutageIsNoRevocationAndStopsWorkOnlyWhenTheGraceIsOver) {
   const std::string path = coffer_path() + "/coffer.yaml";
   const std::string good = read(path);
   write(path, "version: 1\nroots: 7\n");  // nobody knows where it is
-  ASSERT_TRUE(comes_true([&] { return !coffer->live_keyring().condition().root_key.is_ok(); }));
+  ASSERT_TRUE(comes([&] { return !coffer->live_keyring().condition().root_key.is_ok(); }));
   EXPECT_TRUE(all_say(files, Code::kOk));
-  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kProviderUnavailable); }));
+  EXPECT_TRUE(comes([&] { return all_say(files, Code::kProviderUnavailable); }));
   EXPECT_THAT(status_text(files[0].read()), HasSubstr("on_outage is stop"));
   write(path, good);
-  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(files, Code::kOk); }));
 }
 
 TEST_F(FenceTest, AKeyringThatWasPutBackMeanwhileIsNotTakenUp) {
@@ -275,14 +265,14 @@ TEST_F(FenceTest, AKeyringThatWasPutBackMeanwhileIsNotTakenUp) {
   const auto coffer = serving("policy: {on_revoked: fence}\n");
   const auto files = open_all(*coffer, "system");
   root_key_goes();
-  ASSERT_TRUE(comes_true([&] { return all_say(files, Code::kKeyUnavailable); }));
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kKeyUnavailable); }));
   const std::string newest = read(coffer_path() + "/keyring");
   write(coffer_path() + "/keyring", older);
   root_key_comes_back();
-  EXPECT_TRUE(comes_true([&] { return coffer->live_keyring().condition().last_refresh.code() == Code::kRolledBack; }));
+  EXPECT_TRUE(comes([&] { return coffer->live_keyring().condition().last_refresh.code() == Code::kRolledBack; }));
   EXPECT_TRUE(all_say(files, Code::kKeyUnavailable));
   write(coffer_path() + "/keyring", newest);
-  EXPECT_TRUE(comes_true([&] { return all_say(files, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(files, Code::kOk); }));
 }
 
 // Run under ThreadSanitizer: keys are wiped while others read, and nobody ever reads with one that is.
@@ -319,7 +309,7 @@ TEST_F(FenceTest, MemoryHasNothingOfWhatThreadsReadOnceTheKeysAreTakenBack) {
   }
   ASSERT_EQ(find(*needle).other, 1u);
   ASSERT_OK(lock_domain(*coffer_, "tenant"));
-  EXPECT_TRUE(comes_true([&] { return find(*needle).other == 0; }));
+  EXPECT_TRUE(comes([&] { return find(*needle).other == 0; }));
 }
 
 TEST_F(FenceTest, MemoryHasNoFileKeyOnceItIsTakenBack) {

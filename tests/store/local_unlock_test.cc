@@ -11,6 +11,7 @@
 #include "coffer/store/local_copy.h"
 #include "coffer/store/root_memory.h"
 #include "coffer_fixture.h"
+#include "support/comes.h"
 #include "support/memory_disk.h"
 #include "support/seed.h"
 
@@ -34,16 +35,6 @@ Status root_as_found() {
 Result<std::unique_ptr<RootKeyProvider>> open_when_found(const ProviderUri& uri, const ProviderConfig& config) {
   if (!uri.path.ends_with("/local.key") && !uri.path.ends_with("/wrong.key")) COFFER_TRY(root_as_found());
   return open_provider(uri, config);
-}
-
-template <class Condition>
-bool comes(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(5));
-  }
-  return true;
 }
 
 class LocalUnlockTest : public CofferFixture {

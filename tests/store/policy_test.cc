@@ -6,23 +6,13 @@
 #include "coffer/ops/keys.h"
 #include "coffer/store/runs.h"
 #include "coffer_fixture.h"
+#include "support/comes.h"
 
 namespace coffer {
 namespace {
 
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
-
-// What is waited for comes within seconds; a machine that stands still gets a minute.
-template <class Condition>
-bool comes(Condition condition) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(20));
-  }
-  return true;
-}
 
 class PolicyWatchTest : public CofferFixture {
  protected:
