@@ -47,6 +47,15 @@ class DiskTest : public testing::TestWithParam<Which> {
 INSTANTIATE_TEST_SUITE_P(Every, DiskTest, testing::Values(Which::kPosix, Which::kMemory),
                          [](const auto& param) { return param.param == Which::kPosix ? "Posix" : "Memory"; });
 
+TEST_P(DiskTest, WhatIsWrittenBackIsAsItWasWritten) {
+  auto file = disk().create(at("a"), 0600);
+  ASSERT_TRUE(file.is_ok());
+  ASSERT_TRUE((*file)->write_at(0, as_bytes(std::string(10'000, 'x'))).is_ok());
+  EXPECT_TRUE((*file)->write_back(0, 10'000, false).is_ok());
+  EXPECT_TRUE((*file)->write_back(0, 5'000, true).is_ok());
+  EXPECT_EQ(contents("a"), std::string(10'000, 'x'));
+}
+
 TEST_P(DiskTest, ReadsWhatWasWrittenAndFewerBytesOnlyAtTheEnd) {
   write("a", "0123456789");
   auto file = disk().open_read(at("a"));

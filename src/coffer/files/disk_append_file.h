@@ -36,6 +36,10 @@ class DiskAppendFile : public AppendFile {
     return (*file)->close();
   }
 
+ protected:
+  WritableFile& file() { return *file_; }
+  uint64_t size() const { return size_; }
+
  private:
   Disk& disk_;
   std::string path_;

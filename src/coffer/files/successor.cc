@@ -12,12 +12,13 @@ namespace coffer {
 namespace {
 
 constexpr size_t kPlaintextPiece = size_t{256} << 10;
-// What goes to the disk at once, at least: a sync costs its time however little it is.
+// What goes to the disk at once, at least.
 constexpr uint64_t kWriteBackMin = uint64_t{4} << 20;
 constexpr uint64_t kWriteBacksPerSecond = 3;
 
 // Nobody relies upon it before it is finished: it is synced as a whole then. Where the pace is limited it goes to the
-// disk as it comes, so that the last sync is no burst.
+// disk as it comes, so that the last sync is no burst; what was begun before the last time is waited for, so that no
+// more is on its way than a slow disk takes, and the rest is not, so that both are at work.
 class SuccessorFile final : public DiskAppendFile {
  public:
   SuccessorFile(Disk& disk, std::string path, std::unique_ptr<WritableFile> file, const Pace& pace)
@@ -25,17 +26,20 @@ class SuccessorFile final : public DiskAppendFile {
 
   Status append(ByteView bytes) override {
     COFFER_TRY(DiskAppendFile::append(bytes));
-    waiting_ += bytes.size();
-    if (!pace_.is_limited() || waiting_ < std::max(kWriteBackMin, pace_.bytes_per_second() / kWriteBacksPerSecond))
-      return Status::ok();
-    waiting_ = 0;
-    return DiskAppendFile::sync(false);
+    if (!pace_.is_limited()) return Status::ok();
+    if (size() - begun_ < std::max(kWriteBackMin, pace_.bytes_per_second() / kWriteBacksPerSecond)) return Status::ok();
+    COFFER_TRY(file().write_back(begun_, size() - begun_, false));
+    if (begun_ > waited_) COFFER_TRY(file().write_back(waited_, begun_ - waited_, true));
+    waited_ = begun_;
+    begun_ = size();
+    return Status::ok();
   }
   Status sync(bool) override { return Status::ok(); }
 
  private:
   const Pace& pace_;
-  uint64_t waiting_ = 0;
+  uint64_t begun_ = 0;   // up to here it is on its way
+  uint64_t waited_ = 0;  // and up to here it has arrived
 };
 
 std::string in_directory_of(std::string_view path, std::string_view name) {

@@ -51,6 +51,9 @@ class WritableFile : public ReadableFile {
   // fdatasync: contents and size are durable once it returns ok. After a failure the unsynced bytes may or may not be
   // on the disk, and calling again proves nothing (the kernel may have dropped them): treat the file as torn.
   virtual Status sync() = 0;
+  // These bytes, which are some, go to the disk from now on, or, with `wait`, have gone when it returns: quicker than
+  // sync(), and it makes nothing durable by itself.
+  virtual Status write_back(uint64_t, uint64_t, bool /*wait*/) { return Status::ok(); }
   // Closing without sync() promises nothing about durability. Every later call fails with kInvalidArgument.
   virtual Status close() = 0;
 };

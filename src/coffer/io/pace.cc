@@ -16,12 +16,13 @@ using std::chrono::milliseconds;
 constexpr milliseconds kAskEvery{200};
 constexpr milliseconds kNapMax{50};
 // What a slow disk or a long sync kept from going is caught up with: two seconds of it soon, a minute of it in time,
-// and no further. A minute has at most a tenth more than its share, and no instant goes faster than half as fast again.
+// and no further. A minute has at most a tenth more than its share, and no instant goes faster than twice as fast:
+// a file ends with a sync, in which nothing goes, and on a loaded disk that takes as long as the file did.
 constexpr milliseconds kLateMax{60'000};
 constexpr milliseconds kLateSoonMax{2000};
 constexpr double kFaster = 1.05;
 constexpr milliseconds kBurstMax{50};
-constexpr double kPeak = 1.5;
+constexpr double kPeak = 2.0;
 constexpr uint64_t kPiecesPerSecond = 100;
 constexpr uint64_t kPieceSizeMin = 4096;
 constexpr double kMbPerSecondMax = 1e6;

@@ -201,6 +201,15 @@ class PosixFile final : public WritableFile {
     return result == 0 ? Status() : failure("sync", path_);
   }
 
+  Status write_back(uint64_t offset, uint64_t size, bool wait) override {
+    COFFER_TRY(check_range(offset, size));
+    const unsigned how = SYNC_FILE_RANGE_WRITE | (wait ? SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER : 0);
+    const int result = retry_interrupted([&] {
+      return ::sync_file_range(descriptor_.get(), static_cast<off_t>(offset), static_cast<off_t>(size), how);
+    });
+    return result == 0 ? Status() : failure("write back", path_);
+  }
+
   Status close() override {
     COFFER_TRY(check_range(0, 0));
     // On Linux the descriptor is gone even when close is interrupted: closing again could hit somebody else's.
