@@ -2,10 +2,7 @@
 
 #include <algorithm>
 
-#include "coffer/base/path.h"
-#include "coffer/files/counted_file.h"
 #include "coffer/files/disk_append_file.h"
-#include "coffer/files/marked_files.h"
 #include "coffer/files/new_file.h"
 
 namespace coffer {
@@ -42,11 +39,6 @@ class SuccessorFile final : public DiskAppendFile {
   uint64_t waited_ = 0;  // and up to here it has arrived
 };
 
-std::string in_directory_of(std::string_view path, std::string_view name) {
-  const std::string_view directory = path.substr(0, path.size() - base_name(path).size());
-  return std::string(directory) + std::string(name);
-}
-
 Status another_size(const std::string& path) { return {Code::kInternal, path + ": its successor has another size"}; }
 
 // Empty, in place of what a crash left.
@@ -59,12 +51,6 @@ Result<std::unique_ptr<SuccessorFile>> begin_beside(Disk& disk, const std::strin
 }
 
 }  // namespace
-
-bool is_successor(std::string_view path) { return base_name(path).starts_with(kSuccessorPrefix); }
-
-std::string successor_of(std::string_view path) {
-  return in_directory_of(path, std::string(kSuccessorPrefix) + std::string(base_name(path)));
-}
 
 Result<NewFile> Successors::header_like(const EnvelopeFields& fields) const {
   const std::shared_ptr<const Keyring> keys = coffer_.keyring();
@@ -198,126 +184,6 @@ Status Successors::encrypt(const std::vector<std::string>& names, const NewFileP
 Status Successors::decrypt(const std::vector<std::string>& names, EngineRole role) {
   COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(names.front()));
   return replace_by(names, role, info, [&] { return make_plaintext(names.front(), info, role); });
-}
-
-Status Successors::let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made) {
-  const Domain* domain = coffer_.keyring()->find_key(made.fields.domain_key_id).domain;
-  for (const std::string& name : names) {
-    const std::string directory(parent_of(name));
-    if (directory == parent_of(names.front())) continue;
-    const bool configured =
-        domain == nullptr || place.role != EngineRole::kData || coffer_.places().domain_of(name) == domain->name;
-    COFFER_TRY(coffer_.stores().allow(directory, made.fields.store_id,
-                                      configured ? kSystemDomain : std::string_view(domain->name),
-                                      LineageHow::kLinked));
-  }
-  return Status::ok();
-}
-
-Status Successors::replace_by(const std::vector<std::string>& names, EngineRole role, const FileInfo& info,
-                              const Make& make) {
-  has_begun_ = false;
-  auto made = make();
-  Status outcome = made.is_ok() ? take_places(names, info, role, *made) : made.status();
-  // S2: what is left of its names then is for settle().
-  if (outcome.is_ok() || has_begun_) return outcome;
-  for (const std::string& name : names) {
-    const Status removed = coffer_.disk().remove(successor_of(name));
-    if (!removed.is_ok() && removed.code() != Code::kNotFound) return outcome.with_context(removed.to_string());
-  }
-  return outcome;
-}
-
-// Under the lock of envelopes, so that a rewrap beside us finds the file it looked at, or this one.
-Status Successors::take_places(const std::vector<std::string>& names, const FileInfo& info, EngineRole role,
-                               const Made& made) {
-  COFFER_TRY(link_all(names));
-  COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
-  const auto taking = [&] { return take_unchanged(names, info, role, made); };
-  return around_.while_taking ? around_.while_taking(taking) : taking();
-}
-
-Status Successors::take_unchanged(const std::vector<std::string>& names, const FileInfo& info, EngineRole role,
-                                  const Made& made) {
-  COFFER_TRY(check_unchanged(names, info, made));
-  for (size_t i = 0; i < names.size(); ++i) {
-    Status taken = take_place(names[i], role, made);
-    if (taken.is_ok()) continue;
-    if (!has_begun_) return taken;
-    return {taken.code(),
-            std::string(taken.message()) + "; it was replaced at some of its names: repeat to finish that"};
-  }
-  return Status::ok();
-}
-
-// All of its names are durable before it takes the first place, so that a crash after that shows which are left.
-Status Successors::link_all(const std::vector<std::string>& names) {
-  const std::string first = successor_of(names.front());
-  for (size_t i = 1; i < names.size(); ++i) {
-    const std::string beside = successor_of(names[i]);
-    if (Status gone = coffer_.disk().remove(beside); gone.code() != Code::kNotFound) COFFER_TRY(gone);
-    COFFER_TRY(coffer_.disk().link(first, beside));
-  }
-  if (names.size() == 1) return Status::ok();
-  std::set<std::string> directories;
-  for (const std::string& name : names) directories.insert(std::string(parent_of(name)));
-  for (const std::string& directory : directories) COFFER_TRY(coffer_.disk().sync_directory(directory));
-  return Status::ok();
-}
-
-Status Successors::check_unchanged(const std::vector<std::string>& names, const FileInfo& info,
-                                   const Made& made) const {
-  coffer_.live_keyring().refresh_without_waiting();
-  const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-  const Domain* domain = keys->find_key(made.fields.domain_key_id).domain;
-  const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
-  if (made.is_encrypted && (active == nullptr || active->id != made.fields.domain_key_id)) {
-    return {Code::kConflict, names.front() + ": its domain's key was rotated meanwhile; repeat"};
-  }
-  for (const std::string& name : names) {
-    COFFER_ASSIGN(const FileInfo now, coffer_.disk().info(name));
-    if (now.inode != info.inode || now.device != info.device || now.size != info.size ||
-        now.modified_ns != info.modified_ns || now.link_count != info.link_count) {
-      return {Code::kConflict, name + ": was changed meanwhile; repeat"};
-    }
-  }
-  return Status::ok();
-}
-
-Status Successors::take_place(const std::string& name, EngineRole role, const Made& made) {
-  const std::string directory(parent_of(name));
-  const auto rename = [&] {
-    const auto before = counted_at(coffer_, name);
-    COFFER_TRY(coffer_.disk().rename(successor_of(name), name));
-    has_begun_ = true;
-    coffer_.file_counts().changed(before, counted_at(coffer_, name));
-    return Status::ok();
-  };
-  directories_.insert(directory);
-  // No mark names a data file.
-  if (!made.is_marked || coffer_.freshness() == nullptr || role == EngineRole::kData) return rename();
-  return replace_at_rest(coffer_, name, made.fields.file_id, made.size, [&] {
-    COFFER_TRY(rename());
-    return coffer_.disk().sync_directory(directory);
-  });
-}
-
-Status Successors::settle(const std::string& path, bool has_a_place) {
-  directories_.insert(std::string(parent_of(path)));
-  const std::string place = in_directory_of(path, base_name(path).substr(kSuccessorPrefix.size()));
-  auto there = coffer_.disk().info(place);
-  COFFER_ASSIGN(const FileInfo left, coffer_.disk().info(path));
-  const bool is_it = there.is_ok() && there->inode == left.inode && there->device == left.device;
-  // S3
-  if (!has_a_place || is_it || there.code() == Code::kNotFound) return coffer_.disk().remove(path);
-  COFFER_TRY(there.status());
-  return coffer_.disk().rename(path, place);
-}
-
-Status Successors::sync_names() {
-  for (const std::string& directory : directories_) COFFER_TRY(coffer_.disk().sync_directory(directory));
-  directories_.clear();
-  return Status::ok();
 }
 
 }  // namespace coffer
