@@ -314,8 +314,28 @@ TEST_F(LocalUnlockTest, TurnedOffOrMovedTheOldCopyGoes) {
   set_policy("  outage_grace: 72h\n");
   ASSERT_TRUE(comes([&] { return !std::filesystem::exists(copy_path("elsewhere")); }));
   ASSERT_TRUE(comes([&] { return record().copy_path.empty(); }));
-  // What a program could not remove, as none ran, is found.
   EXPECT_TRUE(examine_local_unlock(*coffer_, now_seconds()).empty());
+}
+
+TEST_F(LocalUnlockTest, TheDoctorFindsWhatIsLeftMisplacedOrOver) {
+  keep_copy();
+  const auto finds = [&](const std::string& what, uint64_t now = now_seconds()) {
+    const Findings found = examine_local_unlock(*coffer_, now);
+    return std::ranges::any_of(found, [&](const Finding& each) { return each.what.find(what) != std::string::npos; });
+  };
+  EXPECT_TRUE(finds("is on the keyring's file system"));
+  EXPECT_FALSE(finds("no local unlock is kept"));
+  EXPECT_FALSE(finds("ended at"));
+  EXPECT_TRUE(finds("ended at", now_seconds() + uint64_t{4} * 86400));
+  // As no program runs that would remove it.
+  set_policy("  outage_grace: 72h\n");
+  EXPECT_TRUE(finds("is left there"));
+  sealed_file(Kind::kLog, "a store");
+  set_policy("  outage_grace: 72h\n" + local_policy("local.key", "db"));
+  EXPECT_TRUE(finds("is in the store " + root_ + "/db"));
+  set_policy("  outage_grace: 72h\n" + local_policy("local.key", "missing"));
+  EXPECT_TRUE(finds("policy: local_unlock: directory: not_found"));
+  EXPECT_TRUE(finds("no local unlock is kept yet"));
 }
 
 TEST_F(LocalUnlockTest, NeitherARootKeyNorAPlaceThatOthersWriteIsTaken) {

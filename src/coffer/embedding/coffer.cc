@@ -130,6 +130,8 @@ RootKeyHealth root_key_health(const Coffer& coffer) noexcept {
     out.then = reaction_name(outlook.reaction, outlook.trouble);
     out.fenced = condition.fenced;
     out.text = outlook_text(outlook);
+    out.answered = condition.root_key_answered;
+    out.opened_locally = condition.opened_locally;
   } catch (const std::exception&) {  // memory ran out: what is known by then
   }
   return out;

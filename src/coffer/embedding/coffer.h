@@ -88,6 +88,9 @@ struct RootKeyHealth {
   std::string then;          // "warn", "read_only", "fence", "stop"
   Status fenced;             // ok, or why this process has no keys now, and reads and writes nothing
   std::string text;          // the same as a sentence; empty where all is well
+  uint64_t answered = 0;     // Unix seconds of the last time that it was found well
+  // The coffer was opened by this machine's local unlock, and the root key has not answered since.
+  bool opened_locally = false;
 };
 RootKeyHealth root_key_health(const Coffer& coffer) noexcept;
 

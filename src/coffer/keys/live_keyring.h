@@ -83,9 +83,10 @@ class LiveKeyring {
   // Of the keyring in use: its slots.
   std::shared_ptr<const KeyringHeader> header() const;
 
-  // From now on, and until this object goes, a thread of its own looks at the root key again and again, as often as its
-  // provider advises: may it go on protecting? Where its server has taken that away and has another one under the same
-  // URI, the keyring goes over to that one by itself; what else is wrong is in condition().
+  // Remembers how the opening found the root key (RootMemory), which a program that ends at once leaves behind. From
+  // now on, and until this object goes, a thread of its own looks at it again and again, as often as its provider
+  // advises: may it go on protecting? Where its server has taken that away and has another one under the same URI, the
+  // keyring goes over to that one by itself; what else is wrong is in condition().
   void watch_root();
   // Looks at least so often, whatever the provider advises, from the next look on and for good.
   void look_at_least_every(std::chrono::milliseconds interval);

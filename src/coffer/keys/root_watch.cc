@@ -44,11 +44,16 @@ Status LiveKeyring::check_root() const { return look(*header(), open_root_, uri_
 
 void LiveKeyring::watch_root() {
   serves_ = true;
+  // Opening the coffer has just looked. A program that ends soon leaves behind what the next one may need.
+  remember_root(*snapshot());
   watcher_.start([this, is_first = true]() mutable {
-    const std::shared_ptr<const Keyring> before = snapshot();
-    // Opening the coffer has just looked.
-    std::exchange(is_first, false) ? learn_check_interval() : look_at_root();
-    remember_root(*before);
+    if (std::exchange(is_first, false)) {
+      learn_check_interval();
+    } else {
+      const std::shared_ptr<const Keyring> before = snapshot();
+      look_at_root();
+      remember_root(*before);
+    }
     std::lock_guard lock(mutex_);
     const auto least = condition_.opened_locally ? kLooksWithoutRoot : check_interval_max_;
     return std::min({check_interval_, check_interval_max_, least});

@@ -23,7 +23,7 @@ RecordJson record_json(const RootRecord& record) {
           {"trouble", trouble_name(record.sighting.trouble)}};
 }
 
-// Of what is authentic.
+// Of what is authentic. An exception for what this version of Coffer does not write.
 RootRecord record_of(const RecordJson& json) {
   RootRecord out;
   out.sighting.answered = json.at("answered").get<uint64_t>();
@@ -86,7 +86,11 @@ Result<RootRecords> read_root_records(Disk& disk, const std::string& directory, 
   COFFER_ASSIGN(const std::string mac, mac_of_records(json["machines"], keyring));
   if (!equal_constant_time(as_bytes(mac), as_bytes(json["mac"].get<std::string>()))) return not_ours;
   RootRecords out;
-  for (const auto& [machine, record] : json["machines"].items()) out[machine] = record_of(record);
+  try {
+    for (const auto& [machine, record] : json["machines"].items()) out[machine] = record_of(record);
+  } catch (const RecordJson::exception&) {
+    return {Code::kUnsupported, path + ": a later version of Coffer wrote it; remove it to have it made anew"};
+  }
   return out;
 }
 

@@ -27,7 +27,7 @@ struct RootRecord {
 };
 using RootRecords = std::map<std::string, RootRecord, std::less<>>;  // by machine_id_of(), in hexadecimal
 
-// Nothing where there is none. kTampered for what nobody with the keyring wrote.
+// Nothing where there is none. kTampered for what nobody with the keyring wrote; kUnsupported.
 Result<RootRecords> read_root_records(Disk& disk, const std::string& directory, const Keyring& keyring);
 // `change` what is said of this machine. What cannot be believed is replaced, and with 65 machines the one that was
 // heard of least recently is left out. Old or new after a crash.
