@@ -55,7 +55,8 @@ class FileCountsTest : public CofferFixture {
   // So many files as are worth it, made up.
   CountedFiles many(uint64_t begun = now_milliseconds()) {
     CountedFiles out{begun, begun};
-    for (const StoreEntry& store : coffer_->keyring()->stores()) {
+    const std::shared_ptr<const Keyring> keyring = coffer_->keyring();
+    for (const StoreEntry& store : keyring->stores()) {
       out.stores[store.id].by_class[{.what = FileClass::What::kEncrypted, .key = active_key()}] = {30'000, 1'000'000};
     }
     return out;
@@ -210,7 +211,8 @@ TEST_F(FileCountsTest, HoweverMuchWaitsToBeSavedNothingOfItIsLost) {
   }
   ASSERT_OK(counts().save());
   Usage all;
-  for (const auto& [of, usage] : kept().at(store).by_class) all = {all.files + usage.files, all.bytes + usage.bytes};
+  const StoreCounts sums = kept().at(store);
+  for (const auto& [of, usage] : sums.by_class) all = {all.files + usage.files, all.bytes + usage.bytes};
   EXPECT_EQ(all.files, kKeys + 3u);
   EXPECT_GT(all.bytes, kKeys * 10u);
 }

@@ -1,5 +1,6 @@
 // coffer status: which keys protect which bytes.
 #include "coffer/base/advice.h"
+#include "coffer/base/clock.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/status_report.h"

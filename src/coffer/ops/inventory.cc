@@ -127,7 +127,8 @@ std::set<Id> keys_needed(const EnvelopeScan& scan) {
 
 std::vector<std::string> remembered_stores(const Coffer& coffer) {
   std::vector<std::string> paths;
-  for (const StoreEntry& store : coffer.keyring()->stores()) {
+  const std::shared_ptr<const Keyring> keyring = coffer.keyring();
+  for (const StoreEntry& store : keyring->stores()) {
     const std::string path = coffer.places().here(store.path);
     const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);
     const bool present = is_there(coffer.disk(), path);
@@ -139,7 +140,8 @@ std::vector<std::string> remembered_stores(const Coffer& coffer) {
 
 std::vector<MissingStore> missing_stores(const Coffer& coffer) {
   std::vector<MissingStore> out;
-  for (const StoreEntry& store : coffer.keyring()->stores()) {
+  const std::shared_ptr<const Keyring> keyring = coffer.keyring();
+  for (const StoreEntry& store : keyring->stores()) {
     if (!store.confirmed) continue;
     const std::string path = coffer.places().here(store.path);
     const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);

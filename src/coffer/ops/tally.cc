@@ -73,7 +73,8 @@ void FileTally::add(const InventoryFile& file) {
 }
 
 CountedFiles FileTally::result() {
-  for (const StoreEntry& store : coffer_.keyring()->stores()) {
+  const std::shared_ptr<const Keyring> keyring = coffer_.keyring();
+  for (const StoreEntry& store : keyring->stores()) {
     if (coffer_.stores().is_present(store)) counted_.stores[store.id];
   }
   counted_.ended = now_milliseconds();
