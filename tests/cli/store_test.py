@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import subprocess
 import time
+import unittest
 
-from harness import CliTest, main
+from harness import COFFER, CliTest, main
 
 
 class StoreTest(CliTest):
@@ -194,6 +196,40 @@ class StoreTest(CliTest):
         answer = self.done("status", "c.coffer", "--root", key, "--json").json()
         self.assertEqual((answer["plaintext"]["files"], answer["total"]["files"]), (0, 5))
         self.assertEqual(self.done("verify", "c.coffer", "--root", key, "--json").json()["files"], 5)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+class RootBesideTheServer(CliTest):
+    """What root's commands keep in a coffer of the database's user is that user's."""
+
+    SERVER = {"user": 65534, "group": 65534, "extra_groups": []}
+
+    def test_what_root_counts_first_the_servers_user_can_add_to(self):
+        try:
+            subprocess.run([COFFER, "--version"], check=True, capture_output=True, **self.SERVER)
+        except (OSError, subprocess.CalledProcessError):
+            self.skipTest("another user cannot run the program from here")
+        self.make_key()
+        os.mkdir(self.path("etc"))
+        self.done("init", "--config", "etc/db.yaml", "--keyring", "c.coffer", "--root", self.uri("root.key"))
+        shutil.copy(self.path("root.key"), self.path("server.key"))
+        subprocess.run(["chown", "-R", "65534:65534", "c.coffer", "server.key"], cwd=self.directory, check=True)
+        os.chmod(self.path("server.key"), 0o400)
+        self.make_store("etc/db.yaml")
+        subprocess.run(["chown", "-R", "65534:65534", "store"], cwd=self.directory, check=True)
+        self.done("rotate", "domain", "etc/db.yaml", "system")
+        for key, user in (("root.key", {}), ("server.key", self.SERVER)) * 2:
+            words = ["etc/db.yaml", "--root", self.uri(key)]
+            self.done("rewrap", *words, **user)
+            self.done("status", *words, "--recount", **user)
+            self.done("rotate", "domain", words[0], "system", "--rewrap", *words[1:], **user)
+        for name in os.listdir(self.path("c.coffer")):
+            info = os.stat(self.path("c.coffer", name))
+            self.assertEqual((info.st_uid, info.st_gid, info.st_mode & 0o777), (65534, 65534, 0o600), name)
+        for name in ("usage", "usage.lock", "runs", "runs.lock", "counts", "counts.lock", "envelope.lock"):
+            self.assertTrue(os.path.exists(self.path("c.coffer", name)), name)
+        keys = self.done("status", "etc/db.yaml", "--json").json()["domains"][0]["keys"]
+        self.assertEqual([key["seals"] for key in keys], [6])
 
 
 class Counts(CliTest):

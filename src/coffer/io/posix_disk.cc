@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "coffer/base/path.h"
 #include "coffer/io/posix_file.h"
 
 namespace coffer {
@@ -48,6 +49,23 @@ Result<bool> is_named(const Descriptor& descriptor, const std::string& path) {
   struct stat open, named;
   if (::fstat(descriptor.get(), &open) != 0) return failure("stat", path);
   return ::lstat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+// A lock is for all who use its directory, and root may be the first: it belongs to whom the directory belongs, as far
+// as this user may give it away.
+Result<Descriptor> open_lock(const std::string& path) {
+  while (true) {
+    auto there = open_descriptor(path, O_RDWR | O_NOFOLLOW);
+    if (there.code() != Code::kNotFound) return there;
+    auto made = open_descriptor(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (made.code() == Code::kAlreadyExists) continue;
+    struct stat directory;
+    const bool is_anothers = made.is_ok() && ::stat(std::string(parent_of(path)).c_str(), &directory) == 0 &&
+                             directory.st_uid != ::geteuid();
+    if (is_anothers) [[maybe_unused]]
+      const int given = ::fchown(made->get(), directory.st_uid, directory.st_gid);
+    return made;
+  }
 }
 
 // Closing the descriptor releases the lock. Not LOCK_UN: a forked child that destroys its copy of this object would
@@ -184,7 +202,7 @@ class PosixDisk final : public Disk {
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path, bool wait) override {
     while (true) {
-      COFFER_ASSIGN(Descriptor descriptor, open_descriptor(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+      COFFER_ASSIGN(Descriptor descriptor, open_lock(path));
       // flock belongs to the open file, not to the process: two threads that each lock() exclude each other.
       if (retry_interrupted([&] { return ::flock(descriptor.get(), LOCK_EX | (wait ? 0 : LOCK_NB)); }) != 0) {
         if (errno == EWOULDBLOCK) {

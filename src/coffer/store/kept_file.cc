@@ -11,6 +11,13 @@ namespace {
 constexpr uint32_t kKeptFileMode = 0600;
 constexpr std::chrono::milliseconds kLockPause{5};
 
+Status with_advice(const Status& status) {
+  if (status.code() != Code::kPermissionDenied) return status;
+  return {status.code(),
+          std::string(status.message()) +
+              "; it has to belong to whom the keyring belongs, with the same mode: run this as that user"};
+}
+
 }  // namespace
 
 // The keyring may be kept elsewhere; then its directory shows whose it is.
@@ -32,7 +39,7 @@ Status KeptFile::make_lock_file(const std::string& lock_path) const {
   if (given.is_ok()) given = (*made)->close();
   if (given.is_ok()) return given;
   const Status removed = disk_.remove(lock_path);
-  return removed.is_ok() ? given : given.with_context("left " + lock_path + " behind");
+  return with_advice(removed.is_ok() ? given : given.with_context("left " + lock_path + " behind"));
 }
 
 Result<std::unique_ptr<FileLock>> KeptFile::lock() const {
@@ -41,11 +48,8 @@ Result<std::unique_ptr<FileLock>> KeptFile::lock() const {
   const Deadline deadline = deadline_in(kPatience);
   while (true) {
     auto lock = disk_.lock(lock_path, /*wait=*/false);
-    if (lock.code() == Code::kPermissionDenied) {
-      return {Code::kPermissionDenied,
-              std::string(lock.status().message()) + "; let it belong to whom the keyring belongs, with the same mode"};
-    }
-    if (lock.code() != Code::kBusy) return lock;
+    if (lock.is_ok()) return lock;
+    if (lock.code() != Code::kBusy) return with_advice(lock.status());
     if (left_until(deadline).count() == 0) {
       return {Code::kBusy, std::string(lock.status().message()) + " for " + std::to_string(kPatience.count()) +
                                " ms; find out with fuser or lsof which one stands still"};
@@ -56,7 +60,7 @@ Result<std::unique_ptr<FileLock>> KeptFile::lock() const {
 
 Status KeptFile::replace(ByteView contents) const {
   COFFER_ASSIGN(const FileInfo like, model());
-  return replace_file_like(disk_, path_, contents, like);
+  return with_advice(replace_file_like(disk_, path_, contents, like));
 }
 
 // `value`: as it stands in the file, with its names in order.
