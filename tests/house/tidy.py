@@ -198,6 +198,16 @@ def reveals(tree):
                 yield path, number, "reveal() is for the places in REVEAL_PLACES of tidy.py; pass the key on instead"
 
 
+def kept_counts(tree):
+    """Nothing is decided by counts that are kept: docs/adr/0033."""
+    for path in tree.cpp("src/"):
+        if path in ("src/coffer/ops/inventory.h", "src/coffer/ops/tally.cc", "src/coffer/cli/status.cc"):
+            continue
+        for number, line in enumerate(tree.stripped(path).split("\n"), 1):
+            if re.search(r"\bkept_inventory\b|\bfile_counts\s*\(\)\s*(\.|->)\s*load\b", line):
+                yield path, number, "kept counts are for `coffer status`; take_inventory() and visit_files() look"
+
+
 def banned_words(tree):
     """Names say what a thing is."""
     for path in tree.cpp():
@@ -406,7 +416,7 @@ def documents(tree):
             yield path, 1, "no page links here: link it from README.md or a page of its subject"
 
 
-RULES = (layer_order, crypto_headers, engine_headers, reveals, banned_words, banned_calls, failure_dialect,
+RULES = (layer_order, crypto_headers, engine_headers, reveals, kept_counts, banned_words, banned_calls, failure_dialect,
          unfinished_marks, machine_paths, function_length, file_length, file_size, line_length, prose_width,
          header_form, sources_built, documents)
 

@@ -43,6 +43,8 @@ BREAKING = {
     "engine_headers": [{"src/coffer/store/a.h": HEADER + "#include <rocksdb/env.h>\n"}],
     "reveals": [{"src/coffer/cli/a.cc": "void f(const FileKey& k) { print(k.reveal()); }\n"},
                 {"src/coffer/engines/rocksdb/a.cc": "void f(SecretBytes& k) { k.reveal_mutable ()[0] = 1; }\n"}],
+    "kept_counts": [{"src/coffer/ops/a.cc": "bool f(Coffer& c) { return kept_inventory(c)->has_value(); }\n"},
+                    {"src/coffer/ops/a.cc": "void f(Coffer& c) { (void)c.file_counts().load(); }\n"}],
     "banned_words": [{"src/coffer/base/a.h": HEADER + "class KeyManager;\n"},
                      {"src/coffer/base/a.h": HEADER + "int string_util;\n"},
                      {"src/coffer/base/a.h": HEADER + "struct HelperImpl;\n"},
