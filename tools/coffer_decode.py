@@ -26,7 +26,8 @@ sys.dont_write_bytecode = True  # leaves no __pycache__ in the source tree
 from decoder.blocks import decode_blocks  # noqa: E402
 from decoder.ctr import decode_ctr  # noqa: E402
 from decoder.envelope import check_envelope_mac, current_slot, unwrap_file_key  # noqa: E402
-from decoder.keyring import KEY_STATES, describe_keyring, open_keyring_of  # noqa: E402
+from decoder.keyring import (KEY_STATES, describe_keyring, group_key_of, open_keyring_of,  # noqa: E402
+                             unwrap_domain_key)
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import KINDS, SUITES, Failure, derive  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
@@ -52,22 +53,29 @@ def key_of_domain(slot, domain_key):
     return domain_key
 
 
-def key_from_keyring(slot, keyring):
-    for keys in keyring["domains"].values():
+def key_from_keyring(slot, keyring, group_root_key=None):
+    for name, keys in keyring["domains"].items():
         for key in keys:
             if key["id"] == slot.domain_key_id:
                 if key["state"] in (1, 6):
                     raise Failure("key_unavailable", f"domain key {key['id'].hex()} is {KEY_STATES[key['state']]}")
-                return key["bytes"]
+                group = keyring["groups"].get(keyring["group_of"][name])
+                if group is None:
+                    return key["bytes"]
+                if group_root_key is None:
+                    raise Failure("key_unavailable", f"its domain is in key group {group['name'].decode()}: "
+                                                     "--group-root-key names the file with its root key")
+                return unwrap_domain_key(key, group, group_key_of(group, group_root_key))
     raise Failure("key_unavailable", f"the keyring has no domain key {slot.domain_key_id.hex()}")
 
 
-def decode(data, *, keyring=None, domain_key=None, file_key=None):
+def decode(data, *, keyring=None, group_root_key=None, domain_key=None, file_key=None):
     """(plaintext, description) of a file's bytes, with one of the three kinds of key."""
     slot = current_slot(data)
     given = file_key is not None
     if not given:
-        domain_key = key_from_keyring(slot, keyring) if keyring else key_of_domain(slot, domain_key)
+        domain_key = (key_from_keyring(slot, keyring, group_root_key) if keyring
+                      else key_of_domain(slot, domain_key))
         file_key = unwrap_file_key(slot, domain_key)
     check_envelope_mac(slot, file_key, given)
     if keyring is not None and slot.keyring_version > keyring["version"]:
@@ -105,12 +113,15 @@ def parse_arguments():
     keys.add_argument("--domain-key", metavar="HEX", type=binascii.unhexlify)
     keys.add_argument("--file-key", metavar="HEX", type=binascii.unhexlify)
     parser.add_argument("--root-key", metavar="FILE", help="the file that holds the coffer's root key")
+    parser.add_argument("--group-root-key", metavar="FILE", help="the file that holds the root key of a key group")
     parser.add_argument("--keyring", action="store_true", help="show the keyring instead of a file")
     parser.add_argument("--describe", action="store_true", help="say what the file is, instead of its plaintext")
     parser.add_argument("file", nargs="?")
     arguments = parser.parse_args()
     if bool(arguments.coffer) != bool(arguments.root_key):
         parser.error("--coffer and --root-key go together")
+    if arguments.group_root_key and not arguments.coffer:
+        parser.error("--group-root-key needs --coffer")
     if arguments.keyring and not arguments.coffer:
         parser.error("--keyring needs --coffer")
     if arguments.keyring == bool(arguments.file):
@@ -125,7 +136,9 @@ def run(arguments):
     if arguments.keyring:
         print(json.dumps(describe_keyring(keyring), indent=2))
         return
-    plaintext, about = decode(read_whole(arguments.file), keyring=keyring, domain_key=arguments.domain_key,
+    group_root_key = read_root_key(read_whole(arguments.group_root_key)) if arguments.group_root_key else None
+    plaintext, about = decode(read_whole(arguments.file), keyring=keyring, group_root_key=group_root_key,
+                              domain_key=arguments.domain_key,
                               file_key=arguments.file_key)
     if arguments.describe:
         print(json.dumps(about, indent=2))

@@ -7,6 +7,8 @@ import time
 
 from harness import CliTest, columns, main
 
+EXAMPLE_KEY_COMMAND = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples/exec_provider.py")
+
 
 class Keys(CliTest):
     def setUp(self):
@@ -76,6 +78,106 @@ class Locking(Keys):
         self.refused(["tenant", "lock", "c.coffer", "system"], "invalid_argument", "system")
         self.refused(["tenant", "lock", "c.coffer", "nobody"], "not_found", "nobody")
         self.assertEqual(self.done("status", "c.coffer", "--json").json()["keyring_version"], before)
+
+
+class Groups(Keys):
+    """A tenant whose keys need a root of his own, behind a command of his: it may be away, and comes back."""
+
+    def setUp(self):
+        super().setUp()
+        example, keys = self.path("coffer-exec-example"), self.path("keys.json")
+        shutil.copy(EXAMPLE_KEY_COMMAND, example)
+        self.assertEqual(self.run_program([example, keys, "add", "acme"]).status, 0)
+        self.make_key("other.key")
+        self.acme = self.done("group", "add", "c.coffer", "acme", "--by", f"exec:{example}/acme?arg1={keys}",
+                              "--json").json()["root"]
+        self.done("group", "add", "c.coffer", "other", "--by", self.uri("other.key"))
+        for tenant, group in (("t7", "acme"), ("t8", "other")):
+            self.done("domain", "add", "c.coffer", tenant, "--group", group, "--path", self.path("store", tenant))
+            self.make_file("c.coffer", f"store/{tenant}/1.sst", tenant.encode() * 100, "blocks", "--domain", tenant)
+
+    def acme_goes(self):
+        os.rename(self.path("keys.json"), self.path("away"))
+
+    def acme_is_back(self):
+        os.rename(self.path("away"), self.path("keys.json"))
+
+    def groups(self, *words):
+        run = self.coffer("group", "list", "c.coffer", "--json", *words)
+        rows = {row["name"]: row for row in run.json()["groups"]}
+        self.assertEqual(run.status, 1 if any(row["opens"] is False for row in rows.values()) else 0, run)
+        return rows
+
+    def test_a_group_whose_root_is_away_fails_alone_and_says_which_root(self):
+        self.assertEqual({name: (row["opens"], row["domains"], row["roots"]) for name, row in
+                          self.groups("--check").items()},
+                         {"acme": (True, ["t7"], [self.acme]), "other": (True, ["t8"], ["root-3"])})
+        self.acme_goes()
+        self.assertEqual({name: row["opens"] for name, row in self.groups().items()}, {"acme": None, "other": None})
+        self.assertEqual({name: row["opens"] for name, row in self.groups("--check").items()},
+                         {"acme": False, "other": True})
+        self.refused(["cat", "c.coffer", "store/t7/1.sst"], "key_unavailable", '"t7"', '"acme"',
+                     f"root {self.acme}", "hint: ")
+        self.assertEqual(self.done("cat", "c.coffer", "store/t8/1.sst").out, "t8" * 100)
+        self.assertEqual(self.verified("c.coffer"), {"store/t7/1.sst": "missing key"})
+        self.refused(["rotate", "domain", "c.coffer", "t7"], "key_unavailable", '"acme"')
+        self.refused(["domain", "add", "c.coffer", "t9", "--group", "acme"], "key_unavailable", '"acme"')
+        self.assertIn('"acme" is closed', self.problems("doctor", "c.coffer").out)
+        # What others do meanwhile keeps his keys as they are.
+        self.done("rotate", "domain", "c.coffer", "t8", "--rewrap")
+        self.done("rotate", "root", "c.coffer")
+        self.acme_is_back()
+        self.assertEqual(self.done("cat", "c.coffer", "store/t7/1.sst").out, "t7" * 100)
+        self.done("rotate", "domain", "c.coffer", "t7", "--rewrap")
+        self.assertEqual(self.verified("c.coffer"), {})
+
+    def test_a_domain_of_a_closed_group_is_shredded(self):
+        self.acme_goes()
+        self.done("shred", "c.coffer", "t7", "--confirm", "t7")
+        self.acme_is_back()
+        self.refused(["cat", "c.coffer", "store/t7/1.sst"], "key_destroyed")
+        self.assertEqual(self.done("cat", "c.coffer", "store/t8/1.sst").out, "t8" * 100)
+
+    def test_what_is_due_is_rotated_but_for_closed_groups(self):
+        self.edit("c.coffer/coffer.yaml", "version: 1\n", "version: 1\npolicy: {rotation_period: 1s}\n")
+        self.acme_goes()
+        time.sleep(1.1)
+        run = self.problems("plan", "c.coffer", "--apply", "--json")
+        self.assertEqual({action["domain"] for action in run.json()["done"]}, {"system", "t8"})
+        self.assertIn('"acme"', run.json()["problems"][0]["message"])
+
+    def test_every_command_that_names_domains_names_their_group(self):
+        for words in (["domain", "list"], ["status"]):
+            rows = self.done(*words, "c.coffer", "--json").json()["domains"]
+            self.assertEqual({row["name"]: row["group"] for row in rows},
+                             {"system": None, "t7": "acme", "t8": "other"})
+            self.assertIn("group acme", self.done(*words, "c.coffer").out)
+        self.assertEqual(self.done("key", "show", "c.coffer", "t7:1", "--json").json()["group"], "acme")
+        self.assertIn(f"acme, of root {self.acme}", self.done("key", "show", "c.coffer", "t7:1").out)
+        self.assertIn("group acme", self.done("key", "list", "c.coffer").out)
+        self.assertIn(f"group added: group acme, root {self.acme}", self.done("audit", "show", "c.coffer").out)
+
+    def test_what_no_group_may_be_is_refused(self):
+        self.make_key("unused.key")
+        self.refused(["group", "add", "c.coffer", "new"], "invalid_argument", "--by")
+        self.refused(["group", "add", "c.coffer", "acme", "--by", self.acme], "already_exists", '"acme"')
+        self.refused(["group", "add", "c.coffer", "new", "--by", self.acme], "invalid_argument", '"acme"')
+        self.refused(["slot", "add", "c.coffer", "--by", self.acme], "invalid_argument", '"acme"')
+        self.refused(["rotate", "root", "c.coffer", "--to", self.acme], "invalid_argument", '"acme"')
+        self.refused(["group", "add", "c.coffer", "new", "--by", "root-1"], "invalid_argument", "lock the keyring")
+        self.refused(["group", "add", "c.coffer", "New", "--by", self.uri("unused.key")], "invalid_argument", "New")
+        self.refused(["domain", "add", "c.coffer", "t9", "--group", "nobody"], "not_found", "coffer group add")
+        self.refused(["slot", "remove", "c.coffer", self.acme], "busy", "coffer group list")
+        self.make_key("unreadable.key")
+        self.write("unreadable.key", b"no key", 0o600)
+        self.refused(["group", "add", "c.coffer", "new", "--by", self.uri("unreadable.key")], "invalid_argument")
+
+    def test_a_clone_has_the_groups_whether_they_are_open_or_not(self):
+        self.acme_goes()
+        self.done("store", "clone", "c.coffer", "d.coffer")
+        self.acme_is_back()
+        rows = self.done("group", "list", "d.coffer", "--check", "--json").json()["groups"]
+        self.assertEqual([(row["name"], row["opens"]) for row in rows], [("acme", True), ("other", True)])
 
 
 class Changing(Keys):

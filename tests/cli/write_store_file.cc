@@ -98,7 +98,8 @@ Status write_store_file(const Request& request) {
   COFFER_ASSIGN(NewFile file, coffer->new_file(wanted));
 
   const std::string input(std::istreambuf_iterator<char>(std::cin), {});
-  const DomainKey key = coffer->keyring()->find_key(file.fields.domain_key_id).entry->key.open().value();
+  const auto keyring = coffer->keyring();
+  const DomainKey key = keyring->open_key(keyring->find_key(file.fields.domain_key_id)).value();
   Buffer body;
   if (wanted.kind == Kind::kBlocks) COFFER_TRY(seal_blocks(file, as_bytes(input), body));
   if (wanted.kind == Kind::kLog) COFFER_TRY(seal_log(file, as_bytes(input), request, body));

@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
-from decoder.keyring import open_keyring, open_shard  # noqa: E402
+from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
 from decoder.recipient import fingerprint_of_pair, keyring_key_for  # noqa: E402
@@ -146,15 +146,33 @@ class WorkedExamples(unittest.TestCase):
         self.assertIn(hashlib.sha256(data).hexdigest(), example)
         table = {"first": 0x8000, "depth": 1, "size": len(data), "key": bytes(range(0x20, 0x40)),
                  "name": hashlib.sha256(data).digest()}
-        ids = bytes(range(0x40, 0x50)), bytes(range(0xC0, 0xE0))
-        domains = open_shard(data, table, *ids, {})
+        keyring = {"coffer_id": bytes(range(0x40, 0x50)), "tag_key": bytes(range(0xC0, 0xE0)), "groups": {},
+                   "locked": {}, "group_of": {}}
+        domains = open_shard(data, table, keyring)
         self.assertEqual([key["bytes"] for key in domains[b"system"]], [bytes(range(0xA0, 0xC0))])
         for place in range(len(data)):
             altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
             named = dict(table, name=hashlib.sha256(altered).digest())
             for entry in (table, named, dict(table, first=0), dict(table, depth=2)):
                 with self.assertRaises(Failure):
-                    open_shard(altered, entry, *ids, {})
+                    open_shard(altered, entry, keyring)
+
+    def test_key_group(self):
+        example = self.sections["7"].split("### Worked example: a key group")[1].split("###")[0]
+        shown = {name: bytes.fromhex(re.sub(r"\s", "", value)) for name, value in
+                 re.findall(r"^    (\S.*?)  +((?:[0-9a-f]+\s*)+)$", example, re.MULTILINE)}
+        root_key = bytes(range(0x20, 0x40))
+        group = {"id": bytes(range(0xD0, 0xE0)), "name": b"acme", "key_id": shown["group key's id"],
+                 "slots": [{"id": bytes(range(0x50, 0x60)), "algorithm": 1, "wrapped": shown["wrapped group key"],
+                            "handle": b"\4file" + b"\x10\0" + fingerprint(root_key)}]}
+        group_key = group_key_of(group, root_key)
+        self.assertEqual(group_key, bytes(range(0x90, 0xB0)))
+        key = {"id": shown["domain key's id"], "bytes": shown["wrapped domain key"]}
+        self.assertEqual(unwrap_domain_key(key, group, group_key), bytes(range(0xA0, 0xC0)))
+        moved = dict(key, id=key["id"][:-1] + bytes([key["id"][-1] ^ 1]))
+        for each, of in ((moved, group), (key, dict(group, id=bytes(16)))):
+            with self.assertRaises(Failure):
+                unwrap_domain_key(each, of, group_key)
 
     def test_slot_for_a_recipient(self):
         example = self.sections["7"].split("### Worked example: a slot for a recipient")[1]

@@ -52,6 +52,7 @@ REVEAL_PLACES = {
     "src/coffer/base/base64.cc": "decodes into it",
     "src/coffer/base/secret_buffer.h": "grows it",
     "src/coffer/crypto/": "ciphers and derivation work on the bytes",
+    "src/coffer/keys/key_group": "wraps domain keys under a group key",
     "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
     "src/coffer/format/": "derives a file's keys from its file key",
     "src/coffer/config/": "unseals values",

@@ -60,7 +60,7 @@ inline void expect_equal(const DomainKeyEntry& a, const DomainKeyEntry& b) {
   EXPECT_EQ(a.compromised, b.compromised);
   EXPECT_EQ(a.destroyed, b.destroyed);
   EXPECT_EQ(a.expires, b.expires);
-  EXPECT_TRUE(equal_constant_time(a.key.open()->reveal(), b.key.open()->reveal()));
+  EXPECT_TRUE(equal_constant_time(a.key.stored()->reveal(), b.key.stored()->reveal()));
 }
 
 inline void expect_equal(const Keyring& a, const Keyring& b) {
@@ -74,9 +74,15 @@ inline void expect_equal(const Keyring& a, const Keyring& b) {
   ASSERT_EQ(a.domains().size(), b.domains().size());
   for (size_t i = 0; i < a.domains().size(); ++i) {
     EXPECT_EQ(a.domains()[i].name, b.domains()[i].name);
+    EXPECT_EQ(a.domains()[i].group, b.domains()[i].group);
     ASSERT_EQ(a.domains()[i].keys.size(), b.domains()[i].keys.size());
     for (size_t k = 0; k < a.domains()[i].keys.size(); ++k)
       expect_equal(a.domains()[i].keys[k], b.domains()[i].keys[k]);
+  }
+  ASSERT_EQ(a.groups().size(), b.groups().size());
+  for (size_t i = 0; i < a.groups().size(); ++i) {
+    EXPECT_EQ(a.groups()[i].name, b.groups()[i].name);
+    EXPECT_EQ(a.groups()[i].key_id, b.groups()[i].key_id);
   }
   EXPECT_EQ(a.stores(), b.stores());
 }

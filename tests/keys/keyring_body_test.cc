@@ -24,6 +24,14 @@ struct DomainFields {
   std::string name = "system";
   std::vector<KeyFields> keys;
   uint64_t locked = 0;
+  uint16_t group = 0;
+};
+struct GroupFields {
+  uint16_t number = 1;
+  Id id;
+  std::string name;
+  Id key_id = id_of(0x99);
+  std::vector<KeyringSlot> slots;
 };
 struct LineageFields {
   Id id;
@@ -45,13 +53,34 @@ struct BodyFields {
   uint64_t audit_count = 9;
   Bytes audit_mac = Bytes(32, 0x66);
   Bytes tag_key = Bytes(32, 0x77);
+  std::vector<GroupFields> groups = {};
   uint32_t shards = 1;
   std::vector<DomainFields> domains;
   std::vector<StoreFields> stores;
 };
 
+void encode_groups(const std::vector<GroupFields>& groups, Writer& writer) {
+  writer.u16(static_cast<uint16_t>(groups.size()));
+  for (const GroupFields& group : groups) {
+    writer.u16(group.number);
+    writer.id(group.id);
+    writer.bytes8(as_bytes(group.name));
+    writer.u64(16);
+    writer.id(group.key_id);
+    writer.u16(static_cast<uint16_t>(group.slots.size()));
+    for (const KeyringSlot& slot : group.slots) {
+      writer.id(slot.id);
+      writer.u64(slot.created);
+      writer.bytes16(as_bytes(slot.root));
+      writer.bytes16(slot.handle.bytes);
+      writer.u8(slot.wrapped.algorithm);
+      writer.bytes16(slot.wrapped.bytes);
+    }
+  }
+}
+
 Bytes encode(const BodyFields& fields) {
-  Bytes out(200'000);
+  Bytes out(2'000'000);
   Writer writer(out);
   writer.id(fields.coffer_id);
   writer.u64(fields.version);
@@ -62,11 +91,13 @@ Bytes encode(const BodyFields& fields) {
   writer.u64(fields.audit_count);
   writer.bytes(fields.audit_mac);
   writer.bytes(fields.tag_key);
+  encode_groups(fields.groups, writer);
   writer.u32(fields.shards);
   writer.u16(static_cast<uint16_t>(fields.domains.size()));
   for (const DomainFields& domain : fields.domains) {
     writer.bytes8(as_bytes(domain.name));
     writer.u64(domain.locked);
+    writer.u16(domain.group);
     writer.u16(static_cast<uint16_t>(domain.keys.size()));
     for (const KeyFields& key : domain.keys) {
       writer.id(key.id);
@@ -115,6 +146,12 @@ BodyFields good_fields() {
   destroyed.key.clear();
   fields.domains.push_back({"system", {key_of("system", 1, 1, 4), key_of("system", 2, 2, 2)}});
   fields.domains.push_back({"orders", {destroyed, key_of("orders", 4, 2, 2)}, 15});
+  // Which key it is shows once the group is open, and never here.
+  KeyFields wrapped = key_of("acme", 5, 1, 2);
+  wrapped.key = Bytes(40, 0x5a);
+  fields.domains.push_back({"acme", {wrapped}, 0, 7});
+  fields.groups = {{1, id_of(0xa1), "other", id_of(0x98), {slot_of(1), slot_of(2)}},
+                   {7, id_of(0xa7), "acme", id_of(0x99), {slot_of(3)}}};
   fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}}};
   return fields;
 }
@@ -131,7 +168,18 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_EQ(keyring->audit_key().open()->reveal()[31], 0x55);
   EXPECT_EQ(keyring->audit_head().count, 9u);
   EXPECT_EQ(keyring->audit_head().mac[31], 0x66);
-  ASSERT_EQ(keyring->domains().size(), 2u);
+  ASSERT_EQ(keyring->groups().size(), 2u);
+  const KeyGroup& group = keyring->groups()[1];
+  EXPECT_EQ(group.number, 7);
+  EXPECT_EQ(group.id, id_of(0xa7));
+  EXPECT_EQ(group.created, 16u);
+  EXPECT_EQ(group.key_id, id_of(0x99));
+  EXPECT_EQ(group.slots[0].wrapped.bytes, Bytes(40, 3));
+  EXPECT_EQ(keyring->find_group("acme"), &group);
+  ASSERT_EQ(keyring->domains().size(), 3u);
+  EXPECT_EQ(keyring->group_of(keyring->domains()[2]), &group);
+  EXPECT_EQ(keyring->group_of(keyring->domains()[1]), nullptr);
+  EXPECT_EQ(as_text(keyring->domains()[2].keys[0].key.stored()->reveal()), as_text(Bytes(40, 0x5a)));
   EXPECT_EQ(keyring->domains()[0].locked, 0u);
   EXPECT_EQ(keyring->domains()[1].locked, 15u);
   const DomainKeyEntry& key = keyring->domains()[0].keys[1];
@@ -182,7 +230,7 @@ TEST(KeyringBody, NoFlippedBitCrashesAndNoFlippedKeyIsAccepted) {
     ++accepted;
     for (const Domain& domain : keyring->domains()) {
       for (const DomainKeyEntry& key : domain.keys) {
-        if (key.key.empty()) continue;
+        if (key.key.empty() || key.key.is_wrapped()) continue;
         ASSERT_EQ(domain_key_id(tag_of_id(key.id), key.key.open()->reveal()).value(), key.id) << "bit " << bit;
       }
     }
@@ -230,7 +278,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "unless destroyed"},
         BrokenCase{"BytesMissing", [](BodyFields& b) { b.domains[0].keys[1].key.clear(); }, "unless destroyed"},
         BrokenCase{"ShortKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(31); }, "32 bytes"},
-        BrokenCase{"LongKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(33); }, "within the keys"},
+        BrokenCase{"LongKey", [](BodyFields& b) { b.domains[0].keys[1].key.resize(33); }, "32 bytes"},
         BrokenCase{"OtherBytesUnderTheId", [](BodyFields& b) { b.domains[0].keys[1].key[7] ^= 1; },
                    "the id that its bytes give"},
         BrokenCase{"RepeatedKey", [](BodyFields& b) { b.domains[0].keys[0] = key_of("system", 2, 1, 4); }, "key id"},
@@ -258,6 +306,27 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"BadStoreDomain", [](BodyFields& b) { b.stores[1].domains[0] = "T7"; }, "names of domains"},
         BrokenCase{"LongStorePath", [](BodyFields& b) { b.stores[1].path = "/" + std::string(4096, 'p'); },
                    "within its stores"}),
+    [](const auto& param) { return param.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    OfGroups, KeyringBodyRules,
+    testing::Values(
+        BrokenCase{"SystemInAGroup", [](BodyFields& b) { b.domains[0].group = 7; }, "in no key group"},
+        BrokenCase{"GroupThatIsNotThere", [](BodyFields& b) { b.domains[2].group = 2; }, "that is there"},
+        BrokenCase{"BareKeyInAGroup", [](BodyFields& b) { b.domains[1].group = 7; }, "40 bytes"},
+        BrokenCase{"WrappedKeyInNone", [](BodyFields& b) { b.domains[2].group = 0; }, "32 bytes"},
+        BrokenCase{"WrappedKeyCutShort", [](BodyFields& b) { b.domains[2].keys[0].key.resize(39); }, "40 bytes"},
+        BrokenCase{"WrappedKeyTooLong", [](BodyFields& b) { b.domains[2].keys[0].key.resize(41); }, "within the keys"},
+        BrokenCase{"GroupZero", [](BodyFields& b) { b.groups[0].number = 0; }, "in order"},
+        BrokenCase{"GroupsOutOfOrder", [](BodyFields& b) { std::swap(b.groups[0], b.groups[1]); }, "in order"},
+        BrokenCase{"GroupNumberTwice", [](BodyFields& b) { b.groups[0].number = 7; }, "in order"},
+        BrokenCase{"GroupNameTwice", [](BodyFields& b) { b.groups[0].name = "acme"; }, "must not repeat"},
+        BrokenCase{"GroupIdTwice", [](BodyFields& b) { b.groups[0].id = b.groups[1].id; }, "must not repeat"},
+        BrokenCase{"ZeroGroupId", [](BodyFields& b) { b.groups[0].id = Id{}; }, "must not be zero"},
+        BrokenCase{"BadGroupName", [](BodyFields& b) { b.groups[0].name = "A"; }, "group's name"},
+        BrokenCase{"GroupWithoutSlot", [](BodyFields& b) { b.groups[0].slots.clear(); }, "1 to 16 slots"},
+        BrokenCase{"GroupSlotTwice", [](BodyFields& b) { b.groups[0].slots[1] = slot_of(1); }, "id of its own"},
+        BrokenCase{"TooManyGroups", [](BodyFields& b) { b.groups.resize(4097, b.groups[0]); }, "4096"}),
     [](const auto& param) { return param.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(

@@ -221,7 +221,7 @@ TEST_F(SealedShards, AnotherShardIsRefusedHoweverGenuine) {
 
 TEST_F(SealedShards, TheTableOfShardsObeysItsRules) {
   const SecretBytes body = KeyringBody::encode(keyring_).value();
-  constexpr size_t kTable = 16 + 8 + 16 + 32 + 8 + 32 + 32;
+  constexpr size_t kTable = 16 + 8 + 16 + 32 + 8 + 32 + 32 + 2;
   const auto decoded = [&](size_t at, uint8_t value) {
     Bytes changed(body.reveal().begin(), body.reveal().end());
     changed[at] = value;

@@ -49,6 +49,7 @@ class KeyringExample : public testing::Test {
     const size_t start = text_.find("### Worked example: a keyring");
     ASSERT_NE(start, std::string::npos);
     text_ = text_.substr(start);
+    group_text_ = text_.substr(text_.find("### Worked example: a key group"));
     shard_text_ = text_.substr(text_.find("### Worked example: a shard"));
     if (const size_t next = text_.find("\n#", 1); next != std::string::npos) text_.resize(next);
     read_dump();
@@ -74,12 +75,12 @@ class KeyringExample : public testing::Test {
     EXPECT_THAT(text_, HasSubstr(to_hex(value))) << name;
   }
 
-  std::string text_, shard_text_;
+  std::string text_, shard_text_, group_text_;
   Bytes sealed_;
 };
 
 TEST_F(KeyringExample, OpensWithItsKeyFile) {
-  ASSERT_EQ(sealed_.size(), 573u);
+  ASSERT_EQ(sealed_.size(), 577u);
   TemporaryDirectory directory;
   const std::string path = directory / "root.key";
   Bytes contents = run_of(64, 0);
@@ -116,18 +117,50 @@ TEST_F(KeyringExample, TheShardOfTheSameDomainOpens) {
     const Bytes bytes = from_hex(hex).value();
     sealed.insert(sealed.end(), bytes.begin(), bytes.end());
   }
-  ASSERT_EQ(sealed.size(), 167u);
+  ASSERT_EQ(sealed.size(), 169u);
   const Keyring keyring = KeyringCodec::open(sealed_, KeyringKey::copy_of(run_of(32, 0x60))).value();
   ShardEntry shard;
   shard.first = 0x8000;
   shard.depth = 1;
-  shard.size = 167;
+  shard.size = 169;
   shard.name = sha256(sealed).value();
   shard.key = RestingKey<ShardRole>::seal(Key<ShardRole>::copy_of(run_of(32, 0x20))).value();
   EXPECT_THAT(shard_text_, HasSubstr(to_hex(shard.name)));
   auto opened = ShardCodec::open(sealed, shard, keyring);
   ASSERT_TRUE(opened.is_ok()) << opened.status().to_string();
   EXPECT_EQ((*opened)->domains()[0].keys[0].id, keyring.find_domain("system")->active()->id);
+}
+
+// As the page breaks it into lines.
+std::string lines_of(ByteView value) {
+  const std::string hex = to_hex(value);
+  return hex.size() <= 64 ? hex : hex.substr(0, 48) + "\n" + std::string(27, ' ') + hex.substr(48);
+}
+
+TEST_F(KeyringExample, TheKeyGroupIsWhatTheDerivationsGive) {
+  KeyGroup group;
+  group.id = id_from(0xd0);
+  group.name = "acme";
+  const GroupKey group_key = GroupKey::copy_of(run_of(32, 0x90));
+  const auto printed = [&](ByteView value) { EXPECT_THAT(group_text_, HasSubstr(lines_of(value))); };
+  const Id context = group_slot_context(group.id).value();
+  printed(context.bytes);
+  printed(group_key_id(group.id, group_key).value().bytes);
+  const SecretBytes tag = derive(run_of(32, 0xc0), "domain tag", as_bytes("tenant"), 2).value();
+  const Id key_id =
+      domain_key_id(static_cast<DomainTag>(tag.reveal()[0] << 8 | tag.reveal()[1]), run_of(32, 0xa0)).value();
+  printed(key_id.bytes);
+  const auto wrapped = StoredDomainKey::wrap(DomainKey::copy_of(run_of(32, 0xa0)), key_id, group, group_key);
+  ASSERT_TRUE(wrapped.is_ok());
+  printed(wrapped->stored()->reveal());
+
+  TemporaryDirectory directory;
+  const std::string path = directory / "root.key";
+  ASSERT_TRUE(create_file(Disk::posix(), path, run_of(64, 0), 0600).is_ok());
+  auto provider = make_key_file_provider(Disk::posix(), path);
+  const auto slot = provider->wrap(provider->current().value(), {context, id_from(0x50)}, as_wrapped(group_key));
+  ASSERT_TRUE(slot.is_ok());
+  printed(slot->bytes);
 }
 
 TEST_F(KeyringExample, PrintsWhatTheDerivationsGive) {

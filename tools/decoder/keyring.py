@@ -39,6 +39,21 @@ class Fields:
         return self.bytes(size)
 
 
+def read_slot(fields):
+    slot = {"id": fields.bytes(16), "created": fields.number(8), "root": fields.sized(2, 64),
+            "handle": fields.sized(2, 512), "algorithm": fields.number(1)}
+    slot["wrapped"] = fields.sized(2, 2048)
+    return slot
+
+
+def check_slots(slots):
+    if len({slot["id"] for slot in slots}) != len(slots):
+        raise Failure("tampered", "a slot id stands in the keyring twice")
+    for slot in slots:
+        if not re.fullmatch(rb"[A-Za-z0-9._-]{1,64}", slot["root"]) or not slot["wrapped"] or not any(slot["id"]):
+            raise Failure("tampered", "a slot without id or key, or whose root has no proper name")
+
+
 def read_keyring_slots(data):
     """(slots, where the sealed body begins). Nothing here is authenticated yet."""
     if data[:8] != b"COFFKEYR"[:len(data)]:
@@ -53,10 +68,7 @@ def read_keyring_slots(data):
     fields.at = 104
     slots = []
     for _ in range(min(slot_count, 16)):
-        slot = {"id": fields.bytes(16), "created": fields.number(8), "root": fields.sized(2, 64),
-                "handle": fields.sized(2, 512), "algorithm": fields.number(1)}
-        slot["wrapped"] = fields.sized(2, 2048)
-        slots.append(slot)
+        slots.append(read_slot(fields))
     total = fields.at + sealed_size + 4
     if not intact:
         if len(data) < total <= 17 << 20:
@@ -64,11 +76,7 @@ def read_keyring_slots(data):
         raise Failure("damaged", "the keyring's checksum differs")
     if not 1 <= slot_count <= 16 or not TAG_SIZE <= sealed_size <= KEYRING_BODY_SIZE_MAX or len(data) != total:
         raise Failure("tampered", "the keyring's sizes do not fit together")
-    if len({slot["id"] for slot in slots}) != slot_count:
-        raise Failure("tampered", "a slot id stands in the keyring twice")
-    for slot in slots:
-        if not re.fullmatch(rb"[A-Za-z0-9._-]{1,64}", slot["root"]) or not slot["wrapped"] or not any(slot["id"]):
-            raise Failure("tampered", "a slot without id or key, or whose root has no proper name")
+    check_slots(slots)
     return slots, fields.at
 
 
@@ -98,14 +106,53 @@ def keyring_key_of(slots, coffer_id, root_key):
     raise Failure("wrong_key", f"no slot is for the root key with fingerprint {fingerprint(root_key).hex()}")
 
 
-def read_domain_key(fields):
+def group_key_of(group, root_key):
+    """"Key groups": a slot of a group is bound to the group in place of the coffer."""
+    context = hashlib.sha256(b"coffer/v1 key group\0" + group["id"]).digest()[:16]
+    key = keyring_key_of(group["slots"], context, root_key)
+    if derive(key, b"group key id", group["id"], 16) != group["key_id"]:
+        raise Failure("tampered", f"the slot of key group {group['name']!r} wraps another key than the group's")
+    return key
+
+
+def unwrap_domain_key(key, group, group_key):
+    bytes_ = kwp_unwrap(derive(group_key, b"group domain key", group["id"] + key["id"], 32), key["bytes"])
+    if bytes_ is None or len(bytes_) != 32 or derive(bytes_, b"domain key id", key["id"][:2], 14) != key["id"][2:]:
+        raise Failure("tampered", "what a key group holds as a domain key does not open as that key")
+    return bytes_
+
+
+def read_groups(fields):
+    """number → group, of a body."""
+    groups = {}
+    count = fields.number(2)
+    if count > 4096:
+        raise Failure("tampered", f"{count} key groups")
+    for _ in range(count):
+        group = {"number": fields.number(2), "id": fields.bytes(16), "name": fields.sized(1, 64),
+                 "created": fields.number(8), "key_id": fields.bytes(16)}
+        slot_count = fields.number(2)
+        if not 1 <= slot_count <= 16 or group["number"] <= max(groups, default=0):
+            raise Failure("tampered", "the slots of a key group, or its number, break a rule")
+        group["slots"] = [read_slot(fields) for _ in range(slot_count)]
+        check_slots(group["slots"])
+        if not re.fullmatch(rb"[a-z0-9._-]+", group["name"]) or not any(group["id"]):
+            raise Failure("tampered", f"key group {group['name']!r}")
+        groups[group["number"]] = group
+    for what in ("id", "name"):
+        if len({group[what] for group in groups.values()}) != len(groups):
+            raise Failure("tampered", f"two key groups have the same {what}")
+    return groups
+
+
+def read_domain_key(fields, in_group):
     key = {"id": fields.bytes(16), "version": fields.number(4), "state": fields.number(1)}
     key.update(zip(("created", "activated", "deactivated", "compromised", "destroyed", "expires"),
                    (fields.number(8) for _ in range(6))))
-    key["bytes"] = fields.sized(1, 32)
-    if key["state"] not in KEY_STATES or len(key["bytes"]) != (0 if key["state"] == 6 else 32):
+    key["bytes"] = fields.sized(1, 40)
+    if key["state"] not in KEY_STATES or len(key["bytes"]) != (0 if key["state"] == 6 else 40 if in_group else 32):
         raise Failure("tampered", "a domain key's state or size is not one there is")
-    if key["bytes"] and derive(key["bytes"], b"domain key id", key["id"][:2], 14) != key["id"][2:]:
+    if key["bytes"] and not in_group and derive(key["bytes"], b"domain key id", key["id"][:2], 14) != key["id"][2:]:
         raise Failure("tampered", "a domain key does not have the id it is filed under")
     return key
 
@@ -129,24 +176,28 @@ def read_store(fields):
     return store
 
 
-def read_domains(fields, tag_key, locked, first=0, depth=0):
+def read_domains(fields, keyring, first=0, depth=0):
     """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
     domains = {}
     for _ in range(fields.number(2)):
         name = fields.sized(1, 64)
         if not re.fullmatch(rb"[a-z0-9._-]+", name) or name in domains:
             raise Failure("tampered", f"domain name {name!r}")
-        locked[name] = fields.number(8)
-        if name == b"system" and locked[name]:
-            raise Failure("tampered", "the domain system is locked")
-        keys = [read_domain_key(fields) for _ in range(fields.number(2))]
+        keyring["locked"][name] = fields.number(8)
+        group = fields.number(2)
+        if name == b"system" and (keyring["locked"][name] or group):
+            raise Failure("tampered", "the domain system is locked, or in a key group")
+        if group and group not in keyring["groups"]:
+            raise Failure("tampered", f"domain {name!r} is in a key group that is not there")
+        keyring["group_of"][name] = group
+        keys = [read_domain_key(fields, group != 0) for _ in range(fields.number(2))]
         if not keys:
             raise Failure("tampered", f"domain {name!r} has no key")
         if [key["version"] for key in keys] != list(range(1, len(keys) + 1)):
             raise Failure("tampered", f"the keys of domain {name!r} are not in the order of their versions")
         if sum(key["state"] == 2 for key in keys) > 1:
             raise Failure("tampered", f"domain {name!r} has more than one active key")
-        tag = derive(tag_key, b"domain tag", name, 2)
+        tag = derive(keyring["tag_key"], b"domain tag", name, 2)
         if any(key["id"][:2] != tag for key in keys):
             raise Failure("tampered", f"the ids of the keys of domain {name!r} do not begin with its tag")
         if int.from_bytes(tag, "big") >> (16 - depth) != first >> (16 - depth):
@@ -172,7 +223,7 @@ def read_shard_table(fields, count):
     return shards
 
 
-def open_shard(data, shard, coffer_id, tag_key, locked):
+def open_shard(data, shard, keyring):
     """name → keys."""
     if data[:8] != b"COFFSHRD"[:len(data)]:
         raise Failure("plaintext", "not a shard of a keyring: no magic")
@@ -182,17 +233,17 @@ def open_shard(data, shard, coffer_id, tag_key, locked):
         raise Failure("damaged", "the shard's size or checksum differs")
     if struct.unpack_from("<H", data, 8)[0] != 1:
         raise Failure("unsupported", "another format version of a shard")
-    if data[10:26] != coffer_id:
+    if data[10:26] != keyring["coffer_id"]:
         raise Failure("foreign", "the shard is another coffer's")
     if hashlib.sha256(data).digest() != shard["name"]:
         raise Failure("tampered", "it is another shard than the keyring names")
-    context = coffer_id + struct.pack(">HB", shard["first"], shard["depth"])
+    context = keyring["coffer_id"] + struct.pack(">HB", shard["first"], shard["depth"])
     material = derive(shard["key"], b"keyring shard", context, 44)
     body = open_sealed(AESGCM(material[:32]), material[32:], data[26:-4], data[:26])
     if body is None:
         raise Failure("tampered", "the shard does not authenticate")
     fields = Fields(body, "tampered")
-    domains = read_domains(fields, tag_key, locked, shard["first"], shard["depth"])
+    domains = read_domains(fields, keyring, shard["first"], shard["depth"])
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the shard's domains")
     return domains
@@ -201,20 +252,21 @@ def open_shard(data, shard, coffer_id, tag_key, locked):
 def read_keyring_body(body, shard_of):
     """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
     fields = Fields(body, "tampered")
-    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "stores": []}
+    keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "group_of": {},
+               "stores": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
     keyring["audit_count"], keyring["audit_mac"] = fields.number(8), fields.bytes(32)
     keyring["tag_key"] = fields.bytes(32)
+    keyring["groups"] = read_groups(fields)
     shard_count = fields.number(4)
     if shard_count == 1:
-        keyring["domains"] = read_domains(fields, keyring["tag_key"], keyring["locked"])
+        keyring["domains"] = read_domains(fields, keyring)
     else:
         for shard in read_shard_table(fields, shard_count):
             data = shard_of(shard["name"].hex())
-            keyring["domains"].update(
-                open_shard(data, shard, keyring["coffer_id"], keyring["tag_key"], keyring["locked"]))
+            keyring["domains"].update(open_shard(data, shard, keyring))
     for _ in range(fields.number(2)):
         keyring["stores"].append(read_store(fields))
     if fields.at != len(body):
@@ -288,7 +340,11 @@ def describe_keyring(keyring):
         "ancestors": [ancestor.hex() for ancestor in keyring["ancestors"]],
         "created": keyring["created"],
         "updated": keyring["updated"],
+        "groups": [{"name": text(group["name"]), "id": group["id"].hex(),
+                    "roots": [text(slot["root"]) for slot in group["slots"]]} for group in keyring["groups"].values()],
         "domains": domains,
+        "group_of": {text(name): text(keyring["groups"][group]["name"])
+                     for name, group in keyring["group_of"].items() if group},
         "locked": {text(name): since for name, since in keyring["locked"].items() if since},
         "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["confirmed"] == 1,
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}

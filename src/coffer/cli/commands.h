@@ -27,6 +27,8 @@ Command keyring_show_command();
 Command doctor_command();
 Command domain_add_command();
 Command domain_list_command();
+Command group_add_command();
+Command group_list_command();
 Command tenant_lock_command();
 Command tenant_unlock_command();
 Command key_list_command();

@@ -98,12 +98,14 @@ Result<Outcome> run_key_list(const Arguments& arguments, Console& console) {
       const Usage usage = usage_of_key(inventory, key->id);
       const KeyPast past = pasts(domain.name, *key);
       table.add({domain.name, fmt::to_string(key->version), key->id.short_hex(),
-                 std::string(key_state_name(key->state)) + (domain.locked != 0 ? ", locked" : ""),
+                 std::string(key_state_name(key->state)) + (domain.locked != 0 ? ", locked" : "") +
+                     in_group_text(*keyring, domain),
                  time_text(key->activated), time_text(key->expires), fmt::to_string(usage.files),
                  size_text(usage.bytes), past.is_known ? fmt::to_string(past.counts.seals) : "-",
                  past.is_known ? size_text(past.counts.bytes) : "-", left_text(past.left)});
       Json line = key_json(domain.name, *key);
       line["locked"] = domain.locked != 0 ? Json(domain.locked) : Json(nullptr);
+      line["group"] = group_json(*keyring, domain);
       add_past(past, line);
       line["files"] = usage.files;
       line["bytes"] = usage.bytes;
@@ -126,6 +128,7 @@ Result<Outcome> run_key_show(const Arguments& arguments, Console& console) {
   Json answer = key_json(found.domain->name, key);
   answer["files"] = usage.files;
   answer["bytes"] = usage.bytes;
+  answer["group"] = group_json(*keyring, *found.domain);
   add_past(past, answer);
   std::string text = fmt::format("key {} of domain {}\n  id           {}\n  state        {}\n", key.version,
                                  found.domain->name, key.id.hex(), key_state_name(key.state));
@@ -133,6 +136,9 @@ Result<Outcome> run_key_show(const Arguments& arguments, Console& console) {
                                    std::pair("expires", key.expires), std::pair("deactivated", key.deactivated),
                                    std::pair("compromised", key.compromised), std::pair("destroyed", key.destroyed)}) {
     text += fmt::format("  {:<11}  {}\n", name, time_text(time));
+  }
+  if (const KeyGroup* group = keyring->group_of(*found.domain)) {
+    text += fmt::format("  key group    {}, of root {}\n", group->name, group->slots.front().root);
   }
   text += fmt::format("  needed by    {}, {}\n", count_text(usage.files, "file"), size_text(usage.bytes));
   if (past.is_known) {

@@ -15,7 +15,7 @@ if(COFFER_TOOLS)
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
     audit.cc cat.cc commands.cc commands_module.cc config.cc console.cc doctor.cc domain.cc exec.cc file_work.cc
-    help.cc import_config.cc init.cc inspect.cc key.cc keygen.cc keyring.cc metrics.cc opening.cc parser.cc
+    group.cc help.cc import_config.cc init.cc inspect.cc key.cc keygen.cc keyring.cc metrics.cc opening.cc parser.cc
     plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc
     runs.cc scan.cc seal_value.cc secret_input.cc shred.cc slot.cc status.cc
     status_json.cc status_text.cc store.cc tenant.cc text.cc transition.cc

@@ -110,6 +110,16 @@ Json crypto_json(const CryptoInUse& in_use) {
           {"fips_provider", or_null(in_use.fips_provider)}};
 }
 
+Json group_json(const Keyring& keyring, const Domain& domain) {
+  const KeyGroup* group = keyring.group_of(domain);
+  return group != nullptr ? Json(group->name) : Json(nullptr);
+}
+
+std::string in_group_text(const Keyring& keyring, const Domain& domain) {
+  const KeyGroup* group = keyring.group_of(domain);
+  return group != nullptr ? ", group " + group->name : "";
+}
+
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {
   const RootKind kind = kind_of_root(slot.root, config);
   return {{"id", slot.id.hex()},

@@ -32,6 +32,9 @@ struct RootKind {
 };
 // "unknown" for a root that the configuration does not have.
 RootKind kind_of_root(const std::string& name, const ProviderConfig& config);
+// Of a domain: its key group's name, or null; for a table ", group acme", or nothing.
+Json group_json(const Keyring& keyring, const Domain& domain);
+std::string in_group_text(const Keyring& keyring, const Domain& domain);
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);
 Json crypto_json(const CryptoInUse& in_use);  // null for what is not in use
 

@@ -104,6 +104,7 @@ std::vector<Row> rows_of(const KeyringHeader& header, const ProviderConfig& conf
 
 std::string opens_text(const RootKind& kind, const Row& row) {
   if (row.setting == nullptr) return "not configured here";
+  if (!row.setting->key_group.empty()) return "key group " + row.setting->key_group;
   if (row.slot == nullptr) return "no slot";
   return kind.opens_by_itself ? "by itself" : "by hand";
 }

@@ -93,6 +93,7 @@ Json domains_json(const StatusReport& report) {
     }
     domains.push_back({{"name", domain.name},
                        {"locked", domain.locked != 0 ? Json(domain.locked) : Json(nullptr)},
+                       {"group", group_json(*report.keyring, domain)},
                        {"files", whole.files},
                        {"bytes", whole.bytes},
                        {"active_files", active.files},

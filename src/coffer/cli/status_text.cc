@@ -162,7 +162,8 @@ std::string status_keys(const StatusReport& report) {
       const Usage usage = usage_of(report, entry->id);
       const auto left = percent_left(report, domain, *entry);
       table.add({std::exchange(name, ""), fmt::to_string(entry->version), entry->id.short_hex(),
-                 std::string(key_state_name(entry->state)) + (domain.locked != 0 ? ", LOCKED" : ""),
+                 std::string(key_state_name(entry->state)) + (domain.locked != 0 ? ", LOCKED" : "") +
+                     in_group_text(*report.keyring, domain),
                  age_text(seconds_since(entry->created, report.now)), fmt::to_string(usage.files),
                  size_text(usage.bytes), percent_text(usage.bytes, whole.bytes),
                  size_text(counts_of_key(report, entry->id).bytes), left ? fmt::format("{}%", *left) : ""});

@@ -14,10 +14,11 @@ using NamedProviders = std::map<std::string, ProviderUri>;
 // A root key that may lock the coffer.
 struct RootSetting {
   ProviderUri uri;
-  std::string fingerprint;  // 32 hexadecimal digits of the only key it may be; empty: not pinned
+  std::string fingerprint;     // 32 hexadecimal digits of the only key it may be; empty: not pinned
+  std::string key_group = {};  // it opens this one, and nothing else; empty: it may lock the keyring
 
   friend bool operator==(const RootSetting& a, const RootSetting& b) {
-    return a.uri == b.uri && a.fingerprint == b.fingerprint;
+    return a.uri == b.uri && a.fingerprint == b.fingerprint && a.key_group == b.key_group;
   }
 };
 using RootSettings = std::map<std::string, RootSetting>;

@@ -126,6 +126,15 @@ Result<RootSettings> read_roots(const YamlReader& reader, const YAML::Node& sect
       root.fingerprint = pin->second;
       uri.options.erase(pin);
     }
+    const auto group = std::ranges::find(uri.options, "key_group", [](const auto& option) { return option.first; });
+    if (group != uri.options.end()) {
+      if (!valid_domain_name(group->second)) {
+        return {Code::kInvalidArgument,
+                uri.option_places["key_group"] + ": expected a key group's name, 1 to 64 of [a-z0-9._-]"};
+      }
+      root.key_group = group->second;
+      uri.options.erase(group);
+    }
     root.uri = std::move(uri);
     root.uri.configured_as = "root:" + name;
     out.emplace(name, std::move(root));
@@ -136,6 +145,7 @@ Result<RootSettings> read_roots(const YamlReader& reader, const YAML::Node& sect
 std::string format_root(const std::string& name, const RootSetting& root) {
   std::string out = "  " + yaml_quoted(name) + ":\n    " + uri_line(root.uri) + "\n";
   if (!root.fingerprint.empty()) out += "    fingerprint: " + yaml_quoted(root.fingerprint) + "\n";
+  if (!root.key_group.empty()) out += "    key_group: " + yaml_quoted(root.key_group) + "\n";
   return out + format_options(root.uri);
 }
 

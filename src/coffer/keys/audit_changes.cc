@@ -83,6 +83,26 @@ void compare_lock(const Keyring* before, const Domain& after, Changes& out) {
   out.add({{"what", after.locked != 0 ? "domain locked" : "domain unlocked"}, {"domain", after.name}});
 }
 
+Json group_json(const Keyring& keyring, const Domain& domain) {
+  const KeyGroup* group = keyring.group_of(domain);
+  return group != nullptr ? Json(group->name) : Json(nullptr);
+}
+
+Json added_domain(const Keyring& keyring, const Domain& domain) {
+  Json out{{"what", "domain added"}, {"domain", domain.name}};
+  if (domain.group != 0) out["group"] = group_json(keyring, domain);
+  return out;
+}
+
+void compare_group(const Keyring* before, const Keyring& keyring, const Domain& after, Changes& out) {
+  const Domain* earlier = before != nullptr ? before->find_key(after.keys.front().id).domain : nullptr;
+  if (earlier == nullptr || earlier->group == after.group) return;
+  out.add({{"what", "domain moved"},
+           {"domain", after.name},
+           {"from", group_json(*before, *earlier)},
+           {"to", group_json(keyring, after)}});
+}
+
 // Shards that the two share do not differ.
 std::vector<const Domain*> differing(const Keyring& keyring, const Keyring* from) {
   if (from != nullptr) return keyring.domains_unlike(*from);
@@ -94,8 +114,9 @@ std::vector<const Domain*> differing(const Keyring& keyring, const Keyring* from
 void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
   for (const Domain* domain : differing(after, before)) {
     if (!has_domain(before, *domain)) {
-      out.add({{"what", "domain added"}, {"domain", domain->name}});
+      out.add(added_domain(after, *domain));
     }
+    compare_group(before, after, *domain, out);
     compare_lock(before, *domain, out);
     for (const DomainKeyEntry& key : domain->keys) {
       compare_key(*domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
@@ -106,6 +127,26 @@ void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
     if (!has_domain(&after, *domain)) out.add({{"what", "domain removed"}, {"domain", domain->name}});
     for (const DomainKeyEntry& key : domain->keys) {
       if (after.find_key(key.id).entry == nullptr) out.add(key_change("key removed", *domain, key));
+    }
+  }
+}
+
+const KeyGroup* find_group_by_id(const Keyring* keyring, const Id& id) {
+  if (keyring == nullptr) return nullptr;
+  const auto found = std::ranges::find(keyring->groups(), id, &KeyGroup::id);
+  return found == keyring->groups().end() ? nullptr : &*found;
+}
+
+void compare_groups(const Keyring* before, const Keyring& after, Changes& out) {
+  const auto change = [&](std::string_view what, const KeyGroup& group) {
+    out.add({{"what", what}, {"group", group.name}, {"root", group.slots.front().root}, {"key", group.key_id.hex()}});
+  };
+  for (const KeyGroup& group : after.groups()) {
+    const KeyGroup* earlier = find_group_by_id(before, group.id);
+    if (earlier == nullptr) {
+      change("group added", group);
+    } else if (earlier->key_id != group.key_id) {
+      change("group renewed", group);
     }
   }
 }
@@ -179,6 +220,7 @@ std::string changes_between(const KeyringContents* before, const KeyringContents
   Changes out;
   const Keyring* keyring = before != nullptr ? &before->keyring : nullptr;
   compare_slots(before != nullptr ? before->slots : std::span<const KeyringSlot>(), after.slots, out);
+  compare_groups(keyring, after.keyring, out);
   compare_keys(keyring, after.keyring, out);
   compare_stores(keyring, after.keyring, out);
   return out.text();

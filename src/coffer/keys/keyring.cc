@@ -12,16 +12,8 @@ namespace {
 
 std::string in_quotes(std::string_view name) { return "\"" + std::string(name) + "\""; }
 
-Result<DomainKeyEntry> make_active_key(DomainTag tag, uint32_t version, uint64_t now) {
-  DomainKeyEntry entry;
-  COFFER_ASSIGN(const DomainKey key, random_key<DomainRole>(kDomainKeySize));
-  COFFER_ASSIGN(entry.key, RestingKey<DomainRole>::seal(key));
-  COFFER_ASSIGN(entry.id, domain_key_id(tag, key.reveal()));
-  entry.version = version;
-  entry.state = KeyState::kActive;
-  entry.created = now;
-  entry.activated = now;
-  return entry;
+Status no_group(std::string_view name) {
+  return {Code::kNotFound, "no key group " + in_quotes(name) + " in the keyring; coffer group add makes one"};
 }
 
 Result<RestingKey<AuditRole>> make_audit_key() {
@@ -151,7 +143,7 @@ Result<Sha256> Keyring::authenticate(std::string_view label, std::string_view me
   return hmac_sha256(key.reveal(), whole);
 }
 
-Status Keyring::add_domain(std::string_view name, uint64_t now) {
+Status Keyring::add_domain(std::string_view name, uint64_t now, std::string_view group_name) {
   if (!valid_domain_name(name)) {
     return {Code::kInvalidArgument, "domain name " + in_quotes(name) + ": use 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
   }
@@ -160,9 +152,12 @@ Status Keyring::add_domain(std::string_view name, uint64_t now) {
   if (shards_[shard].contents->find(tag, name) != nullptr) {
     return {Code::kAlreadyExists, "domain " + in_quotes(name) + " exists already"};
   }
+  const KeyGroup* group = group_name.empty() ? nullptr : find_group(group_name);
+  if (group == nullptr && !group_name.empty()) return no_group(group_name);
   Domain domain;
   domain.name = name;
-  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(tag, 1, now));
+  domain.group = group != nullptr ? group->number : 0;
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(group, tag, 1, now));
   domain.keys.push_back(std::move(key));
   COFFER_TRY(check_room(shard, KeyringBody::size({&domain, 1})).with_context("domain " + in_quotes(name)));
   own(shard).add(std::move(domain));
@@ -178,7 +173,7 @@ Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
   }
   const DomainTag tag = tag_of_id(domain->keys.front().id);
   const size_t shard = shard_of(tag);
-  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(tag, domain->keys.back().version + 1, now));
+  COFFER_ASSIGN(DomainKeyEntry key, make_active_key(group_of(*domain), tag, domain->keys.back().version + 1, now));
   COFFER_TRY(check_room(shard, KeyringBody::size(key)).with_context("domain " + in_quotes(name)));
   const size_t at = shards_[shard].contents->position(*domain);
   Shard& changed = own(shard);

@@ -10,8 +10,8 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/resting_key.h"
 #include "coffer/crypto/signature.h"
+#include "coffer/keys/key_group.h"
 #include "coffer/keys/key_state.h"
-#include "coffer/keys/provider.h"
 #include "coffer/keys/store_entry.h"
 
 namespace coffer {
@@ -25,11 +25,11 @@ inline constexpr size_t kRootKeyHandleSizeMax = 512;
 inline constexpr size_t kWrappedKeyringKeySizeMax = 2048;
 inline constexpr uint8_t kWrapAlgorithmRecipient = 3;  // of slots that are sealed to a public key
 inline constexpr size_t kDomainNameSizeMax = 64;
-inline constexpr size_t kDomainKeySize = 32;
 inline constexpr size_t kKeyringKeySize = 32;
 inline constexpr size_t kAuditKeySize = 32;
 inline constexpr size_t kTagKeySize = 32;
 inline constexpr size_t kShardKeySize = 32;
+inline constexpr size_t kKeyGroupCountMax = 4096;
 inline constexpr uint8_t kShardDepthMax = 16;
 inline constexpr std::string_view kSystemDomain = "system";
 
@@ -43,8 +43,8 @@ struct DomainKeyEntry {
   uint64_t deactivated = 0;
   uint64_t compromised = 0;
   uint64_t destroyed = 0;
-  uint64_t expires = 0;        // from then on it wraps nothing more
-  RestingKey<DomainRole> key;  // empty once destroyed
+  uint64_t expires = 0;  // from then on it wraps nothing more
+  StoredDomainKey key;   // empty once destroyed; Keyring::open_key() opens it
 
   bool may_wrap_at(uint64_t now) const { return may_wrap(state) && (expires == 0 || now < expires); }
 };
@@ -52,19 +52,12 @@ struct DomainKeyEntry {
 struct Domain {
   std::string name;
   uint64_t locked = 0;               // since when nothing of it is read or written; 0: it is not
+  GroupNumber group = 0;             // whose root key its keys need besides the coffer's; 0: none
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
   // The active key, unless it has expired by then; null if none.
   const DomainKeyEntry* wrapping(uint64_t now) const;
-};
-
-struct KeyringSlot {
-  Id id;
-  uint64_t created = 0;
-  std::string root;  // the name that coffer.yaml has for the root key: all that a slot says of where that is
-  RootKeyHandle handle;
-  WrappedKeyringKey wrapped;
 };
 
 // Of the audit log, as of the save of a keyring: audit_log.h.
@@ -192,6 +185,17 @@ class Keyring {
   const Domain* find_domain(std::string_view name) const;
   // By the id in an envelope; entry == nullptr when unknown.
   FoundKey find_key(const Id& key_id) const;
+  // In the order of their numbers.
+  const std::vector<KeyGroup>& groups() const { return groups_; }
+  const KeyGroup* find_group(std::string_view name) const;
+  // kAlreadyExists, kInvalidArgument, kLimitExceeded, or a group of this name may be added.
+  Status check_new_group(std::string_view name) const;
+  const KeyGroup* group_of(const Domain& domain) const;  // null: none
+  // Opens groups from now on, for this keyring and copies of it. Without it all are closed.
+  void open_groups_with(std::shared_ptr<GroupKeys> keys) { group_keys_ = std::move(keys); }
+  // For the time of a use. Waits for the group's root the first time. Errors as GroupKeys::key_of(), naming the group;
+  // kTampered: StoredDomainKey::unwrap(). REQUIRES: it has bytes
+  Result<DomainKey> open_key(const FoundKey& found) const;
   const StoreEntry* find_store(const Id& id) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
   const StoreEntry* store_at(std::string_view path) const;
@@ -199,9 +203,10 @@ class Keyring {
   const StoreEntry* store_of(std::string_view path) const;
 
   // Changes. Each leaves the keyring as it was when it fails; kLimitExceeded where the format has no room.
-  // With one active key. kAlreadyExists, kInvalidArgument.
-  Status add_domain(std::string_view name, uint64_t now);
-  // A new active key; the previous active one, if any, is deactivated. kNotFound.
+  // With one active key. kAlreadyExists, kInvalidArgument. In the group of this name, which has to open; empty: in
+  // none.
+  Status add_domain(std::string_view name, uint64_t now, std::string_view group = {});
+  // A new active key; the previous active one, if any, is deactivated. kNotFound. A group has to open for it.
   Status rotate_domain(std::string_view name, uint64_t now);
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
   // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
@@ -218,6 +223,8 @@ class Keyring {
   // From `when` on the key wraps nothing more; it may lie in the past. 0: never. kInvalidArgument for a key that does
   // not wrap any more.
   Status set_key_expiry(const Id& key_id, uint64_t when);
+  // Whose key is known by key_id, in slots that wrap it; the number is given here. Errors as check_new_group().
+  Status add_group(KeyGroup group);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
@@ -233,9 +240,12 @@ class Keyring {
   Keyring() = default;
   Status check_has_keys() const;
   Status set_locked(std::string_view name, uint64_t when);
+  Result<GroupKey> key_of(const KeyGroup& group) const;
+  // `group`: null for none.
+  Result<DomainKeyEntry> make_active_key(const KeyGroup* group, DomainTag tag, uint32_t version, uint64_t now) const;
   Result<DomainTag> tag_of(std::string_view name) const;
-  // kTampered where it has a domain that its name does not lead to.
-  Status check_names(const Shard& shard) const;
+  // kTampered where it has a domain that its name does not lead to, or one of a group that is not there.
+  Status check_domains(const Shard& shard) const;
   size_t shard_of(DomainTag tag) const;
   // To be changed: nobody else has it, and it is not as it was sealed any more. Pointers into it are void.
   Shard& own(size_t shard);
@@ -254,6 +264,8 @@ class Keyring {
   RestingKey<AuditRole> audit_key_;
   AuditHead audit_head_;
   RestingKey<TagRole> tag_key_;
+  std::vector<KeyGroup> groups_;  // by their numbers
+  std::shared_ptr<GroupKeys> group_keys_;
   std::vector<ShardEntry> shards_;  // by the tags they are for
   std::vector<StoreEntry> stores_;
   PathMap places_;  // path and also_at → store

@@ -4,12 +4,14 @@
 #include <unordered_set>
 
 #include "coffer/keys/keyring_shard.h"
+#include "coffer/keys/keyring_slot_codec.h"
 
 namespace coffer {
 namespace {
 
-constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + kTagKeySize + 4 + 2;
+constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + kTagKeySize + 2 + 4 + 2;
 constexpr size_t kShardEntrySize = 1 + 4 + kShardKeySize + 32;
+constexpr size_t kDomainFixedSize = 1 + 8 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
@@ -23,21 +25,25 @@ Status encode_key(const DomainKeyEntry& key, Writer& writer) {
   for (uint64_t time : {key.created, key.activated, key.deactivated, key.compromised, key.destroyed, key.expires}) {
     writer.u64(time);
   }
-  COFFER_ASSIGN(const DomainKey opened, key.key.open());
-  writer.bytes8(opened.reveal());
+  COFFER_ASSIGN(const SecretBytes stored, key.key.stored());
+  writer.bytes8(stored.reveal());
   return {};
 }
 
-Status check_key_bytes(const DomainKeyEntry& key, ByteView bytes, const std::string& name) {
+// What a group's key has wrapped shows which key it is only once the group is open: StoredDomainKey::unwrap().
+Status check_key_bytes(const DomainKeyEntry& key, ByteView bytes, bool in_group, const std::string& name) {
   if ((key.state == KeyState::kDestroyed) != bytes.empty()) return broken(name + " must have bytes unless destroyed");
   if (bytes.empty()) return {};
+  if (in_group && bytes.size() != StoredDomainKey::kWrappedSize) return broken(name + " must have 40 bytes");
+  if (in_group) return {};
   if (bytes.size() != kDomainKeySize) return broken(name + " must have 32 bytes");
   COFFER_ASSIGN(const Id id, domain_key_id(tag_of_id(key.id), bytes));
   if (!equal_constant_time(id.bytes, key.id.bytes)) return broken(name + " must have the id that its bytes give");
   return {};
 }
 
-Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, const std::string& domain) {
+Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, const Domain& of) {
+  const std::string& domain = of.name;
   DomainKeyEntry key;
   key.id = reader.id();
   key.version = reader.u32();
@@ -46,14 +52,14 @@ Result<DomainKeyEntry> decode_key(Reader& reader, uint32_t expected_version, con
        {&key.created, &key.activated, &key.deactivated, &key.compromised, &key.destroyed, &key.expires}) {
     *time = reader.u64();
   }
-  const ByteView bytes = reader.bytes8(kDomainKeySize);
+  const ByteView bytes = reader.bytes8(StoredDomainKey::kWrappedSize);
   if (!reader.ok()) return broken("it must not end within the keys of domain " + domain);
   const std::string name = "key " + std::to_string(expected_version) + " of domain " + domain;
   if (key.version != expected_version) return broken(name + " must not call itself " + std::to_string(key.version));
   if (!state.has_value()) return broken(name + " must be in a known state");
   key.state = *state;
-  COFFER_TRY(check_key_bytes(key, bytes, name));
-  COFFER_ASSIGN(key.key, RestingKey<DomainRole>::seal(DomainKey::copy_of(bytes)));
+  COFFER_TRY(check_key_bytes(key, bytes, of.group != 0, name));
+  COFFER_ASSIGN(key.key, StoredDomainKey::of_stored(bytes));
   return key;
 }
 
@@ -61,14 +67,16 @@ Result<Domain> decode_domain(Reader& reader) {
   Domain domain;
   domain.name = as_text(reader.bytes8(kDomainNameSizeMax));
   domain.locked = reader.u64();
+  domain.group = reader.u16();
   const uint16_t key_count = reader.u16();
   if (!reader.ok()) return broken("it must not end within its domains");
   if (!valid_domain_name(domain.name)) return broken("a domain's name must be 1 to 64 of [a-z0-9._-]");
   if (domain.locked != 0 && domain.name == kSystemDomain) return broken("the domain system must not be locked");
+  if (domain.group != 0 && domain.name == kSystemDomain) return broken("the domain system must be in no key group");
   if (key_count == 0) return broken("domain " + domain.name + " must have a key");
   int active_count = 0;
   for (uint32_t version = 1; version <= key_count; ++version) {
-    COFFER_ASSIGN(DomainKeyEntry key, decode_key(reader, version, domain.name));
+    COFFER_ASSIGN(DomainKeyEntry key, decode_key(reader, version, domain));
     if (key.state == KeyState::kActive) ++active_count;
     if (version > 1 && tag_of_id(key.id) != tag_of_id(domain.keys.front().id)) {
       return broken("the ids of all keys of domain " + domain.name + " must begin alike");
@@ -185,7 +193,7 @@ size_t KeyringBody::size(const DomainKeyEntry& key) { return kKeyFixedSize + key
 size_t KeyringBody::size(std::span<const Domain> domains) {
   size_t size = 0;
   for (const Domain& domain : domains) {
-    size += 1 + domain.name.size() + 8 + 2;
+    size += kDomainFixedSize + domain.name.size();
     for (const DomainKeyEntry& key : domain.keys) size += KeyringBody::size(key);
   }
   return size;
@@ -197,6 +205,7 @@ Status KeyringBody::encode(std::span<const Domain> domains, Writer& writer) {
   for (const Domain& domain : domains) {
     writer.bytes8(as_bytes(domain.name));
     writer.u64(domain.locked);
+    writer.u16(domain.group);
     writer.u16(static_cast<uint16_t>(domain.keys.size()));
     for (const DomainKeyEntry& key : domain.keys) COFFER_TRY(encode_key(key, writer));
   }
@@ -223,6 +232,7 @@ size_t KeyringBody::size(const Keyring& keyring) {
   const std::vector<ShardEntry>& shards = keyring.shards();
   size_t size = kFixedSize + keyring.ancestors().size() * sizeof(Sha256);
   size += in_body(shards) ? 2 + KeyringBody::size(shards.front().contents->domains()) : shards.size() * kShardEntrySize;
+  size += groups_size(keyring.groups());
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
   return size;
 }
@@ -241,6 +251,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   writer.bytes(keyring.audit_head().mac);
   COFFER_ASSIGN(const Key<TagRole> tag_key, keyring.tag_key_.open());
   writer.bytes(tag_key.reveal());
+  write_groups(keyring.groups(), writer);
   const std::vector<ShardEntry>& shards = keyring.shards();
   writer.u32(static_cast<uint32_t>(shards.size()));
   COFFER_TRY(in_body(shards) ? encode(shards.front().contents->domains(), writer) : encode_table(shards, writer));
@@ -267,6 +278,8 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   keyring.audit_head_.count = reader.u64();
   reader.copy_to(keyring.audit_head_.mac);
   const ByteView tag_key = reader.bytes(kTagKeySize);
+  if (!reader.ok()) return broken("it must not end within its first fields");
+  COFFER_ASSIGN(keyring.groups_, read_groups(reader));
   const uint32_t shard_count = reader.u32();
   if (!reader.ok()) return broken("it must not end within its first fields");
   if (keyring.coffer_id_.is_zero()) return broken("the coffer id must not be zero");
@@ -275,7 +288,7 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   if (shard_count == 1) {
     keyring.shards_.emplace_back();
     COFFER_ASSIGN(keyring.shards_.front().contents, decode(reader, keyring.shards_.front()));
-    COFFER_TRY(keyring.check_names(*keyring.shards_.front().contents));
+    COFFER_TRY(keyring.check_domains(*keyring.shards_.front().contents));
     if (keyring.find_domain(kSystemDomain) == nullptr) return broken("the domain system must be there");
   } else {
     COFFER_ASSIGN(keyring.shards_, decode_table(reader, shard_count));

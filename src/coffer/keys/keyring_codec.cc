@@ -1,6 +1,5 @@
 // Sealed keyrings: docs/format.md, section 7.
 #include <algorithm>
-#include <unordered_set>
 
 #include "coffer/base/codec.h"
 #include "coffer/base/crc32c.h"
@@ -8,6 +7,7 @@
 #include "coffer/crypto/stream.h"
 #include "coffer/keys/keyring_body.h"
 #include "coffer/keys/keyring_shard.h"
+#include "coffer/keys/keyring_slot_codec.h"
 
 namespace coffer {
 namespace {
@@ -18,7 +18,6 @@ constexpr size_t kHeaderSize = 104;
 constexpr size_t kSaltSize = 32;
 constexpr size_t kCommitmentSize = 32;
 constexpr size_t kChecksumSize = 4;
-constexpr size_t kSlotSizeMin = 16 + 8 + 2 + 2 + 1 + 2;
 
 struct Parsed {
   KeyringHeader header;
@@ -51,19 +50,6 @@ Status check_beginning(ByteView sealed) {
 bool checksum_fits(ByteView sealed) {
   ByteView checked = sealed.first(sealed.size() - kChecksumSize);
   return crc32c(checked) == load_le32(sealed.data() + checked.size());
-}
-
-KeyringSlot read_slot(Reader& reader) {
-  KeyringSlot slot;
-  slot.id = reader.id();
-  slot.created = reader.u64();
-  slot.root = as_text(reader.bytes16(kRootNameSizeMax));
-  ByteView handle = reader.bytes16(kRootKeyHandleSizeMax);
-  slot.handle.bytes.assign(handle.begin(), handle.end());
-  slot.wrapped.algorithm = reader.u8();
-  ByteView wrapped = reader.bytes16(kWrappedKeyringKeySizeMax);
-  slot.wrapped.bytes.assign(wrapped.begin(), wrapped.end());
-  return slot;
 }
 
 // False where the fields do not add up.
@@ -110,31 +96,6 @@ std::optional<size_t> claimed_size(ByteView sealed) {
   return at + body_size + kChecksumSize;
 }
 
-Status check_slots(std::span<const KeyringSlot> slots) {
-  if (slots.empty() || slots.size() > kKeyringSlotCountMax) {
-    return {Code::kInvalidArgument, "a keyring has 1 to 16 slots, not " + std::to_string(slots.size())};
-  }
-  std::unordered_set<Id, IdHash> ids;
-  for (const KeyringSlot& slot : slots) {
-    const std::string name = "slot " + slot.id.short_hex();
-    if (slot.id.is_zero() || !ids.insert(slot.id).second)
-      return {Code::kInvalidArgument, name + " must have an id of its own"};
-    if (!valid_root_name(slot.root)) {
-      return {Code::kInvalidArgument, name + " must name its root key by 1 to 64 of [A-Za-z0-9._-]"};
-    }
-    if (slot.handle.bytes.size() > kRootKeyHandleSizeMax) {
-      return {Code::kInvalidArgument, name + " must have a handle of at most 512 bytes"};
-    }
-    if (slot.wrapped.algorithm < 1 || slot.wrapped.algorithm > kWrapAlgorithmRecipient) {
-      return {Code::kInvalidArgument, name + " must have a known wrap algorithm"};
-    }
-    if (slot.wrapped.bytes.empty() || slot.wrapped.bytes.size() > kWrappedKeyringKeySizeMax) {
-      return {Code::kInvalidArgument, name + " must have a wrapped keyring key of 1 to 2048 bytes"};
-    }
-  }
-  return {};
-}
-
 Result<Parsed> parse(ByteView sealed) {
   COFFER_TRY(check_beginning(sealed));
   Parsed parsed;
@@ -177,23 +138,6 @@ Result<SealingMaterial> derive_material(const KeyringKey& key, const Id& coffer_
   ByteView commitment = material.reveal().subspan(key_size);
   std::copy(commitment.begin(), commitment.end(), out.commitment.begin());
   return out;
-}
-
-size_t slots_size(std::span<const KeyringSlot> slots) {
-  size_t size = 0;
-  for (const KeyringSlot& slot : slots) {
-    size += kSlotSizeMin + slot.root.size() + slot.handle.bytes.size() + slot.wrapped.bytes.size();
-  }
-  return size;
-}
-
-void write_slot(const KeyringSlot& slot, Writer& writer) {
-  writer.id(slot.id);
-  writer.u64(slot.created);
-  writer.bytes16(as_bytes(slot.root));
-  writer.bytes16(slot.handle.bytes);
-  writer.u8(slot.wrapped.algorithm);
-  writer.bytes16(slot.wrapped.bytes);
 }
 
 }  // namespace

@@ -115,7 +115,7 @@ Result<std::shared_ptr<const Shard>> ShardCodec::open(ByteView sealed, const Sha
   Reader reader(body.reveal());
   COFFER_ASSIGN(std::shared_ptr<const Shard> out, KeyringBody::decode(reader, shard));
   if (!reader.finished()) return {Code::kTampered, "the shard of the keyring must end with its last domain"};
-  COFFER_TRY(of.check_names(*out));
+  COFFER_TRY(of.check_domains(*out));
   return out;
 }
 

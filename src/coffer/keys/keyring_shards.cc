@@ -39,10 +39,14 @@ Result<DomainTag> Keyring::tag_of(std::string_view name) const {
   return tag_under(key, name);
 }
 
-Status Keyring::check_names(const Shard& shard) const {
+Status Keyring::check_domains(const Shard& shard) const {
   COFFER_ASSIGN(const Key<TagRole> key, tag_key_.open());
   for (const Domain& domain : shard.domains()) {
     COFFER_ASSIGN(const DomainTag tag, tag_under(key, domain.name));
+    if (domain.group != 0 && group_of(domain) == nullptr) {
+      return {Code::kTampered, "the sealed keyring breaks a rule: domain " + domain.name +
+                                   " must be in a key group that is there, or in none"};
+    }
     if (tag == tag_of_id(domain.keys.front().id)) continue;
     return {Code::kTampered, "the sealed keyring breaks a rule: the ids of the keys of domain " + domain.name +
                                  " must begin with its tag"};

@@ -37,7 +37,8 @@ std::string active_keys_text(const Keyring& keyring) {
 
 LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
     : store_(std::move(surroundings.store)),
-      open_root_(std::move(surroundings.open_root)),
+      open_root_(only_of_group(surroundings.open_root, "")),
+      groups_(std::make_shared<LiveGroups>(std::move(surroundings.open_root), surroundings.retry_delay)),
       coffer_id_(surroundings.coffer_id),
       open_anchor_(std::move(surroundings.open_anchor)),
       may_change_(std::move(surroundings.may_change)),
@@ -240,6 +241,7 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
   if (!opened.is_ok()) return opened.status().with_context(store_->name());
   InUse next;
   COFFER_ASSIGN(next.key, RestingKey<KeyringRole>::seal(key));
+  opened->open_groups_with(groups_);
   next.keyring = std::make_shared<const Keyring>(std::move(*opened));
   next.header = std::make_shared<const KeyringHeader>(stored.header);
   return next;

@@ -23,6 +23,7 @@
 
 #include "coffer/base/interval_thread.h"
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/live_groups.h"
 #include "coffer/keys/root_memory.h"
 #include "coffer/keys/slot.h"
 #include "coffer/keys/succession.h"
@@ -80,6 +81,8 @@ class LiveKeyring {
   // One line for a log about the condition, if it has changed since `seen`, which then moves up; else "". `seen` is 0
   // at first: the first line says which version is in use.
   std::string news_since(uint64_t& seen) const;
+  // The key groups of all its snapshots.
+  LiveGroups& groups() const { return *groups_; }
   // Of the keyring in use: its slots.
   std::shared_ptr<const KeyringHeader> header() const;
 
@@ -130,6 +133,9 @@ class LiveKeyring {
   // Renews the others: what the root of this name ever wrapped opens nothing newer. kNotFound; kBusy: it is the only
   // slot, or the last one of a root that opens by itself, unless `may_leave_by_hand`.
   Status remove_slot(const std::string& root_name, bool may_leave_by_hand);
+  // A group with a fresh key, which this root wraps. kAlreadyExists, kInvalidArgument: also for a root that does not
+  // open by itself.
+  Status add_group(const std::string& name, const ConfiguredRoot& root);
   // The slots there are, for another coffer with another keyring key.
   Result<std::vector<KeyringSlot>> slots_for(const Id& coffer_id, const KeyringKey& key) const;
 
@@ -189,6 +195,7 @@ class LiveKeyring {
 
   const std::unique_ptr<KeyringStore> store_;
   const RootOpener open_root_;
+  const std::shared_ptr<LiveGroups> groups_;
   const Id coffer_id_;
   const decltype(KeyringSurroundings::open_anchor) open_anchor_;
   const Status may_change_;

@@ -206,7 +206,10 @@ std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& po
 Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                                uint64_t now) {
   std::vector<DueAction> due = due_rotations(keyring, policy, counts, now);
-  for (const DueAction& action : due) COFFER_TRY(keyring.rotate_domain(action.domain, now));
+  for (DueAction& action : due) {
+    action.refused = keyring.rotate_domain(action.domain, now);
+    if (keyring.find_domain(action.domain)->group == 0) COFFER_TRY(action.refused);
+  }
   return due;
 }
 

@@ -75,7 +75,8 @@ struct DueAction {
   What what = What::kRotate;
   std::string domain;
   std::string why;
-  Id key = {};  // to destroy
+  Id key = {};          // to destroy
+  Status refused = {};  // ok, or why it cannot be done: the domain's key group is closed
 };
 
 enum class RootTrouble : uint8_t { kNone, kUnreachable, kRevoked };
@@ -117,7 +118,7 @@ std::string why_reencrypt(const DomainKeyEntry& key, const KeyPolicy& policy, ui
 // Keys that are deactivated or compromised for as long as the policy has it, and that nothing needs.
 std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,
                                         const std::function<bool(const Id& key)>& is_needed, uint64_t now);
-// Rotates what is due, and says what that was.
+// Rotates what is due, and says what that was. One key group that is closed keeps no other domain from being rotated.
 Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                                uint64_t now);
 // Seconds until the next rotation is due by time, 0 if one is; at most `most`.

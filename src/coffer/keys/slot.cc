@@ -57,6 +57,21 @@ Status nothing_opens(const LeftOut& left_out, const Status& first_failure) {
 
 }  // namespace
 
+RootOpener only_of_group(RootOpener open_root, const std::string& key_group) {
+  return [open_root = std::move(open_root), key_group](const std::string& name,
+                                                       const std::string& uri_instead) -> Result<ConfiguredRoot> {
+    COFFER_ASSIGN(ConfiguredRoot root, open_root(name, uri_instead));
+    if (root.key_group == key_group) return root;
+    if (key_group.empty()) {
+      return {Code::kKeyUnavailable, "root " + name + " is configured for key group \"" + root.key_group +
+                                         "\" and may not lock the keyring; restore the keyring"};
+    }
+    return {Code::kKeyUnavailable, "root " + name + " is not configured for key group \"" + key_group +
+                                       "\"; if it is its root key, write key_group: " + key_group +
+                                       " under it in coffer.yaml, else restore the keyring"};
+  };
+}
+
 Result<KeyringSlot> make_slot(const ConfiguredRoot& root, const Id& coffer_id, const KeyringKey& key) {
   COFFER_ASSIGN(KeyringSlot slot, begin_slot(root));
   COFFER_ASSIGN(slot.wrapped, root.provider->wrap(slot.handle, WrapContext{coffer_id, slot.id}, key));

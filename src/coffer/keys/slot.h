@@ -12,6 +12,7 @@ struct ConfiguredRoot {
   std::string name;
   std::unique_ptr<RootKeyProvider> provider;  // null: the operator has named another root to be asked
   std::string fingerprint = {};  // RootKeyProvider::fingerprint() of the only key it may be; empty: not pinned
+  std::string key_group = {};    // that it opens, and nothing else; empty: it may lock the keyring
 };
 
 // Reaches the root key that is configured under this name. It asks for what it needs (hosts, paths, credentials) anew
@@ -19,6 +20,11 @@ struct ConfiguredRoot {
 // it: where the same key is to be looked for, or which root is to be asked, and how. kKeyUnavailable for a name that is
 // not configured. Thread-safe.
 using RootOpener = std::function<Result<ConfiguredRoot>(const std::string& name, const std::string& uri_instead)>;
+
+// The same for roots of that key group only, or (empty) for those that may lock the keyring: kKeyUnavailable for
+// others. So who has a tenant's root key makes no keyring that is believed, and a slot that was put into another group
+// opens nothing.
+RootOpener only_of_group(RootOpener open_root, const std::string& key_group);
 
 // The root's current key wraps `key`. kWrongKey when it is not the one that is pinned.
 Result<KeyringSlot> make_slot(const ConfiguredRoot& root, const Id& coffer_id, const KeyringKey& key);

@@ -8,6 +8,7 @@
 #include "coffer/crypto/stream.h"
 #include "coffer/ops/audit.h"
 #include "coffer/ops/root_standing.h"
+#include "coffer/ops/slots.h"
 
 namespace coffer {
 namespace {
@@ -39,7 +40,7 @@ Findings examine_surroundings(Coffer& coffer) {
   std::vector<std::string> stores;
   for (const StoreEntry& store : coffer.keyring()->stores()) stores.push_back(coffer.places().here(store.path));
   Findings out = examine_placement(coffer.disk(), coffer.config_path(), coffer.config(), coffer.directory(), stores);
-  add(examine_roots(coffer.config().providers.roots, coffer.live_keyring().header()->slots), out);
+  add(examine_roots(coffer.config().providers.roots, roots_in_use(coffer.live_keyring())), out);
   return out;
 }
 
@@ -53,6 +54,13 @@ Findings examine_opened(Coffer& coffer) {
                    "let the key back in, or coffer rotate root --to another one"});
   }
   if (coffer.at_home().is_ok()) add(examine_local_unlock(coffer, now_seconds()), out);
+  const auto keyring = coffer.keyring();
+  for (const KeyGroup& group : keyring->groups()) {
+    const auto key = coffer.live_keyring().groups().key_of(group);
+    if (key.is_ok()) continue;
+    out.push_back({true, key.status().to_string(), "no file of the group's domains can be read or written",
+                   "let the group's root key back in; coffer group list shows which domains it has"});
+  }
   if (const auto trail = audit_trail(coffer); !trail.is_ok() || !trail->wrong.empty()) {
     out.push_back({true, "the audit log: " + (trail.is_ok() ? trail->wrong.front().what : trail.status().to_string()),
                    "what was done to the keys cannot be told", "coffer audit verify says which lines"});

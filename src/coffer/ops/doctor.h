@@ -2,6 +2,8 @@
 // offers. docs/operating.md, "Look at the surroundings".
 #pragma once
 
+#include <set>
+
 #include "coffer/base/finding.h"
 #include "coffer/crypto/backend.h"
 #include "coffer/crypto/key_memory.h"
@@ -14,8 +16,8 @@ Result<Findings> examine_permissions(Disk& disk, const std::string& config_path)
 // What lies on one file system, or beside what, and should not. What cannot be looked at is not judged.
 Findings examine_placement(Disk& disk, const std::string& config_path, const Config& config,
                            const std::string& keyring_directory, const std::vector<std::string>& stores);
-// Root keys that the configuration has and no slot of the keyring.
-Findings examine_roots(const RootSettings& roots, const std::vector<KeyringSlot>& slots);
+// Root keys that the configuration has and no slot of the keyring or of a key group: `in_use` is what those name.
+Findings examine_roots(const RootSettings& roots, const std::set<std::string>& in_use);
 
 // What the system allows a process.
 struct ProcessLimits {

@@ -102,10 +102,10 @@ Findings examine_placement(Disk& disk, const std::string& config_path, const Con
   return out;
 }
 
-Findings examine_roots(const RootSettings& roots, const std::vector<KeyringSlot>& slots) {
+Findings examine_roots(const RootSettings& roots, const std::set<std::string>& in_use) {
   Findings out;
   for (const auto& [name, root] : roots) {
-    if (std::ranges::find(slots, name, &KeyringSlot::root) != slots.end()) continue;
+    if (in_use.contains(name)) continue;
     out.push_back({true, "root " + name + " is configured and locks nothing",
                    "who has that key can still make a keyring that is believed",
                    "run coffer slot remove COFFER " + name + ", unless a rotation to it is under way"});

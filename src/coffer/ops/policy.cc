@@ -184,6 +184,11 @@ Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
   PolicyRun out;
   const auto counts = coffer.usage().total();
   COFFER_ASSIGN(out.done, rotate_due(coffer.live_keyring(), policy, counts.is_ok() ? *counts : CountsByKey()));
+  // What a closed key group keeps from being done is a problem, and not the end of the run.
+  for (const DueAction& action : out.done) {
+    if (!action.refused.is_ok()) out.problems.push_back({coffer.directory(), action.refused});
+  }
+  std::erase_if(out.done, [](const DueAction& action) { return !action.refused.is_ok(); });
   // Only now: keys grow old even where nothing can be counted.
   COFFER_TRY(counts.status());
   COFFER_ASSIGN(const std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));

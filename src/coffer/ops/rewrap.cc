@@ -151,7 +151,7 @@ class Rewrapper {
     fields.domain_key_id = active->id;
     fields.domain_key_version = active->version;
     fields.keyring_version = keyring_->version();
-    COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+    COFFER_ASSIGN(const DomainKey domain_key, keyring_->open_key({found.domain, active}));
     COFFER_ASSIGN(SlotUpdate update, seal_slot_update(head.scan, fields, domain_key, opened.file_key));
     const auto before = is_whole_ ? std::nullopt : counted_at(coffer_, path);
     COFFER_TRY(file->write_at(update.offset, update.bytes));

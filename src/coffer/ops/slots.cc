@@ -30,13 +30,21 @@ Status check_name(const std::string& name) {
           "root \"" + name + "\": a name has 1 to 64 letters, digits, dots, underscores or dashes"};
 }
 
-Result<Taken> take_configured(const ProviderConfig& config, const std::string& name, ProviderOpener opener) {
+Result<Taken> take_configured(const ProviderConfig& config, const std::string& name, const std::string& key_group,
+                              ProviderOpener opener) {
   const auto found = config.roots.find(name);
   if (found == config.roots.end()) {
     return {Code::kInvalidArgument, "no root \"" + name + "\" is configured in " + config.name +
                                         "; give the root key's URI (a file's path: ./" + name + ")"};
   }
-  Taken out{{name, nullptr, found->second.fingerprint}, found->second, false};
+  const std::string& of = found->second.key_group;
+  if (of != key_group) {
+    return {Code::kInvalidArgument,
+            "root " + name +
+                (of.empty() ? " is one that may lock the keyring" : " is that of key group \"" + of + "\"") + ", by " +
+                config.name + "; name another root key"};
+  }
+  Taken out{{name, nullptr, found->second.fingerprint, of}, found->second, false};
   COFFER_ASSIGN(out.opened.provider, opener(found->second.uri, config));
   return out;
 }
@@ -51,9 +59,10 @@ const KeyringSlot* slot_of(const ConfiguredRoot& root, const KeyringHeader& head
 Result<Taken> take_uri(const Coffer& coffer, const ProviderConfig& config, const SlotToAdd& slot,
                        ProviderOpener opener) {
   COFFER_ASSIGN(NewRoot root, new_root(slot.root, config, opener));
+  root.setting.key_group = root.opened.key_group = slot.key_group;
   for (const auto& [known, setting] : config.roots) {
     if (setting == root.setting && (slot.name.empty() || slot.name == known)) {
-      return take_configured(config, known, opener);
+      return take_configured(config, known, slot.key_group, opener);
     }
   }
   const auto header = coffer.live_keyring().header();
@@ -75,7 +84,7 @@ Result<Taken> take(const Coffer& coffer, const SlotToAdd& slot, ProviderOpener o
   COFFER_TRY(check_name(slot.name));
   COFFER_ASSIGN(const ProviderConfig config, coffer.provider_config());
   if (!config.roots.contains(slot.root) && looks_like_uri(slot.root)) return take_uri(coffer, config, slot, opener);
-  if (slot.name.empty() || slot.name == slot.root) return take_configured(config, slot.root, opener);
+  if (slot.name.empty() || slot.name == slot.root) return take_configured(config, slot.root, slot.key_group, opener);
   return {Code::kInvalidArgument, "root " + slot.root + " has its name already; give a URI to have another one"};
 }
 
@@ -92,6 +101,10 @@ Status unconfigure(Coffer& coffer, const std::string& name) {
       return {Code::kBusy, "root " + name + " locks the keyring of " + coffer.directory() +
                                "; go over to another one first: coffer rotate root --to NAME"};
     }
+    if (roots_in_use(coffer.live_keyring()).contains(name)) {
+      return {Code::kBusy, "root " + name + " is that of a key group of " + coffer.directory() +
+                               "; coffer group list says of which"};
+    }
     return without_root(yaml, name, coffer.config_path());
   });
 }
@@ -106,6 +119,25 @@ Status with_configured(Coffer& coffer, const Taken& root, const std::function<St
 }
 
 }  // namespace
+
+std::set<std::string> roots_in_use(const LiveKeyring& keyring) {
+  std::set<std::string> out;
+  for (const KeyringSlot& slot : keyring.header()->slots) out.insert(slot.root);
+  for (const KeyGroup& group : keyring.snapshot()->groups()) {
+    for (const KeyringSlot& slot : group.slots) out.insert(slot.root);
+  }
+  return out;
+}
+
+Result<std::string> add_group(Coffer& coffer, const std::string& name, const std::string& root, ProviderOpener opener) {
+  COFFER_TRY(coffer.at_home());
+  // Before the configuration is edited for it.
+  COFFER_TRY(coffer.live_keyring().refresh());
+  COFFER_TRY(coffer.keyring()->check_new_group(name));
+  COFFER_ASSIGN(const Taken taken, take(coffer, {root, "", false, name}, opener));
+  COFFER_TRY(with_configured(coffer, taken, [&] { return coffer.live_keyring().add_group(name, taken.opened); }));
+  return taken.opened.name;
+}
 
 Result<std::string> add_slot(Coffer& coffer, const SlotToAdd& slot, ProviderOpener opener) {
   COFFER_TRY(coffer.at_home());

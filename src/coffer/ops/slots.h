@@ -2,6 +2,8 @@
 // is whole by itself, in an order that leaves a coffer that opens, wherever it is interrupted.
 #pragma once
 
+#include <set>
+
 #include "coffer/store/coffer.h"
 
 namespace coffer {
@@ -11,6 +13,7 @@ struct SlotToAdd {
   std::string name;  // for a URI; empty: that of the slot it has already, else one that is free
   // The root may lock the coffer from now on, as far as this configuration goes, but gets no slot: for the other nodes.
   bool configure_only = false;
+  std::string key_group = {};  // of which it is to be the root; empty: of the keyring
 };
 // The root is put into the configuration if it is not there, and gets a slot. It must be there and wrap; where it does
 // not, nothing has changed. Returns its name. kAlreadyExists for a name that is taken, or a root that has a slot.
@@ -29,5 +32,13 @@ struct RootRotation {
 // this one configuration. With a name nothing is edited: where several nodes have one each, the new root is added to
 // all, then rotated to, and the old one is removed from all.
 Result<RootRotation> rotate_root(Coffer& coffer, const std::string& to, ProviderOpener opener);
+
+// A key group whose key the root `root` wraps: a URI, or the name of a root that is configured. It is put into the
+// configuration if it is not there. Returns its name. kAlreadyExists: the group is there; kInvalidArgument: the root
+// locks the keyring itself, or opens by hand only.
+Result<std::string> add_group(Coffer& coffer, const std::string& name, const std::string& root, ProviderOpener opener);
+
+// The roots that slots of the keyring or of its key groups name.
+std::set<std::string> roots_in_use(const LiveKeyring& keyring);
 
 }  // namespace coffer

@@ -1,5 +1,7 @@
 #include "coffer/ops/sought_keys.h"
 
+#include <set>
+
 #include "coffer/base/base64.h"
 #include "coffer/base/text.h"
 #include "coffer/ops/inventory.h"
@@ -68,17 +70,25 @@ Status add_keyrings_own_keys(const Coffer& coffer, const Config& config, Provide
   return Status::ok();
 }
 
-Status add_domain_keys(const Keyring& keyring, SoughtSecrets& sought) {
+// Those of a group that is closed come back.
+Status add_domain_keys(const Keyring& keyring, SoughtSecrets& sought, std::vector<NotSought>& left_out) {
   for (const ShardEntry& shard : keyring.shards()) {
     if (shard.key.empty()) continue;
     COFFER_ASSIGN(const Key<ShardRole> key, shard.key.open());
     sought.add_key({.kind = SoughtKind::kShardKey, .name = to_hex(shard.name)}, key.reveal());
   }
+  std::set<GroupNumber> closed;
   for (const Domain& domain : keyring.domains()) {
     for (const DomainKeyEntry& entry : domain.keys) {
-      if (entry.key.empty()) continue;
-      COFFER_ASSIGN(const DomainKey key, entry.key.open());
-      sought.add_key({SoughtKind::kDomainKey, domain.name, entry.version, entry.id}, key.reveal());
+      if (entry.key.empty() || closed.contains(domain.group)) continue;
+      const auto key = keyring.open_key({&domain, &entry});
+      if (!key.is_ok() && domain.group == 0) return key.status();
+      if (key.is_ok()) {
+        sought.add_key({SoughtKind::kDomainKey, domain.name, entry.version, entry.id}, key->reveal());
+      } else {
+        closed.insert(domain.group);
+        left_out.push_back({keyring.group_of(domain)->slots.front().root, key.status().to_string()});
+      }
     }
   }
   return Status::ok();
@@ -119,9 +129,9 @@ Result<std::vector<NotSought>> add_keys_of(const Coffer& coffer, ProviderOpener 
                                            SoughtSecrets& sought) {
   Config config = coffer.config();
   COFFER_ASSIGN(config.providers, coffer.provider_config());
-  COFFER_TRY(add_domain_keys(*coffer.keyring(), sought));
-  COFFER_TRY(add_keyrings_own_keys(coffer, config, opener, root_uri, sought));
   std::vector<NotSought> left_out;
+  COFFER_TRY(add_domain_keys(*coffer.keyring(), sought, left_out));
+  COFFER_TRY(add_keyrings_own_keys(coffer, config, opener, root_uri, sought));
   const std::string in_use = coffer.live_keyring().header()->slots.front().root;
   COFFER_ASSIGN(const auto named, named_root(root_uri, config.providers));
   for (const auto& [name, root] : config.providers.roots) {

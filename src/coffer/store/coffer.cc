@@ -102,9 +102,14 @@ Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
     if (domain->active() == nullptr) {
       return {Code::kKeyUnavailable, "domain \"" + domain->name + "\" has no active key; rotate it to get one"};
     }
+    out.domain = domain;
     out.key = domain->wrapping(now_seconds());
     if (out.key != nullptr) return out;
-    if (renewed) return {Code::kKeyUnavailable, "the active key of domain \"" + domain->name + "\" has expired again"};
+    if (renewed) {
+      // Nothing renews it while its key group is closed.
+      COFFER_TRY(out.keys->open_key({domain, domain->active()}).status());
+      return {Code::kKeyUnavailable, "the active key of domain \"" + domain->name + "\" has expired again"};
+    }
     COFFER_TRY(renew_expired_keys().with_context("the active key of domain \"" + domain->name + "\" has expired"));
   }
 }
@@ -135,7 +140,7 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   file.fields.oldest_key_version = file.fields.newest_key_version = static_cast<uint16_t>(active->version);
   file.fields.keyring_version = wrapping.keys->version();
   COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
-  COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+  COFFER_ASSIGN(const DomainKey domain_key, wrapping.open_key());
   COFFER_TRY(seal_envelope(file.fields, domain_key, file.file_key, file.envelope));
   usage_.counter(active->id)->sealed();
   return file;
@@ -204,8 +209,9 @@ Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& p
   key = keys->find_key(fields.domain_key_id);
   if (key.entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
   COFFER_TRY(check_key(*keys, key, path, if_locked));
-  COFFER_ASSIGN(const DomainKey domain_key, key.entry->key.open());
-  auto file_key = open_envelope(scan, domain_key);
+  const auto domain_key = keys->open_key(key);
+  if (!domain_key.is_ok()) return domain_key.status().with_context(path);
+  auto file_key = open_envelope(scan, *domain_key);
   if (!file_key.is_ok()) return file_key.status().with_context(path);
   // Only now the header is known to be genuine, and the version in it to mean something.
   if (fields.keyring_version > keys->version()) {
@@ -249,7 +255,7 @@ Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKe
   fields.body_sealed = true;
   fields.body_size = body_size;
   fields.body_mac = body_mac;
-  COFFER_ASSIGN(const DomainKey domain_key, active->key.open());
+  COFFER_ASSIGN(const DomainKey domain_key, wrapping.open_key());
   usage_.counter(active->id)->sealed();
   return seal_slot_update(scan, fields, domain_key, file_key);
 }

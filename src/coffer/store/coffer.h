@@ -176,7 +176,10 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
+    const Domain* domain = nullptr;
     const DomainKeyEntry* key = nullptr;
+
+    Result<DomainKey> open_key() const { return keys->open_key({domain, key}); }
   };
   Result<Wrapping> wrapping_key(std::string_view domain);
   // Ok, or why this keyring's key opens nothing.

@@ -82,6 +82,10 @@ Result<ConfiguredRoot> take_root(const std::string& named, ProviderOpener opener
   const ProviderConfig& providers = plan.config.providers;
   const auto known = providers.roots.find(named);
   if (known != providers.roots.end()) {
+    if (!known->second.key_group.empty()) {
+      return {Code::kInvalidArgument, "root " + named + " is that of key group \"" + known->second.key_group +
+                                          "\", and may not lock the keyring; name another one"};
+    }
     COFFER_ASSIGN(auto provider, opener(known->second.uri, providers));
     return ConfiguredRoot{named, std::move(provider), known->second.fingerprint};
   }

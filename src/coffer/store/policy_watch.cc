@@ -1,18 +1,41 @@
 #include "coffer/store/policy_watch.h"
 
+#include <algorithm>
+
 #include "coffer/base/clock.h"
 
 namespace coffer {
 
+namespace {
+
+// Here nobody waits for who asks: while a keyring is changed, others do.
+void open_groups_of(const std::vector<DueAction>& due, const LiveKeyring& keyring) {
+  const auto snapshot = keyring.snapshot();
+  for (const DueAction& action : due) {
+    const Domain* domain = snapshot->find_domain(action.domain);
+    const KeyGroup* group = domain != nullptr ? snapshot->group_of(*domain) : nullptr;
+    // What fails is said of the domain.
+    if (group != nullptr) [[maybe_unused]]
+      const auto opened = keyring.groups().key_of(*group);
+  }
+}
+
+bool all_refused(const std::vector<DueAction>& actions) {
+  return std::ranges::none_of(actions, [](const DueAction& action) { return action.refused.is_ok(); });
+}
+
+}  // namespace
+
 Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& policy, const CountsByKey& counts) {
-  std::vector<DueAction> done;
-  if (due_rotations(*keyring.snapshot(), policy, counts, now_seconds()).empty()) return done;
+  std::vector<DueAction> done = due_rotations(*keyring.snapshot(), policy, counts, now_seconds());
+  if (done.empty()) return done;
+  open_groups_of(done, keyring);
   const Status updated = keyring.update([&](Keyring& next) -> Status {
     COFFER_ASSIGN(done, apply_rotations(next, policy, counts, now_seconds()));
     // No version of the keyring is saved in vain.
-    return done.empty() ? Status(Code::kAlreadyExists, "no rotation is due any more") : Status::ok();
+    return all_refused(done) ? Status(Code::kAlreadyExists, "no rotation is due that can be done") : Status::ok();
   });
-  if (!updated.is_ok() && !(done.empty() && updated.code() == Code::kAlreadyExists)) return updated;
+  if (!updated.is_ok() && !(all_refused(done) && updated.code() == Code::kAlreadyExists)) return updated;
   return done;
 }
 
@@ -77,8 +100,15 @@ Status PolicyWatch::count() {
 Status PolicyWatch::rotate() {
   auto done = rotate_due(keyring_, *present(), counts_);
   if (!done.is_ok()) return done.status().with_context("policy: what is due cannot be rotated");
-  for (const DueAction& action : *done) tell("policy: domain " + action.domain + " was rotated: " + action.why);
-  return Status::ok();
+  Status first_refusal;
+  for (const DueAction& action : *done) {
+    if (action.refused.is_ok()) {
+      tell("policy: domain " + action.domain + " was rotated: " + action.why);
+    } else if (first_refusal.is_ok()) {
+      first_refusal = action.refused.with_context("policy: domain " + action.domain + " is due and cannot be rotated");
+    }
+  }
+  return first_refusal;
 }
 
 void PolicyWatch::note(const Status& outcome) {

@@ -119,7 +119,7 @@ Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::
                                        " does not have; if that is right, add it under \"roots\", else restore the "
                                        "keyring"};
   }
-  ConfiguredRoot root{name, nullptr, found->second.fingerprint};
+  ConfiguredRoot root{name, nullptr, found->second.fingerprint, found->second.key_group};
   ProviderUri uri = found->second.uri;
   COFFER_ASSIGN(const auto named, named_root(uri_instead, providers));
   if (named.has_value()) {

@@ -1,0 +1,96 @@
+// coffer group …: domains whose keys need a root key of their own besides the coffer's.
+#include <fmt/format.h>
+
+#include "coffer/cli/commands.h"
+#include "coffer/cli/opening.h"
+#include "coffer/cli/text.h"
+#include "coffer/ops/slots.h"
+#include "coffer/providers/registry.h"
+
+namespace coffer::cli {
+namespace {
+
+Result<Outcome> run_group_add(const Arguments& arguments, Console& console) {
+  const std::string* by = arguments.find("--by");
+  if (by == nullptr) return {Code::kInvalidArgument, "group add: expected --by ROOT, the root key of the group"};
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("NAME");
+  COFFER_ASSIGN(const std::string root, add_group(*coffer, name, *by, open_provider));
+  const std::string uri = uri_of_root(root, provider_config_of(*coffer));
+  console.answer(Json{{"group", name}, {"root", root}, {"uri", uri}, {"keyring_version", coffer->keyring()->version()}},
+                 fmt::format("key group {}: root {}: {}\n", name, root, printable(uri)));
+  console.note(fmt::format("it has no domain yet: coffer domain add COFFER DOMAIN --group {}", name));
+  return Outcome::kDone;
+}
+
+Json group_row_json(const KeyGroup& group, const std::vector<std::string>& domains) {
+  Json roots = Json::array();
+  for (const KeyringSlot& slot : group.slots) roots.push_back(slot.root);
+  return {
+      {"name", group.name}, {"id", group.id.hex()}, {"created", group.created}, {"roots", roots}, {"domains", domains}};
+}
+
+std::string roots_text(const KeyGroup& group, const ProviderConfig& config) {
+  std::string out;
+  for (const KeyringSlot& slot : group.slots) {
+    out += (out.empty() ? "" : ", ") + slot.root + ": " + printable(uri_of_root(slot.root, config));
+  }
+  return out;
+}
+
+Result<Outcome> run_group_list(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
+  const auto keyring = coffer->keyring();
+  const ProviderConfig config = provider_config_of(*coffer);
+  const bool checks = arguments.has("--check");
+  std::map<GroupNumber, std::vector<std::string>> domains;
+  for (const Domain& domain : keyring->domains()) domains[domain.group].push_back(domain.name);
+  using Align = Table::Align;
+  Table table({Align::kLeft, Align::kRight, Align::kLeft, Align::kLeft});
+  table.add({"GROUP", "DOMAINS", checks ? "STATE" : "", "ROOT KEY"});
+  Json answer = Json::array();
+  std::string closed;
+  for (const KeyGroup& group : keyring->groups()) {
+    const Status opened = checks ? coffer->live_keyring().groups().key_of(group).status() : Status::ok();
+    if (!opened.is_ok()) closed += printable(opened.to_string()) + "\n";
+    table.add({group.name, fmt::to_string(domains[group.number].size()),
+               !checks          ? ""
+               : opened.is_ok() ? "opens"
+                                : "CLOSED",
+               roots_text(group, config)});
+    Json row = group_row_json(group, domains[group.number]);
+    row["opens"] = checks ? Json(opened.is_ok()) : Json(nullptr);
+    row["why_closed"] = opened.is_ok() ? Json(nullptr) : Json(opened.to_string());
+    answer.push_back(std::move(row));
+  }
+  console.answer(Json::object({{"groups", std::move(answer)}}), table.text() + closed);
+  return closed.empty() ? Outcome::kDone : Outcome::kProblemsFound;
+}
+
+}  // namespace
+
+Command group_add_command() {
+  return {
+      .name = "group add",
+      .about = "makes a key group: domains in it need its root key, a tenant's for one, besides the coffer's",
+      .operands = {coffer_operand(), {"NAME", "1 to 64 of a-z, 0-9, dot, underscore and hyphen"}},
+      .flags = {{"--by", "ROOT", "the group's root key: its URI, or its name in coffer.yaml"}, root_flag()},
+      .examples = {"group add /var/lib/db.coffer acme --by 'vault://vault.acme.example/transit/acme'",
+                   "group add /var/lib/db.coffer acme --by acme-kms"},
+      .run = run_group_add,
+  };
+}
+
+Command group_list_command() {
+  return {
+      .name = "group list",
+      .about = "lists the key groups, their root keys and how many domains they have",
+      .operands = {coffer_operand()},
+      .flags = {{"--check", "", "asks each group's root key whether it opens the group; exit status 1 if one does not"},
+                root_flag()},
+      .examples = {"group list /var/lib/db.coffer --check"},
+      .run = run_group_list,
+  };
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,71 @@
+// The key groups of a keyring, and what of its domains' keys depends on them.
+#include <algorithm>
+
+#include "coffer/base/check.h"
+#include "coffer/crypto/random.h"
+#include "coffer/keys/keyring.h"
+#include "coffer/keys/keyring_body.h"
+#include "coffer/keys/keyring_shard.h"
+
+namespace coffer {
+
+const KeyGroup* Keyring::find_group(std::string_view name) const {
+  const auto found = std::ranges::find(groups_, name, &KeyGroup::name);
+  return found == groups_.end() ? nullptr : &*found;
+}
+
+const KeyGroup* Keyring::group_of(const Domain& domain) const {
+  const auto found = std::ranges::lower_bound(groups_, domain.group, {}, &KeyGroup::number);
+  return found == groups_.end() || found->number != domain.group ? nullptr : &*found;
+}
+
+Result<GroupKey> Keyring::key_of(const KeyGroup& group) const {
+  if (group_keys_ != nullptr) return group_keys_->key_of(group);
+  return {Code::kKeyUnavailable, "key group \"" + group.name + "\" is closed: no root key is asked for here"};
+}
+
+Result<DomainKey> Keyring::open_key(const FoundKey& found) const {
+  const KeyGroup* group = group_of(*found.domain);
+  COFFER_REQUIRE(!found.entry->key.empty(), "only a key that has bytes is opened");
+  if (group == nullptr) return found.entry->key.open();
+  auto key = key_of(*group);
+  if (!key.is_ok()) return key.status().with_context("domain \"" + found.domain->name + "\"");
+  return found.entry->key.unwrap(found.entry->id, *group, *key);
+}
+
+Result<DomainKeyEntry> Keyring::make_active_key(const KeyGroup* group, DomainTag tag, uint32_t version,
+                                                uint64_t now) const {
+  DomainKeyEntry entry;
+  COFFER_ASSIGN(const DomainKey key, random_key<DomainRole>(kDomainKeySize));
+  COFFER_ASSIGN(entry.id, domain_key_id(tag, key.reveal()));
+  if (group == nullptr) {
+    COFFER_ASSIGN(entry.key, StoredDomainKey::seal(key));
+  } else {
+    COFFER_ASSIGN(const GroupKey group_key, key_of(*group));
+    COFFER_ASSIGN(entry.key, StoredDomainKey::wrap(key, entry.id, *group, group_key));
+  }
+  entry.version = version;
+  entry.state = KeyState::kActive;
+  entry.created = now;
+  entry.activated = now;
+  return entry;
+}
+
+Status Keyring::check_new_group(std::string_view name) const {
+  const std::string what = "key group \"" + std::string(name) + "\"";
+  if (!valid_domain_name(name)) {
+    return {Code::kInvalidArgument, what + ": a name has 1 to 64 of a-z, 0-9, '.', '_' and '-'"};
+  }
+  if (find_group(name) != nullptr) return {Code::kAlreadyExists, what + " exists already"};
+  if (groups_.size() < kKeyGroupCountMax) return Status::ok();
+  return {Code::kLimitExceeded, "the keyring has 4096 key groups, which is as many as there may be"};
+}
+
+Status Keyring::add_group(KeyGroup group) {
+  COFFER_TRY(check_new_group(group.name));
+  group.number = groups_.empty() ? GroupNumber{1} : static_cast<GroupNumber>(groups_.back().number + 1);
+  groups_.push_back(std::move(group));
+  return Status::ok();
+}
+
+}  // namespace coffer

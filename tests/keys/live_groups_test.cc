@@ -1,0 +1,255 @@
+// Key groups of a keyring in use: whose root opens what, who waits for whom, and what somebody gains who moves their
+// parts about.
+#include "coffer/keys/live_groups.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "coffer/keys/audit_log.h"
+#include "coffer/keys/first_keyring.h"
+#include "coffer/keys/keyring_shard.h"
+#include "coffer/keys/live_keyring.h"
+#include "coffer/providers/registry.h"
+#include "io/temporary_directory.h"
+#include "keys/fixtures.h"
+#include "keys/keyring_places.h"
+
+namespace coffer {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::chrono::hours kNever{1};
+
+// Roots "a", "b", … are key files of these names; "a" is the coffer's, the others are those of groups.
+class LiveGroupsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto first = seal_first_keyring(Keyring::create(id_of(0xc0), 1).value(), configured("a").value(), "");
+    ASSERT_TRUE(first.is_ok());
+    ASSERT_TRUE(place_.open()->save(first->sealed, 0, first->audit_record).is_ok());
+    live_ = open();
+    add("acme", "b");
+    add("other", "c");
+    add_domain("tenant", "acme");
+    add_domain("second", "acme");
+    add_domain("theirs", "other");
+    add_domain("plain", "");
+  }
+
+  Result<ConfiguredRoot> configured(const std::string& name) {
+    const std::string path = directory_ / name;
+    if (!away_.contains(name)) {
+      COFFER_TRY(replace_file(Disk::posix(), path, Bytes(64, static_cast<uint8_t>(name.back() | 0x80)), 0600));
+    } else {
+      (void)Disk::posix().remove(path);
+    }
+    COFFER_ASSIGN(auto provider, open_provider("file://" + path));
+    return ConfiguredRoot{name, std::move(provider), "", groups_[name]};
+  }
+  std::unique_ptr<LiveKeyring> open(std::chrono::milliseconds retry_delay = {}) {
+    KeyringSurroundings given;
+    given.store = place_.open();
+    given.coffer_id = id_of(0xc0);
+    given.retry_delay = retry_delay;
+    given.open_root = [this](const std::string& name, const std::string&) {
+      ++asked_[name];
+      return configured(name);
+    };
+    auto live = LiveKeyring::open(std::move(given));
+    EXPECT_TRUE(live.is_ok()) << live.status().to_string();
+    return std::move(*live);
+  }
+  void add(const std::string& group, const std::string& root) {
+    const Status added = live_->add_group(group, configured(root).value());
+    ASSERT_TRUE(added.is_ok()) << added.to_string();
+  }
+  void add_domain(const std::string& name, const std::string& group) {
+    const Status added = live_->update([&](Keyring& keyring) { return keyring.add_domain(name, 2, group); });
+    ASSERT_TRUE(added.is_ok()) << added.to_string();
+  }
+  static Result<DomainKey> key_of(const Keyring& keyring, const std::string& name) {
+    const Domain* domain = keyring.find_domain(name);
+    return keyring.open_key({domain, domain->active()});
+  }
+  static Status opened(const LiveKeyring& live, const std::string& name) {
+    return key_of(*live.snapshot(), name).status();
+  }
+  static Status rotate(LiveKeyring& live, const std::string& name) {
+    return live.update([&](Keyring& keyring) { return keyring.rotate_domain(name, 3); });
+  }
+  static const KeyGroup& group(const LiveKeyring& live, const std::string& name) {
+    return *live.snapshot()->find_group(name);
+  }
+  Status opens(KeyGroup group) {
+    LiveGroups groups([this](const std::string& name, const std::string&) { return configured(name); }, {});
+    return groups.key_of(group).status();
+  }
+
+  TemporaryDirectory directory_;
+  ValuePlace place_;
+  std::set<std::string> away_;
+  std::map<std::string, int> asked_;
+  std::map<std::string, std::string> groups_{{"b", "acme"}, {"c", "other"}, {"d", "acme"}};  // as configured
+  std::unique_ptr<LiveKeyring> live_;
+};
+
+TEST_F(LiveGroupsTest, ARootIsAskedWhenAKeyOfItsGroupIsFirstNeededAndOnce) {
+  asked_.clear();
+  const auto live = open();
+  ASSERT_TRUE(opened(*live, "plain").is_ok());
+  ASSERT_TRUE(rotate(*live, "plain").is_ok());
+  EXPECT_EQ(asked_["b"] + asked_["c"], 0) << "who needs no group asks for none";
+  for (const char* domain : {"tenant", "second", "tenant"}) ASSERT_TRUE(opened(*live, domain).is_ok());
+  ASSERT_TRUE(rotate(*live, "tenant").is_ok());
+  ASSERT_TRUE(opened(*live, "tenant").is_ok());
+  EXPECT_EQ(asked_["b"], 1);
+  EXPECT_EQ(asked_["c"], 0);
+  EXPECT_TRUE(equal_constant_time(key_of(*live->snapshot(), "second")->reveal(),
+                                  key_of(*live_->snapshot(), "second")->reveal()));
+}
+
+TEST_F(LiveGroupsTest, WithoutItsRootAGroupAloneIsClosedAndKeepsItsBytesUntilItIsBack) {
+  away_ = {"b"};
+  const auto live = open();
+  const Status closed = opened(*live, "tenant");
+  EXPECT_EQ(closed.code(), Code::kKeyUnavailable);
+  for (const char* part : {"\"tenant\"", "\"acme\"", "root b", "; "}) {
+    EXPECT_THAT(std::string(closed.message()), HasSubstr(part));
+  }
+  EXPECT_EQ(rotate(*live, "tenant").code(), Code::kKeyUnavailable);
+  EXPECT_EQ(live->update([](Keyring& keyring) { return keyring.add_domain("new", 4, "acme"); }).code(),
+            Code::kKeyUnavailable);
+  EXPECT_TRUE(opened(*live, "theirs").is_ok());
+  EXPECT_TRUE(rotate(*live, "theirs").is_ok());
+  EXPECT_TRUE(rotate(*live, "plain").is_ok());
+  EXPECT_TRUE(live->rotate_root("").is_ok());
+  const auto saved = open()->snapshot();
+  for (const char* domain : {"tenant", "second"}) {
+    expect_equal(*saved->find_domain(domain)->active(), *live_->snapshot()->find_domain(domain)->active());
+  }
+  away_.clear();
+  EXPECT_TRUE(opened(*live, "tenant").is_ok());
+  EXPECT_TRUE(rotate(*live, "tenant").is_ok());
+}
+
+TEST_F(LiveGroupsTest, ARootThatFailedIsNotAskedForEveryFile) {
+  away_ = {"b"};
+  asked_.clear();
+  const auto live = open(kNever);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(opened(*live, "tenant").code(), Code::kKeyUnavailable);
+    EXPECT_EQ(opened(*live, "second").code(), Code::kKeyUnavailable);
+  }
+  EXPECT_EQ(asked_["b"], 1);
+  const auto conditions = live->groups().conditions();
+  ASSERT_EQ(conditions.size(), 1u);
+  EXPECT_EQ(conditions[0].name, "acme");
+  EXPECT_FALSE(conditions[0].is_open);
+  EXPECT_NE(conditions[0].root_key_since, 0u);
+}
+
+TEST_F(LiveGroupsTest, NoSlotStandsForAnother) {
+  const KeyGroup acme = group(*live_, "acme"), other = group(*live_, "other");
+  ASSERT_TRUE(opens(acme).is_ok());
+  KeyGroup forged = acme;
+  forged.slots = other.slots;
+  EXPECT_EQ(opens(forged).code(), Code::kKeyUnavailable) << "another group's: its root is not configured for this one";
+  groups_["c"] = "acme";
+  EXPECT_EQ(opens(forged).code(), Code::kWrongKey) << "nor would it open";
+  forged = acme;
+  forged.slots = live_->header()->slots;
+  EXPECT_EQ(opens(forged).code(), Code::kKeyUnavailable) << "the keyring's";
+  groups_["a"] = "acme";
+  EXPECT_EQ(opens(forged).code(), Code::kWrongKey) << "nor would it open";
+  forged = acme;
+  forged.id = other.id;
+  EXPECT_EQ(opens(forged).code(), Code::kWrongKey) << "under another group's id";
+  forged = acme;
+  forged.key_id = other.key_id;
+  EXPECT_EQ(opens(forged).code(), Code::kTampered) << "for another key than the group's";
+  KeyringHeader header = *live_->header();
+  header.slots = acme.slots;
+  const auto unlocked = unlock_slots(
+      header, [this](const std::string& name, const std::string&) { return configured(name); }, "");
+  EXPECT_EQ(unlocked.code(), Code::kWrongKey) << "in the keyring's place";
+}
+
+TEST_F(LiveGroupsTest, AKeyringThatATenantsRootLocksIsNotBelieved) {
+  // The tenant has his own root key, and somebody who writes the coffer's directory: a keyring of theirs.
+  auto forged = seal_first_keyring(Keyring::create(id_of(0xc0), 1).value(), configured("b").value(), "");
+  ASSERT_TRUE(forged.is_ok());
+  place_.put(forged->sealed);
+  KeyringSurroundings given;
+  given.store = place_.open();
+  given.coffer_id = id_of(0xc0);
+  given.open_root = [this](const std::string& name, const std::string&) { return configured(name); };
+  const auto opened = LiveKeyring::open(std::move(given));
+  EXPECT_EQ(opened.code(), Code::kKeyUnavailable);
+  EXPECT_THAT(opened.status().to_string(), HasSubstr("may not lock the keyring"));
+}
+
+TEST_F(LiveGroupsTest, BytesOfAKeyOpenInTheirPlaceOnly) {
+  const auto keyring = live_->snapshot();
+  const KeyGroup acme = group(*live_, "acme"), other = group(*live_, "other");
+  const GroupKey key = live_->groups().key_of(acme).value(), others = live_->groups().key_of(other).value();
+  const DomainKeyEntry& tenant = *keyring->find_domain("tenant")->active();
+  const DomainKeyEntry& second = *keyring->find_domain("second")->active();
+  ASSERT_TRUE(tenant.key.unwrap(tenant.id, acme, key).is_ok());
+  EXPECT_EQ(tenant.key.unwrap(second.id, acme, key).code(), Code::kTampered) << "another domain's";
+  EXPECT_EQ(tenant.key.unwrap(tenant.id, other, others).code(), Code::kTampered) << "another group's";
+  EXPECT_EQ(tenant.key.unwrap(tenant.id, other, key).code(), Code::kTampered) << "the same key, another group";
+  EXPECT_EQ(tenant.key.unwrap(tenant.id, acme, others).code(), Code::kTampered) << "another key, the same group";
+  const SecretBytes stored = tenant.key.stored().value();
+  for (size_t bit = 0; bit < stored.size() * 8; ++bit) {
+    Bytes flipped(stored.reveal().begin(), stored.reveal().end());
+    flipped[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
+    ASSERT_EQ(StoredDomainKey::of_stored(flipped)->unwrap(tenant.id, acme, key).code(), Code::kTampered) << bit;
+  }
+  // What wraps it well, but is not the key of that id.
+  const auto false_key = StoredDomainKey::wrap(DomainKey::copy_of(Bytes(32, 7)), tenant.id, acme, key);
+  EXPECT_EQ(false_key->unwrap(tenant.id, acme, key).code(), Code::kTampered);
+}
+
+TEST_F(LiveGroupsTest, AClosedGroupsDomainIsShreddedAndItsGroupClonedAllTheSame) {
+  away_ = {"b"};
+  const auto live = open();
+  ASSERT_TRUE(live->update([](Keyring& keyring) { return keyring.shred_domain("tenant", 5); }).is_ok());
+  EXPECT_TRUE(live->snapshot()->find_domain("tenant")->keys[0].key.empty());
+  Keyring clone = live->snapshot()->clone_for(id_of(0xc1), 6).value();
+  expect_equal(*clone.find_domain("second")->active(), *live_->snapshot()->find_domain("second")->active());
+  EXPECT_EQ(key_of(clone, "second").code(), Code::kKeyUnavailable);
+  away_.clear();
+  EXPECT_TRUE(equal_constant_time(key_of(clone, "second")->reveal(), key_of(*live_->snapshot(), "second")->reveal()));
+}
+
+TEST_F(LiveGroupsTest, AFencedGroupStaysClosedWhateverItsRootSaysUntilTheFenceEnds) {
+  const Id id = group(*live_, "acme").id;
+  ASSERT_TRUE(opened(*live_, "tenant").is_ok());
+  live_->groups().fence(id, {Code::kKeyUnavailable, "the root key was revoked"});
+  EXPECT_THAT(std::string(opened(*live_, "tenant").message()), HasSubstr("revoked"));
+  EXPECT_EQ(rotate(*live_, "tenant").code(), Code::kKeyUnavailable);
+  EXPECT_TRUE(opened(*live_, "theirs").is_ok());
+  EXPECT_FALSE(live_->groups().conditions()[0].is_open && live_->groups().conditions()[1].is_open);
+  live_->groups().end_fence(id);
+  EXPECT_TRUE(opened(*live_, "tenant").is_ok());
+}
+
+TEST_F(LiveGroupsTest, GroupsHaveNamesOfTheirOwnAndRootsThatOpenByThemselves) {
+  EXPECT_EQ(live_->add_group("acme", configured("d").value()).code(), Code::kAlreadyExists);
+  EXPECT_EQ(live_->add_group("new", configured("d").value()).code(), Code::kInvalidArgument) << "root of another";
+  groups_["d"] = "A";
+  EXPECT_EQ(live_->add_group("A", configured("d").value()).code(), Code::kInvalidArgument);
+  EXPECT_EQ(live_->update([](Keyring& keyring) { return keyring.add_domain("new", 4, "nobody"); }).code(),
+            Code::kNotFound);
+  EXPECT_EQ(live_->snapshot()->find_domain("new"), nullptr);
+  EXPECT_THAT(as_text(live_->audit_log().value()),
+              testing::AllOf(HasSubstr(R"("what":"group added","group":"acme","root":"b")"),
+                             HasSubstr(R"("what":"domain added","domain":"tenant","group":"acme")")));
+}
+
+}  // namespace
+}  // namespace coffer
