@@ -123,7 +123,7 @@ class CofferFixture : public ::testing::Test {
     auto scan = scan_envelope(out.view().first(kEnvelopeSize));
     ASSERT_OK(scan);
     auto keyring = coffer_->keyring();
-    const DomainKey domain_key = keyring->find_key(closed.domain_key_id).entry->key.open().value();
+    const DomainKey domain_key = keyring->open_key(keyring->find_key(closed.domain_key_id)).value();
     auto update = seal_slot_update(*scan, closed, domain_key, file.file_key);
     ASSERT_OK(update);
     std::copy(update->bytes.begin(), update->bytes.end(), out.data() + update->offset);

@@ -11,6 +11,7 @@
 #include "coffer/ops/keys.h"
 #include "coffer/ops/rewrap.h"
 #include "coffer/ops/shred.h"
+#include "coffer/ops/slots.h"
 #include "coffer_fixture.h"
 #include "support/comes.h"
 #include "support/memory_search.h"
@@ -19,6 +20,7 @@ namespace coffer {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // A whole open body, read anew with each call.
@@ -243,6 +245,70 @@ TEST_F(FenceTest, WithARevokedRootKeyNothingIsReadOrWrittenAndNoKeyIsLeftUntilIt
   EXPECT_TRUE(coffer->live_keyring().condition().fenced.is_ok());
   ASSERT_OK(log.append("after"));
   EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog}).is_ok());
+}
+
+// A tenant has a root key of his own.
+class GroupFenceTest : public FenceTest {
+ protected:
+  void SetUp() override {
+    FenceTest::SetUp();
+    write_key_file("acme.key", 'a');
+    ASSERT_OK(add_group(*coffer_, "acme", key_uri("acme.key"), open_provider));
+    ASSERT_OK(
+        coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("theirs", 1000, "acme"); }));
+    for (const Kind kind : {Kind::kBlocks, Kind::kLog, Kind::kCtr}) {
+      write(path_of(kind, "theirs"), sealed_file(kind, contents(), "theirs"));
+    }
+  }
+  void their_key_goes() { std::filesystem::rename(root_ + "/acme.key", root_ + "/away"); }
+  void their_key_comes_back() { std::filesystem::rename(root_ + "/away", root_ + "/acme.key"); }
+};
+
+TEST_F(GroupFenceTest, WithTheirRootKeyRevokedTheirFilesAloneAreFencedUntilItIsBack) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto theirs = open_all(*coffer, "theirs");
+  const auto others = open_all(*coffer, "other");
+  Writing log = write_file(coffer, Kind::kLog, "theirs");
+  their_key_goes();
+  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  EXPECT_THAT(status_text(theirs[0].read()), AllOf(HasSubstr("\"acme\""), HasSubstr("on_revoked is fence")));
+  EXPECT_EQ(log.append("lost").code(), Code::kKeyUnavailable);
+  EXPECT_EQ(coffer->new_file({.kind = Kind::kLog, .domain = "theirs"}).code(), Code::kKeyUnavailable);
+  ASSERT_EQ(coffer->live_keyring().groups().conditions().size(), 1u);
+  EXPECT_FALSE(coffer->live_keyring().groups().conditions()[0].is_open) << "its key is wiped";
+  EXPECT_TRUE(all_say(others, Code::kOk));
+  EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog, .domain = "other"}).is_ok());
+  EXPECT_TRUE(coffer->keyring()->has_keys());
+
+  their_key_comes_back();
+  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+  for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
+  ASSERT_OK(log.append("after"));
+  EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog, .domain = "theirs"}).is_ok());
+}
+
+TEST_F(GroupFenceTest, ReadOnlyMakesNoNewFilesOfTheirsAndReadsTheOld) {
+  const auto coffer = serving("policy: {on_revoked: read_only}\n");
+  const auto theirs = open_all(*coffer, "theirs");
+  their_key_goes();
+  const auto new_file = [&](std::string_view domain) {
+    return coffer->new_file({.kind = Kind::kLog, .domain = domain}).code();
+  };
+  EXPECT_TRUE(comes_true([&] { return new_file("theirs") == Code::kKeyUnavailable; }));
+  EXPECT_EQ(new_file("other"), Code::kOk);
+  EXPECT_TRUE(all_say(theirs, Code::kOk));
+}
+
+TEST_F(GroupFenceTest, AServingProgramThatOpensTheirFilesLaterFindsTheirKeyThen) {
+  their_key_goes();
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto others = open_all(*coffer, "other");
+  const std::string header = read(path_of(Kind::kLog, "theirs")).substr(0, kEnvelopeSize);
+  EXPECT_EQ(coffer->unlock(as_bytes(header), "x").code(), Code::kKeyUnavailable);
+  their_key_comes_back();
+  // The policy keeps it fenced until a look finds the root key well.
+  EXPECT_TRUE(comes_true([&] { return coffer->unlock(as_bytes(header), "x").is_ok(); }));
+  for (const Open& file : open_all(*coffer, "theirs")) EXPECT_EQ(file.read().value(), contents());
 }
 
 TEST_F(FenceTest, AnOutageIsNoRevocationAndStopsWorkOnlyWhenTheGraceIsOver) {

@@ -8,7 +8,7 @@
 namespace coffer {
 namespace {
 
-// Nothing that is looked at is waited for longer; a group that is opened meanwhile is looked at by then.
+// A group that is opened between two looks waits no longer for its own.
 constexpr std::chrono::seconds kGroupLookMax{5};
 
 // A root that is not there is unavailable; what is found of it is said of one group only.
@@ -68,6 +68,9 @@ Result<GroupKey> LiveGroups::take(Standing& standing, const KeyGroup& group, Res
   if (!standing.fenced.is_ok()) return group_is_closed(group, standing.fenced);
   standing.group = group;
   note_root_key(standing, opened.status());
+  standing.looked_at = Clock::now();
+  standing.interval = {};
+  watch_if_wanted();
   if (!opened.is_ok()) {
     standing.key = {};
     standing.refusal = group_is_closed(group, opened.status());
@@ -77,7 +80,6 @@ Result<GroupKey> LiveGroups::take(Standing& standing, const KeyGroup& group, Res
   COFFER_ASSIGN(standing.key, RestingKey<GroupRole>::seal(opened->key));
   standing.refusal = Status::ok();
   standing.opened_by = std::move(opened->root);
-  standing.next_look = Clock::now() + interval_max_;
   return std::move(opened->key);
 }
 
@@ -94,27 +96,51 @@ void LiveGroups::note_root_key(Standing& standing, const Status& found) const {
   standing.root_key = found;
 }
 
+GroupCondition LiveGroups::condition(const Id& id, const Standing& standing) {
+  const std::string& root = standing.opened_by.empty() ? standing.group.slots.front().root : standing.opened_by;
+  return {id,
+          standing.group.name,
+          root,
+          !standing.key.empty(),
+          standing.root_key,
+          standing.root_key_since,
+          standing.fenced};
+}
+
 std::vector<GroupCondition> LiveGroups::conditions() const {
   std::vector<GroupCondition> out;
   if (!here_.is_here()) return out;
   std::lock_guard lock(mutex_);
   for (const auto& [id, standing] : standings_) {
-    if (standing->group.slots.empty()) continue;  // it is just being asked
-    const std::string& root = standing->opened_by.empty() ? standing->group.slots.front().root : standing->opened_by;
-    out.push_back({id, standing->group.name, root, !standing->key.empty(), standing->root_key, standing->root_key_since,
-                   standing->fenced});
+    // One without slots is just being asked.
+    if (!standing->group.slots.empty()) out.push_back(condition(id, *standing));
   }
   return out;
 }
 
+std::optional<GroupCondition> LiveGroups::condition_of(const Id& group_id) const {
+  if (!here_.is_here()) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  const auto found = standings_.find(group_id);
+  if (found == standings_.end() || found->second->group.slots.empty()) return std::nullopt;
+  return condition(group_id, *found->second);
+}
+
 // --- while the coffer stays open
 
-void LiveGroups::watch(std::chrono::milliseconds interval_max) {
-  {
-    std::lock_guard lock(mutex_);
-    interval_max_ = std::min(interval_max_, interval_max);
-  }
-  watcher_.start([this] { return look(); });
+void LiveGroups::watch() {
+  std::lock_guard lock(mutex_);
+  is_watched_ = true;
+}
+
+// Its thread waits for mutex_ first.
+void LiveGroups::watch_if_wanted() {
+  if (is_watched_) watcher_.start([this] { return look(); });
+}
+
+void LiveGroups::look_at_least_every(std::chrono::milliseconds interval) {
+  std::lock_guard lock(mutex_);
+  interval_max_ = std::min(interval_max_, interval);
 }
 
 std::chrono::milliseconds LiveGroups::look() {
@@ -122,20 +148,17 @@ std::chrono::milliseconds LiveGroups::look() {
   {
     std::lock_guard lock(mutex_);
     for (const auto& [id, standing] : standings_) {
-      const bool is_watched = !standing->key.empty() || !standing->fenced.is_ok();
-      if (is_watched && Clock::now() >= standing->next_look) due.push_back(standing);
+      const bool matters = !standing->key.empty() || !standing->fenced.is_ok();
+      const auto wait = std::min(standing->interval, interval_max_);
+      if (matters && Clock::now() - standing->looked_at >= wait) due.push_back(standing);
     }
   }
-  for (const auto& standing : due) {
-    const std::chrono::milliseconds interval = look_at(*standing);
-    std::lock_guard lock(mutex_);
-    standing->next_look = Clock::now() + std::min(interval, interval_max_);
-  }
+  for (const auto& standing : due) look_at(*standing);
   std::lock_guard lock(mutex_);
   return std::min<std::chrono::milliseconds>(interval_max_, kGroupLookMax);
 }
 
-std::chrono::milliseconds LiveGroups::look_at(Standing& standing) {
+void LiveGroups::look_at(Standing& standing) {
   KeyGroup group;
   std::string opened_by;
   {
@@ -148,9 +171,10 @@ std::chrono::milliseconds LiveGroups::look_at(Standing& standing) {
   const auto root = only_of_group(open_root_, group.name)(watched.root, "");
   const Status found = root.is_ok() ? root->provider->check(watched.handle) : root.status();
   std::lock_guard lock(mutex_);
+  standing.looked_at = Clock::now();
+  standing.interval = root.is_ok() ? root->provider->check_interval() : retry_delay_;
   // It may have been renewed meanwhile: then this was of another key.
   if (standing.group.key_id == group.key_id) note_root_key(standing, found);
-  return root.is_ok() ? root->provider->check_interval() : retry_delay_;
 }
 
 void LiveGroups::fence(const Id& group_id, const Status& why) {

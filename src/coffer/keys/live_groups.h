@@ -43,11 +43,14 @@ class LiveGroups final : public GroupKeys {
   // Of the groups that were asked for in this process.
   std::vector<GroupCondition> conditions() const;
 
-  // From now on, and until this object goes, a thread of its own looks at the roots of the groups that are open, or
-  // fenced, each as often as its provider advises, and at least so often.
-  void watch(std::chrono::milliseconds interval_max);
-  // One look at those whose turn it is. How long until the next turn.
-  std::chrono::milliseconds look();
+  // Of this one; nothing where nobody has asked for it.
+  std::optional<GroupCondition> condition_of(const Id& group_id) const;
+
+  // From the first use of a group on, and until this object goes, a thread of its own looks at the roots of the
+  // groups that are open, or fenced, each as often as its provider advises.
+  void watch();
+  // Looks at least so often, whatever providers advise, for good.
+  void look_at_least_every(std::chrono::milliseconds interval);
 
   // Wipes the group's key, and lets nobody open it, but looks at its root go on.
   void fence(const Id& group_id, const Status& why);
@@ -66,7 +69,8 @@ class LiveGroups final : public GroupKeys {
     Status root_key;
     uint64_t root_key_since = 0;
     Status fenced;
-    Clock::time_point next_look;
+    Clock::time_point looked_at;
+    std::chrono::milliseconds interval{};  // as its provider advises
   };
   struct Opened {
     GroupKey key;
@@ -78,7 +82,10 @@ class LiveGroups final : public GroupKeys {
   Result<Opened> ask(const KeyGroup& group) const;
   Result<GroupKey> take(Standing& standing, const KeyGroup& group, Result<Opened> opened);
   void note_root_key(Standing& standing, const Status& found) const;
-  std::chrono::milliseconds look_at(Standing& standing);
+  static GroupCondition condition(const Id& id, const Standing& standing);
+  std::chrono::milliseconds look();
+  void look_at(Standing& standing);
+  void watch_if_wanted();  // REQUIRES: mutex_ is held
 
   const RootOpener open_root_;
   const std::chrono::milliseconds retry_delay_;
@@ -86,6 +93,7 @@ class LiveGroups final : public GroupKeys {
   mutable std::mutex mutex_;  // held for an instant only
   std::map<Id, std::shared_ptr<Standing>> standings_;
   std::chrono::milliseconds interval_max_ = std::chrono::minutes(5);
+  bool is_watched_ = false;
   IntervalThread watcher_;  // last: it uses the others
 };
 

@@ -46,6 +46,7 @@ void LiveKeyring::watch_root() {
   serves_ = true;
   // Opening the coffer has just looked. A program that ends soon leaves behind what the next one may need.
   remember_root(*snapshot());
+  groups_->watch();
   watcher_.start([this, is_first = true]() mutable {
     if (std::exchange(is_first, false)) {
       learn_check_interval();
@@ -61,6 +62,7 @@ void LiveKeyring::watch_root() {
 }
 
 void LiveKeyring::look_at_least_every(std::chrono::milliseconds interval) {
+  groups_->look_at_least_every(interval);
   std::lock_guard lock(mutex_);
   check_interval_max_ = std::min(check_interval_max_, interval);
 }

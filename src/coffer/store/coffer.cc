@@ -127,6 +127,9 @@ Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   KeyLease lease = key_watch_.lease(request.domain, weak_from_this());
   COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
   const DomainKeyEntry* active = wrapping.key;
+  if (const KeyGroup* group = wrapping.keys->group_of(*wrapping.domain)) {
+    COFFER_TRY(policy_.on_writing_in(keyring_->groups().condition_of(group->id)));
+  }
   NewFile file;
   file.lease = std::move(lease);
   file.fields.suite = request.suite;

@@ -39,6 +39,7 @@ std::chrono::milliseconds KeyWatch::look() {
   keyring_.refresh_without_waiting();
   follow_keyring();
   follow_root_key();
+  follow_groups();
   return kInterval;
 }
 
@@ -76,6 +77,41 @@ void KeyWatch::follow_root_key() {
   const bool wanted = reaction_at(outlook, now_seconds()) == Reaction::kFence;
   if (wanted && !fenced_) fence(may_protect(condition.root_key, condition.root_key_since, policy, now_seconds()));
   if (!wanted && fenced_) end_fence();
+}
+
+void KeyWatch::follow_groups() {
+  if (!policy_.is_enabled()) return;
+  const RootPolicy policy = policy_.present()->root;
+  for (const GroupCondition& group : keyring_.groups().conditions()) {
+    const RootOutlook outlook = root_outlook(group.root_key, group.root_key_since, policy);
+    if (std::exchange(told_of_groups_[group.id], outlook.trouble) != outlook.trouble) {
+      const std::string what = "key group \"" + group.name + "\", root " + group.root + ": ";
+      policy_.tell(what + (outlook.trouble == RootTrouble::kNone
+                               ? "the root key may go on protecting again"
+                               : outlook_text(outlook) + ": " + group.root_key.to_string()));
+    }
+    const bool wanted = reaction_at(outlook, now_seconds()) == Reaction::kFence;
+    if (wanted && group.fenced.is_ok()) {
+      fence_group(group, may_protect(group.root_key, group.root_key_since, policy, now_seconds()));
+    }
+    if (!wanted && !group.fenced.is_ok()) keyring_.groups().end_fence(group.id);
+  }
+}
+
+// As in follow_keyring(), a gate that is made while this runs is missed by nothing.
+void KeyWatch::fence_group(const GroupCondition& group, const Status& why) {
+  keyring_.groups().fence(group.id, why);
+  const std::shared_ptr<const Keyring> keyring = keyring_.snapshot();
+  std::vector<std::shared_ptr<KeyGate>> taken;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [name, kept] : gates_) {
+      const Domain* domain = keyring->find_domain(name);
+      const KeyGroup* of = domain != nullptr ? keyring->group_of(*domain) : nullptr;
+      if (of != nullptr && of->id == group.id) taken.push_back(kept.gate);
+    }
+  }
+  for (const auto& gate : taken) gate->take_back();
 }
 
 void KeyWatch::fence(const Status& why) {

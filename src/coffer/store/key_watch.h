@@ -1,6 +1,7 @@
-// Takes keys back while a coffer is in use: those of a domain that is locked or shredded, and
-// all of them where the root key may not go on protecting and the policy wants that to be the end. A thread looks twice
-// a second at the stored keyring (one stat) and at what the last look at the root key has found.
+// Takes keys back while a coffer is in use: those of a domain that is locked or shredded, those of a key group whose
+// root key may not go on protecting, and all of them where that is the coffer's, if the policy wants that to be the
+// end. A thread looks twice a second at the stored keyring (one stat) and at what the last look at the root key has
+// found.
 //
 //             the policy says fence (or stop)              the root key is good again, and unlocks the keyring
 //     serving ────────────────────────────────▶ fenced ─────────────────────────────────────────────────────▶ serving
@@ -42,7 +43,9 @@ class KeyWatch {
   std::chrono::milliseconds look();
   void follow_keyring();
   void follow_root_key();
+  void follow_groups();
   void fence(const Status& why);
+  void fence_group(const GroupCondition& group, const Status& why);
   void end_fence();
 
   LiveKeyring& keyring_;
@@ -52,6 +55,7 @@ class KeyWatch {
   // Of the thread:
   std::shared_ptr<const Keyring> followed_;
   RootTrouble told_ = RootTrouble::kNone;
+  std::map<Id, RootTrouble> told_of_groups_;
   bool fenced_ = false;
   std::chrono::steady_clock::time_point next_attempt_;
   IntervalThread thread_;  // last: it uses the others

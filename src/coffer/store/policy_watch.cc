@@ -51,6 +51,12 @@ Status PolicyWatch::on_writing() {
   return may_protect(condition.root_key, condition.root_key_since, present()->root, now_seconds());
 }
 
+Status PolicyWatch::on_writing_in(const std::optional<GroupCondition>& group) const {
+  if (!enabled_ || !group.has_value()) return Status::ok();
+  return may_protect(group->root_key, group->root_key_since, present()->root, now_seconds())
+      .with_context("key group \"" + group->name + "\"");
+}
+
 std::shared_ptr<const Policy> PolicyWatch::present() const {
   std::lock_guard lock(mutex_);
   return policy_;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "coffer/base/interval_thread.h"
@@ -31,6 +32,8 @@ class PolicyWatch {
   void enable();
   // A file is about to be made: ok, or why not. Ok where this is not enabled.
   Status on_writing();
+  // The same of a key group that a file is to be in: by its root.
+  Status on_writing_in(const std::optional<GroupCondition>& group) const;
   bool is_enabled() const { return enabled_; }
   // As it was read last.
   std::shared_ptr<const Policy> present() const;
