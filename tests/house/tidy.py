@@ -234,6 +234,14 @@ def banned_calls(tree):
                 yield path, number, "using namespace std: name what you use"
 
 
+def snapshots_held(tree):
+    """What a loop goes through is held: a snapshot that its head asks for is gone before the first turn."""
+    for path in tree.cpp():
+        for number, line in enumerate(tree.stripped(path).split("\n"), 1):
+            if re.search(r"\bfor \([^;]*[^:]:[^:][^;]*\b(?:keyring|snapshot|header)\(\)->", line):
+                yield path, number, "hold the snapshot: for (const auto keyring = …; const X& x : keyring->…)"
+
+
 def failure_dialect(tree):
     """A failure is returned in one way."""
     for path in tree.cpp():
@@ -417,9 +425,9 @@ def documents(tree):
             yield path, 1, "no page links here: link it from README.md or a page of its subject"
 
 
-RULES = (layer_order, crypto_headers, engine_headers, reveals, kept_counts, banned_words, banned_calls, failure_dialect,
-         unfinished_marks, machine_paths, function_length, file_length, file_size, line_length, prose_width,
-         header_form, sources_built, documents)
+RULES = (layer_order, crypto_headers, engine_headers, reveals, kept_counts, banned_words, banned_calls, snapshots_held,
+         failure_dialect, unfinished_marks, machine_paths, function_length, file_length, file_size, line_length,
+         prose_width, header_form, sources_built, documents)
 
 
 def check(tree):

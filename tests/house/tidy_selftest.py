@@ -53,6 +53,8 @@ BREAKING = {
                      {"src/coffer/base/a.h": HEADER + "inline void f(char* p) { std::strcpy(p, q); }\n"},
                      {"tests/base/a.cc": "int f() { return rand(); }\n"},
                      {"tests/base/a.cc": "using namespace std;\n"}],
+    "snapshots_held": [{"src/coffer/ops/a.cc": "void f(C& c) { for (const S& s : c.keyring()->stores()) g(s); }\n"},
+                       {"tests/keys/a.cc": "void f(C& c) {\n  for (const S& s : c.live().header()->slots) g(s);\n}\n"}],
     "failure_dialect": [{"src/coffer/base/a.cc": "Status f() { return Status(Code::kIo, \"a\"); }\n"},
                         {"tests/base/a.cc": "auto f = [] { return Status{}; };\n"}],
     "unfinished_marks": [{"src/coffer/base/a.h": HEADER + "// TO" + "DO: later\n"}, {"setup": "# FIX" + "ME\n"}],
@@ -87,6 +89,7 @@ HARMLESS = {
                 "src/coffer/cli/a.h": HEADER + "// no reveal() here\ninline auto s = \"k.reveal()\";\n"},
     "banned_words": {"src/coffer/base/a.h": HEADER + "int utility, simple, implicit; // a Helper\n"},
     "banned_calls": {"src/coffer/base/a.h": HEADER + "int f() { return snprintf(p, 1, q) + operand() + x.gets(); }\n"},
+    "snapshots_held": {"src/coffer/ops/a.cc": "void f(C& c) { for (auto k = c.keyring(); S& s : k->a()) g(s); }\n"},
     "failure_dialect": {"src/coffer/base/a.h": HEADER + "Status f() { return {Code::kIo, \"a\"}; }  // return Status(\n"
                         "inline auto g = [] { return StatusOf(Status::ok()); };\n"},
     "function_length": {"src/coffer/base/a.h": HEADER + body_of(60) + "namespace x {\n" + "int a;\n" * 70 + "}\n"},

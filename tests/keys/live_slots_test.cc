@@ -94,7 +94,7 @@ class LiveSlots : public testing::Test {
   }
   static std::vector<std::string> roots(const LiveKeyring& live) {
     std::vector<std::string> out;
-    for (const KeyringSlot& slot : live.header()->slots) out.push_back(slot.root);
+    for (const auto header = live.header(); const KeyringSlot& slot : header->slots) out.push_back(slot.root);
     return out;
   }
   // None but this one is there.

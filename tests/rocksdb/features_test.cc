@@ -83,7 +83,7 @@ TEST_P(Features, BackupsAreEncryptedVerifiedAndRestored) {
 
   // The backup is one store of the coffer, whatever folders it has.
   int stores = 0;
-  for (const StoreEntry& store : work_.coffer().keyring()->stores())
+  for (const auto keys = work_.coffer().keyring(); const StoreEntry& store : keys->stores())
     stores += store.path.find("/backup") != std::string::npos;
   EXPECT_EQ(stores, 1);
 }

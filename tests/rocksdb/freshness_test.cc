@@ -55,7 +55,7 @@ class FreshStores : public testing::Test {
     });
   }
   void expect_fresh() const {
-    for (const StoreEntry& store : work_->coffer().keyring()->stores()) {
+    for (const auto keys = work_->coffer().keyring(); const StoreEntry& store : keys->stores()) {
       EXPECT_FINE(check_freshness(work_->coffer(), store));
     }
   }

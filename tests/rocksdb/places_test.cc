@@ -52,7 +52,7 @@ class PlacesTest : public ::testing::Test {
   std::vector<std::string> stores() {
     EXPECT_FINE(work_.coffer().live_keyring().refresh());
     std::vector<std::string> out;
-    for (const StoreEntry& store : work_.coffer().keyring()->stores()) {
+    for (const auto keys = work_.coffer().keyring(); const StoreEntry& store : keys->stores()) {
       if (store.confirmed || work_.coffer().stores().is_present(store)) out.push_back(fs::path(store.path).filename());
     }
     std::sort(out.begin(), out.end());

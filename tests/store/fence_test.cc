@@ -224,11 +224,10 @@ TEST_F(FenceTest, WithARevokedRootKeyNothingIsReadOrWrittenAndNoKeyIsLeftUntilIt
   const auto theirs = open_all(*coffer, "tenant");
   Writing log = write_file(coffer, Kind::kLog, "system");
   root_key_goes();
-  ASSERT_TRUE(
-      comes([&] { return all_say(files, Code::kKeyUnavailable) && all_say(theirs, Code::kKeyUnavailable); }));
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kKeyUnavailable) && all_say(theirs, Code::kKeyUnavailable); }));
   EXPECT_THAT(status_text(files[0].read()), HasSubstr("on_revoked is fence"));
   EXPECT_FALSE(coffer->keyring()->has_keys());
-  for (const Domain& domain : coffer->keyring()->domains()) {
+  for (const auto keyring = coffer->keyring(); const Domain& domain : keyring->domains()) {
     for (const DomainKeyEntry& key : domain.keys) EXPECT_TRUE(key.key.empty());
   }
   EXPECT_EQ(coffer->new_file({.kind = Kind::kLog}).code(), Code::kKeyUnavailable);

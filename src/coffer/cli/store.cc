@@ -27,7 +27,7 @@ std::string_view store_state(const StoreEntry& store, const std::vector<MissingS
 // Without the provisional ones that are gone: nobody has to know of them.
 std::vector<StoreEntry> shown_stores(Coffer& coffer) {
   std::vector<StoreEntry> out;
-  for (const StoreEntry& store : coffer.keyring()->stores()) {
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
     if (store.confirmed || coffer.stores().is_present(store)) out.push_back(store);
   }
   return out;

@@ -122,8 +122,8 @@ Status with_configured(Coffer& coffer, const Taken& root, const std::function<St
 
 std::set<std::string> roots_in_use(const LiveKeyring& keyring) {
   std::set<std::string> out;
-  for (const KeyringSlot& slot : keyring.header()->slots) out.insert(slot.root);
-  for (const KeyGroup& group : keyring.snapshot()->groups()) {
+  for (const auto header = keyring.header(); const KeyringSlot& slot : header->slots) out.insert(slot.root);
+  for (const auto keys = keyring.snapshot(); const KeyGroup& group : keys->groups()) {
     for (const KeyringSlot& slot : group.slots) out.insert(slot.root);
   }
   return out;
