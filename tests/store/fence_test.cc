@@ -269,7 +269,7 @@ TEST_F(GroupFenceTest, WithTheirRootKeyRevokedTheirFilesAloneAreFencedUntilItIsB
   const auto others = open_all(*coffer, "other");
   Writing log = write_file(coffer, Kind::kLog, "theirs");
   their_key_goes();
-  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  ASSERT_TRUE(comes([&] { return all_say(theirs, Code::kKeyUnavailable); }));
   EXPECT_THAT(status_text(theirs[0].read()), AllOf(HasSubstr("\"acme\""), HasSubstr("on_revoked is fence")));
   EXPECT_EQ(log.append("lost").code(), Code::kKeyUnavailable);
   EXPECT_EQ(coffer->new_file({.kind = Kind::kLog, .domain = "theirs"}).code(), Code::kKeyUnavailable);
@@ -280,7 +280,7 @@ TEST_F(GroupFenceTest, WithTheirRootKeyRevokedTheirFilesAloneAreFencedUntilItIsB
   EXPECT_TRUE(coffer->keyring()->has_keys());
 
   their_key_comes_back();
-  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kOk); }));
   for (const Open& file : theirs) EXPECT_EQ(file.read().value(), contents());
   ASSERT_OK(log.append("after"));
   EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog, .domain = "theirs"}).is_ok());
@@ -293,7 +293,7 @@ TEST_F(GroupFenceTest, ReadOnlyMakesNoNewFilesOfTheirsAndReadsTheOld) {
   const auto new_file = [&](std::string_view domain) {
     return coffer->new_file({.kind = Kind::kLog, .domain = domain}).code();
   };
-  EXPECT_TRUE(comes_true([&] { return new_file("theirs") == Code::kKeyUnavailable; }));
+  EXPECT_TRUE(comes([&] { return new_file("theirs") == Code::kKeyUnavailable; }));
   EXPECT_EQ(new_file("other"), Code::kOk);
   EXPECT_TRUE(all_say(theirs, Code::kOk));
 }
@@ -306,7 +306,7 @@ TEST_F(GroupFenceTest, AServingProgramThatOpensTheirFilesLaterFindsTheirKeyThen)
   EXPECT_EQ(coffer->unlock(as_bytes(header), "x").code(), Code::kKeyUnavailable);
   their_key_comes_back();
   // The policy keeps it fenced until a look finds the root key well.
-  EXPECT_TRUE(comes_true([&] { return coffer->unlock(as_bytes(header), "x").is_ok(); }));
+  EXPECT_TRUE(comes([&] { return coffer->unlock(as_bytes(header), "x").is_ok(); }));
   for (const Open& file : open_all(*coffer, "theirs")) EXPECT_EQ(file.read().value(), contents());
 }
 
