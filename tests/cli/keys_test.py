@@ -131,6 +131,18 @@ class Groups(Keys):
         self.done("rotate", "domain", "c.coffer", "t7", "--rewrap")
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_a_group_goes_over_to_another_root_and_files_are_read_on(self):
+        self.make_key("next.key")
+        self.done("group", "rotate", "c.coffer", "acme")
+        answer = self.done("group", "rotate", "c.coffer", "acme", "--to", self.uri("next.key"), "--json").json()
+        self.assertEqual(answer["removed"], [self.acme])
+        self.acme_goes()
+        self.assertEqual(self.done("cat", "c.coffer", "store/t7/1.sst").out, "t7" * 100)
+        self.assertEqual(self.groups("--check")["acme"]["roots"], [answer["root"]])
+        self.assertNotIn(self.acme, self.read("c.coffer/coffer.yaml").decode())
+        self.refused(["group", "rotate", "c.coffer", "nobody"], "not_found", "coffer group list")
+        self.refused(["group", "rotate", "c.coffer", "acme", "--to", "root-1"], "invalid_argument", "lock the keyring")
+
     def test_a_domain_of_a_closed_group_is_shredded(self):
         self.acme_goes()
         self.done("shred", "c.coffer", "t7", "--confirm", "t7")

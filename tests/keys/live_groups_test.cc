@@ -238,6 +238,42 @@ TEST_F(LiveGroupsTest, AFencedGroupStaysClosedWhateverItsRootSaysUntilTheFenceEn
   EXPECT_TRUE(opened(*live_, "tenant").is_ok());
 }
 
+TEST_F(LiveGroupsTest, ARenewedGroupHasTheSameKeysUnderAFreshOneAndTheOldRootOpensNothingNewer) {
+  const auto serving = open();
+  ASSERT_TRUE(rotate(*live_, "tenant").is_ok());
+  const auto before = live_->snapshot();
+  ASSERT_TRUE(opened(*serving, "second").is_ok());
+  const auto next = configured("d").value();
+  ASSERT_TRUE(live_->rotate_group("acme", &next).is_ok());
+  away_ = {"b"};
+  ASSERT_TRUE(serving->refresh().is_ok());
+  for (const auto& live : {std::cref(*live_), std::cref(*serving)}) {
+    const auto after = live.get().snapshot();
+    for (const char* name : {"tenant", "second"}) {
+      const Domain* domain = after->find_domain(name);
+      for (const DomainKeyEntry& key : domain->keys) {
+        const FoundKey was = before->find_key(key.id);
+        EXPECT_FALSE(equal_constant_time(key.key.stored()->reveal(), was.entry->key.stored()->reveal()));
+        EXPECT_EQ(after->open_key({domain, &key}).code(), Code::kOk);
+      }
+    }
+    expect_equal(*after->find_domain("theirs")->active(), *before->find_domain("theirs")->active());
+  }
+  EXPECT_EQ(group(*live_, "acme").slots[0].root, "d");
+  EXPECT_NE(group(*live_, "acme").key_id, before->find_group("acme")->key_id);
+  EXPECT_THAT(as_text(live_->audit_log().value()), HasSubstr(R"("what":"group renewed","group":"acme","root":"d")"));
+  // By the roots there are; and where one of them is away, nothing has changed.
+  ASSERT_TRUE(live_->rotate_group("acme").is_ok());
+  const uint64_t version = live_->snapshot()->version();
+  away_.insert("d");
+  EXPECT_EQ(live_->rotate_group("acme").code(), Code::kNotFound);
+  EXPECT_EQ(open()->rotate_group("acme").code(), Code::kKeyUnavailable);
+  EXPECT_EQ(live_->snapshot()->version(), version);
+  EXPECT_EQ(live_->rotate_group("nobody").code(), Code::kNotFound);
+  const auto stranger = configured("c").value();
+  EXPECT_EQ(live_->rotate_group("acme", &stranger).code(), Code::kInvalidArgument);
+}
+
 TEST_F(LiveGroupsTest, GroupsHaveNamesOfTheirOwnAndRootsThatOpenByThemselves) {
   EXPECT_EQ(live_->add_group("acme", configured("d").value()).code(), Code::kAlreadyExists);
   EXPECT_EQ(live_->add_group("new", configured("d").value()).code(), Code::kInvalidArgument) << "root of another";

@@ -29,6 +29,7 @@ Command domain_add_command();
 Command domain_list_command();
 Command group_add_command();
 Command group_list_command();
+Command group_rotate_command();
 Command tenant_lock_command();
 Command tenant_unlock_command();
 Command key_list_command();

@@ -67,7 +67,35 @@ Result<Outcome> run_group_list(const Arguments& arguments, Console& console) {
   return closed.empty() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
+Result<Outcome> run_group_rotate(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("NAME");
+  COFFER_ASSIGN(const RootRotation done, rotate_group(*coffer, name, arguments.value("--to", ""), open_provider));
+  const uint64_t version = coffer->keyring()->version();
+  std::string text =
+      fmt::format("key group {} (keyring version {}) has a fresh key, wrapped by root {}\n", name, version, done.root);
+  for (const std::string& root : done.removed) text += fmt::format("  root {} is out of the configuration\n", root);
+  console.answer(Json{{"group", name}, {"root", done.root}, {"removed", done.removed}, {"keyring_version", version}},
+                 text);
+  console.note(
+      "keyrings saved before still open with the group's root key of that time, and have the same domain keys: "
+      "coffer rotate domain makes fresh ones");
+  return Outcome::kDone;
+}
+
 }  // namespace
+
+Command group_rotate_command() {
+  return {
+      .name = "group rotate",
+      .about = "gives a key group a fresh key, by its root key as that is now, or by another root key in its place",
+      .operands = {coffer_operand(), {"NAME", "of the group"}},
+      .flags = {{"--to", "ROOT", "the root key to go over to: its URI, or its name in coffer.yaml"}, root_flag()},
+      .examples = {"group rotate /var/lib/db.coffer acme",
+                   "group rotate /var/lib/db.coffer acme --to 'vault://vault.acme.example/transit/next'"},
+      .run = run_group_rotate,
+  };
+}
 
 Command group_add_command() {
   return {

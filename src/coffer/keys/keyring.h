@@ -225,6 +225,8 @@ class Keyring {
   Status set_key_expiry(const Id& key_id, uint64_t when);
   // Whose key is known by key_id, in slots that wrap it; the number is given here. Errors as check_new_group().
   Status add_group(KeyGroup group);
+  // In place of the group of the same id: wraps the keys of its domains by `now`, which `was` wraps. kNotFound.
+  Status renew_group(KeyGroup group, const GroupKey& was, const GroupKey& now);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);

@@ -68,4 +68,34 @@ Status Keyring::add_group(KeyGroup group) {
   return Status::ok();
 }
 
+namespace {
+
+Status rewrap_keys(std::span<DomainKeyEntry> keys, const KeyGroup& group, const GroupKey& was, const GroupKey& now) {
+  for (DomainKeyEntry& entry : keys) {
+    if (entry.key.empty()) continue;
+    COFFER_ASSIGN(const DomainKey key, entry.key.unwrap(entry.id, group, was));
+    COFFER_ASSIGN(entry.key, StoredDomainKey::wrap(key, entry.id, group, now));
+  }
+  return Status::ok();
+}
+
+}  // namespace
+
+Status Keyring::renew_group(KeyGroup group, const GroupKey& was, const GroupKey& now) {
+  const auto present = std::ranges::find(groups_, group.id, &KeyGroup::id);
+  if (present == groups_.end()) return {Code::kNotFound, "key group \"" + group.name + "\" is not in the keyring"};
+  group.number = present->number;
+  Keyring changed = *this;
+  for (size_t shard = 0; shard < shards_.size(); ++shard) {
+    const std::vector<Domain>& domains = shards_[shard].contents->domains();
+    for (size_t at = 0; at < domains.size(); ++at) {
+      if (domains[at].group != group.number) continue;
+      COFFER_TRY(rewrap_keys(changed.own(shard).keys(at), group, was, now));
+    }
+  }
+  changed.groups_[static_cast<size_t>(present - groups_.begin())] = std::move(group);
+  *this = std::move(changed);
+  return Status::ok();
+}
+
 }  // namespace coffer

@@ -37,6 +37,8 @@ class LiveGroups final : public GroupKeys {
   // kKeyUnavailable, kProviderUnavailable and what else roots fail with, naming group and root; kTampered: the slot
   // wraps another key than the group's. In a child of fork() kKeyUnavailable.
   Result<GroupKey> key_of(const KeyGroup& group) override;
+  // Reaches the roots that are configured for this group, and no others.
+  RootOpener opener_for(const KeyGroup& group) const { return only_of_group(open_root_, group.name); }
   // Takes a group key for known that was just made, or unwrapped by other means.
   Status learn(const KeyGroup& group, const GroupKey& key);
 

@@ -136,6 +136,9 @@ class LiveKeyring {
   // A group with a fresh key, which this root wraps. kAlreadyExists, kInvalidArgument: also for a root that does not
   // open by itself.
   Status add_group(const std::string& name, const ConfiguredRoot& root);
+  // A fresh key for the group, wrapped by the present keys of its roots, or by `root` alone, and its domains' keys
+  // under that. As long as the group's domains are many. kNotFound; the group has to open, else with the reason.
+  Status rotate_group(const std::string& name, const ConfiguredRoot* root = nullptr);
   // The slots there are, for another coffer with another keyring key.
   Result<std::vector<KeyringSlot>> slots_for(const Id& coffer_id, const KeyringKey& key) const;
 

@@ -139,6 +139,29 @@ Result<std::string> add_group(Coffer& coffer, const std::string& name, const std
   return taken.opened.name;
 }
 
+Result<RootRotation> rotate_group(Coffer& coffer, const std::string& name, const std::string& to,
+                                  ProviderOpener opener) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  const auto keyring = coffer.keyring();
+  const KeyGroup* group = keyring->find_group(name);
+  if (group == nullptr) {
+    return {Code::kNotFound, "no key group \"" + name + "\" in the keyring; coffer group list shows them"};
+  }
+  const std::string before = group->slots.front().root;
+  if (to.empty()) {
+    COFFER_TRY(coffer.with_config_unedited([&] { return coffer.live_keyring().rotate_group(name); }));
+    return RootRotation{before, {}};
+  }
+  COFFER_ASSIGN(const Taken root, take(coffer, {to, "", false, name}, opener));
+  RootRotation out{root.opened.name, {}};
+  COFFER_TRY(with_configured(coffer, root, [&] { return coffer.live_keyring().rotate_group(name, &root.opened); }));
+  if (!root.is_new || before == out.root) return out;
+  COFFER_TRY(unconfigure(coffer, before).with_context("key group \"" + name + "\" has gone over to root " + out.root));
+  out.removed.push_back(before);
+  return out;
+}
+
 Result<std::string> add_slot(Coffer& coffer, const SlotToAdd& slot, ProviderOpener opener) {
   COFFER_TRY(coffer.at_home());
   COFFER_ASSIGN(const Taken root, take(coffer, slot, opener));

@@ -38,6 +38,11 @@ Result<RootRotation> rotate_root(Coffer& coffer, const std::string& to, Provider
 // locks the keyring itself, or opens by hand only.
 Result<std::string> add_group(Coffer& coffer, const std::string& name, const std::string& root, ProviderOpener opener);
 
+// A fresh key for the group and its domains' keys under that: by the root it has, or (`to`, as above) by another one in
+// its place. Where that is a URI, the root of before is taken out of the configuration at the end.
+Result<RootRotation> rotate_group(Coffer& coffer, const std::string& name, const std::string& to,
+                                  ProviderOpener opener);
+
 // The roots that slots of the keyring or of its key groups name.
 std::set<std::string> roots_in_use(const LiveKeyring& keyring);
 
