@@ -110,6 +110,31 @@ class Kills(CliTest):
         self.killed_everywhere(["rotate", "root", "work/c.coffer", "--to", self.uri("second.key")], self.opens,
                                finished)
 
+    def make_group(self):
+        self.make_files()
+        self.done("group", "add", "work/c.coffer", "acme", "--by", self.uri("second.key"))
+        self.done("domain", "add", "work/c.coffer", "tenant", "--group", "acme", "--path", self.path("work/store/t"))
+        self.make_file("work/c.coffer", "work/store/t/4.sst", os.urandom(3000), "blocks", "--domain", "tenant")
+
+    def test_group_add(self):
+        self.make_files()
+        self.killed_everywhere(["group", "add", "work/c.coffer", "acme", "--by", self.uri("second.key")], self.opens,
+                               self.done_or("already_exists"))
+
+    def test_group_rotate(self):
+        self.make_group()
+        self.make_key("third.key")
+
+        def finished(run):
+            self.done_or()(run)
+            os.rename(self.path("second.key"), self.path("away"))
+            self.opens()  # with the new one alone
+            self.done("audit", "verify", "work/c.coffer")
+            os.rename(self.path("away"), self.path("second.key"))
+
+        self.killed_everywhere(["group", "rotate", "work/c.coffer", "acme", "--to", self.uri("third.key")], self.opens,
+                               finished)
+
     def make_sharded_coffer(self):
         """With so many domains that its keyring is several files, and will be one more."""
         entries = "".join(f"  - name: tenant-{number}\n    path: /srv/{number}\n" for number in range(460))

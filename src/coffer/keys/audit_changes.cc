@@ -83,24 +83,10 @@ void compare_lock(const Keyring* before, const Domain& after, Changes& out) {
   out.add({{"what", after.locked != 0 ? "domain locked" : "domain unlocked"}, {"domain", after.name}});
 }
 
-Json group_json(const Keyring& keyring, const Domain& domain) {
-  const KeyGroup* group = keyring.group_of(domain);
-  return group != nullptr ? Json(group->name) : Json(nullptr);
-}
-
 Json added_domain(const Keyring& keyring, const Domain& domain) {
   Json out{{"what", "domain added"}, {"domain", domain.name}};
-  if (domain.group != 0) out["group"] = group_json(keyring, domain);
+  if (const KeyGroup* group = keyring.group_of(domain)) out["group"] = group->name;
   return out;
-}
-
-void compare_group(const Keyring* before, const Keyring& keyring, const Domain& after, Changes& out) {
-  const Domain* earlier = before != nullptr ? before->find_key(after.keys.front().id).domain : nullptr;
-  if (earlier == nullptr || earlier->group == after.group) return;
-  out.add({{"what", "domain moved"},
-           {"domain", after.name},
-           {"from", group_json(*before, *earlier)},
-           {"to", group_json(keyring, after)}});
 }
 
 // Shards that the two share do not differ.
@@ -116,7 +102,6 @@ void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
     if (!has_domain(before, *domain)) {
       out.add(added_domain(after, *domain));
     }
-    compare_group(before, after, *domain, out);
     compare_lock(before, *domain, out);
     for (const DomainKeyEntry& key : domain->keys) {
       compare_key(*domain, before != nullptr ? before->find_key(key.id).entry : nullptr, key, out);
