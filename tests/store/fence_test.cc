@@ -286,6 +286,17 @@ TEST_F(GroupFenceTest, WithTheirRootKeyRevokedTheirFilesAloneAreFencedUntilItIsB
   EXPECT_TRUE(coffer->new_file({.kind = Kind::kLog, .domain = "theirs"}).is_ok());
 }
 
+TEST_F(GroupFenceTest, WithTheCoffersRootKeyRevokedTheirKeyIsWipedToo) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto theirs = open_all(*coffer, "theirs");
+  root_key_goes();
+  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  ASSERT_EQ(coffer->live_keyring().groups().conditions().size(), 1u);
+  EXPECT_FALSE(coffer->live_keyring().groups().conditions()[0].is_open);
+  root_key_comes_back();
+  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+}
+
 TEST_F(GroupFenceTest, ReadOnlyMakesNoNewFilesOfTheirsAndReadsTheOld) {
   const auto coffer = serving("policy: {on_revoked: read_only}\n");
   const auto theirs = open_all(*coffer, "theirs");

@@ -20,6 +20,8 @@ void LiveKeyring::fence(const Status& why) {
   before = std::exchange(keyring_, in_use_.keyring);
   condition_.fenced = why;
   ++condition_.change_count;
+  // Whoever looks for a key now finds a keyring without any, and opens no group.
+  groups_->forget_keys();
 }
 
 Status LiveKeyring::end_fence() {

@@ -194,7 +194,7 @@ class Keyring {
   // Opens groups from now on, for this keyring and copies of it. Without it all are closed.
   void open_groups_with(std::shared_ptr<GroupKeys> keys) { group_keys_ = std::move(keys); }
   // For the time of a use. Waits for the group's root the first time. Errors as GroupKeys::key_of(), naming the group;
-  // kTampered: StoredDomainKey::unwrap(). REQUIRES: it has bytes
+  // kTampered: StoredDomainKey::unwrap(). kKeyUnavailable: it has no bytes any more.
   Result<DomainKey> open_key(const FoundKey& found) const;
   const StoreEntry* find_store(const Id& id) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.

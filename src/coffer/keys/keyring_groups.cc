@@ -1,7 +1,6 @@
 // The key groups of a keyring, and what of its domains' keys depends on them.
 #include <algorithm>
 
-#include "coffer/base/check.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/keyring.h"
 #include "coffer/keys/keyring_body.h"
@@ -26,7 +25,7 @@ Result<GroupKey> Keyring::key_of(const KeyGroup& group) const {
 
 Result<DomainKey> Keyring::open_key(const FoundKey& found) const {
   const KeyGroup* group = group_of(*found.domain);
-  COFFER_REQUIRE(!found.entry->key.empty(), "only a key that has bytes is opened");
+  if (found.entry->key.empty()) return {Code::kKeyUnavailable, "the key was destroyed or taken back"};
   if (group == nullptr) return found.entry->key.open();
   auto key = key_of(*group);
   if (!key.is_ok()) return key.status().with_context("domain \"" + found.domain->name + "\"");

@@ -193,4 +193,9 @@ void LiveGroups::end_fence(const Id& group_id) {
   standing->second->refusal = Status::ok();
 }
 
+void LiveGroups::forget_keys() {
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, standing] : standings_) standing->key = {};
+}
+
 }  // namespace coffer

@@ -57,6 +57,8 @@ class LiveGroups final : public GroupKeys {
   // Wipes the group's key, and lets nobody open it, but looks at its root go on.
   void fence(const Id& group_id, const Status& why);
   void end_fence(const Id& group_id);
+  // Wipes the keys of all groups. Each is opened again by who needs it.
+  void forget_keys();
 
  private:
   using Clock = std::chrono::steady_clock;
