@@ -290,11 +290,11 @@ TEST_F(GroupFenceTest, WithTheCoffersRootKeyRevokedTheirKeyIsWipedToo) {
   const auto coffer = serving("policy: {on_revoked: fence}\n");
   const auto theirs = open_all(*coffer, "theirs");
   root_key_goes();
-  ASSERT_TRUE(comes_true([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+  ASSERT_TRUE(comes([&] { return all_say(theirs, Code::kKeyUnavailable); }));
   ASSERT_EQ(coffer->live_keyring().groups().conditions().size(), 1u);
   EXPECT_FALSE(coffer->live_keyring().groups().conditions()[0].is_open);
   root_key_comes_back();
-  EXPECT_TRUE(comes_true([&] { return all_say(theirs, Code::kOk); }));
+  EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kOk); }));
 }
 
 TEST_F(GroupFenceTest, ReadOnlyMakesNoNewFilesOfTheirsAndReadsTheOld) {
