@@ -87,7 +87,9 @@ class [[nodiscard]] Result {
 
   bool is_ok() const { return value_.has_value(); }
   explicit operator bool() const { return is_ok(); }
-  const Status& status() const { return status_; }
+  const Status& status() const& { return status_; }
+  // Of what is gone with the statement.
+  Status status() && { return std::move(status_); }
   Code code() const { return status_.code(); }
   // The same value, or its Status with `context` in front.
   Result with_context(std::string_view context) && {
