@@ -297,6 +297,21 @@ TEST_F(GroupFenceTest, WithTheCoffersRootKeyRevokedTheirKeyIsWipedToo) {
   EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kOk); }));
 }
 
+TEST_F(GroupFenceTest, AGroupThatWentOverToAnotherRootElsewhereGoesByThatOne) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto theirs = open_all(*coffer, "theirs");
+  write_key_file("next.key", 'n');
+  const auto next = rotate_group(*coffer_, "acme", key_uri("next.key"), open_provider);
+  ASSERT_OK(next);
+  const auto& groups = coffer->live_keyring().groups();
+  ASSERT_TRUE(comes([&] { return groups.conditions()[0].root == next->root; }));
+  their_key_goes();
+  std::this_thread::sleep_for(2 * KeyWatch::kInterval);
+  EXPECT_TRUE(all_say(theirs, Code::kOk));
+  std::filesystem::remove(root_ + "/next.key");
+  EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kKeyUnavailable); }));
+}
+
 TEST_F(GroupFenceTest, ReadOnlyMakesNoNewFilesOfTheirsAndReadsTheOld) {
   const auto coffer = serving("policy: {on_revoked: read_only}\n");
   const auto theirs = open_all(*coffer, "theirs");

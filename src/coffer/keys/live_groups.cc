@@ -138,9 +138,42 @@ void LiveGroups::watch_if_wanted() {
   if (is_watched_) watcher_.start([this] { return look(); });
 }
 
+void LiveGroups::attend(const KeyGroup& group) {
+  const std::shared_ptr<Standing> standing = standing_of(group);
+  std::lock_guard lock(mutex_);
+  if (standing->group.slots.empty()) standing->group = group;
+  standing->is_attended = true;
+  watch_if_wanted();
+}
+
+void LiveGroups::follow(const std::vector<KeyGroup>& groups) {
+  std::lock_guard lock(mutex_);
+  for (auto at = standings_.begin(); at != standings_.end();) {
+    Standing& standing = *at->second;
+    const auto now = std::ranges::find(groups, at->first, &KeyGroup::id);
+    if (now == groups.end()) {
+      at = standings_.erase(at);
+      continue;
+    }
+    ++at;
+    if (standing.group.slots.empty() || standing.group.key_id == now->key_id) continue;
+    // Its files may be open: its root, another one perhaps, is looked at as the one before was.
+    standing.is_attended = matters(standing);
+    standing.group = *now;
+    standing.key = {};
+    standing.opened_by.clear();
+    standing.refusal = Status::ok();
+    standing.interval = {};
+  }
+}
+
 void LiveGroups::look_at_least_every(std::chrono::milliseconds interval) {
   std::lock_guard lock(mutex_);
   interval_max_ = std::min(interval_max_, interval);
+}
+
+bool LiveGroups::matters(const Standing& standing) {
+  return standing.is_attended || !standing.key.empty() || !standing.fenced.is_ok();
 }
 
 std::chrono::milliseconds LiveGroups::look() {
@@ -148,9 +181,8 @@ std::chrono::milliseconds LiveGroups::look() {
   {
     std::lock_guard lock(mutex_);
     for (const auto& [id, standing] : standings_) {
-      const bool matters = !standing->key.empty() || !standing->fenced.is_ok();
       const auto wait = std::min(standing->interval, interval_max_);
-      if (matters && Clock::now() - standing->looked_at >= wait) due.push_back(standing);
+      if (matters(*standing) && Clock::now() - standing->looked_at >= wait) due.push_back(standing);
     }
   }
   for (const auto& standing : due) look_at(*standing);

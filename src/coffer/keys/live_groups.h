@@ -54,6 +54,12 @@ class LiveGroups final : public GroupKeys {
   // Looks at least so often, whatever providers advise, for good.
   void look_at_least_every(std::chrono::milliseconds interval);
 
+  // Looks at its root from now on, whether its key was asked for here or not: a domain came into it whose files are
+  // open.
+  void attend(const KeyGroup& group);
+  // What the keyring has now: those that it has not any more are forgotten, and one that was renewed is opened anew.
+  void follow(const std::vector<KeyGroup>& groups);
+
   // Wipes the group's key, and lets nobody open it, but looks at its root go on.
   void fence(const Id& group_id, const Status& why);
   void end_fence(const Id& group_id);
@@ -66,6 +72,7 @@ class LiveGroups final : public GroupKeys {
     std::mutex asking;  // held by the one who asks its provider
     // Under mutex_:
     KeyGroup group;  // as it was asked for last
+    bool is_attended = false;
     std::string opened_by;
     RestingKey<GroupRole> key;
     Status refusal;  // why it did not open, at `refused_at`
@@ -86,6 +93,7 @@ class LiveGroups final : public GroupKeys {
   Result<Opened> ask(const KeyGroup& group) const;
   Result<GroupKey> take(Standing& standing, const KeyGroup& group, Result<Opened> opened);
   void note_root_key(Standing& standing, const Status& found) const;
+  static bool matters(const Standing& standing);  // its root is looked at
   static GroupCondition condition(const Id& id, const Standing& standing);
   std::chrono::milliseconds look();
   void look_at(Standing& standing);

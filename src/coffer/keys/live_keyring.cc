@@ -121,6 +121,7 @@ void LiveKeyring::publish(const Status& outcome) {
   std::shared_ptr<const Keyring> before;  // dies when the lock is free again
   std::lock_guard lock(mutex_);
   if (keyring_ == in_use_.keyring && same(condition_.last_refresh, outcome)) return;
+  if (in_use_.keyring != nullptr && in_use_.keyring != keyring_) groups_->follow(in_use_.keyring->groups());
   before = std::exchange(keyring_, in_use_.keyring);
   header_ = in_use_.header;
   condition_.version = keyring_ != nullptr ? keyring_->version() : 0;

@@ -43,6 +43,19 @@ std::chrono::milliseconds KeyWatch::look() {
   return kInterval;
 }
 
+KeyWatch::Standing KeyWatch::standing_of(const Keyring& keyring, const Domain& domain) {
+  const auto is_living = [](const DomainKeyEntry& key) { return key.state != KeyState::kDestroyed; };
+  const KeyGroup* group = keyring.group_of(domain);
+  return {domain.locked, std::ranges::any_of(domain.keys, is_living), group != nullptr ? group->id : Id{}};
+}
+
+bool KeyWatch::attend_group_of(const Keyring& keyring, const Domain& domain) {
+  const KeyGroup& group = *keyring.group_of(domain);
+  keyring_.groups().attend(group);
+  const auto condition = keyring_.groups().condition_of(group.id);
+  return !condition.has_value() || condition->fenced.is_ok();
+}
+
 // A gate that is made while this runs is missed by nothing: whoever makes one asks for the keyring afterwards.
 void KeyWatch::follow_keyring() {
   const std::shared_ptr<const Keyring> keyring = keyring_.snapshot();
@@ -53,12 +66,13 @@ void KeyWatch::follow_keyring() {
     for (auto& [name, kept] : gates_) {
       const Domain* domain = keyring->find_domain(name);
       if (domain == nullptr) continue;
-      const auto is_living = [](const DomainKeyEntry& key) { return key.state != KeyState::kDestroyed; };
-      const Standing now{domain->locked, std::ranges::any_of(domain->keys, is_living)};
+      const Standing now = standing_of(*keyring, *domain);
       const Standing before = std::exchange(kept.standing, now);
       const bool is_locked = now.locked != 0 && now.locked != before.locked;
       const bool is_shredded = before.has_living && !now.has_living;
-      if (is_locked || is_shredded) taken.push_back(kept.gate);
+      const bool is_in_another_group = !now.group.is_zero() && now.group != before.group;
+      const bool is_fenced = is_in_another_group && !attend_group_of(*keyring, *domain);
+      if (is_locked || is_shredded || is_fenced) taken.push_back(kept.gate);
     }
   }
   take_all_back(taken);

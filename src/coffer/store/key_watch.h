@@ -34,12 +34,16 @@ class KeyWatch {
   struct Standing {
     uint64_t locked = 0;
     bool has_living = true;  // keys that are not destroyed
+    Id group;                // zero: none
   };
   struct Kept {
     std::shared_ptr<KeyGate> gate;
     Standing standing;  // when the thread looked last
   };
 
+  static Standing standing_of(const Keyring& keyring, const Domain& domain);
+  // From now on its root decides on the domain's open files. Whether it is not fenced.
+  bool attend_group_of(const Keyring& keyring, const Domain& domain);
   std::chrono::milliseconds look();
   void follow_keyring();
   void follow_root_key();
