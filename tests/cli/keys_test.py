@@ -169,6 +169,55 @@ class Groups(Keys):
         self.assertIn("group acme", self.done("key", "list", "c.coffer").out)
         self.assertIn(f"group added: group acme, root {self.acme}", self.done("audit", "show", "c.coffer").out)
 
+    def test_a_domain_moves_into_a_group_and_out_of_it(self):
+        self.done("domain", "add", "c.coffer", "t9", "--path", self.path("store", "t9"))
+        self.make_file("c.coffer", "store/t9/1.sst", b"t9" * 100, "blocks", "--domain", "t9")
+        run = self.done("domain", "move", "c.coffer", "t9", "--group", "acme")
+        self.assertIn("in key group acme", run.out)
+        self.assertIn("coffer rewrap", run.err)
+        self.assertEqual(self.groups()["acme"]["domains"], ["t7", "t9"])
+        self.assertEqual(self.done("cat", "c.coffer", "store/t9/1.sst").out, "t9" * 100)
+        self.done("rewrap", "c.coffer")
+        self.acme_goes()
+        self.refused(["cat", "c.coffer", "store/t9/1.sst"], "key_unavailable", '"t9"', '"acme"')
+        for to in (["--group", "other"], ["--no-group"]):
+            self.refused(["domain", "move", "c.coffer", "t9", *to], "key_unavailable", '"t9"', '"acme"', "hint: ")
+        self.refused(["domain", "move", "c.coffer", "t8", "--group", "acme"], "key_unavailable", '"t8"', '"acme"')
+        self.acme_is_back()
+        for to, group in ((["--group", "other"], "other"), (["--no-group"], None)):
+            answer = self.done("domain", "move", "c.coffer", "t9", *to, "--json").json()
+            self.assertEqual((answer["domain"], answer["group"]), ("t9", group))
+            self.refused(["domain", "move", "c.coffer", "t9", *to], "already_exists", '"t9"')
+        self.assertEqual(answer["key"]["version"], 4)
+        self.acme_goes()
+        self.assertEqual(self.done("cat", "c.coffer", "store/t9/1.sst").out, "t9" * 100)
+        shown = self.done("audit", "show", "c.coffer").out
+        for moved in ("to acme", "from acme, to other", "from other"):
+            self.assertIn(f"domain moved: domain t9, {moved}\n", shown)
+
+    def test_what_does_not_move_is_refused(self):
+        before = self.done("status", "c.coffer", "--json").json()["keyring_version"]
+        self.refused(["domain", "move", "c.coffer", "system", "--group", "acme"], "invalid_argument", "system")
+        self.refused(["domain", "move", "c.coffer", "nobody", "--group", "acme"], "not_found", '"nobody"')
+        self.refused(["domain", "move", "c.coffer", "t7", "--group", "nobody"], "not_found", '"nobody"')
+        for words in ([], ["--group", "other", "--no-group"], ["--group", ""]):
+            self.refused(["domain", "move", "c.coffer", "t7", *words], "invalid_argument", "--no-group")
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["keyring_version"], before)
+
+    def test_a_group_is_removed_once_no_domain_is_in_it(self):
+        self.refused(["group", "remove", "c.coffer", "acme"], "busy", "t7", "coffer domain move")
+        self.done("domain", "move", "c.coffer", "t7", "--group", "other")
+        self.acme_goes()
+        answer = self.done("group", "remove", "c.coffer", "acme", "--json").json()
+        self.assertEqual((answer["group"], answer["removed"]), ("acme", [self.acme]))
+        self.assertEqual(list(self.groups("--check")), ["other"])
+        self.assertNotIn("acme", self.read("c.coffer/coffer.yaml").decode())
+        self.refused(["group", "remove", "c.coffer", "acme"], "not_found", '"acme"')
+        self.assertIn("group removed: group acme", self.done("audit", "show", "c.coffer").out)
+        self.make_key("next.key")
+        self.done("group", "add", "c.coffer", "acme", "--by", self.uri("next.key"))
+        self.assertEqual(self.verified("c.coffer"), {})
+
     def test_what_no_group_may_be_is_refused(self):
         self.make_key("unused.key")
         self.refused(["group", "add", "c.coffer", "new"], "invalid_argument", "--by")

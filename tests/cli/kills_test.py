@@ -135,6 +135,28 @@ class Kills(CliTest):
         self.killed_everywhere(["group", "rotate", "work/c.coffer", "acme", "--to", self.uri("third.key")], self.opens,
                                finished)
 
+    def test_domain_move(self):
+        self.make_group()
+
+        def finished(run):
+            self.done_or("already_exists")(run)
+            os.rename(self.path("second.key"), self.path("away"))
+            self.opens()  # without the group's root
+            self.done("audit", "verify", "work/c.coffer")
+            os.rename(self.path("away"), self.path("second.key"))
+
+        self.killed_everywhere(["domain", "move", "work/c.coffer", "tenant", "--no-group"], self.opens, finished)
+
+    def test_group_remove(self):
+        self.make_group()
+        self.done("domain", "move", "work/c.coffer", "tenant", "--no-group")
+
+        def finished(run):
+            self.done_or("not_found")(run)
+            self.assertNotIn("acme", self.read("work/c.coffer/coffer.yaml").decode())
+
+        self.killed_everywhere(["group", "remove", "work/c.coffer", "acme"], self.opens, finished)
+
     def make_sharded_coffer(self):
         """With so many domains that its keyring is several files, and will be one more."""
         entries = "".join(f"  - name: tenant-{number}\n    path: /srv/{number}\n" for number in range(460))

@@ -7,8 +7,8 @@ import pty
 from harness import CliTest, main
 
 COMMANDS = ("keygen", "init", "exec", "status", "rotate root", "rotate domain", "rewrap", "verify", "cat", "inspect",
-            "keyring show", "domain add", "domain list", "kmip list", "kmip create", "kmip expire", "kmip revoke",
-            "kmip destroy", "kmip ping")
+            "keyring show", "domain add", "domain list", "domain move", "group remove", "kmip list", "kmip create",
+            "kmip expire", "kmip revoke", "kmip destroy", "kmip ping")
 
 
 class Help(CliTest):

@@ -81,6 +81,9 @@ class LiveGroupsTest : public testing::Test {
   static Status rotate(LiveKeyring& live, const std::string& name) {
     return live.update([&](Keyring& keyring) { return keyring.rotate_domain(name, 3); });
   }
+  static Status move(LiveKeyring& live, const std::string& name, const std::string& to) {
+    return live.update([&](Keyring& keyring) { return keyring.move_domain(name, 3, to); });
+  }
   static const KeyGroup& group(const LiveKeyring& live, const std::string& name) {
     return *live.snapshot()->find_group(name);
   }
@@ -272,6 +275,91 @@ TEST_F(LiveGroupsTest, ARenewedGroupHasTheSameKeysUnderAFreshOneAndTheOldRootOpe
   EXPECT_EQ(live_->rotate_group("nobody").code(), Code::kNotFound);
   const auto stranger = configured("c").value();
   EXPECT_EQ(live_->rotate_group("acme", &stranger).code(), Code::kInvalidArgument);
+}
+
+TEST_F(LiveGroupsTest, ADomainThatMovesHasItsKeysUnderTheOtherRootAndAFreshOne) {
+  ASSERT_TRUE(rotate(*live_, "tenant").is_ok());
+  const Id destroyed = live_->snapshot()->find_domain("tenant")->keys[0].id;
+  ASSERT_TRUE(live_->update([&](Keyring& keyring) { return keyring.set_key_state(destroyed, KeyState::kDestroyed, 4); })
+                  .is_ok());
+  for (const std::string to : {"other", "", "acme"}) {
+    const auto before = live_->snapshot();
+    const Domain& was = *before->find_domain("tenant");
+    ASSERT_TRUE(move(*live_, "tenant", to).is_ok()) << to;
+    const auto live = open();
+    const auto after = live->snapshot();
+    const Domain& now = *after->find_domain("tenant");
+    ASSERT_EQ(now.keys.size(), was.keys.size() + 1);
+    EXPECT_EQ(now.active(), &now.keys.back());
+    for (size_t at = 0; at < was.keys.size(); ++at) {
+      EXPECT_EQ(now.keys[at].id, was.keys[at].id);
+      EXPECT_EQ(now.keys[at].key.empty(), was.keys[at].id == destroyed);
+      if (now.keys[at].key.empty()) continue;
+      EXPECT_EQ(now.keys[at].key.is_wrapped(), !to.empty());
+      EXPECT_TRUE(equal_constant_time(after->open_key({&now, &now.keys[at]})->reveal(),
+                                      before->open_key({&was, &was.keys[at]})->reveal()));
+    }
+    expect_equal(*after->find_domain("second")->active(), *before->find_domain("second")->active());
+    for (const auto& [group, root] : {std::pair("acme", "b"), std::pair("other", "c")}) {
+      away_ = {root};
+      EXPECT_EQ(opened(*open(), "tenant").is_ok(), to != group) << to << ", without " << root;
+    }
+    away_.clear();
+  }
+  const Bytes log = live_->audit_log().value();
+  for (const char* moved : {R"("domain":"tenant","from":"acme","to":"other")", R"("domain":"tenant","from":"other"})",
+                            R"("domain":"tenant","to":"acme")"}) {
+    EXPECT_THAT(std::string(as_text(log)), HasSubstr(std::string(R"({"what":"domain moved",)") + moved));
+  }
+}
+
+TEST_F(LiveGroupsTest, NothingMovesWhereAGroupIsClosedOrNoneIsToBeChanged) {
+  away_ = {"b"};
+  const auto live = open();
+  const uint64_t version = live->snapshot()->version();
+  for (const auto& [domain, to] : {std::pair("tenant", "other"), std::pair("tenant", ""), std::pair("plain", "acme")}) {
+    const Status closed = move(*live, domain, to);
+    EXPECT_EQ(closed.code(), Code::kKeyUnavailable);
+    for (const std::string& part : {std::string(domain), std::string("\"acme\""), std::string("root b")}) {
+      EXPECT_THAT(std::string(closed.message()), HasSubstr(part));
+    }
+  }
+  EXPECT_EQ(move(*live, "tenant", "acme").code(), Code::kAlreadyExists);
+  EXPECT_EQ(move(*live, "plain", "").code(), Code::kAlreadyExists);
+  EXPECT_EQ(move(*live, "plain", "nobody").code(), Code::kNotFound);
+  EXPECT_EQ(move(*live, "nobody", "other").code(), Code::kNotFound);
+  EXPECT_EQ(move(*live, "system", "other").code(), Code::kInvalidArgument);
+  EXPECT_EQ(live->snapshot()->version(), version);
+  // There is nothing of it that the closed group would have to open.
+  ASSERT_TRUE(live->update([](Keyring& keyring) { return keyring.shred_domain("tenant", 5); }).is_ok());
+  EXPECT_TRUE(move(*live, "tenant", "other").is_ok());
+  EXPECT_TRUE(opened(*live, "tenant").is_ok());
+}
+
+TEST_F(LiveGroupsTest, AGroupWithoutDomainsIsRemovedAndItsNumberIsFreeAgain) {
+  const auto serving = open();
+  ASSERT_TRUE(opened(*serving, "tenant").is_ok());
+  const auto remove = [&](const char* name) {
+    return live_->update([&](Keyring& keyring) { return keyring.remove_group(name); });
+  };
+  const Status busy = remove("acme");
+  EXPECT_EQ(busy.code(), Code::kBusy);
+  EXPECT_THAT(std::string(busy.message()),
+              testing::AllOf(HasSubstr("tenant"), HasSubstr("second"), testing::Not(HasSubstr("theirs"))));
+  const KeyGroup removed = group(*live_, "acme");
+  for (const char* domain : {"tenant", "second"}) ASSERT_TRUE(move(*live_, domain, "").is_ok());
+  away_ = {"b"};
+  ASSERT_TRUE(remove("acme").is_ok()) << "its root key is not asked";
+  EXPECT_EQ(remove("acme").code(), Code::kNotFound);
+  EXPECT_THAT(as_text(live_->audit_log().value()), HasSubstr(R"("what":"group removed","group":"acme","root":"b")"));
+  ASSERT_TRUE(serving->refresh().is_ok());
+  EXPECT_TRUE(serving->groups().conditions().empty()) << "nobody looks at its root any more";
+  EXPECT_TRUE(opened(*serving, "tenant").is_ok());
+  add("acme", "d");
+  EXPECT_NE(group(*live_, "acme").id, removed.id);
+  EXPECT_EQ(group(*live_, "acme").number, removed.number);
+  EXPECT_EQ(open()->snapshot()->groups().size(), 2u) << "in order";
+  EXPECT_EQ(opened(*open(), "theirs").code(), Code::kOk);
 }
 
 TEST_F(LiveGroupsTest, GroupsHaveNamesOfTheirOwnAndRootsThatOpenByThemselves) {

@@ -297,6 +297,49 @@ TEST_F(GroupFenceTest, WithTheCoffersRootKeyRevokedTheirKeyIsWipedToo) {
   EXPECT_TRUE(comes([&] { return all_say(theirs, Code::kOk); }));
 }
 
+TEST_F(GroupFenceTest, FilesOfADomainThatMovesAreReadOnAndItsNewRootDecidesOnThem) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const auto files = open_all(*coffer, "tenant");
+  const auto others = open_all(*coffer, "other");
+  const auto move = [&](std::string_view group) {
+    ASSERT_OK(
+        coffer_->live_keyring().update([&](Keyring& keyring) { return keyring.move_domain("tenant", 2000, group); }));
+    ASSERT_TRUE(comes([&] { return (coffer->keyring()->find_domain("tenant")->group != 0) == !group.empty(); }));
+  };
+  move("acme");
+  EXPECT_TRUE(all_say(files, Code::kOk));
+  // Nobody here has asked for a key of the group, nor made a file, by which the policy would have.
+  EXPECT_TRUE(coffer->live_keyring().groups().conditions().empty() ||
+              !coffer->live_keyring().groups().conditions()[0].is_open);
+  their_key_goes();
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kKeyUnavailable); }));
+  EXPECT_TRUE(all_say(others, Code::kOk));
+  their_key_comes_back();
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kOk); }));
+
+  Writing log = write_file(coffer, Kind::kLog, "tenant");
+  move("");
+  their_key_goes();
+  std::this_thread::sleep_for(2 * KeyWatch::kInterval);
+  EXPECT_TRUE(all_say(files, Code::kOk));
+  EXPECT_TRUE(all_say(open_all(*coffer, "tenant"), Code::kOk));
+  ASSERT_OK(log.append("after"));
+}
+
+TEST_F(GroupFenceTest, AFileThatIsOpenedAfterAMoveNeedsTheRootOfTheNewGroup) {
+  const auto coffer = serving();
+  const auto files = open_all(*coffer, "tenant");
+  ASSERT_OK(
+      coffer_->live_keyring().update([](Keyring& keyring) { return keyring.move_domain("tenant", 2000, "acme"); }));
+  ASSERT_TRUE(comes([&] { return coffer->keyring()->find_domain("tenant")->group != 0; }));
+  their_key_goes();
+  EXPECT_TRUE(all_say(files, Code::kOk));
+  const std::string header = read(path_of(Kind::kLog, "tenant")).substr(0, kEnvelopeSize);
+  EXPECT_EQ(coffer->unlock(as_bytes(header), "x").code(), Code::kKeyUnavailable);
+  EXPECT_EQ(coffer->new_file({.kind = Kind::kLog, .domain = "tenant"}).code(), Code::kKeyUnavailable);
+  EXPECT_TRUE(all_say(open_all(*coffer, "other"), Code::kOk));
+}
+
 TEST_F(GroupFenceTest, AGroupThatWentOverToAnotherRootElsewhereGoesByThatOne) {
   const auto coffer = serving("policy: {on_revoked: fence}\n");
   const auto theirs = open_all(*coffer, "theirs");

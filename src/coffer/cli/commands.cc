@@ -21,29 +21,24 @@ std::vector<Flag> flags_of(const Command& command) {
 
 std::span<const Command> all_commands() {
   static const std::vector<Command> commands = {
-      keygen_command(),         init_command(),          import_config_command(),
-      exec_command(),           status_command(),        slot_add_command(),
-      slot_list_command(),      slot_remove_command(),   rotate_root_command(),
-      rotate_domain_command(),  rewrap_command(),        reencrypt_command(),
-      encrypt_command(),        decrypt_command(),       runs_command(),
-      verify_command(),         cat_command(),           inspect_command(),
-      keyring_show_command(),   domain_add_command(),    domain_list_command(),
-      group_add_command(),      group_list_command(),    group_rotate_command(),
-      tenant_lock_command(),    tenant_unlock_command(), key_list_command(),
-      key_show_command(),       key_activate_command(),  key_suspend_command(),
-      key_expire_command(),     key_revoke_command(),    key_compromise_command(),
-      key_destroy_command(),    shred_command(),         certificate_command(),
-      store_list_command(),     store_move_command(),    store_adopt_command(),
-      store_forget_command(),   store_clone_command(),   config_seal_command(),
-      config_open_command(),    metrics_command(),       plan_command(),
-      agent_command(),          policy_check_command(),  provider_list_command(),
-      provider_check_command(), doctor_command(),
+      keygen_command(),       init_command(),          import_config_command(),  exec_command(),
+      status_command(),       slot_add_command(),      slot_list_command(),      slot_remove_command(),
+      rotate_root_command(),  rotate_domain_command(), rewrap_command(),         reencrypt_command(),
+      encrypt_command(),      decrypt_command(),       runs_command(),           verify_command(),
+      cat_command(),          inspect_command(),       keyring_show_command(),   domain_add_command(),
+      domain_list_command(),  domain_move_command(),   group_add_command(),      group_list_command(),
+      group_rotate_command(), group_remove_command(),  tenant_lock_command(),    tenant_unlock_command(),
+      key_list_command(),     key_show_command(),      key_activate_command(),   key_suspend_command(),
+      key_expire_command(),   key_revoke_command(),    key_compromise_command(), key_destroy_command(),
+      shred_command(),        certificate_command(),   store_list_command(),     store_move_command(),
+      store_adopt_command(),  store_forget_command(),  store_clone_command(),    config_seal_command(),
+      config_open_command(),  metrics_command(),       plan_command(),           agent_command(),
+      policy_check_command(), provider_list_command(), provider_check_command(), doctor_command(),
 #ifdef COFFER_WITH_KMIP  // they are made of the provider's client
-      kmip_list_command(),      kmip_create_command(),   kmip_expire_command(),
-      kmip_revoke_command(),    kmip_destroy_command(),  kmip_ping_command(),
+      kmip_list_command(),    kmip_create_command(),   kmip_expire_command(),    kmip_revoke_command(),
+      kmip_destroy_command(), kmip_ping_command(),
 #endif
-      audit_show_command(),     audit_verify_command(),  scan_command(),
-      seal_value_command(),
+      audit_show_command(),   audit_verify_command(),  scan_command(),           seal_value_command(),
   };
   return commands;
 }

@@ -1,4 +1,4 @@
-// coffer domain add, coffer domain list.
+// coffer domain add, domain list, domain move.
 #include <fmt/format.h>
 
 #include "coffer/base/path.h"
@@ -77,7 +77,50 @@ Result<Outcome> run_domain_list(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+Result<Outcome> run_domain_move(const Arguments& arguments, Console& console) {
+  const std::string* group = arguments.find("--group");
+  if ((group == nullptr) != arguments.has("--no-group")) {
+    return {Code::kInvalidArgument, "domain move: expected either --group NAME or --no-group"};
+  }
+  const std::string to = group != nullptr ? *group : "";
+  if (group != nullptr && to.empty()) {
+    return {Code::kInvalidArgument, "domain move: --group has no name; --no-group takes the domain out of its group"};
+  }
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("DOMAIN");
+  COFFER_TRY(
+      coffer->live_keyring().update([&](Keyring& keyring) { return keyring.move_domain(name, now_seconds(), to); }));
+  const auto keyring = coffer->keyring();
+  const DomainKeyEntry* key = keyring->find_domain(name)->active();
+  const std::string where = to.empty() ? "in no key group" : "in key group " + to;
+  console.answer(Json{{"domain", name},
+                      {"group", to.empty() ? Json(nullptr) : Json(to)},
+                      {"key", {{"id", key->id.hex()}, {"version", key->version}}},
+                      {"keyring_version", keyring->version()}},
+                 fmt::format("domain {} is {} (keyring version {}): key {} ({}) is active\n", name, where,
+                             keyring->version(), key->version, key->id.short_hex()));
+  console.note(
+      "keyrings saved before still have its earlier keys in their earlier form: coffer rewrap makes the move matter "
+      "for "
+      "the files that it has, and coffer reencrypt also where somebody kept their headers as they were");
+  return Outcome::kDone;
+}
+
 }  // namespace
+
+Command domain_move_command() {
+  return {
+      .name = "domain move",
+      .about = "brings a domain's keys into a key group, or out of the one that it is in, and makes a fresh one active",
+      .operands = {coffer_operand(), {"DOMAIN", "any but system"}},
+      .flags = {{"--group", "NAME", "the key group to bring it into; both groups have to open"},
+                {"--no-group", "", "out of its group: the coffer's root key alone opens its keys then"},
+                root_flag()},
+      .examples = {"domain move /var/lib/db.coffer orders --group acme",
+                   "domain move /var/lib/db.coffer orders --no-group"},
+      .run = run_domain_move,
+  };
+}
 
 Command domain_add_command() {
   return {

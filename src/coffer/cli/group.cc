@@ -83,7 +83,29 @@ Result<Outcome> run_group_rotate(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+Result<Outcome> run_group_remove(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& name = arguments.operand("NAME");
+  COFFER_ASSIGN(const std::vector<std::string> roots, remove_group(*coffer, name));
+  const uint64_t version = coffer->keyring()->version();
+  std::string text = fmt::format("key group {} is removed (keyring version {})\n", name, version);
+  for (const std::string& root : roots) text += fmt::format("  root {} is out of the configuration\n", root);
+  console.answer(Json{{"group", name}, {"removed", roots}, {"keyring_version", version}}, text);
+  return Outcome::kDone;
+}
+
 }  // namespace
+
+Command group_remove_command() {
+  return {
+      .name = "group remove",
+      .about = "removes a key group that has no domain, and takes its root key out of the configuration",
+      .operands = {coffer_operand(), {"NAME", "of the group"}},
+      .flags = {root_flag()},
+      .examples = {"group remove /var/lib/db.coffer acme"},
+      .run = run_group_remove,
+  };
+}
 
 Command group_rotate_command() {
   return {

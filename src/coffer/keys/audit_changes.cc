@@ -83,6 +83,21 @@ void compare_lock(const Keyring* before, const Domain& after, Changes& out) {
   out.add({{"what", after.locked != 0 ? "domain locked" : "domain unlocked"}, {"domain", after.name}});
 }
 
+const KeyGroup* group_in(const Keyring& keyring, const Domain* domain) {
+  return domain != nullptr ? keyring.group_of(*domain) : nullptr;
+}
+
+// Numbers are those of one keyring.
+void compare_group(const Keyring& before, const Keyring& after, const Domain& domain, Changes& out) {
+  const KeyGroup* from = group_in(before, before.find_key(domain.keys.front().id).domain);
+  const KeyGroup* to = group_in(after, &domain);
+  if (from == to || (from != nullptr && to != nullptr && from->id == to->id)) return;
+  Json change{{"what", "domain moved"}, {"domain", domain.name}};
+  if (from != nullptr) change["from"] = from->name;
+  if (to != nullptr) change["to"] = to->name;
+  out.add(std::move(change));
+}
+
 Json added_domain(const Keyring& keyring, const Domain& domain) {
   Json out{{"what", "domain added"}, {"domain", domain.name}};
   if (const KeyGroup* group = keyring.group_of(domain)) out["group"] = group->name;
@@ -101,6 +116,8 @@ void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
   for (const Domain* domain : differing(after, before)) {
     if (!has_domain(before, *domain)) {
       out.add(added_domain(after, *domain));
+    } else {
+      compare_group(*before, after, *domain, out);
     }
     compare_lock(before, *domain, out);
     for (const DomainKeyEntry& key : domain->keys) {
@@ -116,10 +133,13 @@ void compare_keys(const Keyring* before, const Keyring& after, Changes& out) {
   }
 }
 
-const KeyGroup* find_group_by_id(const Keyring* keyring, const Id& id) {
-  if (keyring == nullptr) return nullptr;
-  const auto found = std::ranges::find(keyring->groups(), id, &KeyGroup::id);
-  return found == keyring->groups().end() ? nullptr : &*found;
+std::span<const KeyGroup> groups_of(const Keyring* keyring) {
+  return keyring != nullptr ? std::span<const KeyGroup>(keyring->groups()) : std::span<const KeyGroup>();
+}
+
+const KeyGroup* find_group_by_id(std::span<const KeyGroup> groups, const Id& id) {
+  const auto found = std::ranges::find(groups, id, &KeyGroup::id);
+  return found == groups.end() ? nullptr : &*found;
 }
 
 void compare_groups(const Keyring* before, const Keyring& after, Changes& out) {
@@ -127,12 +147,15 @@ void compare_groups(const Keyring* before, const Keyring& after, Changes& out) {
     out.add({{"what", what}, {"group", group.name}, {"root", group.slots.front().root}, {"key", group.key_id.hex()}});
   };
   for (const KeyGroup& group : after.groups()) {
-    const KeyGroup* earlier = find_group_by_id(before, group.id);
+    const KeyGroup* earlier = find_group_by_id(groups_of(before), group.id);
     if (earlier == nullptr) {
       change("group added", group);
     } else if (earlier->key_id != group.key_id) {
       change("group renewed", group);
     }
+  }
+  for (const KeyGroup& group : groups_of(before)) {
+    if (find_group_by_id(after.groups(), group.id) == nullptr) change("group removed", group);
   }
 }
 

@@ -223,8 +223,14 @@ class Keyring {
   // From `when` on the key wraps nothing more; it may lie in the past. 0: never. kInvalidArgument for a key that does
   // not wrap any more.
   Status set_key_expiry(const Id& key_id, uint64_t when);
+  // Brings a domain into the group of this name, or (empty) out of the one that it is in: what there is of its keys,
+  // and a fresh one becomes active. The groups that it concerns have to open; that which it is in only if there are
+  // bytes to bring. kNotFound; kAlreadyExists: there it is; kInvalidArgument for system.
+  Status move_domain(std::string_view name, uint64_t now, std::string_view group);
   // Whose key is known by key_id, in slots that wrap it; the number is given here. Errors as check_new_group().
   Status add_group(KeyGroup group);
+  // kNotFound; kBusy, naming some: domains are in it.
+  Status remove_group(std::string_view name);
   // In place of the group of the same id: wraps the keys of its domains by `now`, which `was` wraps. kNotFound.
   Status renew_group(KeyGroup group, const GroupKey& was, const GroupKey& now);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
@@ -243,6 +249,8 @@ class Keyring {
   Status check_has_keys() const;
   Status set_locked(std::string_view name, uint64_t when);
   Result<GroupKey> key_of(const KeyGroup& group) const;
+  // What is done with a key that leaves one group for another (null: none). An entry without bytes stays without.
+  Status bring_keys(std::span<DomainKeyEntry> keys, const KeyGroup* from, const KeyGroup* to) const;
   // `group`: null for none.
   Result<DomainKeyEntry> make_active_key(const KeyGroup* group, DomainTag tag, uint32_t version, uint64_t now) const;
   Result<DomainTag> tag_of(std::string_view name) const;

@@ -7,6 +7,18 @@
 #include "coffer/keys/keyring_shard.h"
 
 namespace coffer {
+namespace {
+
+// In a message; the others are counted.
+constexpr size_t kDomainsToName = 3;
+
+std::string in_marks(std::string_view name) { return "\"" + std::string(name) + "\""; }
+
+Status no_such_group(std::string_view name) {
+  return {Code::kNotFound, "no key group " + in_marks(name) + " in the keyring; coffer group list shows them"};
+}
+
+}  // namespace
 
 const KeyGroup* Keyring::find_group(std::string_view name) const {
   const auto found = std::ranges::find(groups_, name, &KeyGroup::name);
@@ -62,8 +74,30 @@ Status Keyring::check_new_group(std::string_view name) const {
 
 Status Keyring::add_group(KeyGroup group) {
   COFFER_TRY(check_new_group(group.name));
-  group.number = groups_.empty() ? GroupNumber{1} : static_cast<GroupNumber>(groups_.back().number + 1);
-  groups_.push_back(std::move(group));
+  // The lowest number that none has: no domain has it either, or its group could not have been removed.
+  GroupNumber free = 1;
+  auto before = groups_.begin();
+  for (; before != groups_.end() && before->number == free; ++before) ++free;
+  group.number = free;
+  groups_.insert(before, std::move(group));
+  return Status::ok();
+}
+
+Status Keyring::remove_group(std::string_view name) {
+  const KeyGroup* group = find_group(name);
+  if (group == nullptr) return no_such_group(name);
+  size_t count = 0;
+  std::string names;
+  for (const Domain& domain : domains()) {
+    if (domain.group != group->number) continue;
+    if (++count <= kDomainsToName) names += (names.empty() ? "" : ", ") + domain.name;
+  }
+  if (count > kDomainsToName) names += " and " + std::to_string(count - kDomainsToName) + " more";
+  if (count > 0) {
+    return {Code::kBusy, "key group " + in_marks(name) + " has domains: " + names +
+                             "; coffer domain move takes a domain out of its group"};
+  }
+  groups_.erase(groups_.begin() + (group - groups_.data()));
   return Status::ok();
 }
 
@@ -93,6 +127,52 @@ Status Keyring::renew_group(KeyGroup group, const GroupKey& was, const GroupKey&
     }
   }
   changed.groups_[static_cast<size_t>(present - groups_.begin())] = std::move(group);
+  *this = std::move(changed);
+  return Status::ok();
+}
+
+Status Keyring::bring_keys(std::span<DomainKeyEntry> keys, const KeyGroup* from, const KeyGroup* to) const {
+  const bool has_bytes = std::ranges::any_of(keys, [](const DomainKeyEntry& entry) { return !entry.key.empty(); });
+  if (!has_bytes) return Status::ok();
+  GroupKey was, next;
+  if (from != nullptr) {
+    COFFER_ASSIGN(was, key_of(*from));
+  }
+  if (to != nullptr) {
+    COFFER_ASSIGN(next, key_of(*to));
+  }
+  for (DomainKeyEntry& entry : keys) {
+    if (entry.key.empty()) continue;
+    COFFER_ASSIGN(const DomainKey key, from != nullptr ? entry.key.unwrap(entry.id, *from, was) : entry.key.open());
+    COFFER_ASSIGN(entry.key,
+                  to != nullptr ? StoredDomainKey::wrap(key, entry.id, *to, next) : StoredDomainKey::seal(key));
+  }
+  return Status::ok();
+}
+
+Status Keyring::move_domain(std::string_view name, uint64_t now, std::string_view group_name) {
+  const Domain* domain = find_domain(name);
+  if (domain == nullptr) return {Code::kNotFound, "no domain " + in_marks(name) + " in the keyring"};
+  if (name == kSystemDomain) {
+    return {Code::kInvalidArgument,
+            "the domain \"system\" is in no key group: without it no database opens; move the " +
+                std::string("domain of a tenant")};
+  }
+  const KeyGroup* to = group_name.empty() ? nullptr : find_group(group_name);
+  if (to == nullptr && !group_name.empty()) return no_such_group(group_name);
+  const KeyGroup* from = group_of(*domain);
+  if (from == to) {
+    return {Code::kAlreadyExists, "domain " + in_marks(name) + " is in " +
+                                      (to != nullptr ? "key group " + in_marks(group_name) : "no key group") +
+                                      " already"};
+  }
+  Keyring changed = *this;
+  const size_t shard = shard_of(tag_of_id(domain->keys.front().id));
+  const size_t at = shards_[shard].contents->position(*domain);
+  Shard& own_shard = changed.own(shard);
+  COFFER_TRY(bring_keys(own_shard.keys(at), from, to).with_context("domain " + in_marks(name)));
+  own_shard.set_group(at, to != nullptr ? to->number : GroupNumber{0});
+  COFFER_TRY(changed.rotate_domain(name, now));
   *this = std::move(changed);
   return Status::ok();
 }

@@ -36,6 +36,7 @@ class Shard {
   // Their states and dates are free; their ids stay.
   std::span<DomainKeyEntry> keys(size_t position) { return domains_[position].keys; }
   void set_locked(size_t position, uint64_t when) { domains_[position].locked = when; }
+  void set_group(size_t position, GroupNumber group) { domains_[position].group = group; }
   // What it is without the domains of these tags and above, which it gives up.
   std::vector<Domain> take_from(DomainTag first);
 

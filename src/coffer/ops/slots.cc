@@ -162,6 +162,26 @@ Result<RootRotation> rotate_group(Coffer& coffer, const std::string& name, const
   return out;
 }
 
+Result<std::vector<std::string>> remove_group(Coffer& coffer, const std::string& name) {
+  COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());
+  COFFER_ASSIGN(const ProviderConfig config, coffer.provider_config());
+  std::vector<std::string> roots;
+  for (const auto& [root, setting] : config.roots) {
+    if (setting.key_group == name) roots.push_back(root);
+  }
+  // Only its roots are left where a removal was interrupted.
+  if (roots.empty() || coffer.keyring()->find_group(name) != nullptr) {
+    COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) { return keyring.remove_group(name); }));
+  }
+  for (const std::string& root : roots) {
+    const Status removed = unconfigure(coffer, root);
+    if (removed.code() == Code::kNotFound) continue;  // somebody was faster
+    COFFER_TRY(removed.with_context("key group \"" + name + "\" is out of the keyring"));
+  }
+  return roots;
+}
+
 Result<std::string> add_slot(Coffer& coffer, const SlotToAdd& slot, ProviderOpener opener) {
   COFFER_TRY(coffer.at_home());
   COFFER_ASSIGN(const Taken root, take(coffer, slot, opener));

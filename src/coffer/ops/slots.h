@@ -43,6 +43,10 @@ Result<std::string> add_group(Coffer& coffer, const std::string& name, const std
 Result<RootRotation> rotate_group(Coffer& coffer, const std::string& name, const std::string& to,
                                   ProviderOpener opener);
 
+// The group out of the keyring, then its root keys out of the configuration, whose names are returned: without
+// `key_group` they could lock the keyring. Repeated, it does what is left of that. kNotFound; kBusy: domains are in it.
+Result<std::vector<std::string>> remove_group(Coffer& coffer, const std::string& name);
+
 // The roots that slots of the keyring or of its key groups name.
 std::set<std::string> roots_in_use(const LiveKeyring& keyring);
 
