@@ -362,6 +362,22 @@ TEST_F(LiveGroupsTest, AGroupWithoutDomainsIsRemovedAndItsNumberIsFreeAgain) {
   EXPECT_EQ(opened(*open(), "theirs").code(), Code::kOk);
 }
 
+TEST_F(LiveGroupsTest, WhoAsksForAGroupAsItWasIsAnsweredAndItIsWatchedAsItIs) {
+  const auto serving = open();
+  const KeyGroup was = group(*live_, "acme");
+  ASSERT_TRUE(serving->groups().key_of(was).is_ok());
+  const auto next = configured("d").value();
+  ASSERT_TRUE(live_->rotate_group("acme", &next).is_ok());
+  ASSERT_TRUE(serving->refresh().is_ok());
+  EXPECT_EQ(serving->groups().conditions()[0].root, "d");
+  EXPECT_EQ(group_key_id(was.id, serving->groups().key_of(was).value()).value(), was.key_id);
+  EXPECT_EQ(serving->groups().conditions()[0].root, "d");
+  EXPECT_TRUE(opened(*serving, "tenant").is_ok());
+  away_ = {"b"};
+  EXPECT_EQ(serving->groups().key_of(was).code(), Code::kKeyUnavailable);
+  EXPECT_TRUE(serving->groups().conditions()[0].is_open);
+}
+
 TEST_F(LiveGroupsTest, GroupsHaveNamesOfTheirOwnAndRootsThatOpenByThemselves) {
   EXPECT_EQ(live_->add_group("acme", configured("d").value()).code(), Code::kAlreadyExists);
   EXPECT_EQ(live_->add_group("new", configured("d").value()).code(), Code::kInvalidArgument) << "root of another";

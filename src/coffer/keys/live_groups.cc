@@ -66,6 +66,11 @@ Result<LiveGroups::Opened> LiveGroups::ask(const KeyGroup& group) const {
 Result<GroupKey> LiveGroups::take(Standing& standing, const KeyGroup& group, Result<Opened> opened) {
   std::lock_guard lock(mutex_);
   if (!standing.fenced.is_ok()) return group_is_closed(group, standing.fenced);
+  // Of what the group was: whoever has a keyring of that time gets it, and nothing goes by it here.
+  if (!standing.followed.is_zero() && standing.followed != group.key_id) {
+    if (!opened.is_ok()) return group_is_closed(group, opened.status());
+    return std::move(opened->key);
+  }
   standing.group = group;
   note_root_key(standing, opened.status());
   standing.looked_at = Clock::now();
@@ -156,6 +161,7 @@ void LiveGroups::follow(const std::vector<KeyGroup>& groups) {
       continue;
     }
     ++at;
+    standing.followed = now->key_id;
     if (standing.group.slots.empty() || standing.group.key_id == now->key_id) continue;
     // Its files may be open: its root, another one perhaps, is looked at as the one before was.
     standing.is_attended = matters(standing);

@@ -72,6 +72,7 @@ class LiveGroups final : public GroupKeys {
     std::mutex asking;  // held by the one who asks its provider
     // Under mutex_:
     KeyGroup group;  // as it was asked for last
+    Id followed;     // the group's key in the keyring in use; zero: not known yet
     bool is_attended = false;
     std::string opened_by;
     RestingKey<GroupRole> key;
