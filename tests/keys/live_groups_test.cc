@@ -241,6 +241,26 @@ TEST_F(LiveGroupsTest, AFencedGroupStaysClosedWhateverItsRootSaysUntilTheFenceEn
   EXPECT_TRUE(opened(*live_, "tenant").is_ok());
 }
 
+TEST_F(LiveGroupsTest, WhatWasFoundOfTheRootsOfBeforeIsForgottenOfARenewedGroup) {
+  const auto serving = open();
+  ASSERT_TRUE(opened(*serving, "tenant").is_ok());
+  serving->groups().fence(group(*live_, "acme").id, {Code::kKeyUnavailable, "the root key was revoked"});
+  const auto next = configured("d").value();
+  ASSERT_TRUE(live_->rotate_group("acme", &next).is_ok());
+  away_ = {"b"};
+  ASSERT_TRUE(serving->refresh().is_ok());
+  serving->groups().follow(*serving->snapshot());
+  const GroupCondition found = serving->groups().conditions().at(0);
+  EXPECT_EQ(found.root, "d");
+  EXPECT_TRUE(found.root_key.is_ok());
+  EXPECT_FALSE(found.fenced.is_ok()) << "which is for who fenced it to end";
+  EXPECT_FALSE(opened(*serving, "tenant").is_ok());
+  serving->groups().end_fence(found.id);
+  EXPECT_TRUE(opened(*serving, "tenant").is_ok());
+  serving->groups().follow(*serving->snapshot());
+  EXPECT_TRUE(serving->groups().conditions().at(0).is_open) << "it is the same still";
+}
+
 TEST_F(LiveGroupsTest, ARenewedGroupHasTheSameKeysUnderAFreshOneAndTheOldRootOpensNothingNewer) {
   const auto serving = open();
   ASSERT_TRUE(rotate(*live_, "tenant").is_ok());

@@ -63,6 +63,9 @@ class LiveGroups final : public GroupKeys {
   // Wipes the group's key, and lets nobody open it, but looks at its root go on.
   void fence(const Id& group_id, const Status& why);
   void end_fence(const Id& group_id);
+  // Forgets the keys of groups that have another one in this keyring than when they were asked for, and what was found
+  // of the roots that they had then. Fences stay.
+  void follow(const Keyring& keyring);
   // Wipes the keys of all groups. Each is opened again by who needs it.
   void forget_keys();
 
