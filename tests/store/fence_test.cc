@@ -446,6 +446,56 @@ TEST_F(FenceTest, MemoryHasNothingOfWhatThreadsReadOnceTheKeysAreTakenBack) {
   EXPECT_TRUE(comes([&] { return find(*needle).other == 0; }));
 }
 
+// Bytes of both keys that open their files, for a moment; and what the search finds of them then.
+TEST_F(GroupFenceTest, MemoryHasTheirGroupsKeyAndTheirDomainsForTheTimeOfAUseAlone) {
+  auto coffer = serving("policy: {on_revoked: fence}\n");
+  std::vector<Needle> needles;
+  {
+    const auto keyring = coffer->keyring();
+    const GroupKey group = coffer->live_keyring().groups().key_of(*keyring->find_group("acme")).value();
+    const Domain* theirs = keyring->find_domain("theirs");
+    const DomainKey domain = keyring->open_key({theirs, theirs->active()}).value();
+    needles = {Needle(group.reveal()), Needle(domain.reveal())};
+    for (const Needle& needle : needles) {
+      const FoundPlaces used = find(needle);
+      EXPECT_EQ(used.secret, 1u);
+      EXPECT_EQ(used.other, 0u);
+    }
+  }
+  const auto expect_nowhere = [&](const char* when) {
+    for (const Needle& needle : needles) {
+      const FoundPlaces left = find(needle);
+      EXPECT_EQ(left.secret + left.other, 0u) << when;
+    }
+  };
+  auto files = open_all(*coffer, "theirs");
+  expect_nowhere("their files are open");
+  their_key_goes();
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kKeyUnavailable); }));
+  expect_nowhere("they are fenced");
+  their_key_comes_back();
+  ASSERT_TRUE(comes([&] { return all_say(files, Code::kOk); }));
+  expect_nowhere("they are open again");
+  files.clear();
+  coffer.reset();
+  expect_nowhere("they are closed");
+}
+
+// As of a domain that is locked.
+TEST_F(GroupFenceTest, MemoryHasNothingOfWhatThreadsReadOnceTheyAreFenced) {
+  const auto coffer = serving("policy: {on_revoked: fence}\n");
+  const Open file = open(*coffer, Kind::kBlocks, "theirs");
+  std::optional<Needle> needle;
+  {
+    Scratch scratch(5000);
+    for (size_t i = 0; i < 5000; ++i) scratch.data()[i] = static_cast<uint8_t>((i + 7) * 0x9e3779b97f4a7c15u >> 56);
+    needle.emplace(ByteView(scratch.bytes()).subspan(2000));
+  }
+  ASSERT_EQ(find(*needle).other, 1u);
+  their_key_goes();
+  EXPECT_TRUE(comes([&] { return find(*needle).other == 0; }));
+}
+
 TEST_F(FenceTest, MemoryHasNoFileKeyOnceItIsTakenBack) {
   const Open file = open(*coffer_, Kind::kCtr, "tenant");
   const std::string header = read(path_of(Kind::kCtr, "tenant")).substr(0, kEnvelopeSize);

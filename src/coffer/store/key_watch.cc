@@ -127,7 +127,7 @@ void KeyWatch::fence_group(const GroupCondition& group, const Status& why) {
       if (of != nullptr && of->id == group.id) taken.push_back(kept.gate);
     }
   }
-  for (const auto& gate : taken) gate->take_back();
+  take_all_back(taken);
 }
 
 void KeyWatch::fence(const Status& why) {
