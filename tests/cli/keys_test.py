@@ -218,6 +218,13 @@ class Groups(Keys):
         self.done("group", "add", "c.coffer", "acme", "--by", self.uri("next.key"))
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_status_says_which_groups_there_are_whether_they_open_or_not(self):
+        self.acme_goes()
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["groups"],
+                         [{"name": "acme", "roots": [self.acme], "domains": 1},
+                          {"name": "other", "roots": ["root-3"], "domains": 1}])
+        self.assertIn(f"key groups acme (1 domain), root {self.acme}: exec:", self.done("status", "c.coffer").out)
+
     def test_what_no_group_may_be_is_refused(self):
         self.make_key("unused.key")
         self.refused(["group", "add", "c.coffer", "new"], "invalid_argument", "--by")

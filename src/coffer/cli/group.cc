@@ -24,18 +24,11 @@ Result<Outcome> run_group_add(const Arguments& arguments, Console& console) {
 }
 
 Json group_row_json(const KeyGroup& group, const std::vector<std::string>& domains) {
-  Json roots = Json::array();
-  for (const KeyringSlot& slot : group.slots) roots.push_back(slot.root);
-  return {
-      {"name", group.name}, {"id", group.id.hex()}, {"created", group.created}, {"roots", roots}, {"domains", domains}};
-}
-
-std::string roots_text(const KeyGroup& group, const ProviderConfig& config) {
-  std::string out;
-  for (const KeyringSlot& slot : group.slots) {
-    out += (out.empty() ? "" : ", ") + slot.root + ": " + printable(uri_of_root(slot.root, config));
-  }
-  return out;
+  return {{"name", group.name},
+          {"id", group.id.hex()},
+          {"created", group.created},
+          {"roots", group_roots_json(group)},
+          {"domains", domains}};
 }
 
 Result<Outcome> run_group_list(const Arguments& arguments, Console& console) {
@@ -57,7 +50,7 @@ Result<Outcome> run_group_list(const Arguments& arguments, Console& console) {
                !checks          ? ""
                : opened.is_ok() ? "opens"
                                 : "CLOSED",
-               roots_text(group, config)});
+               group_roots_text(group, config)});
     Json row = group_row_json(group, domains[group.number]);
     row["opens"] = checks ? Json(opened.is_ok()) : Json(nullptr);
     row["why_closed"] = opened.is_ok() ? Json(nullptr) : Json(opened.to_string());

@@ -5,6 +5,7 @@
 #include "coffer/base/advice.h"
 #include "coffer/base/path.h"
 #include "coffer/base/period.h"
+#include "coffer/base/text.h"
 #include "coffer/io/trusted_path.h"
 #include "coffer/providers/registry.h"
 
@@ -118,6 +119,20 @@ Json group_json(const Keyring& keyring, const Domain& domain) {
 std::string in_group_text(const Keyring& keyring, const Domain& domain) {
   const KeyGroup* group = keyring.group_of(domain);
   return group != nullptr ? ", group " + group->name : "";
+}
+
+Json group_roots_json(const KeyGroup& group) {
+  Json out = Json::array();
+  for (const KeyringSlot& slot : group.slots) out.push_back(slot.root);
+  return out;
+}
+
+std::string group_roots_text(const KeyGroup& group, const ProviderConfig& config) {
+  std::string out;
+  for (const KeyringSlot& slot : group.slots) {
+    out += (out.empty() ? "" : ", ") + slot.root + ": " + printable(uri_of_root(slot.root, config));
+  }
+  return out;
 }
 
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {

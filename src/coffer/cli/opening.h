@@ -35,6 +35,9 @@ RootKind kind_of_root(const std::string& name, const ProviderConfig& config);
 // Of a domain: its key group's name, or null; for a table ", group acme", or nothing.
 Json group_json(const Keyring& keyring, const Domain& domain);
 std::string in_group_text(const Keyring& keyring, const Domain& domain);
+// The roots of a key group: their names; for people, with what the configuration has for them.
+Json group_roots_json(const KeyGroup& group);
+std::string group_roots_text(const KeyGroup& group, const ProviderConfig& config);
 Json slot_json(const KeyringSlot& slot, const ProviderConfig& config);
 Json crypto_json(const CryptoInUse& in_use);  // null for what is not in use
 

@@ -8,6 +8,12 @@
 
 namespace coffer::cli {
 
+std::map<GroupNumber, size_t> domains_by_group(const Keyring& keyring) {
+  std::map<GroupNumber, size_t> out;
+  for (const Domain& domain : keyring.domains()) ++out[domain.group];
+  return out;
+}
+
 Usage usage_of(const StatusReport& report, const Id& key) {
   auto found = report.inventory.by_key.find(key);
   return found == report.inventory.by_key.end() ? Usage{} : found->second;

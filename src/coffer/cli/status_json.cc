@@ -104,6 +104,15 @@ Json domains_json(const StatusReport& report) {
   return domains;
 }
 
+Json groups_json(const Keyring& keyring) {
+  Json out = Json::array();
+  auto domains = domains_by_group(keyring);
+  for (const KeyGroup& group : keyring.groups()) {
+    out.push_back({{"name", group.name}, {"roots", group_roots_json(group)}, {"domains", domains[group.number]}});
+  }
+  return out;
+}
+
 Json config_json(const Config& config) {
   Json out = {{"crypto", config.fips ? Json("fips") : Json(nullptr)},
               {"cipher", suite_info(config.suite).name},
@@ -165,6 +174,7 @@ Json status_json(const StatusReport& report) {
           {"crypto", crypto_json(crypto_in_use(report.config.suite))},
           {"stores", std::move(stores)},
           {"runs", runs_json(present_runs(report.runs))},
+          {"groups", groups_json(*report.keyring)},
           {"domains", domains_json(report)},
           {"total", usage_json(inventory.encrypted)},
           {"active", usage_json(inventory.active)},

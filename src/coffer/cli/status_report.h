@@ -45,6 +45,8 @@ Usage active_of(const StatusReport& report, const Domain& domain);
 KeyCounts counts_of_key(const StatusReport& report, const Id& key);
 // Until the policy rotates an active key.
 std::optional<uint64_t> percent_left(const StatusReport& report, const Domain& domain, const DomainKeyEntry& key);
+// How many domains each key group has.
+std::map<GroupNumber, size_t> domains_by_group(const Keyring& keyring);
 // Null if nothing is wrong with it.
 const MissingStore* find_missing(const StatusReport& report, const Id& store);
 uint64_t bytes_of(const PlaintextFiles& files);

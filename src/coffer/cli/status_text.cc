@@ -63,6 +63,19 @@ std::string local_unlock_text(const StatusReport& report) {
                      utc_text(root.copy_until));
 }
 
+// By the keyring and the configuration alone: whether they open, their roots would have to be asked.
+std::string groups_text(const StatusReport& report) {
+  std::string out;
+  auto domains = domains_by_group(*report.keyring);
+  std::string_view label = "key groups";
+  for (const KeyGroup& group : report.keyring->groups()) {
+    out += fmt::format("  {:<10} {} ({}), root {}\n", label, group.name, count_text(domains[group.number], "domain"),
+                       group_roots_text(group, report.providers));
+    label = "";
+  }
+  return out;
+}
+
 // What the files' current headers do not show: while the other copy needs an old key, who has that key opens the file.
 std::string other_copies(const StatusReport& report) {
   std::string out;
@@ -134,6 +147,7 @@ std::string status_heading(const StatusReport& report) {
   out += fmt::format("  new files  {}\n", config_text(report.config));
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
+  out += groups_text(report);
   std::string_view label = "stores";
   for (const StoreEntry& store : report.stores) {
     out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),
