@@ -249,7 +249,6 @@ TEST_F(LiveGroupsTest, WhatWasFoundOfTheRootsOfBeforeIsForgottenOfARenewedGroup)
   ASSERT_TRUE(live_->rotate_group("acme", &next).is_ok());
   away_ = {"b"};
   ASSERT_TRUE(serving->refresh().is_ok());
-  serving->groups().follow(*serving->snapshot());
   const GroupCondition found = serving->groups().conditions().at(0);
   EXPECT_EQ(found.root, "d");
   EXPECT_TRUE(found.root_key.is_ok());
@@ -257,7 +256,6 @@ TEST_F(LiveGroupsTest, WhatWasFoundOfTheRootsOfBeforeIsForgottenOfARenewedGroup)
   EXPECT_FALSE(opened(*serving, "tenant").is_ok());
   serving->groups().end_fence(found.id);
   EXPECT_TRUE(opened(*serving, "tenant").is_ok());
-  serving->groups().follow(*serving->snapshot());
   EXPECT_TRUE(serving->groups().conditions().at(0).is_open) << "it is the same still";
 }
 

@@ -170,6 +170,9 @@ void LiveGroups::follow(const std::vector<KeyGroup>& groups) {
     standing.opened_by.clear();
     standing.refusal = Status::ok();
     standing.interval = {};
+    standing.looked_at = {};
+    // Who made the other key could wrap it just now.
+    note_root_key(standing, Status::ok());
   }
 }
 
@@ -229,23 +232,6 @@ void LiveGroups::end_fence(const Id& group_id) {
   if (standing == standings_.end()) return;
   standing->second->fenced = Status::ok();
   standing->second->refusal = Status::ok();
-}
-
-// Who made the other key could wrap it just now.
-void LiveGroups::follow(const Keyring& keyring) {
-  std::lock_guard lock(mutex_);
-  for (const KeyGroup& group : keyring.groups()) {
-    const auto found = standings_.find(group.id);
-    if (found == standings_.end()) continue;
-    Standing& standing = *found->second;
-    if (standing.group.slots.empty() || standing.group.key_id == group.key_id) continue;
-    standing.group = group;
-    standing.opened_by.clear();
-    standing.key = {};
-    standing.refusal = Status::ok();
-    standing.looked_at = {};
-    note_root_key(standing, Status::ok());
-  }
 }
 
 void LiveGroups::forget_keys() {

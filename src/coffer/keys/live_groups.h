@@ -57,15 +57,13 @@ class LiveGroups final : public GroupKeys {
   // Looks at its root from now on, whether its key was asked for here or not: a domain came into it whose files are
   // open.
   void attend(const KeyGroup& group);
-  // What the keyring has now: those that it has not any more are forgotten, and one that was renewed is opened anew.
+  // What the keyring has now: those that it has not any more are forgotten. One that was renewed is opened anew, and
+  // what was found of the root that it had is forgotten. Fences stay.
   void follow(const std::vector<KeyGroup>& groups);
 
   // Wipes the group's key, and lets nobody open it, but looks at its root go on.
   void fence(const Id& group_id, const Status& why);
   void end_fence(const Id& group_id);
-  // Forgets the keys of groups that have another one in this keyring than when they were asked for, and what was found
-  // of the roots that they had then. Fences stay.
-  void follow(const Keyring& keyring);
   // Wipes the keys of all groups. Each is opened again by who needs it.
   void forget_keys();
 

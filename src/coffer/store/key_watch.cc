@@ -95,8 +95,6 @@ void KeyWatch::follow_root_key() {
 
 void KeyWatch::follow_groups() {
   if (!policy_.is_enabled()) return;
-  // Another program may have brought one under another root.
-  keyring_.groups().follow(*keyring_.snapshot());
   const RootPolicy policy = policy_.present()->root;
   for (const GroupCondition& group : keyring_.groups().conditions()) {
     const RootOutlook outlook = root_outlook(group.root_key, group.root_key_since, policy);
