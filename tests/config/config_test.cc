@@ -254,6 +254,23 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{"- a", "mapping"}, BadConfig{"[a]: 1", ":2: the name of an option: expected one value"},
                       BadConfig{"a: [", "not valid YAML"}));
 
+TEST(Config, EveryKeyGroupThatThereMayBeHasARoot) {
+  const auto roots = [](size_t count) {
+    std::string out = "version: 1\nroots:\n";
+    for (size_t i = 0; i < count; ++i) {
+      const std::string number = std::to_string(i);
+      out += "  r" + number + ": {uri: 'file:///k" + number + "', key_group: g" + number + "}\n";
+    }
+    return parse_config(out, "c.yaml");
+  };
+  const auto most = roots(kKeyGroupCountMax + 64);
+  ASSERT_TRUE(most.is_ok()) << most.status().to_string();
+  EXPECT_EQ(most->providers.roots.size(), kKeyGroupCountMax + 64);
+  const auto more = roots(kKeyGroupCountMax + 65);
+  EXPECT_EQ(more.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(more.status().message()), HasSubstr("c.yaml:4163: roots: more than 4160 names"));
+}
+
 TEST(Config, ADomainThatTheKeyringDoesNotHaveIsNamedWithWhatToDo) {
   auto config = parse_config("version: 1\ndomains:\n  - {name: system, path: /a}\n  - {name: b, path: /b}\n", "c.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();

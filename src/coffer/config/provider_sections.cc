@@ -8,7 +8,8 @@
 namespace coffer {
 namespace {
 
-constexpr size_t kNamesMax = 64;
+// A root for each key group that there may be, and some for the keyring.
+constexpr size_t kNamesMax = kKeyGroupCountMax + 64;
 constexpr size_t kFingerprintDigits = 32;
 
 // What both sections have in common: mappings of options under names. `add` begins a URI by the option `first`.
@@ -22,7 +23,8 @@ class SectionReader {
     NamedProviders out;
     const Status status = reader_.each(section, section_ + ": ", [&](const YamlReader::Entry& entry) -> Status {
       COFFER_TRY(check_name(entry));
-      if (out.size() == kNamesMax) return reader_.error(entry.key_node, section_ + ": more than 64 names");
+      if (out.size() == kNamesMax)
+        return reader_.error(entry.key_node, section_ + ": more than " + std::to_string(kNamesMax) + " names");
       COFFER_ASSIGN(ProviderUri uri, read_one(entry, begin));
       out.emplace(entry.key, std::move(uri));
       return Status::ok();
