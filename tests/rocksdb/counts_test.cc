@@ -55,7 +55,9 @@ class CountsOfADatabase : public ::testing::TestWithParam<std::pair<Kind, Kind>>
   void count_all(rocksdb::DB* db = nullptr) {
     if (db != nullptr) ASSERT_FINE(db->PauseBackgroundWork());
     std::this_thread::sleep_for(std::chrono::milliseconds(3));
-    ASSERT_FINE(take_inventory(work_.coffer(), {}, FileCounts::Keep::kAlways)->kept);
+    const auto counted = take_inventory(work_.coffer(), {}, FileCounts::Keep::kAlways);
+    ASSERT_FINE(counted);
+    ASSERT_FINE(counted->kept);
     if (db != nullptr) ASSERT_FINE(db->ContinueBackgroundWork());
   }
   void fill(rocksdb::DB& db, int begin, int end) {
