@@ -6,6 +6,7 @@
 #include "coffer/base/path.h"
 #include "coffer/base/period.h"
 #include "coffer/io/trusted_path.h"
+#include "coffer/store/kept_file.h"
 
 namespace coffer {
 namespace {
@@ -27,6 +28,10 @@ Status check_copy_directory(Disk& disk, const std::string& path) {
                                directory};
 }
 
+Result<std::unique_ptr<FileLock>> lock_of(Disk& disk, const std::string& path) {
+  return KeptFile(disk, std::string(parent_of(path)), base_name(path)).lock();
+}
+
 }  // namespace
 
 Result<uint64_t> LocalCopyFile::keep(const KeyringHeader& header, const KeyringKey& key) const {
@@ -34,7 +39,7 @@ Result<uint64_t> LocalCopyFile::keep(const KeyringHeader& header, const KeyringK
   COFFER_ASSIGN(const auto local, open_provider_(config_.local_unlock->key, config_.providers));
   COFFER_ASSIGN(const RootKeyHandle handle, local->current());
   COFFER_TRY(check_no_root(*local, handle));
-  COFFER_ASSIGN(const auto lock, disk_.lock(path_ + ".lock", true));
+  COFFER_ASSIGN(const auto lock, lock_of(disk_, path_));
   remove_leftovers(disk_, path_);
   const Id& slot = header.slots.front().id;
   LocalCopy next{config_.coffer_id, machine_, slot, header.version, now_seconds(), 0, handle, {}};
@@ -55,7 +60,7 @@ Status LocalCopyFile::see(const KeyringKey& key) const {
   const auto absent = disk_.info(path_);
   if (absent.code() == Code::kNotFound) return Status::ok();
   COFFER_TRY(check_copy_directory(disk_, path_));
-  COFFER_ASSIGN(const auto lock, disk_.lock(path_ + ".lock", true));
+  COFFER_ASSIGN(const auto lock, lock_of(disk_, path_));
   COFFER_ASSIGN(const std::string text, load());
   // One of another key is not this program's to renew.
   if (!authenticate_local_copy(text, path_, key).is_ok()) return Status::ok();
@@ -143,7 +148,7 @@ Status LocalCopyFile::destroy(Disk& disk, const std::string& path) {
   const Status directory = check_copy_directory(disk, path);
   if (directory.code() == Code::kNotFound) return Status::ok();
   COFFER_TRY(directory);
-  COFFER_ASSIGN(const auto lock, disk.lock(path + ".lock", true));
+  COFFER_ASSIGN(const auto lock, lock_of(disk, path));
   remove_leftovers(disk, path);
   // What a link leads to is not ours to overwrite.
   const auto found = disk.open_read_itself(path);

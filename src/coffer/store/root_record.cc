@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "coffer/store/kept_file.h"
+
 namespace coffer {
 namespace {
 
@@ -10,7 +12,8 @@ using RecordJson = nlohmann::json;
 
 constexpr size_t kRecordSizeMax = size_t{1} << 20;
 constexpr size_t kRecordedMachinesMax = 64;
-constexpr uint32_t kRecordMode = 0600;
+// Of a root key that is well no more is written than this often, in seconds: each program that is opened has a look.
+constexpr uint64_t kAnsweredStep = 30;
 
 std::string path_in(const std::string& directory) { return directory + "/" + std::string(kRootRecordName); }
 
@@ -60,6 +63,8 @@ void forget_least_recent(RootRecords& records) {
 void RootRecord::add(const RootSighting& seen) {
   const bool goes_on = sighting.trouble == seen.trouble && sighting.since != 0;
   const uint64_t answered_before = sighting.answered, since_before = sighting.since;
+  const bool is_well = sighting.trouble == RootTrouble::kNone && seen.trouble == RootTrouble::kNone;
+  if (is_well && seen.answered >= answered_before && seen.answered - answered_before < kAnsweredStep) return;
   sighting = seen;
   if (seen.trouble == RootTrouble::kNone) return;
   if (goes_on) sighting.since = std::min(since_before, seen.since);
@@ -96,9 +101,9 @@ Result<RootRecords> read_root_records(Disk& disk, const std::string& directory, 
 
 Status update_root_record(Disk& disk, const std::string& directory, const Keyring& keyring, const Id& machine,
                           const std::function<void(RootRecord&)>& change) {
-  const std::string path = path_in(directory);
-  COFFER_ASSIGN(const auto lock, disk.lock(path + ".lock", true));
-  remove_leftovers(disk, path);
+  const KeptFile file(disk, directory, kRootRecordName);
+  COFFER_ASSIGN(const auto lock, file.lock());
+  remove_leftovers(disk, file.path());
   auto read = read_root_records(disk, directory, keyring);
   if (!read.is_ok() && read.code() != Code::kTampered) return read.status();
   RootRecords records = read.is_ok() ? std::move(*read) : RootRecords();
@@ -110,7 +115,7 @@ Status update_root_record(Disk& disk, const std::string& directory, const Keyrin
   for (const auto& [name, record] : records) machines[name] = record_json(record);
   RecordJson json = {{"machines", std::move(machines)}};
   COFFER_ASSIGN(json["mac"], mac_of_records(json["machines"], keyring));
-  return replace_file(disk, path, as_bytes(record_text(json) + "\n"), kRecordMode);
+  return file.replace(as_bytes(record_text(json) + "\n"));
 }
 
 }  // namespace coffer

@@ -21,7 +21,8 @@ struct RootRecord {
   std::string copy_path;
   uint64_t copy_answered = 0;  // what that copy says of the root key, at least
 
-  // What a further look leaves of it: trouble that goes on began when it was first seen.
+  // What a further look leaves of it: trouble that goes on began when it was first seen. That all is well is not said
+  // again within half a minute.
   void add(const RootSighting& seen);
   bool operator==(const RootRecord& other) const;
 };
