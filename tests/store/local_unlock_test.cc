@@ -395,6 +395,39 @@ TEST_F(LocalUnlockTest, TheMachineMayStopAtAnyStepOfWritingOrGivingUp) {
   EXPECT_GT(none, none_at_first);
 }
 
+// A process that was stopped, or somebody with a shell.
+TEST_F(LocalUnlockTest, WhoStandsStillWithALockKeepsNobodyFromServing) {
+  keep_copy();
+  std::filesystem::remove(record_path());
+  auto of_record = disk().lock(record_path() + ".lock", true);
+  auto of_copy = disk().lock(copy_path() + ".lock", true);
+  ASSERT_OK(of_record);
+  ASSERT_OK(of_copy);
+  const auto serving = serve();
+  ASSERT_NE(serving, nullptr);
+  ASSERT_TRUE(comes([&] { return serving->live_keyring().condition().root_memory.code() == Code::kBusy; }));
+  of_record->reset();
+  of_copy->reset();
+  EXPECT_TRUE(comes([&] { return !record().copy_path.empty(); }));
+  EXPECT_TRUE(comes([&] { return serving->live_keyring().condition().root_memory.is_ok(); }));
+}
+
+TEST(RootRecord, ThatAllIsWellIsNotSaidAgainWithinHalfAMinute) {
+  RootRecord record;
+  const auto answered_after = [&](const RootSighting& seen) {
+    record.add(seen);
+    return record.sighting.answered;
+  };
+  EXPECT_EQ(answered_after({RootTrouble::kNone, 0, 1000}), 1000u);
+  EXPECT_EQ(answered_after({RootTrouble::kNone, 0, 1029}), 1000u);
+  EXPECT_EQ(answered_after({RootTrouble::kNone, 0, 1030}), 1030u);
+  EXPECT_EQ(answered_after({RootTrouble::kNone, 0, 900}), 900u) << "the clock was ahead";
+  EXPECT_EQ(answered_after({RootTrouble::kUnreachable, 905, 902}), 902u) << "trouble is said at once";
+  EXPECT_EQ(record.sighting.since, 905u);
+  EXPECT_EQ(answered_after({RootTrouble::kNone, 0, 910}), 910u) << "so is its end";
+  EXPECT_EQ(record.sighting.since, 0u);
+}
+
 TEST_F(LocalUnlockTest, ItIsRecordedSinceWhenTheRootKeyIsInTroubleForOthersToSay) {
   set_policy("  outage_grace: 2h\n");
   const auto first = serve(), second = serve();
