@@ -60,6 +60,13 @@ class CountsOfADatabase : public ::testing::TestWithParam<std::pair<Kind, Kind>>
     ASSERT_FINE(counted->kept);
     if (db != nullptr) ASSERT_FINE(db->ContinueBackgroundWork());
   }
+  // One that is cut short by the end of a database may delete its file before it has closed it, which is then counted
+  // as there until the next full count.
+  void end_compactions(rocksdb::DB& db) {
+    ASSERT_FINE(db.SetOptions({{"disable_auto_compactions", "true"}}));
+    ASSERT_FINE(db.PauseBackgroundWork());
+    ASSERT_FINE(db.ContinueBackgroundWork());
+  }
   void fill(rocksdb::DB& db, int begin, int end) {
     for (int i = begin; i < end; ++i) ASSERT_FINE(db.Put({}, key_of(i), value_of(i)));
     ASSERT_FINE(db.Flush({}));
@@ -88,6 +95,7 @@ TEST_P(CountsOfADatabase, AreThoseOfAFullCount) {
     fill(*db.get(), 0, 1500);
     if (round == 2) ASSERT_FINE(db->CompactRange({}, nullptr, nullptr));
     ASSERT_FINE(db->Put({}, "last", "not flushed"));
+    end_compactions(*db.get());
     db.close();
     EXPECT_EQ(kept(), counted_anew()) << "round " << round;
   }
