@@ -9,8 +9,8 @@
 namespace coffer {
 
 inline constexpr Suite kEverySuite[] = {Suite::kAes128Gcm,        Suite::kAes192Gcm, Suite::kAes256Gcm,
-                                        Suite::kChaCha20Poly1305, Suite::kAes128Ctr, Suite::kAes192Ctr,
-                                        Suite::kAes256Ctr};
+                                        Suite::kChaCha20Poly1305, Suite::kXaes256Gcm, Suite::kAes128Ctr,
+                                        Suite::kAes192Ctr,        Suite::kAes256Ctr};
 
 inline std::vector<const CryptoBackend*> usable_backends() {
   std::vector<const CryptoBackend*> out;

@@ -15,6 +15,7 @@
 #include "coffer/crypto/openssl.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
+#include "coffer/crypto/xaes.h"
 #include "crypto/backends.h"
 
 namespace coffer {
@@ -47,8 +48,11 @@ Result<SecretBytes> wrap_and_unwrap() {
 }
 
 Status make_stream(Suite suite) {
-  if (!suite_info(suite).authenticated) {
-    return CtrStream::create(suite, CtrKey(SecretBytes(stream_key_size(suite)))).status();
+  switch (suite_info(suite).mode) {
+    case CipherMode::kCounter:
+      return CtrStream::create(suite, CtrKey(SecretBytes(stream_key_size(suite)))).status();
+    case CipherMode::kExtendedAead: return XaesGcm::create(XaesKey(SecretBytes(32))).status();
+    case CipherMode::kAead: break;
   }
   return StreamSealer::create(suite, StreamKey(SecretBytes(stream_key_size(suite)))).status();
 }
@@ -66,6 +70,7 @@ std::vector<Status> use_everything() {
                              expand(hkdf_expand_sha256), expand(hkdf_expand_sha512),
                              wrap_and_unwrap().status(), Gmac::create(Key<Gmac::Role>(SecretBytes(44))).status()};
   for (const Suite suite : kAesSuites) out.push_back(make_stream(suite));
+  out.push_back(make_stream(Suite::kXaes256Gcm));
   out.push_back(make_stream(Suite::kChaCha20Poly1305));
   return out;
 }

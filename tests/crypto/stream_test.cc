@@ -123,9 +123,9 @@ TEST(Suites, AreFoundByNumberAndName) {
     EXPECT_EQ(static_cast<unsigned>(info->suite), number);
     EXPECT_EQ(find_suite(info->name), info);
     EXPECT_EQ(&suite_info(info->suite), info);
-    EXPECT_EQ(info->iana_name.empty(), !info->authenticated);
+    EXPECT_EQ(info->iana_name.empty(), info->mode != CipherMode::kAead);
   }
-  EXPECT_EQ(count, 7u);
+  EXPECT_EQ(count, 8u);
   EXPECT_EQ(find_suite("aes-256-cbc"), nullptr);
   EXPECT_EQ(find_suite(""), nullptr);
 }

@@ -11,6 +11,7 @@
 #include "coffer/crypto/key_wrap_any.h"
 #include "coffer/crypto/signature.h"
 #include "coffer/crypto/stream.h"
+#include "coffer/crypto/xaes.h"
 #include "crypto/backends.h"
 
 namespace coffer {
@@ -48,6 +49,23 @@ TEST(Vectors, Gcm) {
 
 TEST(Vectors, ChaCha20Poly1305) {
   for_each_vector("chacha20_poly1305.txt", [](VectorRecord& record) { check_aead(Suite::kChaCha20Poly1305, record); });
+}
+
+TEST(Vectors, Xaes256Gcm) {
+  for_each_vector("xaes_256_gcm.txt", [](VectorRecord& record) {
+    SCOPED_TRACE(record.text("case"));
+    const Bytes key = record.hex("key"), associated = record.hex("associated"), plaintext = record.hex("plaintext");
+    const Bytes ciphertext = record.hex("ciphertext");
+    XaesSeal seal;
+    std::ranges::copy(record.hex("nonce"), seal.nonce.begin());
+    std::ranges::copy(record.hex("tag"), seal.tag.begin());
+    for (const CryptoBackend* backend : usable_backends()) {
+      const XaesGcm xaes = XaesGcm::create(key, *backend).value();
+      Bytes opened(ciphertext.size());
+      EXPECT_TRUE(XaesOpening(xaes).open(associated, ciphertext, seal, opened.data())) << backend->name;
+      EXPECT_EQ(to_hex(opened), to_hex(plaintext)) << backend->name;
+    }
+  });
 }
 
 TEST(Vectors, CounterMode) {

@@ -8,7 +8,7 @@ namespace coffer {
 Result<Suite> read_cipher(const YamlReader& reader, const YAML::Node& value, const std::string& what,
                           bool authenticated) {
   const SuiteInfo* info = find_suite(value.IsScalar() ? value.Scalar() : "");
-  if (info != nullptr && info->authenticated == authenticated) return info->suite;
+  if (info != nullptr && info->mode == (authenticated ? CipherMode::kAead : CipherMode::kCounter)) return info->suite;
   return reader.error(value, what + (authenticated ? ": expected aes-128-gcm, aes-192-gcm, aes-256-gcm or "
                                                      "chacha20-poly1305"
                                                    : ": expected aes-128-ctr, aes-192-ctr or aes-256-ctr"));

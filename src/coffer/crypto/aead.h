@@ -1,4 +1,4 @@
-// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc, hpke.cc and
+// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc, xaes.cc, hpke.cc and
 // resting_key.cc use it, because only they know that a nonce is fresh. Tests use it to compare backends and to run
 // published vectors.
 #pragma once
@@ -43,21 +43,30 @@ class AeadKey {
 
   // Writes plaintext.size() + kTagSize bytes to `out`, which may equal plaintext.data() but not overlap it otherwise.
   // kKeyUnavailable in a child of fork().
-  Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const;
+  Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {
+    return seal(nonce, associated, plaintext, out, out + plaintext.size());
+  }
+  // The same with the tag, kTagSize bytes, elsewhere.
+  Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out, uint8_t* tag) const;
   // Writes sealed.size() - kTagSize bytes to `out` (same rule). False when the tag does not fit, or not usable(): `out`
   // is then all zeros.
   [[nodiscard]] bool open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const;
+  // The same with the tag elsewhere: writes ciphertext.size() bytes.
+  [[nodiscard]] bool open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
+                          uint8_t* out) const;
 
   // Ok, or kKeyUnavailable in a child of fork().
   Status usable() const { return process_.usable(); }
 
   // Records in test builds that this message was sealed: see crypto/nonce_audit.h.
-  void audit(const Nonce& nonce, ByteView associated, ByteView sealed) const;
+  void audit(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag) const;
 
  private:
-  // What a backend does. Sizes were checked; the tag stands behind the ciphertext. On failure the caller clears `out`.
-  virtual bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const = 0;
-  virtual bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const = 0;
+  // What a backend does. Sizes were checked. On failure the caller clears what was written.
+  virtual bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out,
+                       uint8_t* tag) const = 0;
+  virtual bool do_open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
+                       uint8_t* out) const = 0;
 
   OfOneProcess process_;
 #ifdef COFFER_NONCE_AUDIT
@@ -66,7 +75,7 @@ class AeadKey {
 };
 
 #ifndef COFFER_NONCE_AUDIT
-inline void AeadKey::audit(const Nonce&, ByteView, ByteView) const {}
+inline void AeadKey::audit(const Nonce&, ByteView, ByteView, const uint8_t*) const {}
 #endif
 
 // Rows of the table in backend.cc.

@@ -49,23 +49,24 @@ class IpsecMbGcmKey final : public AeadKey {
       : key_(key, sizeof(gcm_key_data), expand_gcm, expansion), functions_(gcm_functions(library, key.size())) {}
 
  private:
-  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
+  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out,
+               uint8_t* tag) const override {
     ExpandedKey::Use key(key_);
     Wiped<gcm_context_data> context;
     functions_.encrypt(key.as<gcm_key_data>(), &context, out, data_of(plaintext), plaintext.size(), nonce.data(),
-                       data_of(associated), associated.size(), out + plaintext.size(), kTagSize);
+                       data_of(associated), associated.size(), tag, kTagSize);
     return true;
   }
 
-  bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const override {
+  bool do_open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
+               uint8_t* out) const override {
     ExpandedKey::Use key(key_);
     Wiped<gcm_context_data> context;
-    ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     uint8_t computed[kTagSize];
     uint8_t unused = 0;  // for a caller that has no buffer for an empty plaintext
     functions_.decrypt(key.as<gcm_key_data>(), &context, ciphertext.empty() ? &unused : out, ciphertext.data(),
                        ciphertext.size(), nonce.data(), data_of(associated), associated.size(), computed, kTagSize);
-    return CRYPTO_memcmp(computed, ciphertext.data() + ciphertext.size(), kTagSize) == 0;
+    return CRYPTO_memcmp(computed, tag, kTagSize) == 0;
   }
 
   const ExpandedKey key_;
@@ -83,28 +84,29 @@ class IpsecMbChaChaKey final : public AeadKey {
  private:
   using Context = Wiped<chacha20_poly1305_context_data>;
 
-  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
+  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out,
+               uint8_t* tag) const override {
     ExpandedKey::Use use(key_);
     Context context;
     const auto* key = use.as<uint8_t>();
     IMB_CHACHA20_POLY1305_INIT(&library_, key, &context, nonce.data(), data_of(associated), associated.size());
     IMB_CHACHA20_POLY1305_ENC_UPDATE(&library_, key, &context, out, data_of(plaintext), plaintext.size());
-    IMB_CHACHA20_POLY1305_ENC_FINALIZE(&library_, &context, out + plaintext.size(), kTagSize);
+    IMB_CHACHA20_POLY1305_ENC_FINALIZE(&library_, &context, tag, kTagSize);
     return true;
   }
 
-  bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const override {
+  bool do_open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
+               uint8_t* out) const override {
     ExpandedKey::Use use(key_);
     Context context;
     const auto* key = use.as<uint8_t>();
-    ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     uint8_t computed[kTagSize];
     uint8_t unused = 0;
     IMB_CHACHA20_POLY1305_INIT(&library_, key, &context, nonce.data(), data_of(associated), associated.size());
     IMB_CHACHA20_POLY1305_DEC_UPDATE(&library_, key, &context, ciphertext.empty() ? &unused : out, ciphertext.data(),
                                      ciphertext.size());
     IMB_CHACHA20_POLY1305_DEC_FINALIZE(&library_, &context, computed, kTagSize);
-    return CRYPTO_memcmp(computed, ciphertext.data() + ciphertext.size(), kTagSize) == 0;
+    return CRYPTO_memcmp(computed, tag, kTagSize) == 0;
   }
 
   IMB_MGR& library_;

@@ -17,11 +17,11 @@ class OpenSslAeadKey final : public AeadKey {
   explicit OpenSslAeadKey(std::unique_ptr<CipherContextPool> pool) : pool_(std::move(pool)) {}
 
  private:
-  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const override {
+  bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out,
+               uint8_t* tag) const override {
     ErrorQueueGuard guard;
     CipherContextPool::Lease lease(*pool_);
     EVP_CIPHER_CTX* context = lease.get();
-    uint8_t* tag = out + plaintext.size();
     int written = 0;
     return EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), 1, nullptr) == 1 &&
            update(context, nullptr, associated) && update(context, out, plaintext) &&
@@ -29,17 +29,17 @@ class OpenSslAeadKey final : public AeadKey {
            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, kTagSize, tag) == 1;
   }
 
-  bool do_open(const Nonce& nonce, ByteView associated, ByteView sealed, uint8_t* out) const override {
+  bool do_open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
+               uint8_t* out) const override {
     ErrorQueueGuard guard;
     CipherContextPool::Lease lease(*pool_);
     EVP_CIPHER_CTX* context = lease.get();
-    ByteView ciphertext = sealed.first(sealed.size() - kTagSize);
     // EVP_CTRL_AEAD_SET_TAG takes a mutable pointer that it only reads.
-    auto* tag = const_cast<uint8_t*>(ciphertext.data() + ciphertext.size());
+    auto* expected = const_cast<uint8_t*>(tag);
     uint8_t none[kTagSize];
     int written = 0;
     return EVP_CipherInit_ex2(context, nullptr, nullptr, nonce.data(), 0, nullptr) == 1 &&
-           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, tag) == 1 &&
+           EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, expected) == 1 &&
            update(context, nullptr, associated) && update(context, out, ciphertext) &&
            EVP_CipherFinal_ex(context, none, &written) == 1;
   }

@@ -11,7 +11,7 @@ CounterMode::CounterMode(ByteView iv) : counter_() { std::ranges::copy(iv.first(
 
 Result<std::unique_ptr<CounterMode>> CounterMode::create(Suite suite, ByteView key, const CryptoBackend& backend) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
-  if (info == nullptr || info->authenticated) {
+  if (info == nullptr || info->mode != CipherMode::kCounter) {
     return {Code::kInvalidArgument, "counter mode needs a CTR suite, such as aes-256-ctr"};
   }
   if (key.size() != info->key_size + kNonceSize) {
@@ -40,6 +40,12 @@ void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   Counter counter = counter_;
   advance(counter, offset / kBlockSize);
   do_apply(counter, offset % kBlockSize, in, out);
+}
+
+void CounterMode::encrypt_block(const Counter& block, uint8_t* out) const {
+  COFFER_REQUIRE(process_.is_here(), "a child of fork() uses no key of its parent's");
+  const Counter zeros{};
+  do_apply(block, 0, zeros, out);
 }
 
 }  // namespace coffer

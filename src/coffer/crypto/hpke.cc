@@ -122,7 +122,8 @@ Result<HpkeSealed> hpke_seal_with(const HpkeContext& context, const X25519Privat
   out.ciphertext.resize(plaintext.size() + kTagSize);
   const Nonce nonce(message.nonce, 0);
   COFFER_TRY(message.key->seal(nonce, context.associated, plaintext, out.ciphertext.data()));
-  message.key->audit(nonce, context.associated, out.ciphertext);
+  message.key->audit(nonce, context.associated, ByteView(out.ciphertext).first(out.ciphertext.size() - kTagSize),
+                     out.ciphertext.data() + out.ciphertext.size() - kTagSize);
   return out;
 }
 

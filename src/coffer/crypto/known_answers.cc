@@ -5,6 +5,7 @@
 #include "coffer/crypto/aead.h"
 #include "coffer/crypto/counter_mode.h"
 #include "coffer/crypto/gmac.h"
+#include "coffer/crypto/xaes.h"
 
 namespace coffer {
 namespace {
@@ -53,6 +54,25 @@ Status check_aead(const SuiteInfo& info, const CryptoBackend& backend) {
   return Status::ok();
 }
 
+Status check_extended(const SuiteInfo& info, const CryptoBackend& backend) {
+  const Bytes key = pattern(info.key_size, 6);
+  COFFER_ASSIGN(const XaesGcm reference, XaesGcm::create(key, crypto_backends().front()));
+  COFFER_ASSIGN(const XaesGcm candidate, XaesGcm::create(key, backend));
+  COFFER_ASSIGN(XaesSealing sealing, XaesSealing::begin(candidate));
+  XaesOpening opening(reference);
+  const Bytes text = pattern(kSizeMax, 7);
+  for (size_t size : kSizes) {
+    const ByteView plaintext = ByteView(text).first(size);
+    const ByteView associated = ByteView(text).last(size % 49);
+    Bytes sealed(size), opened(size);
+    XaesSeal seal;
+    COFFER_TRY(sealing.seal(associated, plaintext, sealed.data(), seal));
+    if (!opening.open(associated, sealed, seal, opened.data())) return differs(info.name, size);
+    if (!std::ranges::equal(opened, plaintext)) return differs(info.name, size);
+  }
+  return Status::ok();
+}
+
 Status check_counter_mode(const SuiteInfo& info, const CryptoBackend& backend) {
   constexpr uint64_t kCarry = uint64_t{1} << 36;  // where the last 32 bits of the counter overflow
   Bytes key = pattern(info.key_size + kNonceSize, 4);
@@ -75,7 +95,12 @@ Status check_counter_mode(const SuiteInfo& info, const CryptoBackend& backend) {
 }  // namespace
 
 Status check_suite_against_openssl(const SuiteInfo& info, const CryptoBackend& backend) {
-  return info.authenticated ? check_aead(info, backend) : check_counter_mode(info, backend);
+  switch (info.mode) {
+    case CipherMode::kAead: return check_aead(info, backend);
+    case CipherMode::kExtendedAead: return check_extended(info, backend);
+    case CipherMode::kCounter: break;
+  }
+  return check_counter_mode(info, backend);
 }
 
 Status check_gmac_against_openssl(const CryptoBackend& backend) {

@@ -19,7 +19,7 @@ struct StreamParts {
 
 Result<StreamParts> split(Suite suite, const StreamKey& key) {
   const SuiteInfo* info = find_suite(static_cast<uint8_t>(suite));
-  if (info == nullptr || !info->authenticated) {
+  if (info == nullptr || info->mode != CipherMode::kAead) {
     return {Code::kInvalidArgument, "a stream needs an authenticated suite, such as aes-256-gcm"};
   }
   if (key.size() != info->key_size + kNonceSize) {
@@ -60,7 +60,7 @@ Status StreamSealer::seal(uint64_t index, ByteView associated, ByteView plaintex
   next_index_ = index + 1;  // before sealing: whatever goes wrong then, this nonce is spent
   Nonce nonce(base_nonce_, index);
   COFFER_TRY(key_->seal(nonce, associated, plaintext, out));
-  key_->audit(nonce, associated, {out, plaintext.size() + kTagSize});
+  key_->audit(nonce, associated, {out, plaintext.size()}, out + plaintext.size());
   return Status::ok();
 }
 

@@ -6,13 +6,14 @@ namespace coffer {
 namespace {
 
 constexpr SuiteInfo kSuites[] = {
-    {Suite::kAes128Gcm, "aes-128-gcm", "AEAD_AES_128_GCM", 16, true},
-    {Suite::kAes192Gcm, "aes-192-gcm", "AEAD_AES_192_GCM", 24, true},
-    {Suite::kAes256Gcm, "aes-256-gcm", "AEAD_AES_256_GCM", 32, true},
-    {Suite::kChaCha20Poly1305, "chacha20-poly1305", "AEAD_CHACHA20_POLY1305", 32, true},
-    {Suite::kAes128Ctr, "aes-128-ctr", "", 16, false},
-    {Suite::kAes192Ctr, "aes-192-ctr", "", 24, false},
-    {Suite::kAes256Ctr, "aes-256-ctr", "", 32, false},
+    {Suite::kAes128Gcm, "aes-128-gcm", "AEAD_AES_128_GCM", 16, CipherMode::kAead},
+    {Suite::kAes192Gcm, "aes-192-gcm", "AEAD_AES_192_GCM", 24, CipherMode::kAead},
+    {Suite::kAes256Gcm, "aes-256-gcm", "AEAD_AES_256_GCM", 32, CipherMode::kAead},
+    {Suite::kChaCha20Poly1305, "chacha20-poly1305", "AEAD_CHACHA20_POLY1305", 32, CipherMode::kAead},
+    {Suite::kXaes256Gcm, "xaes-256-gcm", "", 32, CipherMode::kExtendedAead},
+    {Suite::kAes128Ctr, "aes-128-ctr", "", 16, CipherMode::kCounter},
+    {Suite::kAes192Ctr, "aes-192-ctr", "", 24, CipherMode::kCounter},
+    {Suite::kAes256Ctr, "aes-256-ctr", "", 32, CipherMode::kCounter},
 };
 
 }  // namespace

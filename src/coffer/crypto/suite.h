@@ -13,6 +13,7 @@ enum class Suite : uint8_t {
   kAes192Gcm = 2,
   kAes256Gcm = 3,
   kChaCha20Poly1305 = 4,
+  kXaes256Gcm = 5,
   kAes128Ctr = 16,
   kAes192Ctr = 17,
   kAes256Ctr = 18,
@@ -21,12 +22,18 @@ enum class Suite : uint8_t {
 inline constexpr size_t kNonceSize = 12;
 inline constexpr size_t kTagSize = 16;
 
+enum class CipherMode : uint8_t {
+  kAead,          // 12-byte nonces that count (crypto/stream.h)
+  kExtendedAead,  // 24-byte nonces that are drawn (crypto/xaes.h)
+  kCounter,       // a key stream, without authentication (crypto/ctr.h)
+};
+
 struct SuiteInfo {
   Suite suite;
   std::string_view name;       // as in coffer.yaml and status: "aes-256-gcm"
-  std::string_view iana_name;  // in key derivation: "AEAD_AES_256_GCM"; empty for CTR suites
+  std::string_view iana_name;  // in key derivation: "AEAD_AES_256_GCM"; empty for all but kAead
   uint8_t key_size;            // bytes: 16, 24 or 32
-  bool authenticated;          // an AEAD; false for CTR
+  CipherMode mode;
 };
 
 // Nothing for a number or name that is not a suite.

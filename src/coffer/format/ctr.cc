@@ -5,7 +5,7 @@
 namespace coffer {
 
 Result<CtrBody> CtrBody::create(const FileKey& file_key, Suite suite, const Id& file_id) {
-  if (suite_info(suite).authenticated) {
+  if (suite_info(suite).mode != CipherMode::kCounter) {
     return {Code::kInvalidArgument,
             "a ctr file needs a counter-mode suite, such as aes-256-ctr, not " + std::string(suite_info(suite).name)};
   }

@@ -34,7 +34,7 @@ bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size
 // The rules of docs/format.md, "Envelope", that concern fields together. Empty when all hold (E2).
 std::string_view broken_rule(const EnvelopeFields& fields) {
   bool is_ctr = fields.kind == Kind::kCtr;
-  if (is_ctr == suite_info(fields.suite).authenticated) return "the suite is not one of this kind";
+  if (suite_info(fields.suite).mode != (is_ctr ? CipherMode::kCounter : CipherMode::kAead)) return "the suite is not one of this kind";
   if (fields.kind == Kind::kBlocks ? (fields.chunk_log2 < 10 || fields.chunk_log2 > 20) : fields.chunk_log2 != 0) {
     return "chunk_log2 is 10 to 20 for blocks and 0 otherwise";
   }

@@ -25,7 +25,7 @@ Status check_file_key(const FileKey& file_key, Suite suite) {
 }
 
 Status check_authenticated(Suite suite) {
-  if (suite_info(suite).authenticated) return Status::ok();
+  if (suite_info(suite).mode == CipherMode::kAead) return Status::ok();
   return {Code::kInvalidArgument,
           "suite " + std::string(suite_info(suite).name) + " does not authenticate: it is for ctr files only"};
 }

@@ -33,7 +33,7 @@ Status tampered(std::string_view what, uint64_t offset, std::string_view how) {
 
 Result<LogOpener> LogOpener::create(const FileKey& file_key, const LogParams& params) {
   const SuiteInfo& suite = suite_info(params.suite);
-  if (!suite.authenticated || file_key.size() != suite.key_size) {
+  if (suite.mode != CipherMode::kAead || file_key.size() != suite.key_size) {
     return {Code::kInvalidArgument, "a log of suite " + std::string(suite.name) + " cannot be read with a key of " +
                                         std::to_string(file_key.size()) + " bytes"};
   }

@@ -1,0 +1,120 @@
+#include "coffer/crypto/xaes.h"
+
+#include <algorithm>
+
+#include "coffer/crypto/aead.h"
+#include "coffer/crypto/counter_mode.h"
+#include "coffer/crypto/random.h"
+
+namespace coffer {
+namespace {
+
+constexpr size_t kBlock = CounterMode::kBlockSize;
+
+// The base of the 12 bytes that AES-256-GCM itself is given: the last of the nonce.
+std::array<uint8_t, kNonceSize> last_bytes(const std::array<uint8_t, XaesSeal::kNonceSize>& nonce) {
+  std::array<uint8_t, kNonceSize> out;
+  std::copy_n(nonce.begin() + kNonceSize, kNonceSize, out.begin());
+  return out;
+}
+
+// MSB-first doubling in GF(2^128), as in CMAC (SP 800-38B section 6.1).
+void double_block(uint8_t* block) {
+  const uint8_t carry = block[0] >> 7;
+  for (size_t i = 0; i + 1 < kBlock; ++i) block[i] = static_cast<uint8_t>(block[i] << 1 | block[i + 1] >> 7);
+  block[kBlock - 1] = static_cast<uint8_t>(block[kBlock - 1] << 1 ^ (carry * 0x87));
+}
+
+}  // namespace
+
+XaesGcm::XaesGcm(XaesGcm&&) noexcept = default;
+XaesGcm& XaesGcm::operator=(XaesGcm&&) noexcept = default;
+XaesGcm::~XaesGcm() = default;
+
+Result<XaesGcm> XaesGcm::create(const XaesKey& key) {
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(Suite::kXaes256Gcm));
+  return create(key.reveal(), *backend);
+}
+
+Result<XaesGcm> XaesGcm::create(ByteView key, const CryptoBackend& backend) {
+  const SuiteInfo& info = suite_info(Suite::kXaes256Gcm);
+  if (key.size() != info.key_size) {
+    return {Code::kInvalidArgument,
+            std::string(info.name) + " needs a key of 32 bytes, not " + std::to_string(key.size())};
+  }
+  XaesGcm out;
+  out.backend_ = &backend;
+  // Only single blocks are asked of it, so its iv does not matter.
+  SecretBytes with_iv(key.size() + kNonceSize);
+  std::ranges::copy(key, with_iv.reveal_mutable().begin());
+  COFFER_ASSIGN(out.block_, CounterMode::create(Suite::kAes256Ctr, with_iv.reveal(), backend));
+  out.subkey_ = SecretBytes(kBlock);
+  out.block_->encrypt_block({}, out.subkey_.reveal_mutable().data());
+  double_block(out.subkey_.reveal_mutable().data());
+  return out;
+}
+
+Status XaesGcm::usable() const { return block_->usable(); }
+
+void XaesGcm::drop_key() {
+  block_.reset();
+  subkey_ = {};
+}
+
+void XaesGcm::take_key(XaesGcm&& same) { *this = std::move(same); }
+
+// Key n of two halves is AES of (00 n 58 00 ‖ the nonce's first 12 bytes) XOR K1: CMAC of one block, in counter mode
+// (SP 800-108 section 4.1).
+Result<std::unique_ptr<AeadKey>> XaesGcm::derive(ByteView nonce_start) const {
+  COFFER_TRY(usable());
+  const ByteView mask = subkey_.reveal();
+  SecretBytes key(2 * kBlock);
+  for (uint8_t half : {0, 1}) {
+    CounterMode::Counter block = {0, static_cast<uint8_t>(half + 1), 'X', 0};
+    std::ranges::copy(nonce_start, block.begin() + 4);
+    for (size_t i = 0; i < kBlock; ++i) block[i] ^= mask[i];
+    block_->encrypt_block(block, key.reveal_mutable().data() + half * kBlock);
+    wipe(block.data(), block.size());
+  }
+  return AeadKey::create(Suite::kAes256Gcm, key.reveal(), *backend_);
+}
+
+XaesSealing::XaesSealing() = default;
+XaesSealing::XaesSealing(XaesSealing&&) noexcept = default;
+XaesSealing::~XaesSealing() = default;
+
+Result<XaesSealing> XaesSealing::begin(const XaesGcm& key) {
+  XaesSealing out;
+  COFFER_TRY(random_bytes(out.nonce_));
+  COFFER_ASSIGN(out.key_, key.derive(ByteView(out.nonce_).first(kNonceSize)));
+  return out;
+}
+
+Status XaesSealing::seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, XaesSeal& seal) {
+  if (sealed_ == kMessagesMax) return {Code::kLimitExceeded, "too many messages were sealed at once"};
+  const Nonce nonce(last_bytes(nonce_), sealed_++);
+  seal.nonce = nonce_;
+  std::copy_n(nonce.data(), kNonceSize, seal.nonce.begin() + kNonceSize);
+  COFFER_TRY(key_->seal(nonce, associated, plaintext, ciphertext, seal.tag.data()));
+  key_->audit(nonce, associated, {ciphertext, plaintext.size()}, seal.tag.data());
+  return Status::ok();
+}
+
+XaesOpening::XaesOpening(const XaesGcm& key) : xaes_(key) {}
+XaesOpening::~XaesOpening() = default;
+
+bool XaesOpening::open(ByteView associated, ByteView ciphertext, const XaesSeal& seal, uint8_t* out) {
+  const ByteView start = ByteView(seal.nonce).first(kNonceSize);
+  if (key_ == nullptr || !std::ranges::equal(start, start_)) {
+    auto derived = xaes_.derive(start);
+    if (!derived.is_ok()) {
+      wipe(out, ciphertext.size());
+      return false;
+    }
+    key_ = std::move(*derived);
+    std::ranges::copy(start, start_.begin());
+  }
+  return key_->open(Nonce(last_bytes(seal.nonce), 0), associated, ciphertext, seal.tag.data(), out);
+}
+
+}  // namespace coffer
