@@ -42,11 +42,14 @@ class CountingFile final : public ReadableFile {
 struct ReadWhole {
   const ReadableFile& file;
 
-  Result<std::string> operator()(OpenLog log) const {
+  Result<std::string> operator()(OpenLog log) const { return pieces_of(log); }
+  Result<std::string> operator()(OpenPages pages) const { return pieces_of(pages); }
+  template <class B>
+  static Result<std::string> pieces_of(B& body) {
     std::string out;
     for (;;) {
       uint8_t piece[777];
-      COFFER_ASSIGN(size_t count, log.read(out.size(), piece));
+      COFFER_ASSIGN(size_t count, body.read(out.size(), piece));
       out += as_text(ByteView(piece).first(count));
       if (count < sizeof piece) return out;
     }

@@ -118,6 +118,7 @@ Json config_json(const Config& config) {
               {"cipher", suite_info(config.suite).name},
               {"ctr_cipher", suite_info(config.ctr_suite).name},
               {"chunk_size", uint64_t{1} << config.chunk_log2},
+              {"page_size", uint64_t{1} << config.page_log2},
               {"data_files", kind_name(config.data_kind)},
               {"log_files", kind_name(config.log_kind)},
               {"reads", read_mode_name(config.read_mode)},

@@ -22,7 +22,8 @@ using CiphersOfDomains = std::map<std::string, DomainCiphers, std::less<>>;
 // `what` names the option in errors, as do those of YamlReader.
 Result<Suite> read_cipher(const YamlReader& reader, const YAML::Node& value, const std::string& what,
                           bool authenticated);
-// The binary logarithm of a size in bytes.
-Result<int> read_chunk_size(const YamlReader& reader, const YAML::Node& value, const std::string& what);
+// The binary logarithm of a size in bytes, from 1024 to 2^log2_max.
+Result<int> read_chunk_size(const YamlReader& reader, const YAML::Node& value, const std::string& what,
+                            int log2_max = 20);
 
 }  // namespace coffer

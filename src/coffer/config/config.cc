@@ -6,6 +6,7 @@
 #include "coffer/config/provider_sections.h"
 #include "coffer/config/yaml_quoted.h"
 #include "coffer/crypto/library.h"
+#include "coffer/format/pages_layout.h"
 
 namespace coffer {
 namespace {
@@ -47,6 +48,9 @@ class Parser {
     if (key == "cipher") return take(read_cipher(reader_, value, key, true), config_.suite);
     if (key == "ctr_cipher") return take(read_cipher(reader_, value, key, false), config_.ctr_suite);
     if (key == "chunk_size") return take(read_chunk_size(reader_, value, key), config_.chunk_log2);
+    if (key == "page_size") {
+      return take(read_chunk_size(reader_, value, key, kPageLog2Max), config_.page_log2);
+    }
     if (key == "data_files") return kind(entry, kDataKinds, config_.data_kind);
     if (key == "log_files") return kind(entry, kLogKinds, config_.log_kind);
     if (key == "reads") return reads(value);
@@ -62,7 +66,7 @@ class Parser {
     return reader_.error(entry.key_node,
                          "unknown option \"" + key +
                              "\"; known are version, coffer, keyring, roots, crypto, cipher, "
-                             "ctr_cipher, chunk_size, data_files, log_files, reads, anchor, freshness, domains, "
+                             "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, domains, "
                              "stores, bind, policy, key_providers, kmip_hosts and sealing_key");
   }
 
@@ -219,11 +223,13 @@ std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name
 
 Suite Config::suite_of(Kind kind, std::string_view domain) const {
   const auto own = domain_ciphers.find(domain);
+  if (kind == Kind::kPages) return Suite::kXaes256Gcm;
   if (kind == Kind::kCtr) return own == domain_ciphers.end() ? ctr_suite : own->second.ctr_suite.value_or(ctr_suite);
   return own == domain_ciphers.end() ? suite : own->second.suite.value_or(suite);
 }
 
 int Config::chunk_log2_of(Kind kind, std::string_view domain) const {
+  if (kind == Kind::kPages) return page_log2;
   if (kind != Kind::kBlocks) return 0;
   const auto own = domain_ciphers.find(domain);
   return own == domain_ciphers.end() ? chunk_log2 : own->second.chunk_log2.value_or(chunk_log2);
@@ -273,6 +279,8 @@ std::string format_config(const Config& config) {
   out += "ctr_cipher: " + std::string(suite_info(config.ctr_suite).name) + "    # ctr files\n";
   out += "chunk_size: " + std::to_string(1 << config.chunk_log2) +
          "           # bytes authenticated together in blocks files\n";
+  out += "page_size: " + std::to_string(1 << config.page_log2) +
+         "            # bytes authenticated together in pages files, which are changed in place\n";
   out += "data_files: " + std::string(kind_name(config.data_kind)) +
          "         # SST and blob files: blocks, or ctr (no integrity per read)\n";
   out += "log_files: " + std::string(kind_name(config.log_kind)) + "             # everything else: log, or ctr\n";

@@ -62,6 +62,7 @@ struct Config {
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files
   int chunk_log2 = 10;                  // of blocks files; docs/adr/0008
+  int page_log2 = 12;                   // of pages files
   Kind data_kind = Kind::kBlocks;       // SST and blob files
   Kind log_kind = Kind::kLog;           // everything else
   ReadMode read_mode = ReadMode::kAuto;

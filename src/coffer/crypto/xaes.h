@@ -19,11 +19,12 @@ using XaesKey = Key<XaesRole>;  // 32 bytes
 // What stands beside a message's ciphertext, which is as long as the message.
 struct XaesSeal {
   static constexpr size_t kNonceSize = 24;
+  static constexpr size_t kSize = kNonceSize + kTagSize;
 
   std::array<uint8_t, kNonceSize> nonce{};
   std::array<uint8_t, kTagSize> tag{};
 };
-static_assert(sizeof(XaesSeal) == 40);
+static_assert(sizeof(XaesSeal) == XaesSeal::kSize);
 
 // Thread-safe.
 class XaesGcm {

@@ -6,6 +6,7 @@ const Body& body_of(Kind kind) {
   switch (kind) {
     case Kind::kBlocks: return blocks_body();
     case Kind::kCtr: return ctr_body();
+    case Kind::kPages: return pages_body();
     case Kind::kLog: break;
   }
   return log_body();

@@ -11,6 +11,7 @@
 #include "coffer/files/file_head.h"
 #include "coffer/files/file_writer.h"
 #include "coffer/files/log_body.h"
+#include "coffer/files/pages_body.h"
 
 namespace coffer {
 
@@ -24,8 +25,8 @@ namespace coffer {
 //   range(offset, size), open(offset, size, sealed, out)   as BlocksOpener's
 //   authenticated(), prove(file, opened)   whether reading all of it proves it, and what that takes besides
 //   Proof            the same of sealed bytes as they are read, from the first to the last
-// A log cannot say that, and reads for itself.
-using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog>;
+// Logs and pages cannot say that, and read for themselves.
+using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog, OpenPages>;
 
 // A finished or interrupted file, to be written further.
 struct ReopenedFile {

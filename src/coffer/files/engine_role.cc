@@ -9,6 +9,7 @@ Kind kind_of(EngineRole role, const Config& config) {
     case EngineRole::kMetadata:
     case EngineRole::kWhole:
     case EngineRole::kTemporary: return Kind::kLog;
+    case EngineRole::kInPlace: return Kind::kPages;
     case EngineRole::kLog:
     case EngineRole::kTrash:
     case EngineRole::kOther: break;

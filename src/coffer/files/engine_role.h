@@ -15,6 +15,7 @@ enum class EngineRole : uint8_t {
   kMetadata,   // the same, but nothing opens without it
   kWhole,      // was written whole and synced before it got its name: no crash tears or empties it
   kTemporary,  // becomes a kWhole file by being renamed, once it is synced
+  kInPlace,    // changed at any place, at any time
   kTrash,      // on its way out: cut piece by piece, never read again
   kOther,      // the rest, such as what an engine tells of itself
 };

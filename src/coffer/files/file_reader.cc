@@ -80,6 +80,24 @@ class LogFileReader : public FileReader {
   const KeyLease lease_;
 };
 
+class PagesFileReader : public FileReader {
+ public:
+  explicit PagesFileReader(OpenPages pages, uint64_t size) : pages_(std::move(pages)), piece_(kReadPieceSize) {
+    findings_.logical_size = size;
+  }
+
+  Result<ByteView> next() override {
+    COFFER_ASSIGN(const size_t count, pages_.read(offset_, piece_));
+    offset_ += count;
+    return ByteView(piece_).first(count);
+  }
+
+ private:
+  OpenPages pages_;
+  Bytes piece_;
+  uint64_t offset_ = 0;
+};
+
 // What reads an open body, whatever its kind.
 struct Reading {
   const SharedFile& file;
@@ -88,6 +106,10 @@ struct Reading {
 
   Result<std::unique_ptr<FileReader>> operator()(OpenLog log) const {
     return std::unique_ptr<FileReader>(std::make_unique<LogFileReader>(std::move(log).take_reader(), opened.lease));
+  }
+  Result<std::unique_ptr<FileReader>> operator()(OpenPages pages) const {
+    COFFER_ASSIGN(const uint64_t size, pages.logical_size());
+    return std::unique_ptr<FileReader>(std::make_unique<PagesFileReader>(std::move(pages), size));
   }
   template <class B>
   Result<std::unique_ptr<FileReader>> operator()(B body) const {

@@ -7,7 +7,7 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   NewFileRequest request;
   request.kind = kind_of(place.role, config);
   std::string domain;
-  if (place.role == EngineRole::kData) {
+  if (place.role == EngineRole::kData || place.role == EngineRole::kInPlace) {
     domain = place.domain.empty() ? coffer.places().domain_of(place.path) : place.domain;
     request.domain = domain;
   }

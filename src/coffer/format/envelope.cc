@@ -31,12 +31,36 @@ bool all_zero(ByteView bytes) {
 
 bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size()), kMagic); }
 
+CipherMode mode_of(Kind kind) {
+  switch (kind) {
+    case Kind::kBlocks:
+    case Kind::kLog: return CipherMode::kAead;
+    case Kind::kCtr: return CipherMode::kCounter;
+    case Kind::kPages: break;
+  }
+  return CipherMode::kExtendedAead;
+}
+
+struct ChunkLog2s {
+  uint8_t least, most;
+};
+ChunkLog2s chunk_log2_of(Kind kind) {
+  switch (kind) {
+    case Kind::kBlocks: return {10, 20};
+    case Kind::kPages: return {10, 16};
+    case Kind::kLog:
+    case Kind::kCtr: break;
+  }
+  return {0, 0};
+}
+
 // The rules of docs/format.md, "Envelope", that concern fields together. Empty when all hold (E2).
 std::string_view broken_rule(const EnvelopeFields& fields) {
   bool is_ctr = fields.kind == Kind::kCtr;
-  if (suite_info(fields.suite).mode != (is_ctr ? CipherMode::kCounter : CipherMode::kAead)) return "the suite is not one of this kind";
-  if (fields.kind == Kind::kBlocks ? (fields.chunk_log2 < 10 || fields.chunk_log2 > 20) : fields.chunk_log2 != 0) {
-    return "chunk_log2 is 10 to 20 for blocks and 0 otherwise";
+  if (suite_info(fields.suite).mode != mode_of(fields.kind)) return "the suite is not one of this kind";
+  const auto [least, most] = chunk_log2_of(fields.kind);
+  if (fields.chunk_log2 < least || fields.chunk_log2 > most) {
+    return "chunk_log2 is 10 to 20 for blocks, 10 to 16 for pages, and 0 otherwise";
   }
   if (fields.body_sealed && !is_ctr) return "only a ctr body is sealed as a whole";
   if (!fields.body_sealed && (fields.body_size != 0 || !all_zero(fields.body_mac))) {
@@ -120,7 +144,7 @@ Status read_numbers(Reader& reader, EnvelopeFields& fields, uint8_t& flags, bool
   zero = reader.u8() == 0;
   if (version != kVersion) return unsupported("format version", version);
   if (find_suite(suite) == nullptr) return unsupported("suite", suite);
-  if (kind < 1 || kind > 3) return unsupported("kind", kind);
+  if (kind < 1 || kind > 4) return unsupported("kind", kind);
   if (wrap != kWrapKwp) return unsupported("wrap algorithm", wrap);
   fields.suite = static_cast<Suite>(suite);
   fields.kind = static_cast<Kind>(kind);
@@ -174,6 +198,7 @@ std::string_view kind_name(Kind kind) {
     case Kind::kBlocks: return "blocks";
     case Kind::kLog: return "log";
     case Kind::kCtr: return "ctr";
+    case Kind::kPages: return "pages";
   }
   return "unknown";
 }

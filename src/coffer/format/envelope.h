@@ -16,14 +16,14 @@ inline constexpr size_t kSlotRecordSize = 512;
 inline constexpr size_t kFileIdOffset = 24;  // in a slot
 inline constexpr std::array<uint8_t, 8> kEnvelopeMagic{0x43, 0x4F, 0x46, 0x46, 0x45, 0x52, 0x0D, 0x0A};
 
-enum class Kind : uint8_t { kBlocks = 1, kLog = 2, kCtr = 3 };
-std::string_view kind_name(Kind kind);  // "blocks", "log", "ctr"
+enum class Kind : uint8_t { kBlocks = 1, kLog = 2, kCtr = 3, kPages = 4 };
+std::string_view kind_name(Kind kind);  // "blocks", "log", "ctr", "pages"
 
 // What a slot says in clear. Nothing here is secret; nothing here is trusted before open_envelope() has succeeded.
 struct EnvelopeFields {
   Suite suite = Suite::kAes256Gcm;
   Kind kind = Kind::kBlocks;
-  uint8_t chunk_log2 = 0;    // blocks: 10 to 20; otherwise 0
+  uint8_t chunk_log2 = 0;    // blocks: 10 to 20; pages: 10 to 16; otherwise 0
   bool body_sealed = false;  // ctr, closed: body_size and body_mac are set
   uint64_t sequence = 0;
   Id file_id;

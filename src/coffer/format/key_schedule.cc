@@ -88,6 +88,15 @@ Result<StreamSchedule> log_session_schedule(const FileKey& file_key, Suite suite
   return split_schedule(derived);
 }
 
+Result<XaesKey> pages_key(const FileKey& file_key, const Id& file_id, int page_log2) {
+  COFFER_TRY(check_file_key(file_key, Suite::kXaes256Gcm));
+  std::array<uint8_t, 17> context;
+  std::ranges::copy(file_id.bytes, context.begin());
+  context[16] = static_cast<uint8_t>(page_log2);
+  COFFER_ASSIGN(SecretBytes key, derive(file_key.reveal(), "pages body", context, 32));
+  return XaesKey(std::move(key));
+}
+
 Result<CtrKey> ctr_body_key(const FileKey& file_key, Suite suite, const Id& file_id) {
   COFFER_TRY(check_file_key(file_key, suite));
   COFFER_ASSIGN(SecretBytes key, derive(file_key.reveal(), "ctr body", file_id.bytes, ctr_key_size(suite)));

@@ -6,6 +6,7 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/key_wrap.h"
 #include "coffer/crypto/stream.h"
+#include "coffer/crypto/xaes.h"
 #include "coffer/format/envelope.h"
 
 namespace coffer {
@@ -35,6 +36,7 @@ Result<StreamSchedule> blocks_schedule(const FileKey& file_key, Suite suite, Byt
 Result<StreamSchedule> log_session_schedule(const FileKey& file_key, Suite suite, const Id& file_id,
                                             ByteView header_fields);
 
+Result<XaesKey> pages_key(const FileKey& file_key, const Id& file_id, int page_log2);
 Result<CtrKey> ctr_body_key(const FileKey& file_key, Suite suite, const Id& file_id);
 Result<Key<Gmac::Role>> ctr_mac_key(const FileKey& file_key, const Id& file_id);
 

@@ -80,13 +80,15 @@ class EmptyFile final : public RandomFile {
   BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {}; }
 };
 
-class LogFile final : public RandomFile {
+// Of a body that reads for itself.
+template <class B>
+class SelfReadingFile final : public RandomFile {
  public:
-  LogFile(std::string path, const ExistingFile& file, OpenLog log)
-      : RandomFile(std::move(path), file), log_(std::move(log)) {}
+  SelfReadingFile(std::string path, const ExistingFile& file, B body)
+      : RandomFile(std::move(path), file), body_(std::move(body)) {}
 
   IOStatus logical_size(uint64_t* size) const override {
-    auto measured = log_.logical_size();
+    auto measured = body_.logical_size();
     if (!measured.is_ok()) return fail(measured.status());
     *size = *measured;
     return IOStatus::OK();
@@ -95,16 +97,16 @@ class LogFile final : public RandomFile {
  protected:
   IOStatus read(uint64_t offset, size_t n, const IOOptions&, uint8_t* out, size_t* count,
                 IODebugContext*) const override {
-    auto done = log_.read(offset, MutableBytes(out, n));
+    auto done = body_.read(offset, MutableBytes(out, n));
     *count = done.is_ok() ? *done : 0;
     return done.is_ok() ? IOStatus::OK() : fail(done.status());
   }
-  Status usable() const override { return log_.usable(); }
-  // Hints about a log concern all of it: frames are not where their plaintext would be.
+  Status usable() const override { return body_.usable(); }
+  // Hints concern all of it: nothing is where its plaintext would be.
   BlocksOpener::Range physical_range(uint64_t, uint64_t) const override { return {0, 0}; }
 
  private:
-  mutable OpenLog log_;  // thread-safe
+  mutable B body_;  // thread-safe
 };
 
 // The file object of an open body.
@@ -114,7 +116,10 @@ struct AsRandomFile {
   const ExistingFile& file;
 
   std::unique_ptr<RandomFile> operator()(OpenLog log) const {
-    return std::make_unique<LogFile>(path, file, std::move(log));
+    return std::make_unique<SelfReadingFile<OpenLog>>(path, file, std::move(log));
+  }
+  std::unique_ptr<RandomFile> operator()(OpenPages pages) const {
+    return std::make_unique<SelfReadingFile<OpenPages>>(path, file, std::move(pages));
   }
   template <class B>
   std::unique_ptr<RandomFile> operator()(B body) const {
