@@ -1,5 +1,5 @@
-// Files that are changed at any place: what they hold, what is noticed of what others did to them, and what they do when
-// a disk fails.
+// Files that are changed at any place: what they hold, what is noticed of what others did to them, and what they do
+// when a disk fails.
 #include "coffer/files/pages_file.h"
 
 #include <random>

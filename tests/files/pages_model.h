@@ -139,7 +139,7 @@ class PagesFixture : public CofferFixture {
     COFFER_ASSIGN(const std::shared_ptr<ReadableFile> readable, disk.open_read(kPath));
     COFFER_ASSIGN(const FileHead head, read_head(*readable, kPath));
     COFFER_TRY(head.refusal);
-    if (head.is(FileHead::What::kNothing)) return Status(Code::kNotFound, "an empty file");
+    if (head.is(FileHead::What::kNothing)) return {Code::kNotFound, "an empty file"};
     return coffer_->unlock(head.scan, kPath);
   }
   Result<std::unique_ptr<PagesFile>> open(Disk& disk, const PagesLimits& limits = kTight) {

@@ -21,7 +21,8 @@ Result<int> read_chunk_size(const YamlReader& reader, const YAML::Node& value, c
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (failed != std::errc() || end != text.data() + text.size()) size = 0;
   if (size < 1024 || size > uint64_t{1} << log2_max || !std::has_single_bit(size)) {
-    return reader.error(value, what + ": expected a power of two from 1024 to " + std::to_string(1 << log2_max) + ", in bytes");
+    return reader.error(
+        value, what + ": expected a power of two from 1024 to " + std::to_string(1 << log2_max) + ", in bytes");
   }
   return std::countr_zero(size);
 }

@@ -66,8 +66,8 @@ class Parser {
     return reader_.error(entry.key_node,
                          "unknown option \"" + key +
                              "\"; known are version, coffer, keyring, roots, crypto, cipher, "
-                             "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, domains, "
-                             "stores, bind, policy, key_providers, kmip_hosts and sealing_key");
+                             "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, "
+                             "domains, stores, bind, policy, key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>

@@ -62,7 +62,8 @@ void AeadKey::audit(const Nonce& nonce, ByteView associated, ByteView ciphertext
   if (!nonce_audit_enabled()) return;
   uint8_t associated_size[8];
   store_le64(associated_size, associated.size());
-  audit_nonce(audited_key_hash_, {nonce.data(), kNonceSize}, {associated_size, associated, ciphertext, {tag, kTagSize}});
+  audit_nonce(audited_key_hash_, {nonce.data(), kNonceSize},
+              {associated_size, associated, ciphertext, {tag, kTagSize}});
 }
 #endif
 

@@ -1,6 +1,6 @@
-// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc, xaes.cc, hpke.cc and
-// resting_key.cc use it, because only they know that a nonce is fresh. Tests use it to compare backends and to run
-// published vectors.
+// An expanded AEAD key that seals and opens with an explicit nonce. Internal to crypto/: only stream.cc, xaes.cc,
+// hpke.cc and resting_key.cc use it, because only they know that a nonce is fresh. Tests use it to compare backends and
+// to run published vectors.
 #pragma once
 
 #include <memory>

@@ -82,7 +82,7 @@ Status PagesFile::write(uint64_t offset, ByteView data) {
 }
 
 Result<uint64_t> PagesFile::append(ByteView data) {
-  if (data.size() > kPieceSize) return Status(Code::kLimitExceeded, "at most 1 MiB is appended at once");
+  if (data.size() > kPieceSize) return {Code::kLimitExceeded, "at most 1 MiB is appended at once"};
   uint64_t offset = 0;
   COFFER_TRY(change(size() + data.size(), data.size(), [&]() -> Status {
     offset = state_.size;

@@ -37,7 +37,7 @@ class PageFinder {
       case TagBlock::State::kHole: return PageAt{PageAt::What::kHole, 0, tags_.seal(index)};
       case TagBlock::State::kNothing: break;
     }
-    return Status(Code::kTampered, "page " + std::to_string(page) + " has no seal: it is damaged or was taken away");
+    return {Code::kTampered, "page " + std::to_string(page) + " has no seal: it is damaged or was taken away"};
   }
 
  private:

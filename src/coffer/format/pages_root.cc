@@ -47,7 +47,8 @@ std::optional<PagesRoot> PagesRoot::look_at(ByteView slot) {
   const uint32_t ranges = reader.u32();
   if (!std::ranges::equal(magic, kRootMagic) || ranges > kRangesMax) return std::nullopt;
   PagesRoot out;
-  for (uint64_t* field : {&out.sequence, &out.size, &out.proven, &out.epoch, &out.journal, &out.records, &out.durable}) {
+  for (uint64_t* field :
+       {&out.sequence, &out.size, &out.proven, &out.epoch, &out.journal, &out.records, &out.durable}) {
     *field = reader.u64();
   }
   out.holes.resize(ranges);
