@@ -38,6 +38,7 @@ LAYERS = {
     "engines": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
     "ops": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files"),
     "embedding": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files", "ops"),
+    "bindings": ("base", "crypto", "io", "keys", "format", "config", "providers", "store", "files", "ops", "embedding"),
     "cli": ("base", "crypto", "io", "keys", "format", "config", "net", "providers", "store", "files", "ops", "engines"),
 }
 
@@ -55,6 +56,7 @@ REVEAL_PLACES = {
     "src/coffer/keys/key_group": "wraps domain keys under a group key",
     "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
     "src/coffer/format/": "derives a file's keys from its file key",
+    "src/coffer/store/blobs": "seals anew what it opens",
     "src/coffer/config/": "unseals values",
     "src/coffer/net/": "credentials go to servers",
     "src/coffer/providers/": "root keys come from outside as bytes",

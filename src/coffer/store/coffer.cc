@@ -120,18 +120,24 @@ Status Coffer::renew_expired_keys() {
   return rotate_due(*keyring_, nothing_else, {}).status();
 }
 
-Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
+Result<Coffer::Wrapping> Coffer::begin_writing(std::string_view domain) {
   COFFER_TRY(process_.usable());
   COFFER_TRY(policy_.on_writing());
   keyring_->refresh_without_waiting();
-  KeyLease lease = key_watch_.lease(request.domain, weak_from_this());
-  COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(request.domain));
-  const DomainKeyEntry* active = wrapping.key;
-  if (const KeyGroup* group = wrapping.keys->group_of(*wrapping.domain)) {
+  KeyLease lease = key_watch_.lease(domain, weak_from_this());
+  COFFER_ASSIGN(Wrapping out, wrapping_key(domain));
+  out.lease = std::move(lease);
+  if (const KeyGroup* group = out.keys->group_of(*out.domain)) {
     COFFER_TRY(policy_.on_writing_in(keyring_->groups().condition_of(group->id)));
   }
+  return out;
+}
+
+Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
+  COFFER_ASSIGN(Wrapping wrapping, begin_writing(request.domain));
+  const DomainKeyEntry* active = wrapping.key;
   NewFile file;
-  file.lease = std::move(lease);
+  file.lease = std::move(wrapping.lease);
   file.fields.suite = request.suite;
   file.fields.kind = request.kind;
   file.fields.chunk_log2 = static_cast<uint8_t>(request.chunk_log2);
@@ -194,52 +200,61 @@ Status Coffer::check_key(const Keyring& keys, const FoundKey& key, const std::st
   return locked_domain(*key.domain).with_context(path);
 }
 
+Result<Coffer::Unwrapping> Coffer::unwrapping_key(const Id& key, uint64_t keyring_version, const std::string& path,
+                                                  IfLocked if_locked) {
+  COFFER_TRY(process_.usable());
+  Unwrapping out{keyring()};
+  if (out.keys->find_key(key).entry == nullptr || keyring_version > out.keys->version()) {
+    out.refreshed = keyring_->refresh_unless_just_failed();
+    out.keys = keyring();
+  }
+  out.key = out.keys->find_key(key);
+  if (out.key.entry == nullptr) return unknown_key(key, keyring_version, out).with_context(path);
+  // What is taken back from here on is noticed by whoever uses the key.
+  out.lease = key_watch_.lease(out.key.domain->name, weak_from_this());
+  out.keys = keyring();
+  out.key = out.keys->find_key(key);
+  if (out.key.entry == nullptr) return unknown_key(key, keyring_version, out).with_context(path);
+  COFFER_TRY(check_key(*out.keys, out.key, path, if_locked));
+  return out;
+}
+
+Status Coffer::check_not_older(const Unwrapping& by, uint64_t keyring_version, const std::string& path) const {
+  if (keyring_version <= by.keys->version()) return Status::ok();
+  // Only a keyring that could be looked at can be called old.
+  if (!by.refreshed.is_ok()) {
+    return by.refreshed.with_context(path + " was written under a newer keyring, which cannot be taken up");
+  }
+  return {Code::kRolledBack, path + ": was written under keyring version " + std::to_string(keyring_version) +
+                                 ", but the keyring of " + directory_ + " is at version " +
+                                 std::to_string(by.keys->version()) + "; restore the newer keyring"};
+}
+
 Result<OpenedFile> Coffer::unlock(const EnvelopeScan& scan, const std::string& path, IfLocked if_locked) {
   COFFER_REQUIRE(scan.current >= 0, "a file is opened by a header that was written");
-  COFFER_TRY(process_.usable());
   const EnvelopeFields& fields = scan.fields;
-  std::shared_ptr<const Keyring> keys = keyring();
-  Status refreshed;
-  if (keys->find_key(fields.domain_key_id).entry == nullptr || fields.keyring_version > keys->version()) {
-    refreshed = keyring_->refresh_unless_just_failed();
-    keys = keyring();
-  }
-  FoundKey key = keys->find_key(fields.domain_key_id);
-  if (key.entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
-  // What is taken back from here on is noticed by whoever uses the file.
-  KeyLease lease = key_watch_.lease(key.domain->name, weak_from_this());
-  keys = keyring();
-  key = keys->find_key(fields.domain_key_id);
-  if (key.entry == nullptr) return unknown_key(fields, *keys, refreshed).with_context(path);
-  COFFER_TRY(check_key(*keys, key, path, if_locked));
-  const auto domain_key = keys->open_key(key);
+  COFFER_ASSIGN(Unwrapping unwrapping,
+                unwrapping_key(fields.domain_key_id, fields.keyring_version, path, if_locked));
+  const auto domain_key = unwrapping.open_key();
   if (!domain_key.is_ok()) return domain_key.status().with_context(path);
   auto file_key = open_envelope(scan, *domain_key);
   if (!file_key.is_ok()) return file_key.status().with_context(path);
   // Only now the header is known to be genuine, and the version in it to mean something.
-  if (fields.keyring_version > keys->version()) {
-    // Only a keyring that could be looked at can be called old.
-    if (!refreshed.is_ok()) {
-      return refreshed.with_context(path + " was written under a newer keyring, which cannot be taken up");
-    }
-    return {Code::kRolledBack, path + ": was written under keyring version " + std::to_string(fields.keyring_version) +
-                                   ", but the keyring of " + directory_ + " is at version " +
-                                   std::to_string(keys->version()) + "; restore the newer keyring"};
-  }
-  return OpenedFile{fields, std::move(*file_key), std::move(lease)};
+  COFFER_TRY(check_not_older(unwrapping, fields.keyring_version, path));
+  return OpenedFile{fields, std::move(*file_key), std::move(unwrapping.lease)};
 }
 
 // Nothing in a header whose key is unknown can be authenticated: what it says of the keyring's version is a hint.
-Status Coffer::unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const {
-  const std::string what = "needs domain key " + fields.domain_key_id.short_hex();
-  if (!refreshed.is_ok()) return refreshed.with_context(what + ", and the stored keyring cannot be taken up");
+Status Coffer::unknown_key(const Id& key, uint64_t keyring_version, const Unwrapping& by) const {
+  const std::string what = "needs domain key " + key.short_hex();
+  if (!by.refreshed.is_ok()) return by.refreshed.with_context(what + ", and the stored keyring cannot be taken up");
   const std::string why = what + ", which is not in the keyring of " + directory_;
-  if (fields.keyring_version <= keys.version()) {
+  if (keyring_version <= by.keys->version()) {
     return {Code::kKeyUnavailable, why + "; if it is a file of another coffer, name that one"};
   }
   return {Code::kKeyUnavailable, why + "; if it is a file of another coffer, name that one; else restore the newer " +
-                                     "keyring: its header speaks of version " + std::to_string(fields.keyring_version) +
-                                     ", and this one is version " + std::to_string(keys.version())};
+                                     "keyring: its header speaks of version " + std::to_string(keyring_version) +
+                                     ", and this one is version " + std::to_string(by.keys->version())};
 }
 
 Result<SlotUpdate> Coffer::close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coffer/config/config.h"
+#include "coffer/format/blob.h"
 #include "coffer/format/envelope.h"
 #include "coffer/store/file_counts.h"
 #include "coffer/store/freshness.h"
@@ -154,6 +155,20 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                     const std::array<uint8_t, kTagSize>& body_mac);
 
+  // Messages that a program keeps for itself: format/blob.h. `out` is as long as what comes of it, and all zeros where
+  // that fails. kInvalidArgument and kLimitExceeded for sizes; of keys, errors as new_file().
+  Status seal_blob(BlobPurpose purpose, std::string_view domain, ByteView context, ByteView plaintext,
+                   MutableBytes out);
+  // kInvalidArgument for a blob of another purpose. Of keys, errors as unlock(); of bytes, as read_blob() and
+  // coffer::open_blob().
+  Status open_blob(ByteView blob, BlobPurpose purpose, ByteView context, MutableBytes out);
+  // The same message, under the active key of its domain. REQUIRES: out.size() is blob.size(); they do not overlap
+  Status reseal_blob(ByteView blob, ByteView context, MutableBytes out);
+
+  // Whether reseal_blob() would bring it under another key. Nothing of the blob is proved. Errors as open_blob()'s of the
+  // key and of read_blob().
+  Result<bool> is_blob_outdated(ByteView blob);
+
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
 
@@ -178,13 +193,31 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
     std::shared_ptr<const Keyring> keys;
     const Domain* domain = nullptr;
     const DomainKeyEntry* key = nullptr;
+    KeyLease lease = {};
 
     Result<DomainKey> open_key() const { return keys->open_key({domain, key}); }
   };
+  // A key that may unwrap now.
+  struct Unwrapping {
+    std::shared_ptr<const Keyring> keys;
+    FoundKey key = {};
+    KeyLease lease = {};
+    Status refreshed = {};  // what came of a look at the stored keyring
+
+    Result<DomainKey> open_key() const { return keys->open_key(key); }
+  };
   Result<Wrapping> wrapping_key(std::string_view domain);
+  // The same for what is new, if the policy lets this process write now.
+  Result<Wrapping> begin_writing(std::string_view domain);
+  // What was sealed under this key while the keyring had this version. Refreshes once if need be. Errors as unlock()'s
+  // of the key.
+  Result<Unwrapping> unwrapping_key(const Id& key, uint64_t keyring_version, const std::string& path,
+                                    IfLocked if_locked);
+  // kRolledBack, or why the newer keyring could not be taken up, of what is genuine.
+  Status check_not_older(const Unwrapping& by, uint64_t keyring_version, const std::string& path) const;
   // Ok, or why this keyring's key opens nothing.
   Status check_key(const Keyring& keys, const FoundKey& key, const std::string& path, IfLocked if_locked) const;
-  Status unknown_key(const EnvelopeFields& fields, const Keyring& keys, const Status& refreshed) const;
+  Status unknown_key(const Id& key, uint64_t keyring_version, const Unwrapping& by) const;
 
   const OfOneProcess process_;
   Disk& disk_;

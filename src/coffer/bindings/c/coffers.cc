@@ -1,0 +1,68 @@
+// Coffers, as C has them.
+#include "coffer/bindings/c/handles.h"
+#include "coffer/embedding/coffer.h"
+#include "coffer/providers/registry.h"
+
+namespace coffer::bindings {
+namespace {
+
+Result<std::shared_ptr<Coffer>> open_watched(const char* place, const char* root_uri) {
+  COFFER_TRY(check_given(place, "place"));
+  const std::string root = root_uri != nullptr ? root_uri : "";
+  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), place, {root, open_anchor}, open_provider));
+  coffer->policy().enable();  // it may want the root key to be watched more closely
+  coffer->watch_keys();
+  return coffer;
+}
+
+}  // namespace
+}  // namespace coffer::bindings
+
+using coffer::Coffer;
+using coffer::Status;
+using coffer::bindings::check_given;
+using coffer::bindings::guarded;
+using coffer::bindings::opened;
+
+coffer_code_t coffer_create(const char* directory, const char* root_uri, const char* configuration,
+                            coffer_error_t** error) {
+  return guarded(error, [&]() -> Status {
+    COFFER_TRY(check_given(directory, "directory"));
+    COFFER_TRY(check_given(root_uri, "root_uri"));
+    return coffer::create_coffer(directory, {root_uri, configuration != nullptr ? configuration : ""});
+  });
+}
+
+coffer_code_t coffer_open(const char* place, const char* root_uri, coffer_t** handle, coffer_error_t** error) {
+  if (handle != nullptr) *handle = nullptr;
+  return guarded(error, [&]() -> Status {
+    COFFER_TRY(check_given(handle, "coffer"));
+    COFFER_ASSIGN(auto coffer, coffer::bindings::open_watched(place, root_uri));
+    *handle = new coffer_handle{std::move(coffer)};
+    return Status::ok();
+  });
+}
+
+void coffer_close(coffer_t* handle) {
+  // In a child it stays where it is: what the parent's threads had locked at the fork is locked there for good.
+  if (handle != nullptr && handle->process.is_here()) delete handle;
+}
+
+uint64_t coffer_keyring_version(const coffer_t* handle) {
+  return handle != nullptr ? handle->coffer->keyring()->version() : 0;
+}
+
+coffer_code_t coffer_refresh(coffer_t* handle, coffer_error_t** error) {
+  return guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(Coffer* const coffer, opened(handle));
+    return coffer->live_keyring().refresh();
+  });
+}
+
+coffer_code_t coffer_rotate_domain(coffer_t* handle, const char* domain, coffer_error_t** error) {
+  return guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(Coffer* const coffer, opened(handle));
+    COFFER_TRY(check_given(domain, "domain"));
+    return coffer::rotate_domain_key(*coffer, domain);
+  });
+}

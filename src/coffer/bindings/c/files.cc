@@ -1,0 +1,149 @@
+// Files, as C has them.
+#include <algorithm>
+
+#include "coffer/base/path.h"
+#include "coffer/bindings/c/handles.h"
+#include "coffer/bindings/c/open_file.h"
+
+struct coffer_file {
+  std::unique_ptr<coffer::bindings::OpenFile> file;
+  const std::string path;
+  const coffer::OfOneProcess process = {};
+};
+
+namespace coffer::bindings {
+
+Result<size_t> OpenFile::read_at(uint64_t, MutableBytes) {
+  return {Code::kUnsupported, "is open for writing; open it for reading besides"};
+}
+Status OpenFile::append(ByteView) { return {Code::kUnsupported, "is open for reading; reopen it to append to it"}; }
+Status OpenFile::sync() { return {Code::kUnsupported, "is open for reading: there is nothing to sync"}; }
+
+namespace {
+
+using OpenFileResult = Result<std::unique_ptr<OpenFile>>;
+using Opening = OpenFileResult (*)(const std::shared_ptr<Coffer>& coffer, const FileRequest& request);
+
+Result<EngineRole> role_of_number(coffer_role_t role) {
+  switch (role) {
+    case COFFER_ROLE_DATA: return EngineRole::kData;
+    case COFFER_ROLE_LOG: return EngineRole::kLog;
+    case COFFER_ROLE_METADATA: return EngineRole::kMetadata;
+    case COFFER_ROLE_WHOLE: return EngineRole::kWhole;
+    case COFFER_ROLE_TEMPORARY: return EngineRole::kTemporary;
+    case COFFER_ROLE_OTHER: return EngineRole::kOther;
+    default: return {Code::kInvalidArgument, "role " + std::to_string(role) + " is none; see coffer_role_t"};
+  }
+}
+
+struct FileArguments {
+  const coffer_t* coffer;
+  const char* path;
+  coffer_role_t role;
+  const char* domain;
+  const coffer_io_t* io;
+  CallbacksFor use;
+};
+
+Status make_file(const FileArguments& given, Opening opening, coffer_file_t** out) {
+  COFFER_TRY(check_given(out, "file"));
+  COFFER_TRY(opened(given.coffer).status());
+  COFFER_TRY(check_given(given.path, "path"));
+  if (given.path[0] != '/') {
+    return {Code::kInvalidArgument, "path is \"" + std::string(given.path) + "\": expected one from the root on"};
+  }
+  COFFER_ASSIGN(const EngineRole role, role_of_number(given.role));
+  COFFER_ASSIGN(const coffer_io_t io, callbacks_of(given.io, given.use));
+  const FileRequest request{absolute_path(given.path), role, given.domain != nullptr ? given.domain : "", io};
+  COFFER_ASSIGN(auto file, opening(given.coffer->coffer, request));
+  *out = new coffer_file{std::move(file), request.path};
+  return Status::ok();
+}
+
+// `use` is given the file; what it says names it.
+template <class Use>
+coffer_code_t with_file(coffer_file_t* handle, coffer_error_t** error, const Use& use) noexcept {
+  return guarded(error, [&]() -> Status {
+    COFFER_TRY(check_given(handle, "file"));
+    COFFER_TRY(handle->process.usable().with_context(handle->path));
+    return use(*handle->file).with_context(handle->path);
+  });
+}
+
+coffer_code_t open_handle(const FileArguments& given, Opening opening, coffer_file_t** out, coffer_error_t** error) {
+  if (out != nullptr) *out = nullptr;
+  return guarded(error, [&] { return make_file(given, opening, out); });
+}
+
+// In a child of fork() nothing is freed: the parent's threads may have held its locks.
+void free_file(coffer_file_t* handle) {
+  if (handle != nullptr && handle->process.is_here()) delete handle;
+}
+
+}  // namespace
+}  // namespace coffer::bindings
+
+using coffer::Status;
+using coffer::bindings::bytes_at;
+using coffer::bindings::CallbacksFor;
+using coffer::bindings::OpenFile;
+using coffer::bindings::with_file;
+
+coffer_code_t coffer_file_create(coffer_t* coffer, const char* path, coffer_role_t role, const char* domain,
+                                 const coffer_io_t* io, coffer_file_t** file, coffer_error_t** error) {
+  return coffer::bindings::open_handle({coffer, path, role, domain, io, CallbacksFor::kWriting},
+                                       coffer::bindings::create_file, file, error);
+}
+
+coffer_code_t coffer_file_open(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
+                               coffer_file_t** file, coffer_error_t** error) {
+  return coffer::bindings::open_handle({coffer, path, role, nullptr, io, CallbacksFor::kReading},
+                                       coffer::bindings::open_to_read, file, error);
+}
+
+coffer_code_t coffer_file_reopen(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
+                                 coffer_file_t** file, coffer_error_t** error) {
+  return coffer::bindings::open_handle({coffer, path, role, nullptr, io, CallbacksFor::kWriting},
+                                       coffer::bindings::open_to_append, file, error);
+}
+
+coffer_code_t coffer_file_size(coffer_file_t* handle, uint64_t* size, coffer_error_t** error) {
+  if (size != nullptr) *size = 0;
+  return with_file(handle, error, [&](OpenFile& file) -> Status {
+    COFFER_TRY(coffer::bindings::check_given(size, "size"));
+    COFFER_ASSIGN(*size, file.size());
+    return Status::ok();
+  });
+}
+
+coffer_code_t coffer_file_read_at(coffer_file_t* handle, uint64_t offset, void* out, size_t size, size_t* done,
+                                  coffer_error_t** error) {
+  if (done != nullptr) *done = 0;
+  const coffer_code_t code = with_file(handle, error, [&](OpenFile& file) -> Status {
+    COFFER_TRY(coffer::bindings::check_given(done, "done"));
+    COFFER_ASSIGN(const coffer::MutableBytes room, coffer::bindings::room_at(out, size, "out"));
+    COFFER_ASSIGN(*done, file.read_at(offset, room));
+    return Status::ok();
+  });
+  if (code != COFFER_OK && out != nullptr) std::fill_n(static_cast<uint8_t*>(out), size, uint8_t{0});
+  return code;
+}
+
+coffer_code_t coffer_file_append(coffer_file_t* handle, const void* data, size_t size, coffer_error_t** error) {
+  return with_file(handle, error, [&](OpenFile& file) -> Status {
+    COFFER_ASSIGN(const coffer::ByteView bytes, bytes_at(data, size, "data"));
+    return file.append(bytes);
+  });
+}
+
+coffer_code_t coffer_file_sync(coffer_file_t* handle, coffer_error_t** error) {
+  return with_file(handle, error, [](OpenFile& file) { return file.sync(); });
+}
+
+coffer_code_t coffer_file_close(coffer_file_t* handle, coffer_error_t** error) {
+  const coffer_code_t code = with_file(handle, error, [](OpenFile& file) { return file.close(); });
+  coffer::bindings::free_file(handle);
+  return code;
+}
+
+void coffer_file_abandon(coffer_file_t* handle) { coffer::bindings::free_file(handle); }

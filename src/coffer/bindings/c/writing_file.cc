@@ -1,0 +1,78 @@
+#include <mutex>
+
+#include "coffer/base/path.h"
+#include "coffer/bindings/c/open_file.h"
+
+namespace coffer::bindings {
+namespace {
+
+class WritingFile final : public OpenFile {
+ public:
+  WritingFile(const coffer_io_t& io, uint64_t size, std::unique_ptr<FileWriter> writer)
+      : file_(io, size), writer_(std::move(writer)) {}
+
+  Result<uint64_t> size() override {
+    std::lock_guard lock(mutex_);
+    return writer_->logical_size();
+  }
+  Status append(ByteView data) override {
+    std::lock_guard lock(mutex_);
+    return writer_->append(data, file_);
+  }
+  Status sync() override {
+    std::unique_lock lock(mutex_, std::defer_lock);
+    if (!writer_->may_sync_beside_append()) lock.lock();
+    return writer_->sync(true, file_);
+  }
+  Status close() override {
+    std::lock_guard lock(mutex_);
+    return writer_->close(file_);
+  }
+
+ private:
+  std::mutex mutex_;
+  CallbackAppendFile file_;
+  std::unique_ptr<FileWriter> writer_;
+};
+
+Result<std::unique_ptr<OpenFile>> begin_file(const std::shared_ptr<Coffer>& coffer, const FileRequest& request) {
+  COFFER_ASSIGN(NewFile header, new_header(*coffer, {.path = request.path,
+                                                     .store_directory = std::string(parent_of(request.path)),
+                                                     .role = request.role,
+                                                     .domain = request.domain}));
+  COFFER_ASSIGN(auto writer, new_writer(coffer, std::move(header), request.role));
+  return std::unique_ptr<OpenFile>(std::make_unique<WritingFile>(request.io, 0, std::move(writer)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<OpenFile>> create_file(const std::shared_ptr<Coffer>& coffer, const FileRequest& request) {
+  COFFER_ASSIGN(const uint64_t size, CallbackFile(request.io).size());
+  if (size == 0) return begin_file(coffer, request);
+  return {Code::kAlreadyExists, request.path + ": has " + std::to_string(size) +
+                                    " bytes already; a new file is empty, and one that is there is reopened"};
+}
+
+Result<std::unique_ptr<OpenFile>> open_to_append(const std::shared_ptr<Coffer>& coffer, const FileRequest& request) {
+  const auto file = std::make_shared<const CallbackFile>(request.io);
+  COFFER_ASSIGN(const FileHead head, read_head(*file, request.path));
+  COFFER_TRY(head.refusal);
+  COFFER_ASSIGN(uint64_t size, file->size());
+  if (head.is(FileHead::What::kNothing)) {
+    if (size > 0) COFFER_TRY(CallbackAppendFile(request.io, size).truncate(0));
+    return begin_file(coffer, request);
+  }
+  COFFER_ASSIGN(OpenedFile opened, coffer->open_file(head.scan, request.path));
+  const Body& body = body_of(opened.fields.kind);
+  const auto counter = coffer->usage().counter(opened.fields.domain_key_id);
+  auto reopened = body.reopen(std::move(opened), file, size, request.role);
+  if (!reopened.is_ok()) return reopened.status().with_context(request.path);
+  reopened->writer->be_counted(counter);
+  if (reopened->cut_at && *reopened->cut_at != size) {
+    size = *reopened->cut_at;
+    COFFER_TRY(CallbackAppendFile(request.io, size).truncate(size));
+  }
+  return std::unique_ptr<OpenFile>(std::make_unique<WritingFile>(request.io, size, std::move(reopened->writer)));
+}
+
+}  // namespace coffer::bindings
