@@ -8,5 +8,7 @@ namespace coffer {
 
 // Unix seconds.
 inline uint64_t now_seconds() { return static_cast<uint64_t>(std::time(nullptr)); }
+// Between `from` and `now`; 0 when the clock went backwards.
+inline uint64_t seconds_since(uint64_t from, uint64_t now) { return now > from ? now - from : 0; }
 
 }  // namespace coffer

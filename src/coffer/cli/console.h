@@ -1,13 +1,10 @@
 // Where the tool speaks: the answer to standard output, everything else to standard error with the prefix "coffer: ".
 #pragma once
 
-#include <nlohmann/json.hpp>
-
 #include "coffer/base/status.h"
+#include "coffer/ops/json.h"
 
 namespace coffer::cli {
-
-using Json = nlohmann::ordered_json;
 
 class Console {
  public:

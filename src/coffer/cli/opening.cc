@@ -72,59 +72,9 @@ Result<ProviderConfig> named_provider_config(const Arguments& arguments) {
   return read_provider_config(coffer);
 }
 
-ProviderConfig provider_config_of(const Coffer& coffer) {
-  auto config = coffer.provider_config();
-  return config.is_ok() ? std::move(*config) : ProviderConfig{};
-}
-
-std::string uri_of_root(const std::string& name, const ProviderConfig& config) {
-  const auto found = config.roots.find(name);
-  return found != config.roots.end() ? format_provider_uri(found->second.uri) : "";
-}
-
-std::string describe_root_key(const KeyringSlot& slot, const ProviderConfig& config) {
-  const auto found = config.roots.find(slot.root);
-  if (found == config.roots.end()) return "handle " + to_hex(slot.handle.bytes);
-  auto provider = open_provider(found->second.uri, config);
-  if (!provider.is_ok()) return "handle " + to_hex(slot.handle.bytes);
-  return (*provider)->describe(slot.handle);
-}
-
-RootKind kind_of_root(const std::string& name, const ProviderConfig& config) {
-  const auto found = config.roots.find(name);
-  if (found == config.roots.end()) return {"unknown"};
-  const auto provider = open_provider(found->second.uri, config);
-  RootKind out{found->second.uri.scheme, !provider.is_ok() || (*provider)->opens_by_itself()};
-  if (out.name != "recipient") return out;
-  out.name = "private key";
-  for (const auto& [option, value] : found->second.uri.options) {
-    if (option == "scrypt") out.name = "passphrase";
-    if (option == "shares") out.name = "shares " + value;
-  }
-  return out;
-}
-
-Json crypto_json(const CryptoInUse& in_use) {
-  const auto or_null = [](const std::string& version) { return version.empty() ? Json(nullptr) : Json(version); };
-  return {{"openssl", in_use.openssl},
-          {"ipsec_mb", or_null(in_use.ipsec_mb)},
-          {"fips_provider", or_null(in_use.fips_provider)}};
-}
-
-Json group_json(const Keyring& keyring, const Domain& domain) {
-  const KeyGroup* group = keyring.group_of(domain);
-  return group != nullptr ? Json(group->name) : Json(nullptr);
-}
-
 std::string in_group_text(const Keyring& keyring, const Domain& domain) {
   const KeyGroup* group = keyring.group_of(domain);
   return group != nullptr ? ", group " + group->name : "";
-}
-
-Json group_roots_json(const KeyGroup& group) {
-  Json out = Json::array();
-  for (const KeyringSlot& slot : group.slots) out.push_back(slot.root);
-  return out;
 }
 
 std::string group_roots_text(const KeyGroup& group, const ProviderConfig& config) {
@@ -133,18 +83,6 @@ std::string group_roots_text(const KeyGroup& group, const ProviderConfig& config
     out += (out.empty() ? "" : ", ") + slot.root + ": " + printable(uri_of_root(slot.root, config));
   }
   return out;
-}
-
-Json slot_json(const KeyringSlot& slot, const ProviderConfig& config) {
-  const RootKind kind = kind_of_root(slot.root, config);
-  return {{"id", slot.id.hex()},
-          {"root", slot.root},
-          {"kind", kind.name},
-          {"opens_by_itself", kind.opens_by_itself},
-          {"uri", uri_of_root(slot.root, config)},
-          {"key", describe_root_key(slot, config)},
-          {"created", slot.created},
-          {"wrap_algorithm", slot.wrapped.algorithm}};
 }
 
 }  // namespace coffer::cli

@@ -51,39 +51,9 @@ Result<Outcome> run_runs(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-std::vector<RunRecord> present_runs(const std::vector<RunRecord>& runs) {
-  std::vector<RunRecord> out;
-  std::ranges::copy_if(runs, std::back_inserter(out),
-                       [](const RunRecord& run) { return run.state == State::kRunning; });
-  if (out.empty() && !runs.empty()) out.push_back(runs.back());
-  return out;
-}
-
 std::string run_text(const RunRecord& run, uint64_t now) {
   return fmt::format("{} ({}): {}", printable(run.what), printable(run.about),
                      run.state == State::kRunning ? work_text(run) : outcome_text(run, now));
-}
-
-Json runs_json(const std::vector<RunRecord>& runs) {
-  Json out = Json::array();
-  for (const RunRecord& run : runs) {
-    out.push_back({{"id", run.id},
-                   {"what", run.what},
-                   {"about", run.about},
-                   {"state", run_state_name(run.state)},
-                   {"begun", run.begun},
-                   {"updated", run.updated},
-                   {"process", run.process},
-                   {"files_to_do", run.files_to_do},
-                   {"files", run.files},
-                   {"files_left", run.files_left},
-                   {"bytes_to_do", run.bytes_to_do},
-                   {"bytes", run.bytes},
-                   {"bytes_per_second", run.bytes_per_second()},
-                   {"seconds_left", run.seconds_left()},
-                   {"said", run.said}});
-  }
-  return out;
 }
 
 Command runs_command() {

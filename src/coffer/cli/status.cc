@@ -1,57 +1,10 @@
 // coffer status: which keys protect which bytes.
 #include "coffer/base/advice.h"
-#include "coffer/base/clock.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/status_report.h"
-#include "coffer/ops/metrics.h"
 
 namespace coffer::cli {
-
-std::map<GroupNumber, size_t> domains_by_group(const Keyring& keyring) {
-  std::map<GroupNumber, size_t> out;
-  for (const Domain& domain : keyring.domains()) ++out[domain.group];
-  return out;
-}
-
-Usage usage_of(const StatusReport& report, const Id& key) {
-  auto found = report.inventory.by_key.find(key);
-  return found == report.inventory.by_key.end() ? Usage{} : found->second;
-}
-
-Usage usage_of(const StatusReport& report, const Domain& domain) {
-  auto found = report.inventory.by_domain.find(domain.name);
-  return found == report.inventory.by_domain.end() ? Usage{} : found->second;
-}
-
-Usage active_of(const StatusReport& report, const Domain& domain) {
-  auto found = report.inventory.active_by_domain.find(domain.name);
-  return found == report.inventory.active_by_domain.end() ? Usage{} : found->second;
-}
-
-KeyCounts counts_of_key(const StatusReport& report, const Id& key) {
-  if (!report.counts.is_ok()) return {};
-  const auto found = report.counts->find(key);
-  return found == report.counts->end() ? KeyCounts() : found->second;
-}
-
-std::optional<uint64_t> percent_left(const StatusReport& report, const Domain& domain, const DomainKeyEntry& key) {
-  if (key.state != KeyState::kActive || !report.counts.is_ok()) return std::nullopt;
-  return budget_left(key, report.config.policy.of(domain.name), counts_of_key(report, key.id), report.now).percent;
-}
-
-const MissingStore* find_missing(const StatusReport& report, const Id& store) {
-  for (const MissingStore& each : report.inventory.missing_stores) {
-    if (each.store == store) return &each;
-  }
-  return nullptr;
-}
-
-uint64_t bytes_of(const PlaintextFiles& files) {
-  uint64_t out = 0;
-  for (const auto& [name, size] : files) out += size;
-  return out;
-}
 
 namespace {
 
@@ -71,51 +24,6 @@ void advise(const StatusReport& report, Console& console) {
   }
 }
 
-// Where paths are named, where it is asked for, and where that is as quick or nothing is known, every file is looked
-// at.
-Status count_files(Coffer& coffer, const Arguments& arguments, StatusReport& report) {
-  const std::vector<std::string>& paths = arguments.list("PATH");
-  const bool anew = arguments.has("--recount");
-  if (paths.empty() && !anew) {
-    auto kept = kept_inventory(coffer);
-    report.kept_counts = kept.status();
-    report.recounted = !kept.is_ok() || !*kept;
-    if (!report.recounted) report.inventory = std::move(**kept);
-  }
-  if (report.recounted) {
-    const auto keep = anew ? FileCounts::Keep::kAlways : FileCounts::Keep::kIfMany;
-    COFFER_ASSIGN(report.inventory, take_inventory(coffer, paths, keep));
-  }
-  report.transitions = stores_in_transition(coffer);
-  return Status::ok();
-}
-
-Result<StatusReport> make_report(Coffer& coffer, const Arguments& arguments) {
-  StatusReport report;
-  report.directory = coffer.directory();
-  report.keyring = coffer.keyring();
-  for (const StoreEntry& store : report.keyring->stores()) {
-    if (store.confirmed || coffer.stores().is_present(store)) report.stores.push_back(store);
-  }
-  report.config = coffer.config();
-  report.providers = provider_config_of(coffer);
-  report.now = now_seconds();
-  report.header = *coffer.live_keyring().header();
-  if (coffer.freshness() != nullptr) {
-    COFFER_ASSIGN(report.marks, coffer.freshness()->load());
-  }
-  report.looked_at_stores = coffer.at_home().is_ok() || !arguments.list("PATH").empty();
-  if (report.looked_at_stores) COFFER_TRY(count_files(coffer, arguments, report));
-  report.counts = coffer.usage().total();
-  report.last_refresh = coffer.live_keyring().refresh();
-  report.root_key = coffer.live_keyring().check_root();
-  report.root = standing_after(coffer, report.root_key, report.now);
-  report.key_memory = key_memory();
-  if (auto runs = read_runs(coffer.disk(), coffer.directory()); runs.is_ok()) report.runs = std::move(*runs);
-  report.with_history = arguments.has("--history");
-  return report;
-}
-
 Result<Outcome> run_status(const Arguments& arguments, Console& console) {
   if (arguments.has("--recount") && !arguments.list("PATH").empty()) {
     return {Code::kInvalidArgument,
@@ -123,7 +31,9 @@ Result<Outcome> run_status(const Arguments& arguments, Console& console) {
             "counted anew in any case"};
   }
   COFFER_ASSIGN(auto coffer, open_coffer_for_paths(arguments, arguments.list("PATH")));
-  COFFER_ASSIGN(const StatusReport report, make_report(*coffer, arguments));
+  COFFER_ASSIGN(const StatusReport report, make_status_report(*coffer, {.paths = arguments.list("PATH"),
+                                                                       .recount = arguments.has("--recount"),
+                                                                       .with_history = arguments.has("--history")}));
   console.answer(status_json(report),
                  status_heading(report) + "\n" + status_keys(report) + "\n" + status_totals(report));
   advise(report, console);

@@ -77,8 +77,6 @@ std::string percent_text(uint64_t part, uint64_t whole) {
   return fmt::format("{:.1f} %", std::clamp(percent, 0.1, 99.9));
 }
 
-uint64_t seconds_since(uint64_t from, uint64_t now) { return now > from ? now - from : 0; }
-
 void Table::add(std::vector<std::string> cells) {
   COFFER_REQUIRE(cells.size() == columns_.size(), "a row of a table has as many cells as the table has columns");
   rows_.push_back(std::move(cells));

@@ -22,8 +22,6 @@ Result<uint64_t> parse_time(const std::string& text, std::string_view what);
 std::string count_text(uint64_t count, std::string_view noun);  // "1 file", "3 files"
 // "98.6 %". Only everything is 100 and only nothing is 0: 99.99 % of a store is not all of it.
 std::string percent_text(uint64_t part, uint64_t whole);
-// Between `from` and `now`; 0 when the clock went backwards.
-uint64_t seconds_since(uint64_t from, uint64_t now);
 
 // Columns as wide as their widest cell, two spaces between. Not for secrets.
 class Table {

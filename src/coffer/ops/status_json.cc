@@ -1,15 +1,11 @@
-// coffer status, for programs.
+// The report, for machines.
 #include <algorithm>
 #include <cmath>
 
-#include "coffer/cli/opening.h"
-#include "coffer/cli/runs.h"
-#include "coffer/cli/status_report.h"
-#include "coffer/cli/text.h"
-#include "coffer/crypto/backend.h"
-#include "coffer/ops/metrics.h"
+#include "coffer/base/clock.h"
+#include "coffer/ops/status_report.h"
 
-namespace coffer::cli {
+namespace coffer {
 namespace {
 
 // When the key came into the state it is in.
@@ -188,4 +184,4 @@ Json status_json(const StatusReport& report) {
           {"links_outside", inventory.links_outside}};
 }
 
-}  // namespace coffer::cli
+}  // namespace coffer
