@@ -1,5 +1,6 @@
 # Installation: libraries (shared and static), the public headers, the CMake package `coffer` (coffer::coffer,
-# coffer::rocksdb where RocksDB is, coffer::providers) and pkg-config files (coffer, coffer_rocksdb). docs/embedding.md.
+# coffer::rocksdb where RocksDB is, coffer::providers, coffer::c) and pkg-config files (coffer, coffer_rocksdb, coffer_c).
+# docs/embedding.md.
 include(CMakePackageConfigHelpers)
 
 set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
@@ -13,6 +14,8 @@ foreach(header IN LISTS COFFER_PUBLIC_HEADERS)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/${folder})
 endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/bindings/c/include/coffer/coffer_c.h
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
 install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
 
 install(TARGETS coffer EXPORT coffer_static_targets)
@@ -22,6 +25,7 @@ if(TARGET coffer_shared)
   install(TARGETS coffer_shared EXPORT coffer_shared_targets)
   install(TARGETS coffer_rocksdb_shared EXPORT coffer_rocksdb_shared_targets)
 endif()
+install(TARGETS coffer_c_shared EXPORT coffer_c_targets)
 install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 get_property(modules GLOBAL PROPERTY COFFER_PROVIDER_MODULES)
 if(modules)
@@ -33,7 +37,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/cofferConfig.cmake.in
   ${COFFER_GENERATED}/cofferConfig.cmake INSTALL_DESTINATION ${COFFER_INSTALL_CMAKE})
 install(FILES ${COFFER_GENERATED}/cofferConfig.cmake ${COFFER_GENERATED}/cofferConfigVersion.cmake
   DESTINATION ${COFFER_INSTALL_CMAKE})
-set(exports static providers rocksdb_static)
+set(exports static providers rocksdb_static c)
 if(TARGET coffer_shared)
   list(APPEND exports shared rocksdb_shared)
 endif()
@@ -48,7 +52,7 @@ if(IPSEC_MB_LIBRARY)
   set(COFFER_PC_LIBRARIES "-lIPSec_MB")
 endif()
 file(RELATIVE_PATH COFFER_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-foreach(name coffer coffer_rocksdb)
+foreach(name coffer coffer_rocksdb coffer_c)
   configure_file(${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in ${COFFER_GENERATED}/${name}.pc @ONLY)
   install(FILES ${COFFER_GENERATED}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endforeach()

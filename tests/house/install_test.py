@@ -48,7 +48,8 @@ def check_headers(compiler, prefix):
                      for folder, _, names in os.walk(include) for name in names)
     listed = re.search(r"set\(COFFER_PUBLIC_HEADERS\s([^)]*)\)",
                        open(os.path.join(ROOT, "cmake", "CofferInstall.cmake"), encoding="utf-8").read())[1].split()
-    check(headers == sorted([f"coffer/{name}" for name in listed] + ["coffer/version.h"]), f"installed: {headers}")
+    more = ["coffer/version.h", "coffer/coffer_c.h"]
+    check(headers == sorted([f"coffer/{name}" for name in listed] + more), f"installed: {headers}")
     flags = [flag for flag in flags_of(prefix, "coffer_rocksdb") if flag.startswith("-I")]
     for header in headers:
         run(compiler, *STRICT, "-fsyntax-only", "-x", "c++", "-", *flags, input=f'#include "{header}"\n')
@@ -95,6 +96,9 @@ def with_pkg_config(compiler, prefix, scratch, static):
             flags = [re.sub(r"^-l(coffer\w*)$", r"-l:lib\1.a", flag) for flag in flags]
         run(compiler, "-std=c++20", os.path.join(CONSUMER, program + ".cc"), "-o", os.path.join(build, program),
             *flags, f"-Wl,-rpath,{prefix}/lib")
+    if not static:
+        run("cc", "-std=c99", "-pedantic-errors", "-Wall", "-Wextra", "-Werror", os.path.join(CONSUMER, "value.c"), "-o",
+            os.path.join(build, "value"), *flags_of(prefix, "coffer_c"), f"-Wl,-rpath,{prefix}/lib")
     return build
 
 
@@ -109,6 +113,8 @@ def check_programs(build):
     said = said_by(*program, "prlimit", "--memlock=0", os.path.join(build, "keys"), f"{coffer}-unlocked", key)
     check(re.search(r"\nkey memory: 0 bytes locked, \d+ bytes with keys could not be\n$", said), repr(said))
     check_needs(os.path.join(build, "keys"))
+    if os.path.exists(os.path.join(build, "value")):
+        check_c_program(build, coffer)
     if not os.path.exists(os.path.join(build, "database")):
         return
     said = said_by(os.path.join(build, "database"), coffer, database)
@@ -116,6 +122,15 @@ def check_programs(build):
     for name in os.listdir(database):
         with open(os.path.join(database, name), "rb") as file:
             check(CANARY not in file.read(), f"plaintext in {name}")
+
+
+def check_c_program(build, coffer):
+    program = os.path.join(build, "value")
+    said = said_by(program, coffer)
+    check(re.match(r"coffer 0\.1\.\d+, ABI \d+: PlaintextCanary\n$", said), repr(said))
+    needed = said_by("readelf", "--dynamic", program)
+    check("[libcoffer_c.so.0.1]" in needed and "libstdc++" not in needed, needed)
+    check_needs(program)
 
 
 def check_providers(program, scratch):

@@ -14,7 +14,7 @@ namespace coffer::cli {
 namespace {
 
 // Paths are bytes; JSON is not: what is not UTF-8 is replaced instead of failing.
-std::string line_of(const Json& object) { return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string line_of(const Json& object) { return json_text(object) + "\n"; }
 
 Status last_write_error() {
   const int error = errno;

@@ -165,8 +165,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // The same message, under the active key of its domain. REQUIRES: out.size() is blob.size(); they do not overlap
   Status reseal_blob(ByteView blob, ByteView context, MutableBytes out);
 
-  // Whether reseal_blob() would bring it under another key. Nothing of the blob is proved. Errors as open_blob()'s of the
-  // key and of read_blob().
+  // Whether reseal_blob() would bring it under another key. Nothing of the blob is proved. Errors as read_blob(), and
+  // of its key as unlock().
   Result<bool> is_blob_outdated(ByteView blob);
 
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).

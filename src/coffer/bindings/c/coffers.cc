@@ -1,6 +1,10 @@
 // Coffers, as C has them.
+#include <cstdlib>
+#include <cstring>
+
 #include "coffer/bindings/c/handles.h"
 #include "coffer/embedding/coffer.h"
+#include "coffer/ops/status_report.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::bindings {
@@ -13,6 +17,14 @@ Result<std::shared_ptr<Coffer>> open_watched(const char* place, const char* root
   coffer->policy().enable();  // it may want the root key to be watched more closely
   coffer->watch_keys();
   return coffer;
+}
+
+// For coffer_text_free().
+char* copy_of_text(const std::string& text) {
+  auto* const out = static_cast<char*>(std::malloc(text.size() + 1));
+  if (out == nullptr) throw std::bad_alloc();
+  std::memcpy(out, text.c_str(), text.size() + 1);
+  return out;
 }
 
 }  // namespace
@@ -64,5 +76,16 @@ coffer_code_t coffer_rotate_domain(coffer_t* handle, const char* domain, coffer_
     COFFER_ASSIGN(Coffer* const coffer, opened(handle));
     COFFER_TRY(check_given(domain, "domain"));
     return coffer::rotate_domain_key(*coffer, domain);
+  });
+}
+
+coffer_code_t coffer_status_json(coffer_t* handle, char** json, coffer_error_t** error) {
+  if (json != nullptr) *json = nullptr;
+  return guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(Coffer* const coffer, opened(handle));
+    COFFER_TRY(check_given(json, "json"));
+    COFFER_ASSIGN(const coffer::StatusReport report, coffer::make_status_report(*coffer, {}));
+    *json = coffer::bindings::copy_of_text(coffer::json_text(coffer::status_json(report)));
+    return Status::ok();
   });
 }

@@ -76,4 +76,5 @@ void coffer_error_free(coffer_error_t* error) {
   if (error != &coffer::bindings::no_memory_error) delete error;
 }
 
+// Made by malloc(): nothing but bytes.
 void coffer_text_free(char* text) { std::free(text); }

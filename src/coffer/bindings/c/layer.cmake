@@ -1,5 +1,5 @@
-# The C library. Static for our tests; the shared one is made of its objects, with all that it needs of Coffer inside, so
-# that its ABI is the header's alone.
+# The C library. Static for our tests; the shared one is made of its objects and has all that it needs of Coffer inside,
+# so that its ABI is the header's alone.
 add_library(coffer_c STATIC)
 coffer_layer(coffer_c bindings/c
   blobs.cc callback_file.cc coffers.cc errors.cc files.cc reading_file.cc writing_file.cc)

@@ -14,7 +14,7 @@
 // Sizes and offsets are in bytes; times are in Unix seconds.
 //
 // Threads. A coffer_t, and a file that is open for reading, may be used by any number of threads at once. A file that
-// is written may be, too: its calls wait for each other, but for coffer_file_sync() of a log, which goes on beside
+// is written may be, too: its calls wait for each other, but coffer_file_sync() of a log or a `ctr` file goes on beside
 // coffer_file_append(). Nobody may use a handle while it is freed. No function waits for a key provider but
 // coffer_create(), coffer_open(), coffer_refresh() and coffer_status_json().
 //
@@ -212,8 +212,8 @@ coffer_code_t coffer_file_create(coffer_t* coffer, const char* path, coffer_role
 // COFFER_ROLLED_BACK, COFFER_UNSUPPORTED.
 coffer_code_t coffer_file_open(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
                                coffer_file_t** file, coffer_error_t** error);
-// To be written further, from its end on: `io` needs every callback, and the file is cut where a crash tore it. One that
-// was never written is begun. COFFER_DAMAGED where durable data cannot be read: it is never cut away. Logs can be
+// To be written further, from its end on: `io` needs every callback, and the file is cut where a crash tore it. One
+// that was never written is begun. COFFER_DAMAGED where durable data cannot be read: it is never cut away. Logs can be
 // appended to; files of other kinds can be opened so, and then only be closed again.
 coffer_code_t coffer_file_reopen(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
                                  coffer_file_t** file, coffer_error_t** error);
@@ -224,7 +224,7 @@ coffer_code_t coffer_file_size(coffer_file_t* file, uint64_t* size, coffer_error
 // `out` is zeros. COFFER_UNSUPPORTED for a file that is written: open it for reading besides.
 coffer_code_t coffer_file_read_at(coffer_file_t* file, uint64_t offset, void* out, size_t size, size_t* done,
                                   coffer_error_t** error);
-// COFFER_UNSUPPORTED for a file that is read, and for one of kind `blocks` after coffer_file_sync(), which completes it.
+// COFFER_UNSUPPORTED for a file that is read, and after coffer_file_sync() of one of kind `blocks`, which completes it.
 // After a failure of a write or sync nothing more is written (COFFER_IO): what reached the disk is unknown.
 coffer_code_t coffer_file_append(coffer_file_t* file, const void* data, size_t size, coffer_error_t** error);
 // Everything appended is durable once it returns.
