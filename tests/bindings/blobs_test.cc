@@ -17,7 +17,7 @@ class BlobTest : public CFixture {
  protected:
   void change(KeyState state) {
     const auto id = coffer_->keyring()->find_domain("tenant")->active()->id;
-    ASSERT_OK(coffer_->live_keyring().update([&](Keyring& keyring) { return keyring.change_key(id, state, 2000); }));
+    ASSERT_OK(coffer_->live_keyring().update([&](Keyring& keyring) { return keyring.change_key(id, state, now_seconds()); }));
     ASSERT_EQ(coffer_refresh(c_, nullptr), COFFER_OK);
   }
   coffer_code_t wrap(size_t size, std::string* blob) {
@@ -206,7 +206,7 @@ TEST_F(BlobTest, ABlobOfAnotherCofferIsNotOpened) {
 
 TEST_F(BlobTest, ABlobThatHasSeenANewerKeyringIsNotOpenedUnderAnOlderOne) {
   const std::string before = read(coffer_path() + "/keyring"), audit = read(coffer_path() + "/audit.log");
-  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("more", 1000); }));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("more", now_seconds()); }));
   ASSERT_EQ(coffer_refresh(c_, nullptr), COFFER_OK);
   const std::string blob = sealed(c_, "message");
   coffer_close(c_);

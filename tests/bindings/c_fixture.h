@@ -1,6 +1,7 @@
 // A coffer opened by the C library, and by C++ beside it, as another program has it; and a program's file in memory.
 #pragma once
 
+#include "coffer/base/clock.h"
 #include "coffer/bindings/c/handles.h"
 #include "coffer/ops/keys.h"
 #include "store/coffer_fixture.h"
@@ -78,7 +79,9 @@ class CFixture : public CofferFixture {
  protected:
   void SetUp() override {
     CofferFixture::SetUp();
-    ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("tenant", 1000); }));
+    // Of now: what is old is rotated by the policy.
+    ASSERT_OK(coffer_->live_keyring().update(
+        [](Keyring& keyring) { return keyring.add_domain("tenant", now_seconds()); }));
     c_ = open_c();
     ASSERT_NE(c_, nullptr);
   }

@@ -141,7 +141,7 @@ TEST_F(CCofferTest, TakesUpWhatOthersDoToItsKeyring) {
   EXPECT_EQ(coffer_rotate_domain(c_, "nobody", error.out()), COFFER_NOT_FOUND);
   ASSERT_C_OK(error, coffer_rotate_domain(c_, "tenant", error.out()));
   EXPECT_EQ(coffer_keyring_version(c_), before + 1);
-  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("more", 1000); }));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("more", now_seconds()); }));
   ASSERT_C_OK(error, coffer_refresh(c_, error.out()));
   EXPECT_EQ(coffer_keyring_version(c_), before + 2);
 }

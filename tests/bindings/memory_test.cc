@@ -1,30 +1,8 @@
 // What the C library leaves in memory, and what it says when there is none.
-#include <cstdlib>
-#include <new>
-
 #include "bindings/c_fixture.h"
+#include "bindings/failing_allocation.h"
 #include "coffer/crypto/random.h"
 #include "support/memory_search.h"
-
-namespace {
-
-// The allocation of this thread that fails, counted from when it is set; negative: none does.
-thread_local int failing_allocation = -1;
-
-}  // namespace
-
-// Replaces the program's operator new; the other forms end up here.
-void* operator new(size_t size) {
-  if (failing_allocation == 0) throw std::bad_alloc();
-  if (failing_allocation > 0) --failing_allocation;
-  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
-  throw std::bad_alloc();
-}
-void* operator new[](size_t size) { return operator new(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
 
 namespace coffer {
 namespace {
@@ -37,10 +15,9 @@ class CMemoryTest : public CFixture {
     for (int number = 0;; ++number) {
       ASSERT_LT(number, 2000);
       coffer_error_t* error = nullptr;
-      failing_allocation = number;
+      fail_allocation(number);
       const coffer_code_t code = call(&error);
-      const bool all_made = failing_allocation > 0;
-      failing_allocation = -1;
+      const bool all_made = !fail_no_allocation();
       EXPECT_EQ(coffer_error_code(error), code);
       const std::string message = coffer_error_message(error);
       coffer_error_free(error);
@@ -105,9 +82,9 @@ TEST_F(CMemoryTest, OutOfMemoryIsAnErrorOfOpeningAFile) {
 
 TEST_F(CMemoryTest, AnErrorThatThereIsNoMemoryForIsOneAllTheSame) {
   coffer_error_t* error = nullptr;
-  failing_allocation = 0;
+  fail_allocation(0);
   const coffer_code_t code = coffer_refresh(nullptr, &error);
-  failing_allocation = -1;
+  EXPECT_TRUE(fail_no_allocation());
   EXPECT_EQ(code, COFFER_NO_MEMORY);
   EXPECT_EQ(coffer_error_code(error), COFFER_NO_MEMORY);
   EXPECT_STREQ(coffer_error_message(error), "out of memory");

@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
+from decoder.blob import open_blob  # noqa: E402
 from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
@@ -190,6 +191,20 @@ class WorkedExamples(unittest.TestCase):
             with self.assertRaises(Failure) as raised:
                 keyring_key_for(altered, *ids, bytes(range(0x20)), sender)
             self.assertEqual(raised.exception.kind, "unsupported" if place < 6 else "wrong_key")
+
+    def test_blob(self):
+        with open(os.path.join(ROOT, "docs", "format.md"), encoding="utf-8") as page:
+            self.sections["blobs"] = page.read().split(". Blobs\n")[1].split("\n## ")[0]
+        blob, context = self.bytes_shown("blobs"), b"users/7/password"
+        self.assertEqual(open_blob(blob, self.DOMAIN_KEY, context), b"swordfish")
+        for key, other in ((bytes(32), context), (self.DOMAIN_KEY, b"users/8/password")):
+            with self.assertRaises(Failure) as raised:
+                open_blob(blob, key, other)
+            self.assertEqual(raised.exception.kind, "tampered" if key == self.DOMAIN_KEY else "wrong_key")
+        for place in range(len(blob)):
+            for altered in (blob[:place], blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1:]):
+                with self.assertRaises(Failure):
+                    open_blob(altered, self.DOMAIN_KEY, context)
 
     def test_any_other_bit_of_the_keyring_is_noticed(self):
         data = self.bytes_shown("7")

@@ -121,7 +121,7 @@ coffer_code_t coffer_status_json(coffer_t* coffer, char** json, coffer_error_t**
 // kept: who opens the blob says it again. It should name the place of the value (table, row, column), so that whoever
 // can write there cannot move one to another place. It may be empty, and has at most 65536 bytes.
 //
-// A wrapped key never opens as a sealed message, nor the other way round. docs/format.md, section 16.
+// A wrapped key never opens as a sealed message, nor the other way round. docs/format.md, "Blobs".
 
 #define COFFER_BLOB_OVERHEAD 124           // bytes that a blob has more than its message
 #define COFFER_MESSAGE_SIZE_MAX 1073741824 // of one message; what is longer belongs in a file

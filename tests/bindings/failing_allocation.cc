@@ -1,0 +1,41 @@
+#include "bindings/failing_allocation.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local int allocations_left = -1;  // negative: no end
+thread_local bool has_failed = false;
+
+}  // namespace
+
+// Replaces the program's operator new; the other forms end up here.
+void* operator new(size_t size) {
+  if (allocations_left == 0) {
+    has_failed = true;
+    throw std::bad_alloc();
+  }
+  if (allocations_left > 0) --allocations_left;
+  if (void* p = std::malloc(size == 0 ? 1 : size)) return p;
+  throw std::bad_alloc();
+}
+void* operator new[](size_t size) { return operator new(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+
+namespace coffer {
+
+void fail_allocation(int number) {
+  has_failed = false;
+  allocations_left = number;
+}
+
+bool fail_no_allocation() {
+  allocations_left = -1;
+  return has_failed;
+}
+
+}  // namespace coffer
