@@ -1,6 +1,6 @@
 # Installation: libraries (shared and static), the public headers, the CMake package `coffer` (coffer::coffer,
-# coffer::rocksdb where RocksDB is, coffer::providers, coffer::c) and pkg-config files (coffer, coffer_rocksdb, coffer_c).
-# docs/embedding.md.
+# coffer::rocksdb where RocksDB is, coffer::providers, coffer::c) and pkg-config files (coffer, coffer_rocksdb,
+# coffer_c). docs/embedding.md.
 include(CMakePackageConfigHelpers)
 
 set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)

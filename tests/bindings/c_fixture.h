@@ -106,14 +106,6 @@ class CFixture : public CofferFixture {
     }
     write(path, yaml + line + "\n");
   }
-  // With this policy, and the root key looked at often.
-  coffer_t* open_c_with(const std::string& policy) {
-    configure("policy", policy);
-    coffer_t* out = open_c();
-    out->coffer->live_keyring().look_at_least_every(std::chrono::milliseconds(20));
-    return out;
-  }
-
   std::string sealed(coffer_t* coffer, const std::string& message, const std::string& context = "place",
                      const char* domain = "tenant") {
     std::string blob(message.size() + COFFER_BLOB_OVERHEAD, '?');

@@ -55,7 +55,8 @@ class InC(Example):
         self.coffer().rotate("system")
         self.assertEqual(self.notes("add", "rotate keys").returncode, 0)
         done = self.notes("list")
-        self.assertEqual((done.returncode, done.stdout), (0, "buy canaries\n\nfeed canaries\nrotate keys\n"), done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "buy canaries\n\nfeed canaries\nrotate keys\n")
         with open(self.log, "rb") as file:
             self.assertNotIn(b"canaries", file.read())
 

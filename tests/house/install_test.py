@@ -97,8 +97,8 @@ def with_pkg_config(compiler, prefix, scratch, static):
         run(compiler, "-std=c++20", os.path.join(CONSUMER, program + ".cc"), "-o", os.path.join(build, program),
             *flags, f"-Wl,-rpath,{prefix}/lib")
     if not static:
-        run("cc", "-std=c99", "-pedantic-errors", "-Wall", "-Wextra", "-Werror", os.path.join(CONSUMER, "value.c"), "-o",
-            os.path.join(build, "value"), *flags_of(prefix, "coffer_c"), f"-Wl,-rpath,{prefix}/lib")
+        run("cc", "-std=c99", "-pedantic-errors", "-Wall", "-Wextra", "-Werror", os.path.join(CONSUMER, "value.c"),
+            "-o", os.path.join(build, "value"), *flags_of(prefix, "coffer_c"), f"-Wl,-rpath,{prefix}/lib")
     return build
 
 
