@@ -1,4 +1,4 @@
-"""Blobs: docs/format.md, section 16."""
+"""Blobs: docs/format.md, section 17."""
 
 import struct
 
