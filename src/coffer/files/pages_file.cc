@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kPieceSize = uint64_t{1} << 20;
 
 Status closed() { return {Code::kInvalidArgument, "the file was closed"}; }
+Status too_large() { return {Code::kLimitExceeded, "a file has at most 2^40 bytes"}; }
 
 }  // namespace
 
@@ -52,28 +53,29 @@ Result<size_t> PagesFile::read(uint64_t offset, MutableBytes out) const {
   return count;
 }
 
-template <class Change>
-Status PagesFile::change(uint64_t end, uint64_t bytes, const Change& change) {
-  if (end > kPagesSizeMax) return {Code::kLimitExceeded, "a file has at most 2^40 bytes"};
-  const uint64_t pages = state_.layout.page_count(end);
+template <class End, class Change>
+Status PagesFile::change(const End& end, uint64_t bytes, const Change& change) {
+  const auto needs_checkpoint = [&] { return writer_.needs_checkpoint(state_.layout.page_count(end()), bytes); };
   {
     std::unique_lock lock(mutex_);
     if (closed_) return closed();
-    if (writer_.began() && !writer_.needs_checkpoint(pages, bytes)) return change();
+    if (end() > kPagesSizeMax) return too_large();
+    if (writer_.began() && !needs_checkpoint()) return change();
   }
   std::lock_guard one_sync(sync_mutex_);
   std::unique_lock lock(mutex_);
   if (closed_) return closed();
+  if (end() > kPagesSizeMax) return too_large();
   COFFER_TRY(writer_.begin());
-  if (writer_.needs_checkpoint(pages, bytes)) COFFER_TRY(writer_.checkpoint());
+  if (needs_checkpoint()) COFFER_TRY(writer_.checkpoint());
   return change();
 }
 
 Status PagesFile::write(uint64_t offset, ByteView data) {
   while (!data.empty()) {
     const size_t size = std::min<uint64_t>(data.size(), kPieceSize);
-    if (offset > kPagesSizeMax - size) return {Code::kLimitExceeded, "a file has at most 2^40 bytes"};
-    COFFER_TRY(change(offset + size, size, [&] { return write_locked(offset, data.first(size)); }));
+    if (offset > kPagesSizeMax) return too_large();
+    COFFER_TRY(change([&] { return offset + size; }, size, [&] { return write_locked(offset, data.first(size)); }));
     if (counter_ != nullptr) counter_->wrote(size);
     data = data.subspan(size);
     offset += size;
@@ -84,9 +86,8 @@ Status PagesFile::write(uint64_t offset, ByteView data) {
 Result<uint64_t> PagesFile::append(ByteView data) {
   if (data.size() > kPieceSize) return {Code::kLimitExceeded, "at most 1 MiB is appended at once"};
   uint64_t offset = 0;
-  COFFER_TRY(change(size() + data.size(), data.size(), [&]() -> Status {
+  COFFER_TRY(change([&] { return state_.size + data.size(); }, data.size(), [&] {
     offset = state_.size;
-    if (offset > kPagesSizeMax - data.size()) return {Code::kLimitExceeded, "a file has at most 2^40 bytes"};
     return data.empty() ? Status::ok() : write_locked(offset, data);
   }));
   if (counter_ != nullptr) counter_->wrote(data.size());
@@ -124,7 +125,7 @@ Status PagesFile::zero_locked(uint64_t offset, uint64_t end, uint64_t size) {
 }
 
 Status PagesFile::truncate(uint64_t size) {
-  return change(size, state_.layout.page_size(), [&]() -> Status {
+  return change([&] { return size; }, state_.layout.page_size(), [&]() -> Status {
     if (size > state_.size) return writer_.grow(size);
     return size < state_.size ? shrink_locked(size) : Status::ok();
   });
@@ -139,7 +140,7 @@ Status PagesFile::shrink_locked(uint64_t size) {
 
 Status PagesFile::punch_hole(uint64_t offset, uint64_t size) {
   const uint64_t end = size > kPagesSizeMax - std::min(offset, kPagesSizeMax) ? kPagesSizeMax : offset + size;
-  return change(0, 2 * state_.layout.page_size(), [&]() -> Status {
+  return change([&] { return state_.size; }, 2 * state_.layout.page_size(), [&] {
     return offset < std::min(end, state_.size) ? punch_locked(offset, std::min(end, state_.size)) : Status::ok();
   });
 }

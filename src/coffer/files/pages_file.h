@@ -55,10 +55,10 @@ class PagesFile {
   static Result<std::unique_ptr<PagesFile>> make(const OpenedFile& opened, std::unique_ptr<WritableFile> file,
                                                  ByteView head, const PagesLimits& limits);
 
-  // Calls `change` with the file to itself, once there is room for it: the file may then have
-  // `end` bytes, and the journal takes `bytes`.
-  template <class Change>
-  Status change(uint64_t end, uint64_t bytes, const Change& change);
+  // Calls `change` with the file to itself, once there is room for it. `end`: says, with the file to itself, how many
+  // bytes the file may then have; `bytes`: what the journal takes.
+  template <class End, class Change>
+  Status change(const End& end, uint64_t bytes, const Change& change);
   Status write_locked(uint64_t offset, ByteView data);
   Status zero_locked(uint64_t offset, uint64_t end, uint64_t size);
   Status shrink_locked(uint64_t size);
