@@ -1,6 +1,7 @@
 // Coffers, as C has them.
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "coffer/bindings/c/handles.h"
 #include "coffer/embedding/coffer.h"
@@ -9,15 +10,6 @@
 
 namespace coffer::bindings {
 namespace {
-
-Result<std::shared_ptr<Coffer>> open_watched(const char* place, const char* root_uri) {
-  COFFER_TRY(check_given(place, "place"));
-  const std::string root = root_uri != nullptr ? root_uri : "";
-  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), place, {root, open_anchor}, open_provider));
-  coffer->policy().enable();  // it may want the root key to be watched more closely
-  coffer->watch_keys();
-  return coffer;
-}
 
 // For coffer_text_free().
 char* copy_of_text(const std::string& text) {
@@ -28,6 +20,14 @@ char* copy_of_text(const std::string& text) {
 }
 
 }  // namespace
+
+coffer_t* new_handle(std::shared_ptr<Coffer> coffer) {
+  auto handle = std::make_unique<coffer_handle>(std::move(coffer));
+  handle->coffer->policy().enable();  // it may want the root key to be watched more closely
+  handle->coffer->watch_keys();
+  return handle.release();
+}
+
 }  // namespace coffer::bindings
 
 using coffer::Coffer;
@@ -49,8 +49,11 @@ coffer_code_t coffer_open(const char* place, const char* root_uri, coffer_t** ha
   if (handle != nullptr) *handle = nullptr;
   return guarded(error, [&]() -> Status {
     COFFER_TRY(check_given(handle, "coffer"));
-    COFFER_ASSIGN(auto coffer, coffer::bindings::open_watched(place, root_uri));
-    *handle = new coffer_handle{std::move(coffer)};
+    COFFER_TRY(check_given(place, "place"));
+    const std::string root = root_uri != nullptr ? root_uri : "";
+    COFFER_ASSIGN(auto coffer, Coffer::open(coffer::Disk::posix(), place, {root, coffer::open_anchor},
+                                            coffer::open_provider));
+    *handle = coffer::bindings::new_handle(std::move(coffer));
     return Status::ok();
   });
 }

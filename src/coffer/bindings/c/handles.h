@@ -15,6 +15,8 @@ struct coffer_error {
 };
 
 struct coffer_handle {
+  explicit coffer_handle(std::shared_ptr<coffer::Coffer> opened) : coffer(std::move(opened)) {}
+
   std::shared_ptr<coffer::Coffer> coffer;
   const coffer::OfOneProcess process = {};
 };
@@ -53,6 +55,9 @@ inline Result<MutableBytes> room_at(void* data, size_t size, const char* name) {
   if (size > 0) COFFER_TRY(check_given(data, name));
   return MutableBytes(static_cast<uint8_t*>(data), size);
 }
+
+// Its keys are watched from now on, as an engine's are.
+coffer_t* new_handle(std::shared_ptr<Coffer> coffer);
 
 // The coffer behind a handle; kInvalidArgument for null, kKeyUnavailable in a child of fork().
 inline Result<Coffer*> opened(const coffer_t* handle) {
