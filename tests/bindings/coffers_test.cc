@@ -186,6 +186,7 @@ TEST_F(CCofferTest, InAChildOfForkNothingHasAKeyAndTheChildOpensItAnew) {
     EXPECT_EQ(coffer_status_json(c_, &json, nullptr), COFFER_KEY_UNAVAILABLE);
     EXPECT_EQ(coffer_file_append(file, "after", 5, nullptr), COFFER_KEY_UNAVAILABLE);
     EXPECT_EQ(coffer_file_close(file, nullptr), COFFER_KEY_UNAVAILABLE);
+    EXPECT_EQ(coffer_keyring_version(c_), 0u);
     EXPECT_EQ(memory.calls, calls);
     coffer_close(c_);
     coffer_t* const own = open_c();

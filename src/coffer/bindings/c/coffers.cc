@@ -64,7 +64,7 @@ void coffer_close(coffer_t* handle) {
 }
 
 uint64_t coffer_keyring_version(const coffer_t* handle) {
-  return handle != nullptr ? handle->coffer->keyring()->version() : 0;
+  return handle != nullptr && handle->process.is_here() ? handle->coffer->keyring()->version() : 0;
 }
 
 coffer_code_t coffer_refresh(coffer_t* handle, coffer_error_t** error) {

@@ -16,7 +16,8 @@
 // Threads. A coffer_t, and a file that is open for reading, may be used by any number of threads at once. A file that
 // is written may be, too: its calls wait for each other, but coffer_file_sync() of a log or a `ctr` file goes on beside
 // coffer_file_append(). Nobody may use a handle while it is freed. No function waits for a key provider but
-// coffer_create(), coffer_open(), coffer_refresh() and coffer_status_json().
+// coffer_create(), coffer_open(), coffer_refresh(), coffer_rotate_domain() and coffer_status_json(), and the first one
+// that needs a key of a key group.
 //
 // fork(). A child has no key of its parent's: what its parent opened answers COFFER_KEY_UNAVAILABLE, and may be freed.
 // The child opens the coffer itself. After exec() there is nothing to heed.
@@ -104,7 +105,7 @@ coffer_code_t coffer_open(const char* place, const char* root_uri, coffer_t** co
 // Files that are open go on, and keep what they need of it.
 void coffer_close(coffer_t* coffer);
 
-// Counts the changes of the keyring in use, beginning with 1. 0 of null.
+// Counts the changes of the keyring in use, beginning with 1. 0 of null, and in a child of fork().
 uint64_t coffer_keyring_version(const coffer_t* coffer);
 // Takes up a newer keyring now. Cheap when nothing changed.
 coffer_code_t coffer_refresh(coffer_t* coffer, coffer_error_t** error);
