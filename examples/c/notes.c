@@ -1,4 +1,4 @@
-// A program that keeps notes: each is sealed by itself and stands on a line of a log that Coffer encrypts.
+// A program that keeps notes: each is sealed by itself, and stands in a log that Coffer encrypts.
 //
 //   notes COFFER LOG add TEXT     seals TEXT and appends it
 //   notes COFFER LOG list         opens them again

@@ -112,7 +112,7 @@ TEST_F(BlobTest, AKeyIsWrappedIfItIsLongEnoughAndIsNoMessage) {
   EXPECT_EQ(coffer_unwrap_key(c_, "row", 3, message.data(), message.size(), key.data(), key.size(), error.out()),
             COFFER_INVALID_ARGUMENT);
   EXPECT_THAT(error.text(), HasSubstr("a sealed message, not a wrapped key"));
-  EXPECT_EQ(key, std::string(32, '\0'));
+  EXPECT_EQ(key, std::string(32, '?'));
 }
 
 TEST_F(BlobTest, ABlobOutlivesRotationsAndIsRewrappedInPlace) {
@@ -226,7 +226,7 @@ TEST_F(BlobTest, BuffersThatAreTooSmallAndMessagesThatAreTooLongAreRefused) {
   CError error;
   EXPECT_EQ(coffer_unseal(c_, "place", 5, blob.data(), blob.size(), out.data(), 6, error.out()),
             COFFER_INVALID_ARGUMENT);
-  EXPECT_THAT(error.text(), HasSubstr("has room for 6 bytes, and 7 are to be written"));
+  EXPECT_THAT(error.text(), HasSubstr("room for 6 bytes, and the blob holds 7"));
   EXPECT_EQ(coffer_seal(c_, "tenant", "", 0, "m", 1, out.data(), COFFER_BLOB_OVERHEAD, error.out()),
             COFFER_INVALID_ARGUMENT);
   EXPECT_EQ(coffer_rewrap(c_, "place", 5, blob.data(), blob.size(), out.data(), blob.size() - 1, error.out()),

@@ -384,10 +384,10 @@ TEST_F(CLogTest, SyncGoesOnBesideAppend) {
   ASSERT_C_OK(error, coffer_file_create(c_, path.c_str(), COFFER_ROLE_LOG, nullptr, &io, &file, error.out()));
   std::vector<std::thread> threads;
   std::atomic<int> failed{0};
-  for (int number = 0; number < 3; ++number) {
+  for (int number = 0; number < 4; ++number) {
     threads.emplace_back([&, number] {
       for (int turn = 0; turn < 200; ++turn) {
-        const coffer_code_t code = number == 0 ? coffer_file_sync(file, nullptr)
+        const coffer_code_t code = number < 2 ? coffer_file_sync(file, nullptr)
                                                : coffer_file_append(file, "0123456789", 10, nullptr);
         if (code != COFFER_OK) ++failed;
       }

@@ -138,7 +138,7 @@ class Tree:
 
 
 def is_program(path, text):
-    return path.endswith((".cc", ".h", ".py", ".cmake", "CMakeLists.txt")) or text.startswith("#!")
+    return path.endswith((".cc", ".c", ".h", ".py", ".cmake", "CMakeLists.txt")) or text.startswith("#!")
 
 
 # ------------------------------------------------------------------------------------------------------------- rules

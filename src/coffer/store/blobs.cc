@@ -36,26 +36,33 @@ Status Coffer::seal_blob(BlobPurpose purpose, std::string_view domain, ByteView 
 }
 
 Status Coffer::open_blob(ByteView blob, BlobPurpose purpose, ByteView context, MutableBytes out) {
-  std::ranges::fill(out, uint8_t{0});
   COFFER_ASSIGN(const BlobFields fields, read_blob(blob));
   if (fields.purpose != purpose) {
     return {Code::kInvalidArgument, "the blob is " + std::string(purpose_text(fields.purpose)) + ", not " +
                                         std::string(purpose_text(purpose))};
   }
-  COFFER_TRY(check_blob_sizes(purpose, fields.message_size, context.size()));
+  return open_blob_of(fields, blob, context, out);
+}
+
+Status Coffer::open_blob_of(const BlobFields& fields, ByteView blob, ByteView context, MutableBytes out) {
+  COFFER_TRY(check_blob_sizes(fields.purpose, fields.message_size, context.size()));
+  if (out.size() < fields.message_size) {
+    return {Code::kInvalidArgument, "there is room for " + std::to_string(out.size()) + " bytes, and the blob holds " +
+                                        std::to_string(fields.message_size)};
+  }
   COFFER_ASSIGN(const Unwrapping unwrapping,
                 unwrapping_key(fields.domain_key_id, fields.keyring_version, kTheBlob, IfLocked::kRefuse));
   COFFER_ASSIGN(const DomainKey key, unwrapping.open_key());
   COFFER_TRY(coffer::open_blob(blob, fields, key, context, out.data()));
   const Status newest = check_not_older(unwrapping, fields.keyring_version, kTheBlob);
-  if (!newest.is_ok()) wipe(out.data(), out.size());
+  if (!newest.is_ok()) wipe(out.data(), fields.message_size);
   return newest;
 }
 
 Status Coffer::reseal_blob(ByteView blob, ByteView context, MutableBytes out) {
   COFFER_ASSIGN(const BlobFields fields, read_blob(blob));
   SecretBytes message(fields.message_size);
-  COFFER_TRY(open_blob(blob, fields.purpose, context, message.reveal_mutable()));
+  COFFER_TRY(open_blob_of(fields, blob, context, message.reveal_mutable()));
   const std::shared_ptr<const Keyring> keys = keyring();
   const Domain* domain = keys->find_key(fields.domain_key_id).domain;
   if (domain == nullptr) return {Code::kKeyUnavailable, "the blob's domain was just removed from the keyring"};

@@ -155,12 +155,12 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,
                                     const std::array<uint8_t, kTagSize>& body_mac);
 
-  // Messages that a program keeps for itself: format/blob.h. `out` is as long as what comes of it, and all zeros where
-  // that fails. kInvalidArgument and kLimitExceeded for sizes; of keys, errors as new_file().
+  // Messages that a program keeps for itself: format/blob.h. kInvalidArgument and kLimitExceeded for sizes; of keys,
+  // errors as new_file(). REQUIRES: out.size() is kBlobOverhead more than plaintext.size()
   Status seal_blob(BlobPurpose purpose, std::string_view domain, ByteView context, ByteView plaintext,
                    MutableBytes out);
-  // kInvalidArgument for a blob of another purpose. Of keys, errors as unlock(); of bytes, as read_blob() and
-  // coffer::open_blob().
+  // Nothing of the message is left in `out` on failure. kInvalidArgument for a blob of another purpose, and where `out`
+  // is shorter than its message. Of keys, errors as unlock(); of bytes, as read_blob() and coffer::open_blob().
   Status open_blob(ByteView blob, BlobPurpose purpose, ByteView context, MutableBytes out);
   // The same message, under the active key of its domain. REQUIRES: out.size() is blob.size(); they do not overlap
   Status reseal_blob(ByteView blob, ByteView context, MutableBytes out);
@@ -217,6 +217,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   Status check_not_older(const Unwrapping& by, uint64_t keyring_version, const std::string& path) const;
   // Ok, or why this keyring's key opens nothing.
   Status check_key(const Keyring& keys, const FoundKey& key, const std::string& path, IfLocked if_locked) const;
+  Status open_blob_of(const BlobFields& fields, ByteView blob, ByteView context, MutableBytes out);
   Status unknown_key(const Id& key, uint64_t keyring_version, const Unwrapping& by) const;
 
   const OfOneProcess process_;

@@ -12,7 +12,7 @@ static_assert(COFFER_CONTEXT_SIZE_MAX == kBlobContextSizeMax);
 static_assert(COFFER_WRAPPED_KEY_SIZE_MIN == kBlobKeySizeMin);
 static_assert(COFFER_WRAPPED_KEY_SIZE_MAX == kBlobKeySizeMax);
 
-// A buffer of the caller's, as two arguments have it.
+// Buffers of the caller's, as two arguments each have them.
 struct InBuffer {
   const void* data;
   size_t size;
@@ -25,6 +25,7 @@ struct OutBuffer {
   size_t size;
   const char* name;
 
+  Result<MutableBytes> room() const { return room_at(data, size, name); }
   // The first `needed` bytes of it.
   Result<MutableBytes> room(size_t needed) const {
     if (size >= needed) return room_at(data, needed, name);
@@ -49,8 +50,7 @@ Status unseal(const coffer_t* handle, BlobPurpose purpose, const InBuffer& conte
   COFFER_ASSIGN(Coffer* const coffer, opened(handle));
   COFFER_ASSIGN(const ByteView context_view, context.view());
   COFFER_ASSIGN(const ByteView blob_view, blob.view());
-  COFFER_ASSIGN(const BlobFields fields, read_blob(blob_view));
-  COFFER_ASSIGN(const MutableBytes out, message.room(fields.message_size));
+  COFFER_ASSIGN(const MutableBytes out, message.room());
   return coffer->open_blob(blob_view, purpose, context_view, out);
 }
 

@@ -20,16 +20,18 @@ class WritingFile final : public OpenFile {
     return writer_->append(data, file_);
   }
   Status sync() override {
+    std::lock_guard one_at_a_time(sync_mutex_);
     std::unique_lock lock(mutex_, std::defer_lock);
     if (!writer_->may_sync_beside_append()) lock.lock();
     return writer_->sync(true, file_);
   }
   Status close() override {
-    std::lock_guard lock(mutex_);
+    std::scoped_lock lock(sync_mutex_, mutex_);
     return writer_->close(file_);
   }
 
  private:
+  std::mutex sync_mutex_;  // before the other one
   std::mutex mutex_;
   CallbackAppendFile file_;
   std::unique_ptr<FileWriter> writer_;
