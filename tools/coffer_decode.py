@@ -29,6 +29,7 @@ from decoder.envelope import check_envelope_mac, current_slot, unwrap_file_key  
 from decoder.keyring import (KEY_STATES, describe_keyring, group_key_of, open_keyring_of,  # noqa: E402
                              unwrap_domain_key)
 from decoder.log import decode_log  # noqa: E402
+from decoder.pages import decode_pages  # noqa: E402
 from decoder.primitives import KINDS, SUITES, Failure, derive  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
 
@@ -94,7 +95,7 @@ def decode(data, *, keyring=None, group_root_key=None, domain_key=None, file_key
         "newest_key_version": slot.newest_key_version,
         "keyring_version": slot.keyring_version,
     }
-    body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr}
+    body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr, 4: decode_pages}
     plaintext = body_of[slot.kind](data, slot, file_key, about)
     about["size"] = len(plaintext)
     about["sha256"] = hashlib.sha256(plaintext).hexdigest()

@@ -29,7 +29,7 @@ constexpr KindAndSuite kCombinations[] = {{Kind::kBlocks, Suite::kAes128Gcm}, {K
                                           {Kind::kLog, Suite::kAes128Gcm},    {Kind::kLog, Suite::kAes192Gcm},
                                           {Kind::kLog, Suite::kAes256Gcm},    {Kind::kLog, Suite::kChaCha20Poly1305},
                                           {Kind::kCtr, Suite::kAes128Ctr},    {Kind::kCtr, Suite::kAes192Ctr},
-                                          {Kind::kCtr, Suite::kAes256Ctr}};
+                                          {Kind::kCtr, Suite::kAes256Ctr},    {Kind::kPages, Suite::kXaes256Gcm}};
 
 class EveryEnvelope : public testing::TestWithParam<KindAndSuite> {};
 INSTANTIATE_TEST_SUITE_P(All, EveryEnvelope, testing::ValuesIn(kCombinations));
@@ -106,8 +106,8 @@ TEST(Envelope, UnknownNumbersAreUnsupportedAndSaySo) {
     uint8_t value;
     const char* word;
   } cases[] = {{8, 2, "version 2"}, {9, 1, "version 257"},       {10, 0, "suite 0"},
-               {10, 5, "suite 5"},  {10, 19, "suite 19"},        {11, 0, "kind 0"},
-               {11, 4, "kind 4"},   {13, 0, "wrap algorithm 0"}, {13, 2, "wrap algorithm 2"}};
+               {10, 6, "suite 6"},  {10, 19, "suite 19"},        {11, 0, "kind 0"},
+               {11, 5, "kind 5"},   {13, 0, "wrap algorithm 0"}, {13, 2, "wrap algorithm 2"}};
   for (const auto& c : cases) {
     Bytes bytes = sample.envelope();
     bytes[c.offset] = c.value;
@@ -138,6 +138,20 @@ TEST(Envelope, FieldsThatBreakARuleAreDamage) {
     bytes[offset] = 0;
     fix_checksum(bytes, 0);
     EXPECT_EQ(scan_envelope(bytes)->slots[0], SlotState::kDamaged) << "offset " << offset;
+  }
+}
+
+TEST(Envelope, PagesHaveTheirOwnSizesAndSuite) {
+  struct {
+    size_t offset;
+    uint8_t value;
+  } cases[] = {{10, 3}, {10, 18}, {11, 1}, {11, 3}, {12, 9}, {12, 17}, {12, 0}, {14, 1}, {160, 1}};
+  Sample sample(Kind::kPages, Suite::kXaes256Gcm);
+  for (const auto& c : cases) {
+    Bytes bytes = sample.envelope();
+    bytes[c.offset] = c.value;
+    fix_checksum(bytes, 0);
+    EXPECT_EQ(scan_envelope(bytes)->slots[0], SlotState::kDamaged) << "offset " << c.offset;
   }
 }
 

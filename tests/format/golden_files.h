@@ -18,7 +18,7 @@ struct GoldenFile {
   Bytes bytes;
   Bytes plaintext;
   Code error = Code::kOk;   // what opening it says
-  bool closed = true;       // log: ends with a clean close; ctr: the body is sealed
+  bool closed = true;       // log: ends with a clean close; ctr: the body is sealed; pages: as close() leaves it
   uint64_t torn_bytes = 0;  // log
 };
 

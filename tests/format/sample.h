@@ -43,7 +43,7 @@ struct Sample {
   explicit Sample(Kind kind = Kind::kBlocks, Suite suite = Suite::kAes256Gcm, int chunk_log2 = 10) {
     fields.suite = suite;
     fields.kind = kind;
-    fields.chunk_log2 = kind == Kind::kBlocks ? static_cast<uint8_t>(chunk_log2) : 0;
+    fields.chunk_log2 = kind == Kind::kBlocks || kind == Kind::kPages ? static_cast<uint8_t>(chunk_log2) : 0;
     fields.file_id = random_id().value();
     fields.store_id = random_id().value();
     fields.domain_key_id = random_id().value();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coffer/crypto/kdf.h"
+#include "coffer/files/pages_body.h"
 #include "format/log_sample.h"
 
 namespace coffer {
@@ -28,6 +29,14 @@ inline Status read_whole_ctr(const FileKey& file_key, ByteView body, WholeFile& 
   return stream.apply(0, body, out.plaintext.data());
 }
 
+inline Result<Bytes> read_pages_body(const EnvelopeFields& fields, const FileKey& file_key, const Bytes& file) {
+  COFFER_ASSIGN(OpenPages pages, OpenPages::open({fields, file_key.clone()}, std::make_shared<ChangingFile>(file)));
+  COFFER_ASSIGN(const uint64_t size, pages.logical_size());
+  Bytes out(size);
+  COFFER_TRY(pages.read(0, out).status());
+  return out;
+}
+
 inline Result<WholeFile> read_whole_file(const Bytes& file, const DomainKey& domain_key) {
   COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(file));
   if (scan.current < 0) return {Code::kNotFound, "never written"};
@@ -46,6 +55,10 @@ inline Result<WholeFile> read_whole_file(const Bytes& file, const DomainKey& dom
       out.plaintext = std::move(contents.plaintext);
       out.closed = contents.end.closed;
       out.torn_bytes = contents.end.torn_bytes;
+      break;
+    }
+    case Kind::kPages: {
+      COFFER_ASSIGN(out.plaintext, read_pages_body(scan.fields, file_key, file));
       break;
     }
     case Kind::kCtr: COFFER_TRY(read_whole_ctr(file_key, ByteView(file).subspan(kEnvelopeSize), out)); break;

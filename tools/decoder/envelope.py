@@ -9,6 +9,7 @@ ENVELOPE_SIZE = 8192
 SLOT_SIZE = 4096
 RECORD_SIZE = 512
 MAGIC = b"COFFER\r\n"
+CHUNK_LOG2_OF_KIND = {1: range(10, 21), 4: range(10, 17)}
 
 
 class Slot:
@@ -42,7 +43,7 @@ class Slot:
         key_size = SUITES[self.suite][1]
         rules = {
             "the suite does not go with the kind": self.suite in SUITES_OF_KIND[self.kind],
-            "the chunk size is out of bounds": 10 <= self.chunk_log2 <= 20 if self.kind == 1 else self.chunk_log2 == 0,
+            "the chunk size is out of bounds": self.chunk_log2 in CHUNK_LOG2_OF_KIND.get(self.kind, (0,)),
             "unknown flags": self.flags & ~1 == 0,
             "only a ctr body may be sealed": self.kind == 3 or not sealed,
             "the sequence is 0": self.sequence >= 1,

@@ -47,18 +47,19 @@ def xor_index(base_nonce, index):
     return (int.from_bytes(base_nonce, "big") ^ index).to_bytes(12, "big")
 
 
-# Section 1: number → name, key size, name in key derivation (None for CTR).
+# Section 1: number → name, key size, name in key derivation (None where it is in none).
 SUITES = {
     1: ("aes-128-gcm", 16, b"AEAD_AES_128_GCM"),
     2: ("aes-192-gcm", 24, b"AEAD_AES_192_GCM"),
     3: ("aes-256-gcm", 32, b"AEAD_AES_256_GCM"),
     4: ("chacha20-poly1305", 32, b"AEAD_CHACHA20_POLY1305"),
+    5: ("xaes-256-gcm", 32, None),
     16: ("aes-128-ctr", 16, None),
     17: ("aes-192-ctr", 24, None),
     18: ("aes-256-ctr", 32, None),
 }
-KINDS = {1: "blocks", 2: "log", 3: "ctr"}
-SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18)}
+KINDS = {1: "blocks", 2: "log", 3: "ctr", 4: "pages"}
+SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18), 4: (5,)}
 TAG_SIZE = 16
 BODY_SIZE_MAX = 1 << 40
 

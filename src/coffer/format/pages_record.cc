@@ -28,7 +28,7 @@ std::optional<PagesRecord> PagesRecord::look_at(ByteView header) {
   const ByteView magic = reader.bytes(kRecordMagic.size());
   const uint8_t what = reader.u8();
   if (!std::ranges::equal(magic, kRecordMagic) || what < 1 || what > 2) return std::nullopt;
-  reader.bytes(3);
+  if (!std::ranges::all_of(reader.bytes(3), [](uint8_t byte) { return byte == 0; })) return std::nullopt;
   PagesRecord out;
   out.what = static_cast<What>(what);
   for (uint64_t* field : {&out.epoch, &out.number, &out.page, &out.count, &out.size, &out.durable}) {

@@ -22,9 +22,9 @@ struct PagesRecord {
   uint64_t number = 0;  // within its epoch, from 1
   uint64_t page = 0;
   uint64_t count = 0;
-  uint64_t size = 0;     // logical, of the file after it
-  uint64_t durable = 0;  // so many bytes of the journal were durable when this record was made
-  XaesSeal page_seal;    // of kPage
+  uint64_t size = 0;        // logical, of the file after it
+  uint64_t durable = 0;     // so many bytes of the journal were durable when this record was made
+  XaesSeal page_seal = {};  // of kPage
 
   // With its ciphertext.
   size_t total_size(uint64_t page_size) const { return kHeaderSize + (what == What::kPage ? page_size : 0); }

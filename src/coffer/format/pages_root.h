@@ -28,7 +28,7 @@ struct PagesRoot {
   uint64_t journal = 0;  // where it begins; 0: there is none
   uint64_t records = 0;  // how many of its records are older than this root
   uint64_t durable = 0;  // so many bytes of it were durable when this root was made
-  std::vector<GroupRange> holes;  // in order, apart from each other
+  std::vector<GroupRange> holes = {};  // in order, apart from each other
 
   bool operator==(const PagesRoot&) const = default;
 
