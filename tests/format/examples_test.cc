@@ -9,8 +9,9 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/format/key_schedule.h"
 #include "coffer_test_paths.h"
+#include "format/known_pages.h"
 #include "format/known_salt.h"
-#include "format/sample.h"
+#include "format/whole_file.h"
 
 namespace coffer {
 namespace {
@@ -202,6 +203,47 @@ TEST_F(Examples, Ctr) {
   text.dump(body, kEnvelopeSize);
   text.line("slot A after closing: sequence 3, body sealed, body size and MAC");
   text.dump(ByteView(update.bytes).first(kSlotRecordSize), update.offset);
+  expect_on_page(text);
+}
+
+TEST_F(Examples, Pages) {
+  fields_.suite = Suite::kXaes256Gcm;
+  fields_.kind = Kind::kPages;
+  fields_.chunk_log2 = 10;
+  const Bytes nonce = counting(24, 0xc0);
+  KnownPages pages(file_key_, fields_, envelope(), nonce);
+  pages.page(0, as_bytes("Coffer"));
+  pages.hole(1);
+  const uint64_t journal = pages.layout().end_of(2);
+  pages.root(0, {.sequence = 1, .size = 2048, .proven = 2, .epoch = 1, .journal = journal});
+  const uint64_t end = pages.record(journal, {.what = PagesRecord::What::kHoles,
+                                              .epoch = 1,
+                                              .number = 1,
+                                              .page = 2,
+                                              .count = ~uint64_t{0},
+                                              .size = 3000});
+  const Bytes& bytes = pages.bytes();
+  const auto file = read_whole_file(bytes, domain_key_);
+  ASSERT_TRUE(file.is_ok()) << file.status().to_string();
+  Bytes expected(as_bytes("Coffer").begin(), as_bytes("Coffer").end());
+  expected.resize(3000);
+  EXPECT_EQ(file->plaintext, expected);
+
+  const uint64_t tags = pages.layout().group_offset(0), page = pages.layout().page_offset(0);
+  Text text;
+  text.value("key", pages.key().reveal());
+  text.value("nonce", nonce);
+  text.value("AES-256-GCM key", pages.derived_key());
+  text.value("plaintext", as_bytes("Coffer"));
+  text.line("");
+  text.line("root: sequence 1, size 2048, 2 pages proven, a journal of epoch 1 at " + std::to_string(journal));
+  text.dump(slice(bytes, PagesLayout::kRootOffsets[0], 112), PagesLayout::kRootOffsets[0]);
+  text.line("tag block: the seals of page 0 and of the hole in place of page 1; which are holes");
+  text.dump(slice(bytes, tags, kTagSectorSize), tags);
+  text.line("page 0");
+  text.dump(slice(bytes, page, 1024), page);
+  text.line("record 1: from page 2 on there is nothing, and the file has 3000 bytes");
+  text.dump(slice(bytes, journal, end - journal), journal);
   expect_on_page(text);
 }
 

@@ -1,10 +1,8 @@
 #include "format/golden_files.h"
 
 #include <functional>
-#include <set>
 
 #include "coffer/crypto/kdf.h"
-#include "format/known_pages.h"
 #include "format/known_salt.h"
 #include "format/whole_file.h"
 
@@ -39,26 +37,6 @@ Id id_of(const DomainKey& key) {
 
 void append(Bytes& bytes, ByteView more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
 
-GoldenFile start(std::string name, std::string note, Kind kind, Suite suite, int chunk_log2 = 0) {
-  GoldenFile file;
-  file.fields.file_id = named_id(name);
-  file.name = std::move(name);
-  file.note = std::move(note);
-  file.domain_key = numbered_domain_key(0);
-  file.file_key = numbered_key(suite_info(suite).key_size, 0x80);
-  file.fields.suite = suite;
-  file.fields.kind = kind;
-  file.fields.chunk_log2 = static_cast<uint8_t>(chunk_log2);
-  file.fields.store_id = numbered_id(0x40);
-  file.fields.domain_key_id = id_of(file.domain_key);
-  file.fields.domain_key_version = 1;
-  file.fields.keyring_version = 1;
-  file.bytes.resize(kEnvelopeSize);
-  EXPECT_TRUE(seal_envelope(file.fields, file.domain_key, file.file_key,
-                            std::span<uint8_t, kEnvelopeSize>(file.bytes.data(), kEnvelopeSize)));
-  return file;
-}
-
 // By one that holds what `file` says now.
 void replace_slot(GoldenFile& file) {
   SlotUpdate update =
@@ -68,7 +46,7 @@ void replace_slot(GoldenFile& file) {
 }
 
 GoldenFile blocks(std::string name, std::string note, Suite suite, int chunk_log2, size_t size) {
-  GoldenFile file = start(std::move(name), std::move(note), Kind::kBlocks, suite, chunk_log2);
+  GoldenFile file = start_golden(std::move(name), std::move(note), Kind::kBlocks, suite, chunk_log2);
   file.plaintext = pattern(size, size + 1);
   Bytes context(as_bytes("coffer blocks v1").begin(), as_bytes("coffer blocks v1").end());
   append(context, file.fields.file_id.bytes);
@@ -87,7 +65,7 @@ GoldenFile blocks(std::string name, std::string note, Suite suite, int chunk_log
 class GoldenLog {
  public:
   GoldenLog(std::string name, std::string note, Suite suite)
-      : file_(start(std::move(name), std::move(note), Kind::kLog, suite)) {
+      : file_(start_golden(std::move(name), std::move(note), Kind::kLog, suite)) {
     file_.closed = false;
   }
 
@@ -126,7 +104,7 @@ class GoldenLog {
 };
 
 GoldenFile ctr(std::string name, std::string note, Suite suite, size_t size, bool sealed) {
-  GoldenFile file = start(std::move(name), std::move(note), Kind::kCtr, suite);
+  GoldenFile file = start_golden(std::move(name), std::move(note), Kind::kCtr, suite);
   file.plaintext = pattern(size, size + 1);
   Bytes body(size);
   CtrBody stream = CtrBody::create(file.file_key, suite, file.fields.file_id).value();
@@ -143,69 +121,6 @@ GoldenFile ctr(std::string name, std::string note, Suite suite, size_t size, boo
   replace_slot(file);
   return file;
 }
-
-// A file of pages while it is made, of a plaintext that is known beforehand.
-class GoldenPages {
- public:
-  GoldenPages(std::string name, std::string note, int page_log2, size_t size)
-      : file_(start("pages-" + std::move(name), std::move(note), Kind::kPages, Suite::kXaes256Gcm, page_log2)),
-        pages_(file_.file_key, file_.fields, file_.bytes, pattern(24, file_.fields.file_id.bytes[0])) {
-    file_.plaintext = pattern(size, size + 1);
-  }
-
-  GoldenPages& page(uint64_t number) {
-    pages_.page(number, text_of(number));
-    return *this;
-  }
-  // One that a journal has anew.
-  GoldenPages& old_page(uint64_t number) {
-    pages_.page(number, pattern(text_of(number).size(), number));
-    return *this;
-  }
-  GoldenPages& hole(uint64_t number) {
-    pages_.hole(number);
-    return zeros(number, number + 1);
-  }
-  // Pages [first, end) of the plaintext.
-  GoldenPages& zeros(uint64_t first, uint64_t end) {
-    const uint64_t size = pages_.layout().page_size();
-    for (uint64_t i = first * size; i < std::min(end * size, file_.plaintext.size()); ++i) file_.plaintext[i] = 0;
-    return *this;
-  }
-  // The newest one last.
-  GoldenPages& root(size_t slot, const PagesRoot& root) {
-    pages_.root(slot, root);
-    closed_ = root.journal == 0 && root.proven == pages_.layout().page_count(root.size);
-    return *this;
-  }
-  // The next record of a journal. What it says of a page is its plaintext.
-  GoldenPages& record(uint64_t journal, PagesRecord record) {
-    if (journal_end_ == 0) journal_end_ = journal;
-    record.epoch = 3;
-    record.number = ++records_;
-    const bool is_page = record.what == PagesRecord::What::kPage;
-    journal_end_ = pages_.record(journal_end_, record, is_page ? text_of(record.page) : ByteView());
-    return *this;
-  }
-  GoldenFile finish(const std::function<void(GoldenFile&)>& change = {}) {
-    file_.bytes = pages_.bytes();
-    file_.closed = closed_;
-    if (change) change(file_);
-    return std::move(file_);
-  }
-
- private:
-  ByteView text_of(uint64_t page) const {
-    const size_t size = pages_.layout().page_size(), at = page * size;
-    return slice(file_.plaintext, at, std::min(size, file_.plaintext.size() - at));
-  }
-
-  GoldenFile file_;
-  KnownPages pages_;
-  uint64_t journal_end_ = 0;
-  uint64_t records_ = 0;
-  bool closed_ = false;
-};
 
 GoldenFile rewrapped() {
   GoldenFile file = blocks("blocks-rewrapped", "moved to version 2 of its domain key", Suite::kAes256Gcm, 10, 300);
@@ -281,80 +196,27 @@ void add_logs(std::vector<GoldenFile>& out) {
   }
 }
 
-// Five pages that were closed once, some of them before they were written anew: what the others begin with.
-GoldenPages five_pages(std::string name, std::string note, size_t size, std::set<uint64_t> old = {}) {
-  GoldenPages file(std::move(name), std::move(note), 10, size);
-  for (uint64_t page = 0; page < 5; ++page) old.contains(page) ? file.old_page(page) : file.page(page);
+}  // namespace
+
+GoldenFile start_golden(std::string name, std::string note, Kind kind, Suite suite, int chunk_log2) {
+  GoldenFile file;
+  file.fields.file_id = named_id(name);
+  file.name = std::move(name);
+  file.note = std::move(note);
+  file.domain_key = numbered_domain_key(0);
+  file.file_key = numbered_key(suite_info(suite).key_size, 0x80);
+  file.fields.suite = suite;
+  file.fields.kind = kind;
+  file.fields.chunk_log2 = static_cast<uint8_t>(chunk_log2);
+  file.fields.store_id = numbered_id(0x40);
+  file.fields.domain_key_id = id_of(file.domain_key);
+  file.fields.domain_key_version = 1;
+  file.fields.keyring_version = 1;
+  file.bytes.resize(kEnvelopeSize);
+  EXPECT_TRUE(seal_envelope(file.fields, file.domain_key, file.file_key,
+                            std::span<uint8_t, kEnvelopeSize>(file.bytes.data(), kEnvelopeSize)));
   return file;
 }
-
-void add_pages(std::vector<GoldenFile>& out) {
-  constexpr uint64_t kGroup = kPagesInGroup;
-  constexpr uint64_t kSize = (kGroup + 4) * 1024 + 7;
-  out.push_back(GoldenPages("closed", "closed; a group of holes, and two holes beside pages", 10, kSize)
-                    .page(kGroup)
-                    .page(kGroup + 2)
-                    .hole(kGroup + 1)
-                    .hole(kGroup + 3)
-                    .page(kGroup + 4)
-                    .zeros(0, kGroup)
-                    .root(0, {.sequence = 1, .size = kSize, .holes = {{0, 1}}})
-                    .root(1, {.sequence = 2, .size = kSize, .proven = kGroup + 5, .holes = {{0, 1}}})
-                    .finish());
-  out.push_back(GoldenPages("large", "closed; one page of 64 KiB", 16, 5000)
-                    .page(0)
-                    .root(1, {.sequence = 2, .size = 4000, .proven = 1})
-                    .root(0, {.sequence = 3, .size = 5000, .proven = 1, .epoch = 1})
-                    .finish());
-  out.push_back(GoldenPages("empty", "synced, of no bytes", 12, 0).root(0, {.sequence = 1}).finish());
-  const PagesRoot root{.sequence = 9, .size = 4500, .proven = 5, .epoch = 3, .journal = 32768};
-  using What = PagesRecord::What;
-  out.push_back(five_pages("journal", "left with a journal: a page anew, a hole, growth, which a page follows", 8000, {1, 2})
-                    .root(1, root)
-                    .record(root.journal, {.page = 1, .size = 4500})
-                    .record(root.journal, {.what = What::kHoles, .page = 2, .count = 1, .size = 4500, .durable = 1160})
-                    .record(root.journal, {.what = What::kHoles, .page = 5, .count = ~uint64_t{0}, .size = 7200})
-                    .record(root.journal, {.page = 7, .size = 8000, .durable = 1432})
-                    .zeros(2, 3)
-                    .zeros(5, 7)
-                    .finish([](GoldenFile& file) { std::fill_n(file.bytes.begin() + 12288 + 512, 3584, uint8_t{0xee}); }));
-  out.push_back(five_pages("torn-journal", "the second record of the journal is torn: it was never durable", 4500, {1})
-                    .root(0, root)
-                    .record(root.journal, {.page = 1, .size = 4500})
-                    .record(root.journal, {.page = 3, .size = 4500})
-                    .finish([](GoldenFile& file) { file.bytes.resize(file.bytes.size() - 600); }));
-  out.push_back(five_pages("torn-growth", "grown from two pages; the third came to the disk, the fourth did not", 4500)
-                    .root(0, {.sequence = 1, .size = 2048, .proven = 2})
-                    .root(1, {.sequence = 2, .size = 4500, .proven = 2})
-                    .finish([](GoldenFile& file) {
-                      const PagesLayout layout = PagesLayout::create(10).value();
-                      std::fill_n(file.bytes.begin() + static_cast<ptrdiff_t>(layout.page_offset(3)), 512, uint8_t{0});
-                      file.plaintext.resize(3072);
-                    }));
-  out.push_back(five_pages("damaged-journal", "the first record is damaged, and the second says it was durable", 4500, {1})
-                    .root(0, root)
-                    .record(root.journal, {.page = 1, .size = 4500})
-                    .record(root.journal, {.page = 3, .size = 4500, .durable = 1160})
-                    .finish([](GoldenFile& file) {
-                      file.bytes[32768 + 500] ^= 1;
-                      file.error = Code::kTampered;
-                    }));
-  const PagesRoot closed{.sequence = 2, .size = 4500, .proven = 5};
-  out.push_back(five_pages("damaged-page", "one bit of page 2 is flipped", 4500)
-                    .root(1, closed)
-                    .finish([](GoldenFile& file) {
-                      file.bytes[PagesLayout::create(10)->page_offset(2) + 77] ^= 8;
-                      file.error = Code::kTampered;
-                    }));
-  out.push_back(five_pages("truncated", "the last page is missing", 4500)
-                    .root(1, closed)
-                    .finish([](GoldenFile& file) {
-                      file.bytes.resize(file.bytes.size() - 1024);
-                      file.error = Code::kTruncated;
-                    }));
-}
-
-}  // namespace
 
 std::vector<GoldenFile> golden_files() {
   std::vector<GoldenFile> out;
@@ -363,7 +225,7 @@ std::vector<GoldenFile> golden_files() {
   out.push_back(ctr("ctr-aes-256-ctr", "sealed", Suite::kAes256Ctr, 1000, true));
   out.push_back(ctr("ctr-aes-192-ctr", "sealed, empty", Suite::kAes192Ctr, 0, true));
   out.push_back(ctr("ctr-aes-128-ctr", "never sealed: nothing proves its plaintext", Suite::kAes128Ctr, 47, false));
-  add_pages(out);
+  add_golden_pages(out);
   return out;
 }
 
@@ -390,9 +252,9 @@ std::string golden_manifest(const std::vector<GoldenFile>& files) {
       number("size", file.plaintext.size());
       text("sha256", to_hex(sha256(file.plaintext).value()));
       const char* says = file.closed ? "true" : "false";
-      if (file.fields.kind == Kind::kLog || file.fields.kind == Kind::kPages) out += std::string("\"closed\": ") + says + ", ";
+      const char* name = file.fields.kind == Kind::kCtr ? "authenticated" : "closed";
+      if (file.fields.kind != Kind::kBlocks) out += std::string("\"") + name + "\": " + says + ", ";
       if (file.fields.kind == Kind::kLog) number("torn_bytes", file.torn_bytes);
-      if (file.fields.kind == Kind::kCtr) out += std::string("\"authenticated\": ") + says + ", ";
     }
     out += "\"note\": \"" + file.note + "\"}";
   }

@@ -24,6 +24,10 @@ struct GoldenFile {
 
 // The same in every run.
 std::vector<GoldenFile> golden_files();
+// Those of pages.
+void add_golden_pages(std::vector<GoldenFile>& out);
+// With an envelope, and no body yet.
+GoldenFile start_golden(std::string name, std::string note, Kind kind, Suite suite, int chunk_log2 = 0);
 // What says of each file what it is, for readers in other languages.
 std::string golden_manifest(const std::vector<GoldenFile>& files);
 

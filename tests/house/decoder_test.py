@@ -23,6 +23,7 @@ from decoder.audit import check_audit_log  # noqa: E402
 from decoder.blob import open_blob  # noqa: E402
 from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
+from decoder.pages import decode_pages  # noqa: E402
 from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
 from decoder.recipient import fingerprint_of_pair, keyring_key_for  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
@@ -100,7 +101,8 @@ class WorkedExamples(unittest.TestCase):
 
     def setUp(self):
         with open(os.path.join(ROOT, "docs", "format.md"), encoding="utf-8") as page:
-            self.sections = dict(re.findall(r"^## (\d)\. .*?\n(.*?)(?=^## |\Z)", page.read(), re.MULTILINE | re.DOTALL))
+            self.sections = dict(re.findall(r"^## (\d+)\. .*?\n(.*?)(?=^## |\Z)", page.read(),
+                                            re.MULTILINE | re.DOTALL))
 
     def bytes_shown(self, section, size=0, copy_slot=False):
         """The bytes of a section's example, as they stand in the file; zeros where nothing is shown."""
@@ -134,6 +136,22 @@ class WorkedExamples(unittest.TestCase):
         kind, plaintext, about = outcome(self.bytes_shown("6"), domain_key=self.DOMAIN_KEY)
         self.assertEqual((kind, plaintext), ("ok", bytes.fromhex("62797465206e2069732062797465206e")))
         self.assertEqual((about["sequence"], about["authenticated"]), (3, True))
+
+    def test_pages(self):
+        about = {}
+        slot = types.SimpleNamespace(chunk_log2=10, file_id=self.FILE_ID)
+        data = self.bytes_shown("16")
+        plaintext = b"Coffer".ljust(3000, b"\0")
+        self.assertEqual(decode_pages(data, slot, self.FILE_KEY, about), plaintext)
+        self.assertEqual((about["records"], about["closed"]), (1, False))
+        for place in [*range(8192, 8192 + 104), *range(16384, 16384 + 80), 16864, 20480, 21503]:
+            with self.assertRaises(Failure, msg=place) as raised:
+                decode_pages(data[:place] + bytes([data[place] ^ 1]) + data[place + 1:], slot, self.FILE_KEY, about)
+            self.assertEqual(raised.exception.kind, "tampered")
+        # Nothing says that the record was durable: without it the file ends before.
+        for place in range(22528, len(data)):
+            altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
+            self.assertEqual(decode_pages(altered, slot, self.FILE_KEY, about), plaintext[:2048])
 
     def test_keyring(self):
         keyring = open_keyring(self.bytes_shown("7"), bytes(range(0x20, 0x40)))

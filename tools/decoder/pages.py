@@ -16,6 +16,7 @@ TAG_BLOCK_SIZE = 4096
 SECTOR_SIZE = 512
 SEAL_SIZE = 40
 RANGES_MAX = 240
+JOURNAL_MAX = 1 << 42
 RECORD_HEADER_SIZE = 136
 PAGE, HOLE, ROOT, RECORD = 1, 2, 3, 4  # what is sealed
 SEARCH_MAX = 64 << 20
@@ -61,10 +62,11 @@ class Root:
         self.holes = [struct.unpack_from("<QQ", slot, 64 + 16 * i) for i in range(ranges)]
         behind = 0
         for first, count in self.holes:
-            if count == 0 or first < behind or first + count > BODY_SIZE_MAX:
+            if count == 0 or first < behind or first + count > 1 << 40:
                 return
             behind = first + count + 1
         self.is_one = (self.size <= BODY_SIZE_MAX and self.journal % 512 == 0
+                       and (self.journal == 0 or BODY_OFFSET <= self.journal <= JOURNAL_MAX)
                        and xaes.open(slot[end:end + SEAL_SIZE], b"", bytes([ROOT]) + slot[:end]) is not None)
 
 
@@ -127,7 +129,7 @@ class Pages:
             at += RECORD_HEADER_SIZE
             if record.is_page:
                 ciphertext = self.data[at:at + self.page_size]
-                if len(ciphertext) < self.page_size or self.open_page(record.page, record.page_seal, ciphertext) is None:
+                if self.open_page(record.page, record.page_seal, ciphertext) is None:
                     at -= RECORD_HEADER_SIZE
                     break
                 self.changed[record.page] = record.page_seal, ciphertext

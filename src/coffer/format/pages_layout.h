@@ -9,6 +9,7 @@ namespace coffer {
 inline constexpr int kPageLog2Min = 10;
 inline constexpr int kPageLog2Max = 16;
 inline constexpr uint64_t kPagesSizeMax = uint64_t{1} << 40;  // logical
+inline constexpr uint64_t kPagesJournalMax = uint64_t{1} << 42;  // where it begins: far behind all pages
 inline constexpr uint64_t kPagesInGroup = 96;
 inline constexpr size_t kTagBlockSize = 4096;
 inline constexpr size_t kTagSectorSize = 512;

@@ -11,14 +11,16 @@ constexpr size_t kRangeSize = 16;
 
 size_t clear_size(size_t ranges) { return kFixedSize + ranges * kRangeSize; }
 
-// Ranges in order, apart from each other and inside the file.
-bool are_in_order(const PagesRoot& root) {
+// Sizes and places that a file can have; ranges in order and apart from each other.
+bool can_be(const PagesRoot& root) {
   uint64_t least = 0;
   for (const GroupRange& range : root.holes) {
-    if (range.count == 0 || range.first < least || range.count > kPagesSizeMax - range.first) return false;
+    if (range.count == 0 || range.first < least || range.first > kPagesSizeMax) return false;
+    if (range.count > kPagesSizeMax - range.first) return false;
     least = range.end() + 1;
   }
-  return root.size <= kPagesSizeMax && root.journal % 512 == 0;
+  if (root.size > kPagesSizeMax || root.journal % 512 != 0) return false;
+  return root.journal == 0 || (root.journal >= PagesLayout::kBodyOffset && root.journal <= kPagesJournalMax);
 }
 
 }  // namespace
@@ -56,7 +58,7 @@ std::optional<PagesRoot> PagesRoot::look_at(ByteView slot) {
     range.first = reader.u64();
     range.count = reader.u64();
   }
-  if (reader.remaining() < XaesSeal::kSize || !reader.ok() || !are_in_order(out)) return std::nullopt;
+  if (reader.remaining() < XaesSeal::kSize || !reader.ok() || !can_be(out)) return std::nullopt;
   return out;
 }
 
