@@ -60,6 +60,7 @@ class Parser {
     if (key == "stores") return stores(value);
     if (key == "bind") return bind(value);
     if (key == "policy") return policy(value);
+    if (key == "mariadb") return take(read_mariadb(reader_, value), config_.mariadb_keys);
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
@@ -67,7 +68,7 @@ class Parser {
                          "unknown option \"" + key +
                              "\"; known are version, coffer, keyring, roots, crypto, cipher, "
                              "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, "
-                             "domains, stores, bind, policy, key_providers, kmip_hosts and sealing_key");
+                             "domains, stores, bind, policy, mariadb, key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>
@@ -300,7 +301,7 @@ std::string format_config(const Config& config) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
   return out + format_policy({config.policy, config.domain_ciphers, config.local_unlock}) +
-         format_providers(config.providers);
+         format_mariadb(config.mariadb_keys) + format_providers(config.providers);
 }
 
 Status apply_crypto(const Config& config) {

@@ -40,6 +40,12 @@ Status check_domains(const Config& config, const Keyring& keyring) {
     return {Code::kInvalidArgument, config.providers.name + ": policy: domains: the keyring has no domain \"" + name +
                                         "\"; make it with coffer domain add, or take the entry out"};
   }
+  for (const auto& [id, name] : config.mariadb_keys) {
+    if (keyring.find_domain(name) != nullptr) continue;
+    return {Code::kInvalidArgument, config.providers.name + ": mariadb: keys: " + std::to_string(id) +
+                                        ": the keyring has no domain \"" + name +
+                                        "\"; make it with coffer domain add, or take the entry out"};
+  }
   for (const DomainPath& entry : config.domains) {
     if (entry.domain == kEachItsOwn || keyring.find_domain(entry.domain) != nullptr) continue;
     return {Code::kInvalidArgument, config.providers.name + ":" + std::to_string(entry.line) +

@@ -43,6 +43,15 @@ struct NewFileRequest {
   Sha256 earlier_body{};  // of a log that is recycled: earlier_body_of()
 };
 
+// A key for an engine that encrypts by itself, of those that a domain key gives.
+struct DerivedKeyRequest {
+  std::string_view domain;
+  uint32_t version = 0;  // the domain key's number
+  std::string_view label;  // docs/format.md, "Derivation"
+  ByteView context;
+  size_t size = 32;
+};
+
 class Coffer : public std::enable_shared_from_this<Coffer> {
  public:
   Coffer(const Coffer&) = delete;
@@ -168,6 +177,14 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // Whether reseal_blob() would bring it under another key. Nothing of the blob is proved. Errors as read_blob(), and
   // of its key as unlock().
   Result<bool> is_blob_outdated(ByteView blob);
+
+  // For an engine that encrypts by itself: the number of the domain's key that may protect now; derived_key.cc. As the
+  // keyring in hand has it, at once, but where that key has expired. kNotFound: no such domain; kKeyUnavailable: it is
+  // locked, has no active key, or keys were taken from this process.
+  Result<uint32_t> protecting_version(std::string_view domain);
+  // Errors as protecting_version(); kKeyDestroyed; kKeyUnavailable also for a version that the stored keyring does not
+  // have, or that is only to become active.
+  Result<SecretBytes> derive_key(const DerivedKeyRequest& request);
 
   // Held by whoever rewrites an envelope in place (rewrap, closing a ctr body, recycling a file).
   Result<std::unique_ptr<FileLock>> lock_envelopes() const;
