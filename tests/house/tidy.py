@@ -62,6 +62,8 @@ REVEAL_PLACES = {
     "src/coffer/providers/": "root keys come from outside as bytes",
     "src/coffer/ops/config_values": "opens what the program asks for",
     "src/coffer/embedding/": "hands it to the program",
+    "src/coffer/store/derived_key": "derives an engine's keys from a domain key",
+    "src/coffer/engines/mariadb/": "hands derived keys to the server, and compares them",
     "src/coffer/ops/pattern_search": "searches for them",
     "src/coffer/ops/scan": "searches what may hold them",
     "src/coffer/ops/sought": "makes the forms in which they are searched for",
@@ -182,13 +184,13 @@ def crypto_headers(tree):
 
 
 def engine_headers(tree):
-    """RocksDB's headers stay inside its adapter."""
+    """An engine's headers stay inside its adapter."""
     for path in tree.cpp("src/"):
-        if path.startswith("src/coffer/engines/rocksdb/"):
-            continue
         for number, line in tree.lines(path):
-            if re.match(r'\s*#\s*include\s*[<"]rocksdb/', line):
-                yield path, number, "only src/coffer/engines/rocksdb may include RocksDB"
+            found = re.match(r'\s*#\s*include\s*[<"](rocksdb|mysql)/', line)
+            adapter = "src/coffer/engines/" + {"rocksdb": "rocksdb", "mysql": "mariadb"}[found[1]] if found else ""
+            if found and not path.startswith(adapter + "/"):
+                yield path, number, f"only {adapter} may include {found[1]}/"
 
 
 def reveals(tree):

@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""Debian's own tests of MariaDB's encryption (package mariadb-test), with Coffer's plug-in in file_key_management's place.
+"""Debian's own tests of MariaDB's encryption (package mariadb-test), with Coffer's plug-in for file_key_management.
 
   debian_suite.py [--all] [--parallel N] [--keep DIRECTORY] [TEST…]
 
-Without --all: those of debian_suite_short.txt. debian_suite_exceptions.txt has what cannot pass, and why. Tests that want
-another plug-in than file_key_management are left as they are; they run with --all, and say nothing of ours.
+Without --all: those of debian_suite_short.txt. debian_suite_exceptions.txt has what cannot pass, and why. Tests that
+want another plug-in than file_key_management are left as they are; they run with --all, and say nothing of ours.
 """
 
 import argparse
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -23,8 +24,8 @@ TREE = SHARE + "/mysql-test"
 PLUGINS = "/usr/lib/mysql/plugin"
 SUITES = ("encryption", "binlog_encryption")
 # What the suites include of others.
-PARTS = ("include", "lib", "std_data", "main/my.cnf", "suite.pm", "mariadb-test-run.pl", "mtr", "plugin/simple_password_check",
-         "suite/innodb/include", "suite/rpl", "suite/binlog/include", "suite/binlog/t")
+PARTS = ("include", "lib", "std_data", "main/my.cnf", "main/win.test", "suite.pm", "mariadb-test-run.pl",
+         "suite/innodb/include", "suite/innodb/t", "suite/rpl", "suite/binlog/include", "suite/binlog/t")
 KEY_IDS = (1, 2, 4, 5, 6, 10, 33)  # of std_data/keys.txt; the tests want others to be refused
 
 
@@ -82,9 +83,26 @@ def make_tree(directory, plugins, coffer):
         file.write("if (`SELECT COUNT(*)=0 FROM INFORMATION_SCHEMA.PLUGINS WHERE PLUGIN_NAME = 'coffer_key_management'"
                    " AND PLUGIN_STATUS='ACTIVE'`)\n{\n  --die coffer_key_management is not active\n}\n")
     with open(include + ".combinations", "w", encoding="utf-8") as file:
-        file.write(f"[coffer]\nplugin-dir={plugins}\nplugin-maturity=beta\nplugin-load-add=coffer_key_management.so\n"
+        file.write(f"[coffer]\nplugin-dir={plugins}\nplugin-load-add=coffer_key_management.so\n"
                    f"loose-coffer-key-management-coffer={coffer}\n--skip-innodb-read-only-compressed\n")
+    rewrite_options(os.path.join(tree, "suite/binlog_encryption"), plugins, coffer)
     return tree
+
+
+def rewrite_options(suite, plugins, coffer):
+    """In a suite whose files of options load file_key_management themselves."""
+    for name in os.listdir(suite):
+        path = os.path.join(suite, name)
+        if not name.endswith((".cnf", ".opt", ".combinations")):
+            continue
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        text = re.sub(r"(?m)^((?:--)?)plugin-load-add *=.*FILE_KEY_MANAGEMENT_SO.*$",
+                      rf"\1plugin-dir={plugins}\n\1plugin-load-add=coffer_key_management.so", text)
+        text = re.sub(r"(?m)^file-key-management$", "coffer-key-management", text)
+        text = re.sub("loose-file-key-management-filename *=.*", f"loose-coffer-key-management-coffer={coffer}", text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def main():
@@ -104,8 +122,9 @@ def main():
         skipped = os.path.join(directory, "skipped")
         with open(skipped, "w", encoding="utf-8") as file:
             file.writelines(f"{name} : {why}\n" for name, why in exceptions.items())
-        words = ["perl", "mariadb-test-run.pl", f"--user={pwd.getpwuid(os.geteuid()).pw_name}", "--force", "--max-test-fail=0",
-                 f"--parallel={arguments.parallel}", f"--vardir={directory}/var", f"--skip-test-list={skipped}",
+        words = ["perl", "mariadb-test-run.pl", f"--user={pwd.getpwuid(os.geteuid()).pw_name}", "--force",
+                 "--max-test-fail=0", f"--parallel={arguments.parallel}", f"--vardir={directory}/var",
+                 f"--skip-test-list={skipped}",
                  f"--suite={','.join(SUITES)}", "--nowarnings", "--retry=0"]
         words += arguments.tests or ([] if arguments.all else list(listed("debian_suite_short.txt")))
         return subprocess.run(words, cwd=tree, check=False).returncode

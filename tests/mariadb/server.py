@@ -21,8 +21,9 @@ MARK = "plaintextmarker"
 SMALL = ("--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-data-file-path=ibdata1:4M:autoextend",
          "--innodb-temp-data-file-path=ibtmp1:4M:autoextend", "--innodb-undo-tablespaces=0", "--aria-log-file-size=8M",
          "--skip-grant-tables", "--performance-schema=OFF")
-ENCRYPTED = ("--innodb-encrypt-tables=FORCE", "--innodb-encrypt-log=ON", "--encrypt-binlog=ON", "--aria-encrypt-tables=ON",
-             "--encrypt-tmp-disk-tables=ON", "--encrypt-tmp-files=ON", "--innodb-encrypt-temporary-tables=ON",
+ENCRYPTED = ("--innodb-encrypt-tables=FORCE", "--innodb-encrypt-log=ON", "--encrypt-binlog=ON",
+             "--aria-encrypt-tables=ON", "--encrypt-tmp-disk-tables=ON", "--encrypt-tmp-files=ON",
+             "--innodb-encrypt-temporary-tables=ON",
              "--innodb-encryption-threads=2", "--innodb-encryption-rotate-key-age=1")
 OURS = ("--plugin-load-add=coffer_key_management", "--coffer-key-management=FORCE_PLUS_PERMANENT",
         "--plugin-maturity=beta")
@@ -157,10 +158,9 @@ class MariadbTest(CliTest):
             os.symlink(PLUGIN, os.path.join(directory, os.path.basename(PLUGIN)))
         return directory
 
-    def make_mariadb_coffer(self, name="c.coffer", key="root.key", domains=("tenant-a",), keys="1: system, 100: tenant-a"):
+    def make_mariadb_coffer(self, name="c.coffer", key="root.key", keys="1: system, 100: tenant-a"):
         self.make_coffer(name, key)
-        for domain in domains:
-            self.done("domain", "add", name, domain)
+        self.done("domain", "add", name, "tenant-a")
         with open(self.path(name, "coffer.yaml"), "a", encoding="utf-8") as file:
             file.write(f"mariadb: {{keys: {{{keys}}}}}\n")
         return name

@@ -74,7 +74,7 @@ class EncryptionTest(MariadbTest):
         os.rename(self.path("root.key"), self.path("away.key"))
         self.assertIn(self.path("root.key"), self.refusal(server))
         self.make_key("root.key")
-        self.assertIn("another key", self.refusal(server))
+        self.assertIn("the slot wants key id", self.refusal(server))
         os.rename(self.path("away.key"), self.path("root.key"))
         self.assertIn("no-such.coffer", self.refusal(server, "no-such.coffer"))
         self.assertIn("set coffer_key_management_coffer",

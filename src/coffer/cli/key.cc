@@ -196,7 +196,10 @@ Result<Outcome> run_key_expire(const Arguments& arguments, Console& console) {
 
 Result<Outcome> run_key_destroy(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const ChangedKey changed, destroy_key(*coffer, arguments.operand("KEY")));
+  COFFER_ASSIGN(const ChangedKey changed, destroy_key(*coffer, arguments.operand("KEY"),
+                                                       arguments.has("--unneeded-by-mariadb")
+                                                           ? Unneeded::kInFilesAndByMariadb
+                                                           : Unneeded::kInFiles));
   const Outcome outcome = answer_with(changed, "destroyed", console);
   console.note("older copies of the keyring still have it, for who has the root key of their time");
   return outcome;
@@ -292,7 +295,9 @@ Command key_destroy_command() {
       .name = "key destroy",
       .about = "erases a key that is deactivated or compromised and that nothing needs any more",
       .operands = {coffer_operand(), key_operand()},
-      .flags = {root_flag()},
+      .flags = {{"--unneeded-by-mariadb", "", "of a domain that coffer.yaml lists for a MariaDB server: it needs it no "
+                                              "more"},
+                root_flag()},
       .examples = {"key destroy /var/lib/db.coffer system:2"},
       .run = run_key_destroy,
   };

@@ -55,6 +55,9 @@ Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
                       {"keyring_version", done.keyring_version},
                       {"certificate", path}},
                  text);
+  if (const uint32_t id = mariadb_key_of(coffer->config().mariadb_keys, domain)) {
+    console.note(fmt::format("nor can what a MariaDB server has under key id {}, once it is restarted", id));
+  }
   console.note(
       "not reached: copies of the keyring from before, with the root key of their time; to end those, coffer "
       "rotate root to another key and destroy the old one where it is");

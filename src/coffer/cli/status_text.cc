@@ -108,6 +108,12 @@ std::string count_age(const StatusReport& report) {
                      age);
 }
 
+std::string mariadb_text(const MariadbKeys& keys) {
+  std::string ids;
+  for (const auto& [id, domain] : keys) ids += fmt::format("{}{} ({})", ids.empty() ? "" : ", ", id, domain);
+  return ids.empty() ? "" : fmt::format("  mariadb    key ids {}; its servers alone know what needs which key\n", ids);
+}
+
 }  // namespace
 
 std::string status_heading(const StatusReport& report) {
@@ -154,7 +160,10 @@ std::string status_heading(const StatusReport& report) {
                        remark_on(report, store));
     label = "";
   }
-  if (report.stores.empty()) out += "  stores     none yet: coffer exec opens one\n";
+  if (report.stores.empty() && report.config.mariadb_keys.empty()) {
+    out += "  stores     none yet: coffer exec opens one\n";
+  }
+  out += mariadb_text(report.config.mariadb_keys);
   label = "runs";
   for (const RunRecord& run : present_runs(report.runs)) {
     out += fmt::format("  {:<9}  {}\n", label, run_text(run, report.now));
@@ -191,7 +200,9 @@ std::string status_totals(const StatusReport& report) {
   std::string out =
       fmt::format("{} of {} in {} under active keys\n", percent_text(inventory.active.bytes, inventory.encrypted.bytes),
                   size_text(inventory.encrypted.bytes), count_text(inventory.encrypted.files, "file"));
-  if (inventory.encrypted.files == 0) out = "no encrypted files yet\n";
+  if (inventory.encrypted.files == 0) {
+    out = report.config.mariadb_keys.empty() ? "no encrypted files yet\n" : "no files that Coffer itself encrypts\n";
+  }
   out += other_copies(report);
   if (!report.recounted && inventory.links_seen > 0) {
     out += fmt::format("{} out of the stores, not followed\n", count_text(inventory.links_seen, "link"));

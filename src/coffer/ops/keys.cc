@@ -125,7 +125,22 @@ Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t
   return change(coffer, known, [&](Keyring& keyring, const Id& id) { return keyring.set_key_expiry(id, when); });
 }
 
-Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known) {
+namespace {
+
+Status check_unneeded_by_mariadb(Coffer& coffer, const FoundKey& key) {
+  COFFER_ASSIGN(const std::set<Id> beyond, keys_beyond_files(coffer));
+  if (!beyond.contains(key.entry->id)) return Status::ok();
+  COFFER_ASSIGN(const Config config, coffer.present_config());
+  return {Code::kBusy, text_of(key) + " may be needed by a MariaDB server, as version " +
+                           std::to_string(key.entry->version) + " of key id " +
+                           std::to_string(mariadb_key_of(config.mariadb_keys, key.domain->name)) +
+                           "; where docs/mariadb.md's queries show that it is not, and no backup needs it, repeat the "
+                           "command with --unneeded-by-mariadb"};
+}
+
+}  // namespace
+
+Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
   const auto keyring = coffer.keyring();
@@ -136,6 +151,7 @@ Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known) {
                                         (in_use ? "; first coffer key revoke, then coffer rewrap" : "")};
   }
   COFFER_TRY(check_unneeded(coffer, found));
+  if (unneeded == Unneeded::kInFiles) COFFER_TRY(check_unneeded_by_mariadb(coffer, found));
   const Id id = found.entry->id;
   COFFER_TRY(coffer.live_keyring().update(
       [&](Keyring& next) { return next.change_key(id, KeyState::kDestroyed, now_seconds()); }));

@@ -59,7 +59,8 @@ Result<std::vector<DueAction>> find_due_destructions(Coffer& coffer, const Polic
   };
   if (due([](const Id&) { return false; }).empty()) return std::vector<DueAction>();
   COFFER_ASSIGN(const Inventory inventory, take_inventory(coffer, {}));
-  std::vector<DueAction> out = due([&](const Id& key) { return inventory.by_key.contains(key); });
+  std::vector<DueAction> out = due(
+      [&](const Id& key) { return inventory.by_key.contains(key) || inventory.beyond_files.contains(key); });
   if (out.empty()) return out;
   const size_t before = problems.size();
   note_what_may_need_keys(coffer, inventory, problems);

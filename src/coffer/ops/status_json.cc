@@ -123,6 +123,9 @@ Json config_json(const Config& config) {
   Json domains = Json::array();
   for (const DomainPath& entry : config.domains) domains.push_back({{"name", entry.domain}, {"path", entry.path}});
   out["domains"] = std::move(domains);
+  Json mariadb = Json::object();
+  for (const auto& [id, domain] : config.mariadb_keys) mariadb[std::to_string(id)] = domain;
+  out["mariadb_keys"] = std::move(mariadb);
   return out;
 }
 

@@ -93,6 +93,7 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
   for (const auto& [store, counts] : counted.stores) sum_store(out, *keyring, counts);
   out.counted_at = counted.ended / 1000;
   out.links_outside = std::move(tally.links_outside());
+  COFFER_ASSIGN(out.beyond_files, keys_beyond_files(coffer));
   if (!paths.empty()) return out;
   out.missing_stores = missing_stores(coffer);
   out.kept = coffer.file_counts().keep(counted, keep);
@@ -111,12 +112,28 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
     sum_store(*out, *keyring, counts->second);
   }
   out->counted_at = counted->ended / 1000;
+  COFFER_ASSIGN(out->beyond_files, keys_beyond_files(coffer));
   out->missing_stores = missing_stores(coffer);
   return out;
 }
 
+Result<std::set<Id>> keys_beyond_files(const Coffer& coffer) {
+  COFFER_ASSIGN(const Config config, coffer.present_config());
+  std::set<Id> out;
+  const auto keyring = coffer.keyring();
+  for (const auto& [number, name] : config.mariadb_keys) {
+    const Domain* domain = keyring->find_domain(name);
+    if (domain == nullptr) continue;
+    for (const DomainKeyEntry& key : domain->keys) {
+      if (key.state != KeyState::kDestroyed) out.insert(key.id);
+    }
+  }
+  return out;
+}
+
 bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory) {
-  return key.state < KeyState::kDeactivated || inventory.by_key.contains(key.id);
+  return key.state < KeyState::kDeactivated || inventory.by_key.contains(key.id) ||
+         inventory.beyond_files.contains(key.id);
 }
 
 }  // namespace coffer

@@ -36,7 +36,7 @@ Result<SecretBytes> Coffer::derive_key(const DerivedKeyRequest& request) {
   }
   if (key.entry == nullptr) {
     return {Code::kKeyUnavailable, what + " is not in the keyring of " + directory_ +
-                                       "; name the coffer that the data was written with, or restore its newer keyring"};
+                                       "; name the coffer that wrote the data, or restore its newer keyring"};
   }
   COFFER_TRY(check_key(*keys, key, what, IfLocked::kRefuse));
   const auto domain_key = keys->open_key(key);
