@@ -10,7 +10,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 
-from harness import CliTest, main  # noqa: E402, F401
+from harness import CliTest, main, seed  # noqa: E402, F401
 
 PLUGIN = os.environ["COFFER_KEY_MANAGEMENT"]  # ctest sets it
 DEBIANS_PLUGINS = "/usr/lib/mysql/plugin"
