@@ -1,10 +1,18 @@
 """A Galera cluster of three nodes on one coffer: keys are rotated and a node joins while rows are written."""
 
 import os
+import pwd
 import socket
 import threading
 
-from server import MARK, MariadbTest, Server, main, wait_until
+if os.geteuid() == 0:
+    # The rsync that receives a node's state gives up root's rights, and then could not write the data directory.
+    account = pwd.getpwnam("mysql")
+    os.setgroups([])
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
+
+from server import MARK, MariadbTest, Server, main, wait_until  # noqa: E402
 
 GALERA = "/usr/lib/galera/libgalera_smm.so"
 CLUSTER = ("--wsrep-on=ON", f"--wsrep-provider={GALERA}", "--wsrep-cluster-name=coffer", "--wsrep-sst-method=rsync",
@@ -36,7 +44,7 @@ class Node(Server):
         provider = (f"gmcast.listen_addr=tcp://{at};ist.recv_addr=127.0.0.1:{port + 1};gcache.dir={gcache};"
                     "gcache.size=16M;pc.recovery=FALSE")
         super().__init__(test, name, (
-            *test.server_options(), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
+            *test.options_on("c.coffer"), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
             f"--wsrep-node-address={at}", f"--wsrep-sst-receive-address=127.0.0.1:{port + 2}",
             f"--wsrep-provider-options={provider}", f"--wsrep-cluster-address=gcomm://{cluster}"))
 
@@ -78,9 +86,6 @@ class Writing(threading.Thread):
 
 
 class GaleraTest(MariadbTest):
-    def server_options(self):
-        return self.make_server(name="unused").options
-
     def test_nodes_agree_and_hold_no_plaintext_whatever_keys_change_while_one_joins(self):
         self.make_mariadb_coffer()
         first = free_ports(12)
@@ -117,6 +122,8 @@ class GaleraTest(MariadbTest):
         for node in nodes:
             # The cache of write sets is elsewhere (gcache.dir): Galera does not encrypt it.
             self.assertEqual(node.files_with(MARK), [], node.data)
+        for node in nodes[1:]:
+            self.assertIn("rsync SST completed on joiner", node.log_text())
 
 
 if __name__ == "__main__":

@@ -166,7 +166,10 @@ class MariadbTest(CliTest):
         return name
 
     def make_server(self, coffer="c.coffer", name="db", options=()):
-        return Server(self, name, (*SMALL, *ENCRYPTED, *OURS, *self.with_coffer(coffer), *options))
+        return Server(self, name, (*self.options_on(coffer), *options))
+
+    def options_on(self, coffer):
+        return (*SMALL, *ENCRYPTED, *OURS, *self.with_coffer(coffer))
 
     def with_coffer(self, coffer):
         return (f"--coffer-key-management-coffer={self.path(coffer)}",)
