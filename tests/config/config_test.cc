@@ -251,6 +251,14 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{"domains: [{name: a, path: b}]", "absolute"},
                       BadConfig{"domains: [{name: a, path: /b, x: 1}]", "unknown option \"x\""},
                       BadConfig{"domains: [{name: a, path: /b}, {name: c, path: /b}]", "listed twice"},
+                      BadConfig{"mariadb: {keys: {100: a}}", "mariadb: keys: 1 is missing"},
+                      BadConfig{"mariadb: {}", "mariadb: keys: 1 is missing"},
+                      BadConfig{"mariadb: {keys: {1: a, x: a}}", "\"x\" is no key id: expected a number from 1 to"},
+                      BadConfig{"mariadb: {keys: {1: a, 0: a}}", "\"0\" is no key id"},
+                      BadConfig{"mariadb: {keys: {1: a, 4294967296: a}}", "\"4294967296\" is no key id"},
+                      BadConfig{"mariadb: {keys: {1: a, 01: a}}", "mariadb: keys: 1 is there twice"},
+                      BadConfig{"mariadb: {keys: {1: [a]}}", "mariadb: keys: 1"},
+                      BadConfig{"mariadb: {ids: {1: a}}", "mariadb: unknown option \"ids\"; known is keys"},
                       BadConfig{"- a", "mapping"}, BadConfig{"[a]: 1", ":2: the name of an option: expected one value"},
                       BadConfig{"a: [", "not valid YAML"}));
 
@@ -269,6 +277,21 @@ TEST(Config, EveryKeyGroupThatThereMayBeHasARoot) {
   const auto more = roots(kKeyGroupCountMax + 65);
   EXPECT_EQ(more.code(), Code::kInvalidArgument);
   EXPECT_THAT(std::string(more.status().message()), HasSubstr("c.yaml:4163: roots: more than 4160 names"));
+}
+
+TEST(Config, KeyIdsOfMariadbAreReadBack) {
+  const auto config =
+      parse_config("version: 1\nmariadb: {keys: {100: tenant.a, 1: system, 4294967295: system}}\n", "c.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  EXPECT_EQ(config->mariadb_keys, (MariadbKeys{{1, "system"}, {100, "tenant.a"}, {4294967295, "system"}}));
+  EXPECT_EQ(mariadb_key_of(config->mariadb_keys, "system"), 1u);
+  EXPECT_EQ(mariadb_key_of(config->mariadb_keys, "other"), 0u);
+  const auto read = parse_config(format_config(*config), "c.yaml");
+  ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+  EXPECT_EQ(*read, *config);
+  const Status status = check_domains(*config, Keyring::create(random_id().value(), 1).value());
+  EXPECT_EQ(status.code(), Code::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("mariadb: keys: 100: the keyring has no domain \"tenant.a\""));
 }
 
 TEST(Config, ADomainThatTheKeyringDoesNotHaveIsNamedWithWhatToDo) {

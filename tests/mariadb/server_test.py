@@ -141,14 +141,17 @@ class KeysTest(MariadbTest):
         self.assertIn("its latest key is not handed out", server.log_text())
         server.stop()
 
-    def test_a_data_directory_goes_along_with_the_coffer_that_was_cloned_for_it(self):
+    def test_a_copy_of_a_data_directory_goes_with_a_clone_of_the_coffer(self):
         self.make_mariadb_coffer()
         server = self.make_server()
         server.start()
         server.sql(MAKE_TABLES)
         server.stop()
         shutil.copytree(self.path("db"), self.path("copy"))
-        copy = self.make_server(name="copy")
+        self.done("store", "clone", "c.coffer", "clone.coffer")
+        with open(self.path("clone.coffer/coffer.yaml"), encoding="utf-8") as file:
+            self.assertIn("mariadb", file.read())
+        copy = self.make_server("clone.coffer", name="copy")
         copy.start()
         self.assertEqual(copy.sql(COUNT), [["2000", "200", "200"]])
         os.truncate(self.path("copy/coffer_key_management.check"), 40)

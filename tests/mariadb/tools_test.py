@@ -8,22 +8,6 @@ class ToolsTest(MariadbTest):
         super().setUp()
         self.make_mariadb_coffer()
 
-    def test_what_is_wrong_in_the_section_is_an_error_that_names_it(self):
-        wrong = {
-            "mariadb: {keys: {100: tenant-a}}": "mariadb: keys: 1 is missing",
-            "mariadb: {keys: {1: system, x: system}}": '"x" is no key id: expected a number from 1 to 4294967295',
-            "mariadb: {keys: {1: system, 0: system}}": '"0" is no key id',
-            "mariadb: {keys: {1: system, 4294967296: system}}": '"4294967296" is no key id',
-            "mariadb: {keys: {1: system, 01: system}}": "1 is there twice",
-            "mariadb: {keys: {1: nobody}}": 'mariadb: keys: 1: the keyring has no domain "nobody"',
-            "mariadb: {ids: {1: system}}": 'mariadb: unknown option "ids"',
-        }
-        right = "mariadb: {keys: {1: system, 100: tenant-a}}"
-        for section, says in wrong.items():
-            self.edit("c.coffer/coffer.yaml", right, section)
-            self.refused(["rotate", "domain", "c.coffer", "system"], "invalid_argument", "coffer.yaml", says)
-            self.edit("c.coffer/coffer.yaml", section, right)
-
     def test_a_key_that_a_server_may_need_is_not_taken_for_unused(self):
         self.done("rotate", "domain", "c.coffer", "tenant-a")
         self.refused(["key", "destroy", "c.coffer", "tenant-a:1"], "busy",
