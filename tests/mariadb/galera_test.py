@@ -36,7 +36,7 @@ def free_ports(count):
 
 
 class Node(Server):
-    def __init__(self, test, number, port, cluster):
+    def __init__(self, test, number, port, cluster, coffer="c.coffer"):
         name = f"node{number}"
         gcache = test.path(f"gcache{number}")
         os.mkdir(gcache)
@@ -44,7 +44,7 @@ class Node(Server):
         provider = (f"gmcast.listen_addr=tcp://{at};ist.recv_addr=127.0.0.1:{port + 1};gcache.dir={gcache};"
                     "gcache.size=16M;pc.recovery=FALSE")
         super().__init__(test, name, (
-            *test.options_on("c.coffer"), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
+            *test.options_on(coffer), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
             f"--wsrep-node-address={at}", f"--wsrep-sst-receive-address=127.0.0.1:{port + 2}",
             f"--wsrep-provider-options={provider}", f"--wsrep-cluster-address=gcomm://{cluster}"))
 
@@ -86,11 +86,27 @@ class Writing(threading.Thread):
 
 
 class GaleraTest(MariadbTest):
+    def make_nodes(self, *coffers):
+        first = free_ports(4 * len(coffers))
+        cluster = ",".join(f"127.0.0.1:{first + 4 * number}" for number in range(len(coffers)))
+        return [Node(self, number + 1, first + 4 * number, cluster, coffer) for number, coffer in enumerate(coffers)]
+
+    def test_a_node_with_another_coffer_does_not_join_and_harms_nobody(self):
+        self.make_mariadb_coffer()
+        self.make_mariadb_coffer("other.coffer", "other.key")
+        donor, joiner = self.make_nodes("c.coffer", "other.coffer")
+        donor.join("--wsrep-new-cluster")
+        donor.sql(f"create database d; create table d.t (a int primary key, b text); insert into d.t values (1, '{MARK}')")
+        joiner.launch()
+        self.assertNotEqual(joiner.process.wait(timeout=60), 0)
+        self.assertIn("rsync SST completed on joiner", joiner.log_text())
+        self.assertEqual(joiner.files_with(MARK), [])
+        self.assertEqual(donor.sql("insert into d.t values (2, ''); select b from d.t where a = 1"), [[MARK]])
+        donor.stop()
+
     def test_nodes_agree_and_hold_no_plaintext_whatever_keys_change_while_one_joins(self):
         self.make_mariadb_coffer()
-        first = free_ports(12)
-        cluster = ",".join(f"127.0.0.1:{first + 4 * number}" for number in range(3))
-        nodes = [Node(self, number + 1, first + 4 * number, cluster) for number in range(3)]
+        nodes = self.make_nodes("c.coffer", "c.coffer", "c.coffer")
         nodes[0].join("--wsrep-new-cluster")
         nodes[0].sql("create database d; create table d.t (a int primary key, b varchar(100), c text) engine=innodb;"
                      "create table d.tenant (a int primary key, b varchar(100)) engine=innodb encryption_key_id=100;"

@@ -139,7 +139,7 @@ class Server:
 
     def files_with(self, text):
         """Names of files that have it, in clear."""
-        return [name for name, contents in self.files() if text.encode() in contents]
+        return sorted(name for name, contents in self.files() if text.encode() in contents)
 
     def innodb_files(self):
         """name → digest, of what InnoDB keeps."""

@@ -54,6 +54,21 @@ class EncryptionTest(MariadbTest):
         self.assertEqual(server.sql(COUNT), [["2001", "200", "200"]])
         self.assertEqual(server.sql("select b from d.t where a = 5001"), [[MARK]])
 
+    def test_what_the_server_leaves_in_clear_is_what_the_page_says(self):
+        self.make_mariadb_coffer()
+        server = self.make_server(options=("--general-log=1", "--general-log-file=general.log"))
+        server.start()
+        server.sql("create database d; create table d.aria (a int, b varchar(100)) engine=aria transactional=1;"
+                   f"create table d.t (a int, b varchar(100) comment '{MARK} in a definition') engine=innodb;"
+                   "create table d.myisam (a int, b varchar(100)) engine=myisam")
+        for table in ("aria", "myisam", "t"):
+            server.sql(f"insert into d.{table} values (1, '{MARK} in {table}')")
+        server.stop()
+        self.assertEqual(server.files_with(f"{MARK} in aria"), ["aria_log.00000001", "general.log"])
+        self.assertEqual(server.files_with(f"{MARK} in myisam"), ["d/myisam.MYD", "general.log"])
+        self.assertEqual(server.files_with(f"{MARK} in a definition"), ["d/t.frm", "general.log"])
+        self.assertEqual(server.files_with(f"{MARK} in t"), ["general.log"])
+
     def test_a_server_that_does_not_get_its_keys_does_not_start_and_nothing_is_damaged(self):
         self.make_mariadb_coffer()
         self.make_mariadb_coffer("other.coffer", "other.key")
@@ -140,6 +155,17 @@ class KeysTest(MariadbTest):
         server.sql(f"insert into d.t values (6000, '{MARK}')")
         self.assertIn("its latest key is not handed out", server.log_text())
         server.stop()
+
+    def test_the_policy_rotates_keys_by_their_age_while_the_server_runs(self):
+        self.make_mariadb_coffer()
+        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("policy: {domains: {tenant-a: {rotation_period: 1s}}}\n")
+        server = self.make_server()
+        server.start()
+        server.sql(MAKE_TABLES)
+        wait_until(lambda: "policy: domain tenant-a was rotated" in server.log_text(), "a key is a second old")
+        wait_until(lambda: server.versions().get("d/tenant", (0, 0, 0))[1] >= 3, "pages follow")
+        self.assertEqual(server.sql(COUNT), [["2000", "200", "200"]])
 
     def test_a_copy_of_a_data_directory_goes_with_a_clone_of_the_coffer(self):
         self.make_mariadb_coffer()
