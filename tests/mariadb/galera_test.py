@@ -96,7 +96,8 @@ class GaleraTest(MariadbTest):
         self.make_mariadb_coffer("other.coffer", "other.key")
         donor, joiner = self.make_nodes("c.coffer", "other.coffer")
         donor.join("--wsrep-new-cluster")
-        donor.sql(f"create database d; create table d.t (a int primary key, b text); insert into d.t values (1, '{MARK}')")
+        donor.sql("create database d; create table d.t (a int primary key, b text);"
+                  f"insert into d.t values (1, '{MARK}')")
         joiner.launch()
         self.assertNotEqual(joiner.process.wait(timeout=60), 0)
         self.assertIn("rsync SST completed on joiner", joiner.log_text())
