@@ -14,10 +14,9 @@ using ::testing::Not;
 
 class BlobTest : public CFixture {
  protected:
-  void change(KeyState state) {
-    const auto id = coffer_->keyring()->find_domain("tenant")->active()->id;
+  void change(const Id& key, KeyState state) {
     ASSERT_OK(coffer_->live_keyring().update(
-        [&](Keyring& keyring) { return keyring.change_key(id, state, now_seconds()); }));
+        [&](Keyring& keyring) { return keyring.change_key(key, state, now_seconds()); }));
     ASSERT_EQ(coffer_refresh(c_, nullptr), COFFER_OK);
   }
   coffer_code_t wrap(size_t size, std::string* blob) {
@@ -150,11 +149,22 @@ TEST_F(BlobTest, ABlobOutlivesRotationsAndIsRewrappedInPlace) {
 
 TEST_F(BlobTest, AKeysStateDecidesWhetherItOpens) {
   const std::string blob = sealed(c_, "message");
-  change(KeyState::kSuspended);
-  EXPECT_EQ(code_of(c_, blob), COFFER_OK);
-  EXPECT_EQ(code_of(c_, sealed(c_, "fresh")), COFFER_OK) << "under the key that took its place";
-  change(KeyState::kCompromised);
-  EXPECT_EQ(code_of(c_, blob), COFFER_OK);
+  const Id first = coffer_->keyring()->find_domain("tenant")->active()->id;
+  for (const KeyState state : {KeyState::kSuspended, KeyState::kDeactivated, KeyState::kCompromised}) {
+    change(first, state);
+    EXPECT_EQ(code_of(c_, blob), COFFER_OK) << key_state_name(state);
+    EXPECT_EQ(code_of(c_, sealed(c_, "fresh")), COFFER_OK) << "under the key that took its place";
+  }
+  change(first, KeyState::kDestroyed);
+  EXPECT_EQ(code_of(c_, blob), COFFER_KEY_DESTROYED);
+  std::string fresh(blob.size(), '?');
+  EXPECT_EQ(coffer_rewrap(c_, "place", 5, blob.data(), blob.size(), fresh.data(), fresh.size(), nullptr),
+            COFFER_KEY_DESTROYED);
+  EXPECT_EQ(fresh, std::string(blob.size(), '?'));
+}
+
+TEST_F(BlobTest, NothingIsSealedInADomainThatWasShreddedOrNeverWas) {
+  const std::string blob = sealed(c_, "message");
   ASSERT_OK(shred(*coffer_, "tenant"));
   ASSERT_EQ(coffer_refresh(c_, nullptr), COFFER_OK);
   EXPECT_EQ(code_of(c_, blob), COFFER_KEY_DESTROYED);
