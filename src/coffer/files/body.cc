@@ -7,6 +7,9 @@ const Body& body_of(Kind kind) {
     case Kind::kBlocks: return blocks_body();
     case Kind::kCtr: return ctr_body();
     case Kind::kPages: return pages_body();
+    case Kind::kSqlite:
+    case Kind::kSqliteJournal:
+    case Kind::kSqliteWal: return sqlite_body();
     case Kind::kLog: break;
   }
   return log_body();

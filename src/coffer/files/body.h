@@ -12,6 +12,7 @@
 #include "coffer/files/file_writer.h"
 #include "coffer/files/log_body.h"
 #include "coffer/files/pages_body.h"
+#include "coffer/files/sqlite_body.h"
 
 namespace coffer {
 
@@ -25,8 +26,8 @@ namespace coffer {
 //   range(offset, size), open(offset, size, sealed, out)   as BlocksOpener's
 //   authenticated(), prove(file, opened)   whether reading all of it proves it, and what that takes besides
 //   Proof            the same of sealed bytes as they are read, from the first to the last
-// Logs and pages cannot say that, and read for themselves.
-using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog, OpenPages>;
+// Logs, pages and SQLite's files cannot say that, and read for themselves.
+using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog, OpenPages, OpenSqlite>;
 
 // A finished or interrupted file, to be written further.
 struct ReopenedFile {

@@ -5,7 +5,7 @@ namespace coffer {
 Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
   const Config& config = coffer.config();
   NewFileRequest request;
-  request.kind = kind_of(place.role, config);
+  request.kind = place.kind.value_or(kind_of(place.role, config));
   std::string domain;
   if (place.role == EngineRole::kData || place.role == EngineRole::kInPlace) {
     domain = place.domain.empty() ? coffer.places().domain_of(place.path) : place.domain;

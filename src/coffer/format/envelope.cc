@@ -31,12 +31,28 @@ bool all_zero(ByteView bytes) {
 
 bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size()), kMagic); }
 
+bool is_kind(uint8_t number) {
+  switch (static_cast<Kind>(number)) {
+    case Kind::kBlocks:
+    case Kind::kLog:
+    case Kind::kCtr:
+    case Kind::kPages:
+    case Kind::kSqlite:
+    case Kind::kSqliteJournal:
+    case Kind::kSqliteWal: return true;
+  }
+  return false;
+}
+
 CipherMode mode_of(Kind kind) {
   switch (kind) {
     case Kind::kBlocks:
     case Kind::kLog: return CipherMode::kAead;
     case Kind::kCtr: return CipherMode::kCounter;
-    case Kind::kPages: break;
+    case Kind::kPages:
+    case Kind::kSqlite:
+    case Kind::kSqliteJournal:
+    case Kind::kSqliteWal: break;
   }
   return CipherMode::kExtendedAead;
 }
@@ -45,13 +61,8 @@ struct ChunkLog2s {
   uint8_t least, most;
 };
 ChunkLog2s chunk_log2_of(Kind kind) {
-  switch (kind) {
-    case Kind::kBlocks: return {10, 20};
-    case Kind::kPages: return {10, 16};
-    case Kind::kLog:
-    case Kind::kCtr: break;
-  }
-  return {0, 0};
+  if (kind == Kind::kBlocks) return {10, 20};
+  return kind == Kind::kPages ? ChunkLog2s{10, 16} : ChunkLog2s{0, 0};
 }
 
 // The rules of docs/format.md, "Envelope", that concern fields together. Empty when all hold (E2).
@@ -144,7 +155,7 @@ Status read_numbers(Reader& reader, EnvelopeFields& fields, uint8_t& flags, bool
   zero = reader.u8() == 0;
   if (version != kVersion) return unsupported("format version", version);
   if (find_suite(suite) == nullptr) return unsupported("suite", suite);
-  if (kind < 1 || kind > 4) return unsupported("kind", kind);
+  if (!is_kind(kind)) return unsupported("kind", kind);
   if (wrap != kWrapKwp) return unsupported("wrap algorithm", wrap);
   fields.suite = static_cast<Suite>(suite);
   fields.kind = static_cast<Kind>(kind);
@@ -199,6 +210,9 @@ std::string_view kind_name(Kind kind) {
     case Kind::kLog: return "log";
     case Kind::kCtr: return "ctr";
     case Kind::kPages: return "pages";
+    case Kind::kSqlite: return "sqlite";
+    case Kind::kSqliteJournal: return "sqlite-journal";
+    case Kind::kSqliteWal: return "sqlite-wal";
   }
   return "unknown";
 }

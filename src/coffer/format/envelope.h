@@ -16,8 +16,21 @@ inline constexpr size_t kSlotRecordSize = 512;
 inline constexpr size_t kFileIdOffset = 24;  // in a slot
 inline constexpr std::array<uint8_t, 8> kEnvelopeMagic{0x43, 0x4F, 0x46, 0x46, 0x45, 0x52, 0x0D, 0x0A};
 
-enum class Kind : uint8_t { kBlocks = 1, kLog = 2, kCtr = 3, kPages = 4 };
-std::string_view kind_name(Kind kind);  // "blocks", "log", "ctr", "pages"
+enum class Kind : uint8_t {
+  kBlocks = 1,
+  kLog = 2,
+  kCtr = 3,
+  kPages = 4,
+  kSqlite = 5,
+  kSqliteJournal = 6,
+  kSqliteWal = 7,
+};
+// "blocks", "log", "ctr", "pages", "sqlite", "sqlite-journal", "sqlite-wal"
+std::string_view kind_name(Kind kind);
+// A database of SQLite, or what it needs to repair one.
+constexpr bool is_of_sqlite(Kind kind) {
+  return kind == Kind::kSqlite || kind == Kind::kSqliteJournal || kind == Kind::kSqliteWal;
+}
 
 // What a slot says in clear. Nothing here is secret; nothing here is trusted before open_envelope() has succeeded.
 struct EnvelopeFields {

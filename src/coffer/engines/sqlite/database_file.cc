@@ -1,0 +1,267 @@
+#include "coffer/engines/sqlite/database_file.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "coffer/engines/sqlite/failure.h"
+#include "coffer/format/sqlite_page.h"
+
+namespace coffer::sqlite {
+namespace {
+
+constexpr size_t kOpeningReadSize = 100;  // SQLite reads so much before it has any lock
+constexpr uint64_t kVersionOffset = 24;   // and this, of 16 bytes, to see whether its cache is still good
+
+uint32_t number_of(uint64_t offset, uint32_t page_size) { return static_cast<uint32_t>(offset / page_size + 1); }
+
+}  // namespace
+
+int DatabaseFile::size(uint64_t* size) {
+  const int result = File::size(size);
+  *size -= std::min<uint64_t>(*size, kEnvelopeSize);
+  return result;
+}
+
+// By what page 1 says in clear; its seal proves it when it is opened.
+int DatabaseFile::find_page_size() {
+  std::array<uint8_t, kSqliteClearSize> start{};
+  const int result = File::read(start, kEnvelopeSize);
+  if (result != SQLITE_OK) return result;
+  page_size_ = sqlite_page_size(start);
+  if (page_size_ != 0) return SQLITE_OK;
+  return failed({Code::kDamaged, "its first page does not begin as one of SQLite's"}, path());
+}
+
+// SQLITE_IOERR_SHORT_READ, and zeros, behind the end of the file. REQUIRES: the page size is known
+int DatabaseFile::read_page(uint32_t number, uint8_t* out) {
+  const uint64_t offset = kEnvelopeSize + uint64_t{number - 1} * page_size_;
+  int result = File::read({out, page_size_}, offset);
+  if (result == SQLITE_IOERR_SHORT_READ) {
+    uint64_t physical = 0;
+    const int measured = File::size(&physical);
+    if (measured != SQLITE_OK) return measured;
+    if (physical <= offset) return result;
+    std::fill_n(out, page_size_, uint8_t{0});
+    return failed({Code::kTruncated, "ends inside page " + std::to_string(number)}, path());
+  }
+  if (result != SQLITE_OK) return result;
+  // Another process may have emptied the database and begun it anew.
+  const bool resized = number == 1 && sqlite_page_size({out, page_size_}) != page_size_ &&
+                       sqlite_page_size({out, page_size_}) != 0;
+  if (resized) return SQLITE_NOTFOUND;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    return open_sqlite_page(key, {head_.file_id(), number}, {out, page_size_}, out);
+  });
+  return status.is_ok() ? SQLITE_OK : failed(status, path());
+}
+
+int DatabaseFile::read(MutableBytes out, uint64_t offset) {
+  uint64_t size = 0;
+  int result = head_.has_key() ? SQLITE_OK : this->size(&size);
+  if (result == SQLITE_OK && !head_.has_key()) {
+    const Status status = head_.look();
+    if (!status.is_ok()) return failed(status, path());
+  }
+  std::ranges::fill(out, uint8_t{0});
+  if (result != SQLITE_OK) return result;
+  if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
+  if (page_size_ == 0 && (result = find_page_size()) != SQLITE_OK) return result;
+  if (offset == 0 || offset == kVersionOffset) return read_start(out, offset);
+  if (offset % page_size_ == 0 && out.size() == page_size_) return read_page(number_of(offset, page_size_), out.data());
+  return failed({Code::kInternal, "SQLite reads what is no page"}, path());
+}
+
+// Page 1, or a part of it. Both parts are read before SQLite knows whether a journal has to repair the page first: what
+// does not open then reads as if there was no page, and is told when the whole page is read.
+int DatabaseFile::read_start(MutableBytes out, uint64_t offset) {
+  page_.resize(page_size_);
+  int result = read_page(1, page_.data());
+  if (result == SQLITE_NOTFOUND) {
+    if ((result = find_page_size()) != SQLITE_OK) return result;
+    page_.resize(page_size_);
+    result = read_page(1, page_.data());
+  }
+  const bool is_early = out.size() <= kOpeningReadSize;
+  if (result != SQLITE_OK) return is_early && result == SQLITE_IOERR_DATA ? SQLITE_IOERR_SHORT_READ : result;
+  const size_t count = std::min<size_t>(out.size(), page_.size() - offset);
+  std::copy_n(page_.begin() + static_cast<ptrdiff_t>(offset), count, out.begin());
+  return count == out.size() ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
+}
+
+int DatabaseFile::make_head() {
+  Status status = head_.look();
+  if (status.is_ok() && !head_.has_key()) {
+    status = head_.make();
+    // Nothing may be written that a crash would leave without its envelope.
+    const int synced = status.is_ok() ? sync(SQLITE_SYNC_NORMAL) : SQLITE_OK;
+    if (synced != SQLITE_OK) return synced;
+  }
+  return status.is_ok() ? SQLITE_OK : failed(status, path());
+}
+
+Result<Id> DatabaseFile::file_id() {
+  if (!head_.has_key() && make_head() != SQLITE_OK) {
+    return {Code::kIo, path() + ": has no header, and none can be written"};
+  }
+  return head_.file_id();
+}
+
+Identity DatabaseFile::identity_of(std::string path, Kind kind) const {
+  return {head_.identity().coffer, std::move(path), head_.identity().domain, kind};
+}
+
+int DatabaseFile::write_page(uint32_t number, ByteView page) {
+  sealed_.resize(page.size());
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    return seal_sqlite_page(key, {head_.file_id(), number}, page, sealed_.data());
+  });
+  if (!status.is_ok()) {
+    const int result = failed(status, path());
+    return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
+  }
+  head_.count(sealed_.size());
+  return File::write(sealed_, kEnvelopeSize + uint64_t{number - 1} * page.size());
+}
+
+// A page that is left out in a file that grows is written as one of zeros: else nobody could tell it from one that the
+// disk has lost. Page 1, which says more, is left: SQLite calls zeros there no database.
+int DatabaseFile::fill_gap(uint64_t offset) {
+  uint64_t size = 0;
+  int result = this->size(&size);
+  const uint64_t begin = std::max<uint64_t>(size, page_size_);
+  page_.assign(page_size_, 0);
+  for (uint64_t at = begin; result == SQLITE_OK && at < offset; at += page_size_) {
+    result = write_page(number_of(at, page_size_), page_);
+  }
+  // After a checkpoint that a crash has cut short, the log does not bring them again.
+  if (result == SQLITE_OK && in_checkpoint_ && begin < offset) result = sync(SQLITE_SYNC_NORMAL);
+  return result;
+}
+
+int DatabaseFile::write(ByteView bytes, uint64_t offset) {
+  int result = head_.has_key() ? SQLITE_OK : make_head();
+  if (result != SQLITE_OK) return result;
+  if (page_size_ == 0) {
+    uint64_t size = 0;
+    if ((result = this->size(&size)) != SQLITE_OK) return result;
+    if (size != 0 && (result = find_page_size()) != SQLITE_OK) return result;
+    if (size == 0 && is_sqlite_page_size(bytes.size())) page_size_ = static_cast<uint32_t>(bytes.size());
+  }
+  if (bytes.size() != page_size_ || offset % page_size_ != 0) {
+    const int code = failed({Code::kInvalidArgument,
+                             "pages of " + std::to_string(bytes.size()) + " bytes cannot be written to a database of " +
+                                 std::to_string(page_size_) + ": copy it with VACUUM INTO"},
+                            path());
+    return code == SQLITE_OK ? code : SQLITE_IOERR_WRITE;
+  }
+  if (offset > end_ && (result = fill_gap(offset)) != SQLITE_OK) return result;
+  result = write_page(number_of(offset, page_size_), bytes);
+  if (result == SQLITE_OK) end_ = std::max(end_, offset + bytes.size());
+  return result;
+}
+
+int DatabaseFile::truncate(uint64_t size) {
+  end_ = size;
+  if (size == 0) page_size_ = 0;
+  return File::truncate(head_.has_key() ? kEnvelopeSize + size : 0);
+}
+
+int DatabaseFile::lock(int level) {
+  const int result = File::lock(level);
+  if (result != SQLITE_OK || level != SQLITE_LOCK_SHARED) return result;
+  end_ = 0;
+  if (page_size_ == 0) reserve_bytes();
+  return result;
+}
+
+// Of a database that has no page yet SQLite is told what to leave free in each, at the last moment before it looks
+// for the first: whatever the program had to say of its pages, it has said.
+void DatabaseFile::reserve_bytes() {
+  uint64_t size = 0;
+  if (connection_ == nullptr || *connection_ == nullptr || this->size(&size) != SQLITE_OK || size != 0) return;
+  sqlite3* const connection = *connection_;
+  for (int i = 0; const char* name = sqlite3_db_name(connection, i); ++i) {
+    sqlite3_file* file = nullptr;
+    const int found = sqlite3_file_control(connection, name, SQLITE_FCNTL_FILE_POINTER, &file);
+    const Handle* const handle = found == SQLITE_OK ? Handle::of(file) : nullptr;
+    if (handle == nullptr || handle->object != this) continue;
+    int reserve = kSqliteReserve;
+    sqlite3_file_control(connection, name, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
+    return;
+  }
+}
+
+int DatabaseFile::pragma(char** words) {
+  const char* const name = words[1];
+  const char* const value = words[2];
+  if (value == nullptr || sqlite3_stricmp(name, "page_size") != 0) return SQLITE_NOTFOUND;
+  uint64_t size = 0;
+  const int result = this->size(&size);
+  if (result != SQLITE_OK) return result;
+  const auto wanted = std::strtoul(value, nullptr, 10);
+  if (size != 0 && page_size_ == 0) find_page_size();
+  if (size != 0 && wanted != page_size_) {
+    words[0] = sqlite3_mprintf(
+        "the page size of an encrypted database cannot be changed in place: VACUUM INTO 'file:NEW?vfs=coffer&coffer=…' "
+        "writes another one");
+    return SQLITE_ERROR;
+  }
+  if (wanted != 0 && wanted < kSqlitePageSizeMin) {
+    words[0] = sqlite3_mprintf("pages of an encrypted database have %d to %d bytes", int{kSqlitePageSizeMin},
+                               int{kSqlitePageSizeMax});
+    return SQLITE_ERROR;
+  }
+  return SQLITE_NOTFOUND;
+}
+
+int DatabaseFile::control(int operation, void* argument) {
+  switch (operation) {
+    case SQLITE_FCNTL_PDB: connection_ = static_cast<sqlite3**>(argument); break;
+    case SQLITE_FCNTL_PRAGMA: {
+      const int result = pragma(static_cast<char**>(argument));
+      if (result != SQLITE_NOTFOUND) return result;
+      break;
+    }
+    // The file below has its own size, and what lies in it cannot be mapped.
+    case SQLITE_FCNTL_SIZE_HINT:
+    case SQLITE_FCNTL_CHUNK_SIZE: return SQLITE_OK;
+    case SQLITE_FCNTL_MMAP_SIZE: *static_cast<sqlite3_int64*>(argument) = 0; return SQLITE_OK;
+    // Another process may have made the file smaller since.
+    case SQLITE_FCNTL_CKPT_START:
+      end_ = 0;
+      in_checkpoint_ = true;
+      break;
+    case SQLITE_FCNTL_CKPT_DONE: in_checkpoint_ = false; break;
+    default: break;
+  }
+  return File::control(operation, argument);
+}
+
+int DatabaseFile::shm_map(int region, int size, int extend, void volatile** out) {
+  const int result = File::shm_map(region, size, extend, out);
+  if (region == 0) wal_index_ = result == SQLITE_OK ? *out : nullptr;
+  return result;
+}
+
+int DatabaseFile::shm_lock(int offset, int count, int flags) {
+  constexpr int kWriteLock = 0;
+  const int result = File::shm_lock(offset, count, flags);
+  const bool takes = flags == (SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
+  if (result == SQLITE_OK && takes && offset == kWriteLock) ++write_turn_;
+  return result;
+}
+
+int DatabaseFile::shm_unmap(int remove) {
+  wal_index_ = nullptr;
+  return File::shm_unmap(remove);
+}
+
+std::optional<std::array<uint8_t, 8>> DatabaseFile::wal_salts() const {
+  constexpr size_t kSaltsOffset = 32;  // of SQLite's WalIndexHdr
+  if (wal_index_ == nullptr) return std::nullopt;
+  std::array<uint8_t, 8> out;
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<const uint8_t volatile*>(wal_index_)[kSaltsOffset + i];
+  return out;
+}
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,59 @@
+// A database: its pages sealed in place, behind the envelope. docs/format.md, section 14; docs/sqlite.md.
+#pragma once
+
+#include "coffer/engines/sqlite/head.h"
+
+namespace coffer::sqlite {
+
+class DatabaseFile final : public File {
+ public:
+  // `identity` is of kind kSqlite.
+  DatabaseFile(sqlite3_file* base, Identity identity) : File(base), head_(base, std::move(identity)) {}
+
+  // An existing database is unlocked; an empty one gets its envelope with its first page.
+  Status open() { return head_.look(); }
+
+  int read(MutableBytes out, uint64_t offset) override;
+  int write(ByteView bytes, uint64_t offset) override;
+  int truncate(uint64_t size) override;
+  int size(uint64_t* size) override;
+  int lock(int level) override;
+  int control(int operation, void* argument) override;
+  int shm_map(int region, int size, int extend, void volatile** out) override;
+  int shm_lock(int offset, int count, int flags) override;
+  int shm_unmap(int remove) override;
+
+  // Of the envelope: what journals and logs of this database are bound to. Makes one where there is none yet.
+  Result<Id> file_id();
+  // What a journal or log of this database is.
+  Identity identity_of(std::string path, Kind kind) const;
+  LastingHeader& journal_header() { return journal_header_; }
+  // The salts of the write-ahead log that is in use, from the memory that all processes share; nothing without one.
+  std::optional<std::array<uint8_t, 8>> wal_salts() const;
+  // Another one each time that this connection may write to the log, where others may have in between.
+  uint64_t write_turn() const { return write_turn_; }
+
+ private:
+  const std::string& path() const { return head_.path(); }
+  int read_page(uint32_t number, uint8_t* out);
+  int read_start(MutableBytes out, uint64_t offset);
+  int find_page_size();
+  int fill_gap(uint64_t offset);
+  int write_page(uint32_t number, ByteView page);
+  int make_head();
+  void reserve_bytes();
+  int pragma(char** words);
+
+  Head head_;
+  LastingHeader journal_header_;
+  sqlite3** connection_ = nullptr;
+  uint32_t page_size_ = 0;  // 0: not known, or there is no page
+  uint64_t end_ = 0;        // the file is known to have this size at least
+  bool in_checkpoint_ = false;
+  Bytes page_;
+  Bytes sealed_;
+  void volatile* wal_index_ = nullptr;
+  uint64_t write_turn_ = 1;
+};
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,156 @@
+#include "coffer/engines/sqlite/file.h"
+
+#include <algorithm>
+#include <new>
+
+namespace coffer::sqlite {
+namespace {
+
+File& object_of(sqlite3_file* file) { return *reinterpret_cast<Handle*>(file)->object; }
+
+// No exception reaches SQLite.
+template <class Call>
+int guarded(const Call& call) noexcept {
+  try {
+    return call();
+  } catch (const std::bad_alloc&) {
+    return SQLITE_NOMEM;
+  } catch (...) {
+    return SQLITE_IOERR;
+  }
+}
+
+int close_file(sqlite3_file* file) {
+  auto* const handle = reinterpret_cast<Handle*>(file);
+  delete handle->object;
+  handle->object = nullptr;
+  sqlite3_file* const base = handle->base();
+  return base->pMethods == nullptr ? SQLITE_OK : base->pMethods->xClose(base);
+}
+
+int read_file(sqlite3_file* file, void* out, int size, sqlite3_int64 offset) {
+  return guarded([&] {
+    return object_of(file).read({static_cast<uint8_t*>(out), static_cast<size_t>(size)}, static_cast<uint64_t>(offset));
+  });
+}
+
+int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
+  return guarded([&] {
+    return object_of(file).write({static_cast<const uint8_t*>(bytes), static_cast<size_t>(size)},
+                                 static_cast<uint64_t>(offset));
+  });
+}
+
+int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
+  return guarded([&] { return object_of(file).truncate(static_cast<uint64_t>(size)); });
+}
+
+int sync_file(sqlite3_file* file, int flags) {
+  return guarded([&] { return object_of(file).sync(flags); });
+}
+
+int file_size(sqlite3_file* file, sqlite3_int64* out) {
+  return guarded([&] {
+    uint64_t size = 0;
+    const int result = object_of(file).size(&size);
+    *out = static_cast<sqlite3_int64>(size);
+    return result;
+  });
+}
+
+int lock_file(sqlite3_file* file, int level) {
+  return guarded([&] { return object_of(file).lock(level); });
+}
+
+int unlock_file(sqlite3_file* file, int level) {
+  return guarded([&] { return object_of(file).unlock(level); });
+}
+
+int check_reserved_lock(sqlite3_file* file, int* out) {
+  const File& object = object_of(file);
+  return object.methods().xCheckReservedLock(object.base(), out);
+}
+
+int control_file(sqlite3_file* file, int operation, void* argument) {
+  return guarded([&] { return object_of(file).control(operation, argument); });
+}
+
+// A journal's header takes one sector, and its seal has to be in it.
+constexpr int kSectorSizeMin = 512;
+
+int sector_size(sqlite3_file* file) {
+  const File& object = object_of(file);
+  return std::max(object.methods().xSectorSize(object.base()), kSectorSizeMin);
+}
+
+// Promises about writes of other sizes and places than those that SQLite asks for are not passed on.
+constexpr int kPromisesKept = SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_UNDELETABLE_WHEN_OPEN |
+                              SQLITE_IOCAP_IMMUTABLE;
+
+int device_characteristics(sqlite3_file* file) { return object_of(file).characteristics() & kPromisesKept; }
+
+int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** out) {
+  return guarded([&] { return object_of(file).shm_map(region, size, extend, out); });
+}
+
+int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
+  return guarded([&] { return object_of(file).shm_lock(offset, count, flags); });
+}
+
+void shm_barrier(sqlite3_file* file) { object_of(file).shm_barrier(); }
+
+int shm_unmap(sqlite3_file* file, int remove) {
+  return guarded([&] { return object_of(file).shm_unmap(remove); });
+}
+
+// Nothing is mapped: what is on the disk is sealed. So this is version 2, which has no xFetch.
+const sqlite3_io_methods kMethods = {
+    .iVersion = 2,
+    .xClose = close_file,
+    .xRead = read_file,
+    .xWrite = write_file,
+    .xTruncate = truncate_file,
+    .xSync = sync_file,
+    .xFileSize = file_size,
+    .xLock = lock_file,
+    .xUnlock = unlock_file,
+    .xCheckReservedLock = check_reserved_lock,
+    .xFileControl = control_file,
+    .xSectorSize = sector_size,
+    .xDeviceCharacteristics = device_characteristics,
+    .xShmMap = shm_map,
+    .xShmLock = shm_lock,
+    .xShmBarrier = shm_barrier,
+    .xShmUnmap = shm_unmap,
+    .xFetch = nullptr,
+    .xUnfetch = nullptr,
+};
+
+// Of a file below that has no shared memory: SQLite then uses no write-ahead log but in exclusive mode.
+const sqlite3_io_methods kMethodsWithoutShm = [] {
+  sqlite3_io_methods out = kMethods;
+  out.iVersion = 1;
+  return out;
+}();
+
+}  // namespace
+
+int File::size(uint64_t* size) {
+  sqlite3_int64 found = 0;
+  const int result = methods().xFileSize(base_, &found);
+  *size = static_cast<uint64_t>(found);
+  return result;
+}
+
+Handle* Handle::of(sqlite3_file* file) {
+  if (file == nullptr || (file->pMethods != &kMethods && file->pMethods != &kMethodsWithoutShm)) return nullptr;
+  return reinterpret_cast<Handle*>(file);
+}
+
+void set_methods(Handle& handle, std::unique_ptr<File> object) {
+  const bool has_shm = object->methods().iVersion >= 2 && object->methods().xShmMap != nullptr;
+  handle.object = object.release();
+  handle.file.pMethods = has_shm ? &kMethods : &kMethodsWithoutShm;
+}
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,61 @@
+// A file as SQLite has it open: an object of ours over one of the VFS below. What a class does not say itself goes to
+// the file below as it is.
+#pragma once
+
+#include <memory>
+
+#include "coffer/base/bytes.h"
+#include "coffer/engines/sqlite/api.h"
+
+namespace coffer::sqlite {
+
+// The methods of sqlite3_io_methods, with its return codes. Not thread-safe, as SQLite has it.
+class File {
+ public:
+  // `base` is open, and outlives this.
+  explicit File(sqlite3_file* base) : base_(base) {}
+  virtual ~File() = default;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  virtual int read(MutableBytes out, uint64_t offset) {
+    return methods().xRead(base_, out.data(), static_cast<int>(out.size()), static_cast<sqlite3_int64>(offset));
+  }
+  virtual int write(ByteView bytes, uint64_t offset) {
+    return methods().xWrite(base_, bytes.data(), static_cast<int>(bytes.size()), static_cast<sqlite3_int64>(offset));
+  }
+  virtual int truncate(uint64_t size) { return methods().xTruncate(base_, static_cast<sqlite3_int64>(size)); }
+  virtual int sync(int flags) { return methods().xSync(base_, flags); }
+  virtual int size(uint64_t* size);
+  virtual int lock(int level) { return methods().xLock(base_, level); }
+  virtual int unlock(int level) { return methods().xUnlock(base_, level); }
+  virtual int control(int operation, void* argument) { return methods().xFileControl(base_, operation, argument); }
+  virtual int characteristics() { return methods().xDeviceCharacteristics(base_); }
+  virtual int shm_map(int region, int size, int extend, void volatile** out) {
+    return methods().xShmMap(base_, region, size, extend, out);
+  }
+  virtual int shm_lock(int offset, int count, int flags) { return methods().xShmLock(base_, offset, count, flags); }
+  virtual void shm_barrier() { methods().xShmBarrier(base_); }
+  virtual int shm_unmap(int remove) { return methods().xShmUnmap(base_, remove); }
+
+  sqlite3_file* base() const { return base_; }
+  const sqlite3_io_methods& methods() const { return *base_->pMethods; }
+
+ private:
+  sqlite3_file* const base_;
+};
+
+// What SQLite allocates for a file: this, and behind it what the VFS below wants.
+struct Handle {
+  sqlite3_file file;
+  File* object;
+
+  sqlite3_file* base() { return reinterpret_cast<sqlite3_file*>(this + 1); }
+  // Null for a file of another VFS.
+  static Handle* of(sqlite3_file* file);
+};
+
+// Makes `handle` one that SQLite may call. `version` is that of the file below.
+void set_methods(Handle& handle, std::unique_ptr<File> object);
+
+}  // namespace coffer::sqlite

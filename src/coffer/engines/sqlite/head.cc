@@ -1,0 +1,125 @@
+#include "coffer/engines/sqlite/head.h"
+
+#include "coffer/base/path.h"
+#include "coffer/files/new_file.h"
+
+namespace coffer::sqlite {
+namespace {
+
+// The file below, for the floors that take any file.
+class BaseFile final : public ReadableFile {
+ public:
+  BaseFile(sqlite3_file* base, std::string path) : base_(base), path_(std::move(path)) {}
+
+  Result<size_t> read_at(uint64_t offset, MutableBytes out) const override {
+    COFFER_ASSIGN(const uint64_t size, this->size());
+    const uint64_t count = std::min<uint64_t>(out.size(), size - std::min(offset, size));
+    const int result = base_->pMethods->xRead(base_, out.data(), static_cast<int>(count),
+                                              static_cast<sqlite3_int64>(offset));
+    if (count > 0 && result != SQLITE_OK) return failure("reading", result);
+    return static_cast<size_t>(count);
+  }
+  Result<uint64_t> size() const override {
+    sqlite3_int64 size = 0;
+    const int result = base_->pMethods->xFileSize(base_, &size);
+    if (result != SQLITE_OK) return failure("measuring", result);
+    return static_cast<uint64_t>(size);
+  }
+  Result<FileInfo> info() const override {
+    COFFER_ASSIGN(const uint64_t size, this->size());
+    FileInfo out;
+    out.size = size;
+    return out;
+  }
+
+ private:
+  Status failure(const std::string& what, int result) const {
+    return {Code::kIo, path_ + ": " + what + " it failed (" + sqlite3_errstr(result) + ")"};
+  }
+
+  sqlite3_file* const base_;
+  const std::string path_;
+};
+
+Status not_of_kind(Kind found, Kind expected, const std::string& path) {
+  return {Code::kForeign, path + ": is a file of kind " + std::string(kind_name(found)) + ", not " +
+                              std::string(kind_name(expected))};
+}
+
+Status in_clear(const Identity& identity) {
+  if (identity.kind != Kind::kSqlite) {
+    return {Code::kPlaintext, identity.path + ": is in clear, and no journal of this encrypted database; if the " +
+                                  "database was replaced, remove it"};
+  }
+  return {Code::kPlaintext, identity.path + ": is not encrypted; open it without vfs=coffer and convert it with "
+                                            "VACUUM INTO 'file:NEW?vfs=coffer&coffer=…'"};
+}
+
+}  // namespace
+
+Status Head::look() {
+  if (has_key()) return Status::ok();
+  const BaseFile file(base_, path());
+  std::array<uint8_t, kEnvelopeSize> start{};
+  COFFER_ASSIGN(const size_t count, file.read_at(0, start));
+  if (count == 0) return Status::ok();
+  FileHead head;
+  if (identity_.kind == Kind::kSqlite) {
+    COFFER_ASSIGN(head, judge_head(ByteView(start).first(count), file, path()));
+  } else {
+    head = look_at_head(ByteView(start).first(count), path());
+  }
+  if (head.is(FileHead::What::kNothing)) return Status::ok();
+  if (head.is(FileHead::What::kPlaintext)) return in_clear(identity_);
+  COFFER_TRY(head.refusal);
+  const Kind found = head.scan.fields.kind;
+  if (found != identity_.kind) return not_of_kind(found, identity_.kind, path());
+  COFFER_ASSIGN(const OpenedFile opened, identity_.coffer->open_file(head.scan, path()));
+  return take(opened);
+}
+
+Status Head::take(const OpenedFile& opened) {
+  const auto make = [suite = opened.fields.suite, file_id = opened.fields.file_id](const FileKey& file_key) {
+    return SqliteKey::create(file_key, suite, file_id);
+  };
+  COFFER_ASSIGN(SqliteKey key, make(opened.file_key));
+  file_id_ = opened.fields.file_id;
+  counter_ = identity_.coffer->usage().counter(opened.fields.domain_key_id);
+  held_ = std::make_unique<Held>(opened, std::make_shared<BaseFile>(base_, path()), std::move(key), make);
+  return Status::ok();
+}
+
+Result<NewFile> Head::new_header(LastingHeader* lasting) const {
+  Coffer& coffer = *identity_.coffer;
+  if (lasting != nullptr && lasting->header && coffer.live_keyring().refresh().is_ok() &&
+      coffer.keyring()->version() == lasting->keyring_version && lasting->header->lease.is_current()) {
+    const NewFile& same = *lasting->header;
+    return NewFile{same.fields, same.file_key.clone(), same.envelope, same.lease};
+  }
+  NewFilePlace place;
+  place.path = path();
+  place.store_directory = std::string(parent_of(path()));
+  place.role = EngineRole::kData;
+  place.kind = identity_.kind;
+  place.domain = identity_.domain;
+  place.confirms_store = identity_.kind == Kind::kSqlite;
+  COFFER_ASSIGN(NewFile made, coffer::new_header(coffer, place));
+  if (lasting != nullptr) {
+    lasting->header = NewFile{made.fields, made.file_key.clone(), made.envelope, made.lease};
+    lasting->keyring_version = coffer.keyring()->version();
+  }
+  return made;
+}
+
+Status Head::make(LastingHeader* lasting) {
+  COFFER_ASSIGN(NewFile made, new_header(lasting));
+  // What an earlier life left behind, unsynced, is not to be taken for this one's.
+  int result = base_->pMethods->xTruncate(base_, 0);
+  if (result == SQLITE_OK) {
+    result = base_->pMethods->xWrite(base_, made.envelope.data(), static_cast<int>(made.envelope.size()), 0);
+  }
+  if (result != SQLITE_OK) return {Code::kIo, path() + ": its header cannot be written"};
+  return take({made.fields, std::move(made.file_key), made.lease});
+}
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,301 @@
+#include "coffer/engines/sqlite/journal_file.h"
+
+#include <algorithm>
+
+#include "coffer/base/codec.h"
+#include "coffer/engines/sqlite/failure.h"
+
+namespace coffer::sqlite {
+namespace {
+
+constexpr size_t kNumberSize = 4;
+constexpr size_t kHeaderStartSize = 12;  // magic and count of records: what SQLite writes again when it syncs
+
+// SQLite's number for "no page": the page that locks are in.
+uint32_t name_mark(uint32_t page_size) { return 0x40000000U / page_size + 1; }
+uint32_t load_number(ByteView bytes) { return __builtin_bswap32(load_le32(bytes.data())); }
+
+}  // namespace
+
+int JournalFile::fail(const Status& status) {
+  const int result = failed(status, path());
+  return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
+}
+
+void JournalFile::forget() {
+  segments_.clear();
+  piece_.clear();
+  record_.clear();
+  name_.clear();
+}
+
+JournalFile::Segment* JournalFile::segment_at(uint64_t offset) {
+  const auto next = std::ranges::upper_bound(segments_, offset, {}, &Segment::offset);
+  return next == segments_.begin() ? nullptr : &*std::prev(next);
+}
+
+int JournalFile::write_base(ByteView bytes, uint64_t offset) {
+  head_.count(bytes.size());
+  return File::write(bytes, kEnvelopeSize + offset);
+}
+
+// --- writing
+
+int JournalFile::write(ByteView bytes, uint64_t offset) {
+  if (!piece_.empty() && offset == piece_offset_ + piece_.size()) return write_piece(bytes, offset);
+  piece_.clear();
+  if (offset == 0 && bytes.size() == kJournalHeaderSize) return erase(offset);  // J3
+  if (bytes.size() == 1) return erase(offset);
+  if (bytes.size() >= kSqliteSectorSize) return write_header(bytes, offset);
+  Segment* const segment = segment_at(offset);
+  if (segment != nullptr && bytes.size() == kHeaderStartSize && offset == segment->offset) {
+    return update_header(*segment, bytes);
+  }
+  if (segment != nullptr && bytes.size() == kNumberSize) return write_piece(bytes, offset);
+  return fail({Code::kInternal, "SQLite writes what is no part of a journal"});
+}
+
+int JournalFile::erase(uint64_t offset) {
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  if (offset == 0) forget();
+  if (!head_.has_key()) return SQLITE_OK;
+  return write_base(Sector{}, offset);
+}
+
+int JournalFile::begin_life() {
+  forget();
+  Status status = head_.look();
+  if (status.is_ok() && !head_.has_key()) status = head_.make(&database_.journal_header());
+  if (!status.is_ok()) return fail(status);
+  const auto database_id = database_.file_id();
+  if (!database_id.is_ok()) return fail(database_id.status());
+  auto life = JournalLife::begin(*database_id);
+  if (!life.is_ok()) return fail(life.status());
+  life_ = *life;
+  return SQLITE_OK;
+}
+
+// SQLite repeats a header that is shorter than a sector; the first says all.
+int JournalFile::write_header(ByteView bytes, uint64_t offset) {
+  const Segment* const before = segment_at(offset);
+  if (offset > 0 && before != nullptr && offset < records_offset(*before)) {
+    return write_base(Bytes(bytes.size(), 0), offset);
+  }
+  if (offset == 0) {
+    const int result = begin_life();
+    if (result != SQLITE_OK) return result;
+  }
+  Segment segment;
+  segment.offset = offset;
+  std::copy_n(bytes.begin(), kJournalHeaderSize, segment.header.bytes.begin());
+  if (!is_sqlite_page_size(segment.header.page_size()) || (offset > 0 && before == nullptr)) {
+    return fail({Code::kInvalidArgument, "a journal of pages that a database of Coffer's does not have"});
+  }
+  segments_.push_back(segment);
+  const int result = seal_header(segments_.back());
+  if (result != SQLITE_OK || bytes.size() == kSqliteSectorSize) return result;
+  // The file has to be as long as SQLite has made it.
+  return write_base(Bytes(bytes.size() - kSqliteSectorSize, 0), offset + kSqliteSectorSize);
+}
+
+int JournalFile::update_header(Segment& segment, ByteView start) {
+  std::ranges::copy(start, segment.header.bytes.begin());
+  segment.header.durable_count = segment.synced_count;  // J4
+  return seal_header(segment);
+}
+
+int JournalFile::seal_header(const Segment& segment) {
+  Sector sector;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    return seal_journal_header(key, life_, segment.offset, segment.header, sector);
+  });
+  return status.is_ok() ? write_base(sector, segment.offset) : fail(status);
+}
+
+int JournalFile::write_piece(ByteView bytes, uint64_t offset) {
+  if (piece_.empty()) piece_offset_ = offset;
+  piece_.insert(piece_.end(), bytes.begin(), bytes.end());
+  if (load_number(piece_) != name_mark(segments_.front().header.page_size())) {
+    return piece_.size() < record_size() ? SQLITE_OK : write_record();
+  }
+  if (piece_.size() < kJournalNameExtra) return SQLITE_OK;
+  const auto end = std::span<const uint8_t, 16>(std::span(piece_).last(16));
+  return journal_name_record_size(end) == piece_.size() ? write_name() : SQLITE_OK;
+}
+
+int JournalFile::write_record() {
+  Segment& segment = *segment_at(piece_offset_);
+  const uint64_t index = (piece_offset_ - records_offset(segment)) / record_size();
+  if (piece_.size() != record_size() || (piece_offset_ - records_offset(segment)) % record_size() != 0) {
+    return fail({Code::kInternal, "SQLite writes what is no record of a journal"});
+  }
+  record_.clear();
+  sealed_.resize(piece_.size());
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    return seal_journal_record(key, life_, piece_offset_, piece_, sealed_.data());
+  });
+  piece_.clear();
+  if (!status.is_ok()) return fail(status);
+  const int result = write_base(sealed_, piece_offset_);
+  if (result == SQLITE_OK) segment.written_count = std::max(segment.written_count, static_cast<uint32_t>(index + 1));
+  return result;
+}
+
+int JournalFile::write_name() {
+  name_.swap(piece_);
+  piece_.clear();
+  name_offset_ = piece_offset_;
+  Bytes sealed;
+  const Status status = head_.with_key([&](const SqliteKey& key) -> Status {
+    COFFER_ASSIGN(sealed, seal_journal_name(key, life_, name_offset_, name_));
+    return Status::ok();
+  });
+  return status.is_ok() ? write_base(sealed, name_offset_) : fail(status);
+}
+
+int JournalFile::sync(int flags) {
+  const int result = File::sync(flags);
+  if (result != SQLITE_OK) return result;
+  for (Segment& segment : segments_) segment.synced_count = segment.written_count;
+  return result;
+}
+
+int JournalFile::truncate(uint64_t size) {
+  piece_.clear();
+  record_.clear();
+  const bool keeps_name = !name_.empty() && size == name_offset_ + name_.size();
+  if (size == 0) forget();
+  if (!keeps_name) name_.clear();
+  // An envelope that is there stays: the next life is this file's again.
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  return File::truncate(head_.has_key() ? kEnvelopeSize + size + (keeps_name ? kSqliteSealSize : 0) : 0);
+}
+
+// --- reading
+
+int JournalFile::size(uint64_t* size) {
+  const int result = File::size(size);
+  *size -= std::min<uint64_t>(*size, kEnvelopeSize);
+  if (result != SQLITE_OK || *size == 0) return result;
+  // A name that opens is at the end; its seal is no byte of SQLite's.
+  if (!name_.empty()) *size -= std::min<uint64_t>(*size, kSqliteSealSize);
+  return result;
+}
+
+// Looks for a header where SQLite looks for one. Ok and no segment: there is none that SQLite would go on with.
+int JournalFile::probe(uint64_t offset) {
+  Sector sector{};
+  const int result = File::read(sector, kEnvelopeSize + offset);
+  if (result == SQLITE_IOERR_SHORT_READ) return SQLITE_OK;
+  if (result != SQLITE_OK) return result;
+  if (is_all_zero(sector)) return SQLITE_OK;
+  JournalLife life = life_;
+  if (offset == 0) {
+    const auto database_id = database_.file_id();
+    if (!database_id.is_ok()) return fail(database_id.status());
+    life = {*database_id, journal_life(sector).salt};
+  }
+  std::optional<JournalHeader> header;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    header = open_journal_header(key, life, offset, sector);
+    return Status::ok();
+  });
+  if (!status.is_ok()) return fail(status);
+  if (!header && offset > 0) return SQLITE_OK;  // of an earlier life, or not synced (J3)
+  if (!header || !is_sqlite_page_size(header->page_size()) || header->sector_size() < kSqliteSectorSize) {
+    return fail({Code::kTampered, "its header is not as it was written: damaged, altered, or of another database"});
+  }
+  if (offset == 0) {
+    forget();
+    life_ = life;
+  }
+  Segment segment;
+  segment.offset = offset;
+  segment.header = *header;
+  segments_.push_back(segment);
+  return offset == 0 ? find_name() : SQLITE_OK;
+}
+
+// A name that does not open was not written whole when a crash came: nothing had been committed with it (J5).
+int JournalFile::find_name() {
+  uint64_t size = 0;
+  std::array<uint8_t, 16> end{};
+  int result = File::size(&size);
+  if (result != SQLITE_OK || size < kEnvelopeSize + kSqliteSectorSize) return result;
+  if ((result = File::read(end, size - end.size())) != SQLITE_OK) return result;
+  const size_t record_size = journal_name_record_size(end);
+  const uint64_t sealed_size = record_size + kSqliteSealSize;
+  if (record_size == 0 || size < kEnvelopeSize + kSqliteSectorSize + sealed_size) return SQLITE_OK;
+  Bytes sealed(sealed_size);
+  const uint64_t offset = size - sealed_size - kEnvelopeSize;
+  if ((result = File::read(sealed, kEnvelopeSize + offset)) != SQLITE_OK) return result;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    auto record = open_journal_name(key, life_, offset, sealed);
+    if (record) name_ = std::move(*record);
+    name_offset_ = offset;
+    return Status::ok();
+  });
+  return status.is_ok() ? SQLITE_OK : fail(status);
+}
+
+int JournalFile::read(MutableBytes out, uint64_t offset) {
+  std::ranges::fill(out, uint8_t{0});
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  uint64_t size = 0;
+  int result = this->size(&size);
+  if (result != SQLITE_OK) return result;
+  if (!head_.has_key() || offset + out.size() > size) return SQLITE_IOERR_SHORT_READ;
+  const bool may_be_header = offset % kSqliteSectorSize == 0 && (out.size() == kJournalMagic.size() || offset == 0);
+  const Segment* segment = segment_at(offset);
+  if (may_be_header && (segment == nullptr || offset >= records_offset(*segment))) {
+    if ((result = probe(offset)) != SQLITE_OK) return result;
+    segment = segment_at(offset);
+  }
+  if (segment == nullptr) return SQLITE_OK;
+  if (!name_.empty() && offset >= name_offset_) {
+    const size_t skipped = std::min<size_t>(offset - name_offset_, name_.size());
+    std::copy_n(name_.begin() + static_cast<ptrdiff_t>(skipped), std::min(out.size(), name_.size() - skipped),
+                out.begin());
+    return SQLITE_OK;
+  }
+  if (offset >= records_offset(*segment)) return read_record(*segment, out, offset);
+  const size_t skipped = std::min<size_t>(offset - segment->offset, kJournalHeaderSize);
+  std::copy_n(segment->header.bytes.begin() + static_cast<ptrdiff_t>(skipped),
+              std::min(out.size(), kJournalHeaderSize - skipped), out.begin());
+  return SQLITE_OK;
+}
+
+// What does not open, and nobody relied upon, reads as zeros, which SQLite takes for the end of the journal.
+int JournalFile::read_record(const Segment& segment, MutableBytes out, uint64_t offset) {
+  const uint64_t index = (offset - records_offset(segment)) / record_size();
+  const uint64_t begin = records_offset(segment) + index * record_size();
+  if (record_.empty() || record_offset_ != begin) {
+    sealed_.resize(record_size());
+    record_.clear();
+    const int result = File::read(sealed_, kEnvelopeSize + begin);
+    if (result == SQLITE_IOERR_SHORT_READ) return SQLITE_OK;
+    if (result != SQLITE_OK) return result;
+    Bytes opened(sealed_.size());
+    bool good = false;
+    const Status status = head_.with_key([&](const SqliteKey& key) {
+      good = open_journal_record(key, life_, begin, sealed_, opened.data());
+      return Status::ok();
+    });
+    if (!status.is_ok()) return fail(status);
+    if (!good && index < std::max(segment.header.durable_count, segment.written_count)) {
+      return fail({Code::kTampered, "record " + std::to_string(index) + " was synced, and is not as it was written"});
+    }
+    if (!good) return SQLITE_OK;
+    record_ = std::move(opened);
+    record_offset_ = begin;
+  }
+  const size_t skipped = offset - begin;
+  std::copy_n(record_.begin() + static_cast<ptrdiff_t>(skipped), std::min(out.size(), record_.size() - skipped),
+              out.begin());
+  return SQLITE_OK;
+}
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,220 @@
+#include "coffer/engines/sqlite/wal_file.h"
+
+#include <algorithm>
+
+#include "coffer/engines/sqlite/failure.h"
+
+namespace coffer::sqlite {
+
+int WalFile::fail(const Status& status) {
+  const int result = failed(status, path());
+  return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
+}
+
+int WalFile::size(uint64_t* size) {
+  const int result = File::size(size);
+  *size -= std::min<uint64_t>(*size, kEnvelopeSize);
+  if (*size > 0) *size -= std::min<uint64_t>(*size, kSqliteSectorSize - kWalHeaderSize);
+  return result;
+}
+
+int WalFile::truncate(uint64_t size) {
+  piece_.clear();
+  loaded_.reset();
+  written_end_ = 0;
+  if (size == 0) life_.reset();
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  if (!head_.has_key()) return File::truncate(0);
+  return File::truncate(size == 0 ? kEnvelopeSize : physical(std::max<uint64_t>(size, kWalHeaderSize)));
+}
+
+// --- reading
+
+// Zeros are no header: a log that nobody has begun, or never synced.
+int WalFile::read_header() {
+  life_.reset();
+  loaded_.reset();
+  header_ = {};
+  Sector sector{};
+  const int result = File::read(sector, kEnvelopeSize);
+  if (result != SQLITE_OK || is_all_zero(sector)) return result;
+  const auto database_id = database_.file_id();
+  if (!database_id.is_ok()) return fail(database_id.status());
+  std::optional<WalHeader> header;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    header = open_wal_header(key, *database_id, sector);
+    return Status::ok();
+  });
+  if (!status.is_ok()) return fail(status);
+  if (!header || !is_sqlite_page_size(header->page_size())) {
+    return fail({Code::kTampered, "its header is not as it was written: damaged, altered, or of another database"});
+  }
+  header_ = *header;
+  page_size_ = header_.page_size();
+  life_ = WalLife{*database_id, header_.salts()};
+  return SQLITE_OK;
+}
+
+// The life that frames are of is known to all processes by the memory they share, from its first commit on.
+int WalFile::follow_readers() {
+  const auto salts = database_.wal_salts();
+  if (!salts || salts == salts_seen_) return SQLITE_OK;
+  salts_seen_ = salts;
+  return life_ && life_->salts == *salts ? SQLITE_OK : read_header();
+}
+
+int WalFile::follow_writers() {
+  if (life_ && write_turn_ == database_.write_turn()) return SQLITE_OK;
+  write_turn_ = database_.write_turn();
+  written_end_ = 0;
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  const int result = head_.has_key() ? read_header() : SQLITE_OK;
+  return result == SQLITE_OK && !life_ ? SQLITE_IOERR_WRITE : result;
+}
+
+int WalFile::read(MutableBytes out, uint64_t offset) {
+  std::ranges::fill(out, uint8_t{0});
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
+  if (offset == 0) written_end_ = 0;  // SQLite looks anew for what is in the log, after a crash of somebody
+  if (offset == 0 || !life_) {
+    const int result = read_header();
+    if (result != SQLITE_OK) return result;
+  }
+  if (offset < kWalHeaderSize) {
+    std::copy_n(header_.bytes.begin() + static_cast<ptrdiff_t>(offset),
+                std::min(out.size(), header_.bytes.size() - offset), out.begin());
+    return SQLITE_OK;
+  }
+  if (!life_) return SQLITE_IOERR_SHORT_READ;
+  const auto index = static_cast<uint32_t>((offset - kWalHeaderSize) / frame_size());
+  const size_t skipped = (offset - kWalHeaderSize) % frame_size();
+  return out.size() == frame_size() && skipped == 0 ? read_whole(index, out) : read_part(index, out, skipped);
+}
+
+int WalFile::load(uint32_t index, bool* good) {
+  loaded_.reset();
+  frame_.resize(frame_size());
+  const int result = File::read(frame_, physical(kWalHeaderSize + uint64_t{index} * frame_size()));
+  if (result != SQLITE_OK) return result;
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    *good = open_wal_frame(key, *life_, index, frame_, frame_.data());
+    return Status::ok();
+  });
+  if (!status.is_ok()) return fail(status);
+  if (*good) loaded_ = index;
+  return SQLITE_OK;
+}
+
+// A frame as SQLite reads one to see whether it belongs to the log: what does not open reads as zeros, which is the
+// log's end (W3).
+int WalFile::read_whole(uint32_t index, MutableBytes out) {
+  bool good = false;
+  const int result = load(index, &good);
+  if (result != SQLITE_OK) return result;
+  if (good) std::ranges::copy(frame_, out.begin());
+  if (good || index >= written_end_) return SQLITE_OK;
+  return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as this process wrote it"});
+}
+
+// A page of a frame that SQLite relies upon. One of an earlier life is never taken for one of this (W2).
+int WalFile::read_part(uint32_t index, MutableBytes out, size_t skipped) {
+  int result = follow_readers();
+  bool good = false;
+  if (result == SQLITE_OK && life_) result = load(index, &good);
+  if (result != SQLITE_OK) return result;
+  if (!good) {
+    return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as it was written: damaged or altered"});
+  }
+  std::copy_n(frame_.begin() + static_cast<ptrdiff_t>(skipped), std::min(out.size(), frame_.size() - skipped),
+              out.begin());
+  return SQLITE_OK;
+}
+
+// --- writing
+
+int WalFile::write(ByteView bytes, uint64_t offset) {
+  if (offset == 0 && bytes.size() == kWalHeaderSize) return write_header(bytes);
+  const int followed = follow_writers();
+  if (followed != SQLITE_OK) return followed;
+  if (offset < kWalHeaderSize) return fail({Code::kInternal, "SQLite writes what is no header of a log"});
+  const auto index = static_cast<uint32_t>((offset - kWalHeaderSize) / frame_size());
+  const size_t skipped = (offset - kWalHeaderSize) % frame_size();
+  const bool goes_on = !piece_.empty() && index == piece_index_ && skipped == piece_.size();
+  if (goes_on) return write_piece(bytes, index);
+  piece_.clear();
+  if (skipped == 0 && index >= written_end_) return write_piece(bytes, index);
+  return change(index, bytes, skipped);
+}
+
+int WalFile::write_header(ByteView bytes) {
+  Status status = head_.look();
+  if (status.is_ok() && !head_.has_key()) status = head_.make();
+  const auto database_id = database_.file_id();
+  if (status.is_ok()) status = database_id.status();
+  if (!status.is_ok()) return fail(status);
+  WalHeader header;
+  std::ranges::copy(bytes, header.bytes.begin());
+  if (!is_sqlite_page_size(header.page_size())) {
+    return fail({Code::kInvalidArgument, "a log of pages that a database of Coffer's does not have"});
+  }
+  Sector sector;
+  status = head_.with_key([&](const SqliteKey& key) { return seal_wal_header(key, *database_id, header, sector); });
+  if (!status.is_ok()) return fail(status);
+  head_.count(sector.size());
+  const int result = File::write(sector, kEnvelopeSize);
+  header_ = header;
+  page_size_ = header.page_size();
+  life_ = WalLife{*database_id, header.salts()};
+  written_end_ = 0;
+  write_turn_ = database_.write_turn();
+  salts_seen_ = database_.wal_salts();
+  loaded_.reset();
+  piece_.clear();
+  return result;
+}
+
+int WalFile::write_piece(ByteView bytes, uint32_t index) {
+  piece_index_ = index;
+  piece_.insert(piece_.end(), bytes.begin(), bytes.end());
+  if (piece_.size() < frame_size()) return SQLITE_OK;
+  if (piece_.size() > frame_size()) return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
+  frame_.swap(piece_);
+  piece_.clear();
+  return write_frame(index);
+}
+
+// SQLite writes a page anew that is in the log already since this transaction began, and then the checksums of all
+// frames from there on.
+int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
+  bool good = loaded_ == index;
+  const int result = good ? SQLITE_OK : load(index, &good);
+  if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
+  if (!good && skipped == 0) return write_piece(bytes, index);
+  if (!good || skipped + bytes.size() > frame_.size()) {
+    return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as this process wrote it"});
+  }
+  std::ranges::copy(bytes, frame_.begin() + static_cast<ptrdiff_t>(skipped));
+  return write_frame(index);
+}
+
+// What is in frame_.
+int WalFile::write_frame(uint32_t index) {
+  loaded_.reset();
+  sealed_.resize(frame_.size());
+  const Status status = head_.with_key([&](const SqliteKey& key) {
+    return seal_wal_frame(key, *life_, index, frame_, sealed_.data());
+  });
+  if (!status.is_ok()) return fail(status);
+  head_.count(sealed_.size());
+  const int result = File::write(sealed_, physical(kWalHeaderSize + uint64_t{index} * frame_size()));
+  if (result != SQLITE_OK) return result;
+  written_end_ = std::max(written_end_, index + 1);
+  loaded_ = index;
+  return SQLITE_OK;
+}
+
+}  // namespace coffer::sqlite

@@ -1,0 +1,58 @@
+// A write-ahead log: a header, and frames that are put together here, sealed whole, and written at once. docs/format.md,
+// section 16: W1 to W4.
+#pragma once
+
+#include "coffer/engines/sqlite/database_file.h"
+#include "coffer/format/sqlite_wal.h"
+
+namespace coffer::sqlite {
+
+class WalFile final : public File {
+ public:
+  // `database` outlives it.
+  WalFile(sqlite3_file* base, DatabaseFile& database, Identity identity)
+      : File(base), database_(database), head_(base, std::move(identity)) {}
+
+  int read(MutableBytes out, uint64_t offset) override;
+  int write(ByteView bytes, uint64_t offset) override;
+  int truncate(uint64_t size) override;
+  int size(uint64_t* size) override;
+
+ private:
+  using Sector = std::array<uint8_t, kSqliteSectorSize>;
+
+  const std::string& path() const { return head_.path(); }
+  uint32_t frame_size() const { return static_cast<uint32_t>(kWalFrameHeaderSize) + page_size_; }
+  uint64_t physical(uint64_t offset) const { return kEnvelopeSize + kSqliteSectorSize + offset - kWalHeaderSize; }
+
+  int read_header();
+  // The same if another process may have begun the log anew since.
+  int follow_readers();
+  int follow_writers();
+  int write_header(ByteView bytes);
+  // Into frame_. `good`: it opened.
+  int load(uint32_t index, bool* good);
+  int read_part(uint32_t index, MutableBytes out, size_t skipped);
+  int read_whole(uint32_t index, MutableBytes out);
+  int write_piece(ByteView bytes, uint32_t index);
+  int change(uint32_t index, ByteView bytes, size_t skipped);
+  int write_frame(uint32_t index);
+  int fail(const Status& status);
+
+  DatabaseFile& database_;
+  Head head_;
+  WalHeader header_;
+  std::optional<WalLife> life_;
+  uint32_t page_size_ = 0;
+  uint32_t written_end_ = 0;  // frames before it were written by this object since it may write
+  uint64_t write_turn_ = 0;   // of the database, in which it looked at the header
+  std::optional<std::array<uint8_t, 8>> salts_seen_;
+  // The frame in frame_ that was opened or written last; nothing: none.
+  std::optional<uint32_t> loaded_;
+  Bytes frame_;
+  Bytes piece_;  // of a frame that SQLite is writing
+  uint32_t piece_index_ = 0;
+  Bytes sealed_;
+};
+
+}  // namespace coffer::sqlite
