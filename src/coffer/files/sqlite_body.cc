@@ -13,16 +13,16 @@ class DatabaseParts final : public SqliteParts {
   DatabaseParts(const Id& file_id, uint32_t page_size, uint64_t size)
       : file_id_(file_id), page_size_(page_size), size_(size) {}
 
-  static Result<std::unique_ptr<const SqliteParts>> find(const EnvelopeFields& fields, const ReadableFile& file,
-                                                         uint64_t physical_size) {
+  using Found = Result<std::unique_ptr<const SqliteParts>>;
+  static Found find(const EnvelopeFields& fields, const ReadableFile& file, uint64_t physical_size) {
     std::array<uint8_t, kSqliteClearSize> start{};
     const uint64_t size = physical_size - kEnvelopeSize;
     if (size == 0) return std::unique_ptr<const SqliteParts>(std::make_unique<DatabaseParts>(fields.file_id, 1, 0));
-    if (size < start.size()) return Status(Code::kTruncated, "ends inside its first page");
+    if (size < start.size()) return {Code::kTruncated, "ends inside its first page"};
     COFFER_TRY(read_exactly(file, kEnvelopeSize, start));
     const uint32_t page_size = sqlite_page_size(start);
-    if (page_size == 0) return Status(Code::kDamaged, "its first page does not begin as one of SQLite's");
-    if (size % page_size != 0) return Status(Code::kTruncated, "ends inside a page");
+    if (page_size == 0) return {Code::kDamaged, "its first page does not begin as one of SQLite's"};
+    if (size % page_size != 0) return {Code::kTruncated, "ends inside a page"};
     return std::unique_ptr<const SqliteParts>(std::make_unique<DatabaseParts>(fields.file_id, page_size, size));
   }
 

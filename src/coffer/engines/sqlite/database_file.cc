@@ -167,28 +167,48 @@ int DatabaseFile::truncate(uint64_t size) {
 }
 
 int DatabaseFile::lock(int level) {
+  if (!was_asked_for_ && level == SQLITE_LOCK_SHARED) {
+    const char* const name = schema_name();
+    if (name != nullptr && !may_be_attached(name)) {
+      return failed({Code::kPermissionDenied,
+                     "is attached to a connection whose temporary files are not encrypted: open an encrypted database, "
+                     "or :memory:, with vfs=coffer first, and attach this one and others to it"},
+                    path());
+    }
+    was_asked_for_ = name != nullptr;
+  }
   const int result = File::lock(level);
   if (result != SQLITE_OK || level != SQLITE_LOCK_SHARED) return result;
   end_ = 0;
-  if (page_size_ == 0) reserve_bytes();
+  if (page_size_ == 0) reserve_bytes(schema_name());
   return result;
+}
+
+const char* DatabaseFile::schema_name() const {
+  if (connection_ == nullptr || *connection_ == nullptr) return nullptr;
+  for (int i = 0; const char* name = sqlite3_db_name(*connection_, i); ++i) {
+    sqlite3_file* file = nullptr;
+    const int found = sqlite3_file_control(*connection_, name, SQLITE_FCNTL_FILE_POINTER, &file);
+    const Handle* const handle = found == SQLITE_OK ? Handle::of(file) : nullptr;
+    if (handle != nullptr && handle->object == this) return name;
+  }
+  return nullptr;
+}
+
+// SQLite makes temporary files of any of its databases by the VFS of the first. VACUUM INTO makes none.
+bool DatabaseFile::may_be_attached(const char* name) const {
+  sqlite3_vfs* vfs = nullptr;
+  sqlite3_file_control(*connection_, "main", SQLITE_FCNTL_VFS_POINTER, &vfs);
+  return sqlite3_stricmp(name, "vacuum_db") == 0 || (vfs != nullptr && std::string_view(vfs->zName) == "coffer");
 }
 
 // Of a database that has no page yet SQLite is told what to leave free in each, at the last moment before it looks
 // for the first: whatever the program had to say of its pages, it has said.
-void DatabaseFile::reserve_bytes() {
+void DatabaseFile::reserve_bytes(const char* name) {
   uint64_t size = 0;
-  if (connection_ == nullptr || *connection_ == nullptr || this->size(&size) != SQLITE_OK || size != 0) return;
-  sqlite3* const connection = *connection_;
-  for (int i = 0; const char* name = sqlite3_db_name(connection, i); ++i) {
-    sqlite3_file* file = nullptr;
-    const int found = sqlite3_file_control(connection, name, SQLITE_FCNTL_FILE_POINTER, &file);
-    const Handle* const handle = found == SQLITE_OK ? Handle::of(file) : nullptr;
-    if (handle == nullptr || handle->object != this) continue;
-    int reserve = kSqliteReserve;
-    sqlite3_file_control(connection, name, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
-    return;
-  }
+  if (name == nullptr || this->size(&size) != SQLITE_OK || size != 0) return;
+  int reserve = kSqliteReserve;
+  sqlite3_file_control(*connection_, name, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
 }
 
 int DatabaseFile::pragma(char** words) {

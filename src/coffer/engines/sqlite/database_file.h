@@ -41,12 +41,16 @@ class DatabaseFile final : public File {
   int fill_gap(uint64_t offset);
   int write_page(uint32_t number, ByteView page);
   int make_head();
-  void reserve_bytes();
+  // The name that the connection has for this database; null: it does not have it yet.
+  const char* schema_name() const;
+  bool may_be_attached(const char* name) const;
+  void reserve_bytes(const char* name);
   int pragma(char** words);
 
   Head head_;
   LastingHeader journal_header_;
   sqlite3** connection_ = nullptr;
+  bool was_asked_for_ = false;  // the connection has had it locked
   uint32_t page_size_ = 0;  // 0: not known, or there is no page
   uint64_t end_ = 0;        // the file is known to have this size at least
   bool in_checkpoint_ = false;

@@ -9,7 +9,7 @@ SQLITE_EXTENSION_INIT1
 
 namespace {
 
-constexpr int kOldestSqlite = 3040000;  // what Debian 12 has; what the adapter knows of journals and logs is checked there
+constexpr int kOldestSqlite = 3040000;  // what Debian 12 has, and the tests run on
 
 void tell_last_failure(sqlite3_context* context, int, sqlite3_value**) {
   const std::string& text = coffer::sqlite::last_failure();

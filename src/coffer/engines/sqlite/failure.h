@@ -1,5 +1,5 @@
-// How Coffer's errors are told to SQLite: a return code for the program, a line for SQLite's error log, and the text for
-// coffer_error(), since SQLite itself hands on no text of a VFS.
+// How Coffer's errors are told to SQLite: a return code for the program, a line for SQLite's error log, and the text
+// for coffer_error(), since SQLite itself hands on no text of a VFS.
 #pragma once
 
 #include <string>

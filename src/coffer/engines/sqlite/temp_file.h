@@ -1,5 +1,5 @@
 // A file that SQLite deletes when it closes it: what sorting, statements and temporary tables spill. Its key is drawn
-// when it is opened and is in this process alone; so it has no envelope, and nothing of it can be read once it is closed.
+// when it is opened and is in this process alone: it has no envelope, and nobody can read it once it is closed.
 #pragma once
 
 #include <optional>

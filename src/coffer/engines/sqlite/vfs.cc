@@ -77,7 +77,9 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
   return result;
 }
 
-int delete_file(sqlite3_vfs* vfs, const char* name, int sync) { return base_of(vfs)->xDelete(base_of(vfs), name, sync); }
+int delete_file(sqlite3_vfs* vfs, const char* name, int sync) {
+  return base_of(vfs)->xDelete(base_of(vfs), name, sync);
+}
 
 int access_file(sqlite3_vfs* vfs, const char* name, int flags, int* out) {
   return base_of(vfs)->xAccess(base_of(vfs), name, flags, out);
