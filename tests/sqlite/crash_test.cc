@@ -36,8 +36,12 @@ class PowerFailure : public testing::TestWithParam<Story> {
       const std::string number = std::to_string(turn);
       ASSERT_SQL(db, "BEGIN; UPDATE n SET turn = " + number + "; UPDATE t SET turn = " + number +
                          ", b = randomblob(150 + a % 100 + " + std::to_string(turn * 20) + ")");
-      if (turn % 4 == 0) ASSERT_SQL(db, "ROLLBACK; BEGIN; UPDATE n SET turn = " + number + "; UPDATE t SET turn = " + number);
-      if (turn % 5 == 0) ASSERT_SQL(db, "INSERT INTO t SELECT a + 1000 * " + number + ", turn, b FROM t WHERE a <= 60");
+      if (turn % 4 == 0) {
+        ASSERT_SQL(db, "ROLLBACK; BEGIN; UPDATE n SET turn = " + number + "; UPDATE t SET turn = " + number);
+      }
+      if (turn % 5 == 0) {
+        ASSERT_SQL(db, "INSERT INTO t SELECT a + 1000 * " + number + ", turn, b FROM t WHERE a <= 60");
+      }
       ASSERT_SQL(db, "COMMIT");
       acknowledged_.push_back(Recorder::get().now());
     }
@@ -66,7 +70,9 @@ TEST_P(PowerFailure, LeavesWhatWasAcknowledgedAndNothingHalf) {
   recorder.stop();
   if (HasFatalFailure()) return;
   const size_t end = recorder.now();
-  std::mt19937 chance(seed());
+  const uint64_t seed = seeds(1).front();
+  SCOPED_TRACE("COFFER_SEED=" + std::to_string(seed));
+  std::mt19937 chance(static_cast<uint32_t>(seed));
   const bool loses_latest = story.synchronous == "normal" && story.mode == "wal";
   for (int i = 0; i < story.failures; ++i) {
     const size_t instant = before_ + chance() % (end - before_);
