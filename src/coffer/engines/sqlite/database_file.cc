@@ -258,14 +258,14 @@ int DatabaseFile::control(int operation, void* argument) {
 }
 
 int DatabaseFile::shm_map(int region, int size, int extend, void volatile** out) {
-  const int result = File::shm_map(region, size, extend, out);
+  const int result = shared_memory_.map(region, size, extend, out);
   if (region == 0) wal_index_ = result == SQLITE_OK ? *out : nullptr;
   return result;
 }
 
 int DatabaseFile::shm_lock(int offset, int count, int flags) {
   constexpr int kWriteLock = 0;
-  const int result = File::shm_lock(offset, count, flags);
+  const int result = shared_memory_.lock(offset, count, flags);
   const bool takes = flags == (SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
   if (result == SQLITE_OK && takes && offset == kWriteLock) ++write_turn_;
   return result;
@@ -273,7 +273,8 @@ int DatabaseFile::shm_lock(int offset, int count, int flags) {
 
 int DatabaseFile::shm_unmap(int remove) {
   wal_index_ = nullptr;
-  return File::shm_unmap(remove);
+  shared_memory_.unmap(remove != 0);
+  return SQLITE_OK;
 }
 
 std::optional<std::array<uint8_t, 8>> DatabaseFile::wal_salts() const {

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "coffer/engines/sqlite/head.h"
+#include "coffer/engines/sqlite/shared_memory.h"
 
 namespace coffer::sqlite {
 
 class DatabaseFile final : public File {
  public:
   // `identity` is of kind kSqlite.
-  DatabaseFile(sqlite3_file* base, Identity identity) : File(base), head_(base, std::move(identity)) {}
+  DatabaseFile(sqlite3_file* base, Identity identity)
+      : File(base), head_(base, std::move(identity)), shared_memory_(head_.path()) {}
 
   // An existing database is unlocked; an empty one gets its envelope with its first page.
   Status open() { return head_.look(); }
@@ -48,6 +50,7 @@ class DatabaseFile final : public File {
   int pragma(char** words);
 
   Head head_;
+  SharedMemory shared_memory_;
   LastingHeader journal_header_;
   sqlite3** connection_ = nullptr;
   bool was_asked_for_ = false;  // the connection has had it locked

@@ -1,6 +1,7 @@
 #include "coffer/engines/sqlite/file.h"
 
 #include <algorithm>
+#include <atomic>
 #include <new>
 
 namespace coffer::sqlite {
@@ -97,7 +98,7 @@ int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
   return guarded([&] { return object_of(file).shm_lock(offset, count, flags); });
 }
 
-void shm_barrier(sqlite3_file* file) { object_of(file).shm_barrier(); }
+void shm_barrier(sqlite3_file*) { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
 int shm_unmap(sqlite3_file* file, int remove) {
   return guarded([&] { return object_of(file).shm_unmap(remove); });
@@ -126,13 +127,6 @@ const sqlite3_io_methods kMethods = {
     .xUnfetch = nullptr,
 };
 
-// Of a file below that has no shared memory: SQLite then uses no write-ahead log but in exclusive mode.
-const sqlite3_io_methods kMethodsWithoutShm = [] {
-  sqlite3_io_methods out = kMethods;
-  out.iVersion = 1;
-  return out;
-}();
-
 }  // namespace
 
 int File::size(uint64_t* size) {
@@ -143,14 +137,13 @@ int File::size(uint64_t* size) {
 }
 
 Handle* Handle::of(sqlite3_file* file) {
-  if (file == nullptr || (file->pMethods != &kMethods && file->pMethods != &kMethodsWithoutShm)) return nullptr;
+  if (file == nullptr || file->pMethods != &kMethods) return nullptr;
   return reinterpret_cast<Handle*>(file);
 }
 
 void set_methods(Handle& handle, std::unique_ptr<File> object) {
-  const bool has_shm = object->methods().iVersion >= 2 && object->methods().xShmMap != nullptr;
   handle.object = object.release();
-  handle.file.pMethods = has_shm ? &kMethods : &kMethodsWithoutShm;
+  handle.file.pMethods = &kMethods;
 }
 
 }  // namespace coffer::sqlite

@@ -31,12 +31,10 @@ class File {
   virtual int unlock(int level) { return methods().xUnlock(base_, level); }
   virtual int control(int operation, void* argument) { return methods().xFileControl(base_, operation, argument); }
   virtual int characteristics() { return methods().xDeviceCharacteristics(base_); }
-  virtual int shm_map(int region, int size, int extend, void volatile** out) {
-    return methods().xShmMap(base_, region, size, extend, out);
-  }
-  virtual int shm_lock(int offset, int count, int flags) { return methods().xShmLock(base_, offset, count, flags); }
-  virtual void shm_barrier() { methods().xShmBarrier(base_); }
-  virtual int shm_unmap(int remove) { return methods().xShmUnmap(base_, remove); }
+  // Only of a database: SQLite asks no other file.
+  virtual int shm_map(int, int, int, void volatile**) { return SQLITE_IOERR_SHMMAP; }
+  virtual int shm_lock(int, int, int) { return SQLITE_IOERR_SHMLOCK; }
+  virtual int shm_unmap(int) { return SQLITE_OK; }
 
   sqlite3_file* base() const { return base_; }
   const sqlite3_io_methods& methods() const { return *base_->pMethods; }
@@ -55,7 +53,7 @@ struct Handle {
   static Handle* of(sqlite3_file* file);
 };
 
-// Makes `handle` one that SQLite may call. `version` is that of the file below.
+// Makes `handle` one that SQLite may call.
 void set_methods(Handle& handle, std::unique_ptr<File> object);
 
 }  // namespace coffer::sqlite

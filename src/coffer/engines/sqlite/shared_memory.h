@@ -1,0 +1,52 @@
+// The memory that processes with a write-ahead log share: SQLite's wal-index. It holds numbers of pages and a checksum
+// of what the newest frame says, so it lies in /dev/shm and never on a disk. Beside the database stands only the name of
+// it, DATABASE-shm, on which SQLite's locks are.
+//
+// Whoever comes first makes the memory anew. Who finds a name and not the memory, in a container that has another
+// /dev/shm, opens nothing: two memories of one log would be its end.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coffer/base/bytes.h"
+#include "coffer/io/descriptor.h"
+
+namespace coffer::sqlite {
+
+// Of one connection; its locks stand against those of others in this process as well. Not thread-safe. Returns SQLite's
+// codes.
+class SharedMemory {
+ public:
+  explicit SharedMemory(std::string database) : database_(std::move(database)) {}
+  ~SharedMemory() { unmap(false); }
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  // As xShmMap, xShmLock, xShmUnmap.
+  int map(int region, int size, int extend, void volatile** out);
+  int lock(int offset, int count, int flags);
+  void unmap(bool remove);
+
+ private:
+  int open();
+  // With nobody else in it.
+  Status make_memory();
+  Status open_memory();
+  std::string memory_path(const Id& id) const;
+  Result<Descriptor> create(const std::string& path) const;
+  bool set_lock(short type, off_t begin, off_t count) const;
+  std::optional<Id> read_name() const;
+
+  const std::string database_;
+  Descriptor locks_;   // DATABASE-shm
+  Descriptor memory_;
+  Id id_;
+  std::vector<void*> regions_;
+  size_t region_size_ = 0;
+};
+
+}  // namespace coffer::sqlite
