@@ -38,7 +38,9 @@ Connection::Connection(const std::string& uri, int flags, const char* vfs) {
   db_.reset(db);
 }
 
-int Connection::run(const std::string& sql) const { return sqlite3_exec(get(), sql.c_str(), nullptr, nullptr, nullptr); }
+int Connection::run(const std::string& sql) const {
+  return sqlite3_exec(get(), sql.c_str(), nullptr, nullptr, nullptr);
+}
 
 std::string Connection::ask(const std::string& sql) const {
   std::string out;
@@ -83,7 +85,8 @@ std::string read_bytes(const std::string& path) {
 }
 
 void write_bytes(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 void flip_byte(const std::string& path, uint64_t offset) {

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <thread>
 
+#include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
 #include "coffer/engines/sqlite/api.h"
 #include "coffer/engines/sqlite/failure.h"
@@ -20,7 +21,6 @@ namespace {
 constexpr off_t kLocksBegin = 120;
 constexpr off_t kPresence = 128;  // held shared by all, and alone by who makes the memory
 constexpr auto kWaitForMaker = std::chrono::milliseconds(200);
-constexpr size_t kNameSize = 16;
 
 Status system_failure(const std::string& path, const char* doing) {
   return {errno == EACCES || errno == EPERM || errno == EROFS ? Code::kPermissionDenied : Code::kIo,
@@ -29,7 +29,22 @@ Status system_failure(const std::string& path, const char* doing) {
 
 }  // namespace
 
-std::string SharedMemory::memory_path(const Id& id) const { return "/dev/shm/coffer-sqlite-" + id.hex(); }
+std::string SharedMemory::memory_path() const {
+  struct stat found {};
+  fstat(locks_.get(), &found);
+  std::array<uint8_t, 24> name;
+  store_le64(name.data(), static_cast<uint64_t>(found.st_mtim.tv_sec));
+  store_le64(name.data() + 8, static_cast<uint64_t>(found.st_mtim.tv_nsec));
+  store_le64(name.data() + 16, found.st_ino);
+  return "/dev/shm/coffer-sqlite-" + to_hex(name);
+}
+
+bool SharedMemory::is_in_place() const {
+  struct stat opened {};
+  struct stat there {};
+  return fstat(locks_.get(), &opened) == 0 && stat(path().c_str(), &there) == 0 && opened.st_ino == there.st_ino &&
+         opened.st_dev == there.st_dev;
+}
 
 // By open file description: connections of one process stand against each other as those of two do.
 bool SharedMemory::set_lock(short type, off_t begin, off_t count) const {
@@ -39,12 +54,6 @@ bool SharedMemory::set_lock(short type, off_t begin, off_t count) const {
   lock.l_start = begin;
   lock.l_len = count;
   return fcntl(locks_.get(), F_OFD_SETLK, &lock) == 0;
-}
-
-std::optional<Id> SharedMemory::read_name() const {
-  Id id;
-  if (pread(locks_.get(), id.bytes.data(), kNameSize, 0) != static_cast<ssize_t>(kNameSize)) return std::nullopt;
-  return id;
 }
 
 // For those who may use the database, and nobody else.
@@ -61,50 +70,55 @@ Result<Descriptor> SharedMemory::create(const std::string& path) const {
 }
 
 Status SharedMemory::make_memory() {
-  if (const auto left = read_name()) ::unlink(memory_path(*left).c_str());  // by processes that were killed
-  COFFER_ASSIGN(id_, random_id());
-  COFFER_ASSIGN(memory_, create(memory_path(id_)));
-  if (pwrite(locks_.get(), id_.bytes.data(), kNameSize, 0) != static_cast<ssize_t>(kNameSize)) {
-    return system_failure(database_ + "-shm", "writing");
+  ::unlink(memory_path().c_str());  // left by processes that were killed
+  std::array<uint8_t, 8> random;
+  COFFER_TRY(random_bytes(random));
+  timespec times[2] = {};
+  times[1].tv_sec = load_le32(random.data()) >> 1;
+  times[1].tv_nsec = load_le32(random.data() + 4) % 1'000'000'000;
+  if (futimens(locks_.get(), times) == 0) {
+    COFFER_ASSIGN(memory_, create(memory_path()));
+    return Status::ok();
   }
+  if (errno != EPERM) return system_failure(path(), "naming the memory of");
+  // Another user's, who is gone: one of our own takes its place.
+  ::unlink(path().c_str());
   return Status::ok();
 }
 
 Status SharedMemory::open_memory() {
-  const auto id = read_name();
-  if (id) memory_ = Descriptor(::open(memory_path(*id).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  if (!memory_.is_open()) {
-    return {Code::kPermissionDenied, database_ + "-shm: another process has this database open with memory that is " +
-                                         "not here: in a container with a /dev/shm of its own? Let them share one"};
-  }
-  id_ = *id;
-  return Status::ok();
+  memory_ = Descriptor(::open(memory_path().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  if (memory_.is_open()) return Status::ok();
+  return {Code::kPermissionDenied, path() + ": another process has this database open with memory that is not here: " +
+                                       "in a container with a /dev/shm of its own? Let them share one"};
+}
+
+Status SharedMemory::open_locks() {
+  locks_ = Descriptor(::open(path().c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  if (locks_.is_open()) return Status::ok();
+  if (errno != ENOENT) return system_failure(path(), "opening");
+  auto made = create(path());
+  if (made.is_ok()) locks_ = std::move(*made);
+  // Else somebody was quicker, and the next turn opens that one.
+  return made.is_ok() || errno == EEXIST ? Status::ok() : made.status();
 }
 
 int SharedMemory::open() {
-  const std::string path = database_ + "-shm";
-  locks_ = Descriptor(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  if (!locks_.is_open() && errno == ENOENT) {
-    auto made = create(path);
-    if (made.is_ok()) locks_ = std::move(*made);
-    // Somebody else was quicker.
-    if (!locks_.is_open()) locks_ = Descriptor(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
-  }
-  if (!locks_.is_open()) return failed(system_failure(path, "opening"), database_);
   const auto deadline = std::chrono::steady_clock::now() + kWaitForMaker;
-  for (;;) {
-    if (set_lock(F_WRLCK, kPresence, 1)) {
-      const Status made = make_memory();
-      if (!made.is_ok()) return failed(made, database_);
-      return set_lock(F_RDLCK, kPresence, 1) ? SQLITE_OK : SQLITE_IOERR_SHMLOCK;
+  do {
+    Status status = open_locks();
+    const bool is_alone = status.is_ok() && locks_.is_open() && set_lock(F_WRLCK, kPresence, 1);
+    if (is_alone && is_in_place()) {
+      status = make_memory();
+    } else if (!is_alone && status.is_ok() && locks_.is_open() && set_lock(F_RDLCK, kPresence, 1) && is_in_place()) {
+      status = open_memory();
     }
-    if (set_lock(F_RDLCK, kPresence, 1)) {
-      const Status opened = open_memory();
-      return opened.is_ok() ? SQLITE_OK : failed(opened, database_);
-    }
-    if (std::chrono::steady_clock::now() > deadline) return SQLITE_BUSY;
+    if (!status.is_ok()) return failed(status, database_);
+    if (memory_.is_open()) return set_lock(F_RDLCK, kPresence, 1) ? SQLITE_OK : SQLITE_IOERR_SHMLOCK;
+    locks_.close();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  } while (std::chrono::steady_clock::now() < deadline);
+  return SQLITE_BUSY;
 }
 
 int SharedMemory::map(int region, int size, int extend, void volatile** out) {
@@ -147,8 +161,8 @@ void SharedMemory::unmap(bool remove) {
   for (void* const mapped : regions_) munmap(mapped, region_size_);
   regions_.clear();
   if (remove && memory_.is_open()) {
-    ::unlink(memory_path(id_).c_str());
-    ::unlink((database_ + "-shm").c_str());
+    ::unlink(memory_path().c_str());
+    ::unlink(path().c_str());
   }
   memory_.close();
   locks_.close();

@@ -1,6 +1,6 @@
 // The memory that processes with a write-ahead log share: SQLite's wal-index. It holds numbers of pages and a checksum
-// of what the newest frame says, so it lies in /dev/shm and never on a disk. Beside the database stands only the name of
-// it, DATABASE-shm, on which SQLite's locks are.
+// of what the newest frame says, so it lies in /dev/shm and never on a disk. Beside the database stands an empty file,
+// DATABASE-shm, which has SQLite's locks, and whose time of writing, drawn at random, names the memory.
 //
 // Whoever comes first makes the memory anew. Who finds a name and not the memory, in a container that has another
 // /dev/shm, opens nothing: two memories of one log would be its end.
@@ -8,7 +8,6 @@
 
 #include <sys/types.h>
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,18 +32,20 @@ class SharedMemory {
 
  private:
   int open();
-  // With nobody else in it.
+  Status open_locks();
+  // With nobody else in it. Ok and no memory: to be tried anew.
   Status make_memory();
   Status open_memory();
-  std::string memory_path(const Id& id) const;
+  std::string path() const { return database_ + "-shm"; }
+  // What is there now is what was opened.
+  bool is_in_place() const;
+  std::string memory_path() const;
   Result<Descriptor> create(const std::string& path) const;
   bool set_lock(short type, off_t begin, off_t count) const;
-  std::optional<Id> read_name() const;
 
   const std::string database_;
-  Descriptor locks_;   // DATABASE-shm
+  Descriptor locks_;
   Descriptor memory_;
-  Id id_;
   std::vector<void*> regions_;
   size_t region_size_ = 0;
 };

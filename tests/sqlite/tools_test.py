@@ -1,0 +1,109 @@
+"""Debian's sqlite3, its Python module and its shell, beside the commands of Coffer."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+
+from sqlite_harness import EXTENSION, SqliteTest, main, uri
+
+CANARY = "PlaintextCanary"
+
+
+class ToolsTest(SqliteTest):
+
+    def fill(self, db, rows=300):
+        db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)")
+        db.executemany("INSERT INTO t(b) VALUES (?)", ((f"{CANARY} {i} " * 5,) for i in range(rows)))
+
+    def count(self, db):
+        return db.execute("SELECT count(*) FROM t WHERE b LIKE ?", (CANARY + "%",)).fetchone()[0]
+
+    def test_the_shell_reads_what_python_wrote_and_no_file_has_it_in_clear(self):
+        db = self.open()
+        self.fill(db)
+        db.close()
+        words = [shutil.which("sqlite3", path="/usr/bin"), "-batch", ":memory:",
+                 f".load {os.path.splitext(EXTENSION)[0]}",
+                 f".open {uri(self.path('c.coffer'), self.path('db', 'x.db'))}", "SELECT count(*) FROM t"]
+        run = self.run_program(words)
+        self.assertEqual((run.status, run.out), (0, "300\n"), run)
+        self.assertNotIn(CANARY.encode(), self.read("db", "x.db"))
+
+    def test_status_verify_and_cat_know_it(self):
+        db = self.open()
+        db.execute("PRAGMA journal_mode = wal")
+        self.fill(db)
+        answer = self.done("status", "c.coffer", "--json").json()
+        self.assertEqual(answer["total"]["files"], 2, answer)
+        self.assertEqual(self.verified("c.coffer"), {})
+        db.execute("PRAGMA journal_mode = delete")
+        db.close()
+        self.done("cat", "c.coffer", self.path("db", "x.db"), "-o", "plain.db")
+        plain = sqlite3.connect(self.path("plain.db"))
+        self.assertEqual(self.count(plain), 300)
+        self.assertEqual(plain.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+        plain.close()
+        self.set_byte("db/x.db", 8192 + 3 * 4096 + 77)
+        self.assertEqual(self.verified("c.coffer"), {"db/x.db": "tampered"})
+
+    def test_keys_are_turned_while_it_is_written(self):
+        db = self.open()
+        db.execute("PRAGMA journal_mode = wal")
+        self.fill(db)
+        other = self.open()
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+        self.assertEqual(self.active_share(), (2, 2))
+        for connection in (db, other, self.open()):
+            connection.execute("INSERT INTO t(b) VALUES (?)", (CANARY,))
+        self.assertEqual(self.count(other), 303)
+        self.assertEqual(self.verified("c.coffer"), {})
+
+    def test_a_database_in_a_domain_is_locked_with_it(self):
+        os.mkdir(self.path("tenant"))
+        self.done("domain", "add", "c.coffer", "tenant", "--path", self.path("tenant"))
+        script = f"""
+import sys, time
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+from sqlite_harness import connect, load
+load()
+db = connect({self.path('c.coffer')!r}, {self.path('tenant', 'x.db')!r})
+db.execute("PRAGMA cache_size = 1")
+db.execute("CREATE TABLE t(b)")
+db.executemany("INSERT INTO t VALUES (?)", (({CANARY!r} * 50,) for _ in range(200)))
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        print(db.execute("SELECT count(*) FROM t").fetchone()[0], flush=True)
+    except Exception as error:
+        print(type(error).__name__, db.execute("SELECT coffer_error()").fetchone()[0], flush=True)
+"""
+        process = subprocess.Popen(["/usr/bin/python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   text=True, bufsize=1)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+
+        def ask():
+            process.stdin.write("\n")
+            return process.stdout.readline().strip()
+
+        self.assertEqual(process.stdout.readline().strip(), "ready")
+        self.assertEqual(ask(), "200")
+        self.assertEqual(self.active_share()[1], 1)
+        self.done("tenant", "lock", "c.coffer", "tenant")
+        self.wait_until(lambda: "locked" in ask())
+        self.done("tenant", "unlock", "c.coffer", "tenant")
+        self.wait_until(lambda: ask() == "200")
+        process.stdin.close()
+        process.wait()
+
+    def wait_until(self, holds):
+        for _ in range(200):
+            if holds():
+                return
+            subprocess.run(["sleep", "0.05"], check=True)
+        self.fail("does not come")
+
+
+if __name__ == "__main__":
+    main()
