@@ -32,6 +32,7 @@ from decoder.log import decode_log  # noqa: E402
 from decoder.pages import decode_pages  # noqa: E402
 from decoder.primitives import KINDS, SUITES, Failure, derive  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
+from decoder.sqlite import decode_journal, decode_sqlite, decode_wal  # noqa: E402
 
 EXIT_CODES = {
     "failed": 2,
@@ -95,7 +96,8 @@ def decode(data, *, keyring=None, group_root_key=None, domain_key=None, file_key
         "newest_key_version": slot.newest_key_version,
         "keyring_version": slot.keyring_version,
     }
-    body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr, 4: decode_pages}
+    body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr, 4: decode_pages, 5: decode_sqlite, 6: decode_journal,
+               7: decode_wal}
     plaintext = body_of[slot.kind](data, slot, file_key, about)
     about["size"] = len(plaintext)
     about["sha256"] = hashlib.sha256(plaintext).hexdigest()

@@ -8,6 +8,7 @@ import subprocess
 from sqlite_harness import EXTENSION, SqliteTest, main, uri
 
 CANARY = "PlaintextCanary"
+DECODER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "coffer_decode.py")
 
 
 class ToolsTest(SqliteTest):
@@ -46,6 +47,26 @@ class ToolsTest(SqliteTest):
         plain.close()
         self.set_byte("db/x.db", 8192 + 3 * 4096 + 77)
         self.assertEqual(self.verified("c.coffer"), {"db/x.db": "tampered"})
+
+    def test_the_decoder_reads_the_three_kinds_as_cat_does(self):
+        db = self.open()
+        db.execute("PRAGMA journal_mode = persist")
+        self.fill(db)
+        db.execute("PRAGMA cache_size = 5")
+        db.execute("BEGIN")
+        db.execute("UPDATE t SET b = b || 'x'")
+        os.mkdir(self.path("db", "copies"))
+        shutil.copy(self.path("db", "x.db-journal"), self.path("db", "copies", "journal"))
+        db.execute("ROLLBACK")
+        db.execute("PRAGMA journal_mode = wal")
+        db.execute("UPDATE t SET b = b || 'y'")
+        for name in ("db/copies/journal", "db/x.db-wal", "db/x.db"):
+            cat = self.done("cat", "c.coffer", self.path(name)).bytes
+            decoded = self.run_program(["/usr/bin/python3", DECODER, "--coffer", self.path("c.coffer"), "--root-key",
+                                        self.path("root.key"), self.path(name)])
+            self.assertEqual(decoded.status, 0, decoded.err)
+            self.assertEqual(decoded.bytes, cat, name)
+            self.assertIn(CANARY.encode(), cat, name)
 
     def test_keys_are_turned_while_it_is_written(self):
         db = self.open()

@@ -1,4 +1,4 @@
-"""Blobs: docs/format.md, section 17."""
+"""Blobs: docs/format.md, section 20."""
 
 import struct
 

@@ -2,6 +2,7 @@
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, keywrap
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
@@ -58,8 +59,8 @@ SUITES = {
     17: ("aes-192-ctr", 24, None),
     18: ("aes-256-ctr", 32, None),
 }
-KINDS = {1: "blocks", 2: "log", 3: "ctr", 4: "pages"}
-SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18), 4: (5,)}
+KINDS = {1: "blocks", 2: "log", 3: "ctr", 4: "pages", 5: "sqlite", 6: "sqlite-journal", 7: "sqlite-wal"}
+SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18), 4: (5,), 5: (5,), 6: (5,), 7: (5,)}
 TAG_SIZE = 16
 BODY_SIZE_MAX = 1 << 40
 
@@ -74,6 +75,16 @@ def open_sealed(cipher, nonce, sealed, associated):
         return cipher.decrypt(nonce, bytes(sealed), associated)
     except InvalidTag:
         return None
+
+
+def open_xaes(key, nonce, sealed, associated):
+    """XAES-256-GCM (https://c2sp.org/XAES-256-GCM): the plaintext, or None if the tag does not fit."""
+    block = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
+    doubled = int.from_bytes(block.update(bytes(16)), "big") << 1
+    mask = (doubled ^ (0x87 if doubled >> 128 else 0)) & ((1 << 128) - 1)
+    halves = (int.from_bytes(bytes([0, half]) + b"X\x00" + nonce[:12], "big") ^ mask for half in (1, 2))
+    derived = b"".join(block.update(half.to_bytes(16, "big")) for half in halves)
+    return open_sealed(AESGCM(derived), nonce[12:], sealed, associated)
 
 
 def kwp_unwrap(wrap_key, wrapped):

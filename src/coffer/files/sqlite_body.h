@@ -1,6 +1,6 @@
 // Files of SQLite, as tools read them: the database, its rollback journal and its write-ahead log, with the offsets
-// that SQLite itself has in them. SQLite reads and writes them through its own adapter. docs/format.md, sections 14 to
-// 16.
+// that SQLite itself has in them. SQLite reads and writes them through its own adapter. docs/format.md, sections 17 to
+// 19.
 #pragma once
 
 #include "coffer/files/blocks_body.h"

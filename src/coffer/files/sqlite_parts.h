@@ -1,5 +1,5 @@
 // Where the parts of a rollback journal and of a write-ahead log of SQLite stand: found by reading one from its
-// beginning to where SQLite would stop. docs/format.md, sections 15 and 16.
+// beginning to where SQLite would stop. docs/format.md, sections 18 and 19.
 #pragma once
 
 #include "coffer/files/sqlite_body.h"

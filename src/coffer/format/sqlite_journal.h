@@ -1,5 +1,5 @@
 // A rollback journal of SQLite: headers, records of pages, and the name of a super-journal, each sealed where SQLite
-// has it. docs/format.md, section 15; J1 to J6 are the invariants of that section.
+// has it. docs/format.md, section 18; J1 to J6 are the invariants of that section.
 #pragma once
 
 #include <optional>

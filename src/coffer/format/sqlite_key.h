@@ -1,5 +1,5 @@
 // What seals and opens the parts of a SQLite file: XAES-256-GCM under a key that is the file's own. docs/format.md,
-// section 14.
+// section 17.
 #pragma once
 
 #include "coffer/crypto/xaes.h"

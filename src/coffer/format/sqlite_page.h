@@ -1,4 +1,4 @@
-// Pages of a SQLite database, each sealed where it stands. docs/format.md, section 14; S1 to S5, which code and tests
+// Pages of a SQLite database, each sealed where it stands. docs/format.md, section 17; S1 to S5, which code and tests
 // cite, are the invariants of that section.
 #pragma once
 

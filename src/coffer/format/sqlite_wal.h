@@ -1,5 +1,5 @@
 // A write-ahead log of SQLite: its header in a sector of its own, and frames, each sealed whole. docs/format.md,
-// section 16; W1 to W4 are the invariants of that section.
+// section 19; W1 to W4 are the invariants of that section.
 #pragma once
 
 #include <optional>

@@ -90,12 +90,7 @@ int DatabaseFile::read_start(MutableBytes out, uint64_t offset) {
 
 int DatabaseFile::make_head() {
   Status status = head_.look();
-  if (status.is_ok() && !head_.has_key()) {
-    status = head_.make();
-    // Nothing may be written that a crash would leave without its envelope.
-    const int synced = status.is_ok() ? sync(SQLITE_SYNC_NORMAL) : SQLITE_OK;
-    if (synced != SQLITE_OK) return synced;
-  }
+  if (status.is_ok() && !head_.has_key()) status = head_.make();
   return status.is_ok() ? SQLITE_OK : failed(status, path());
 }
 

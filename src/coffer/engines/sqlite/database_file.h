@@ -1,4 +1,4 @@
-// A database: its pages sealed in place, behind the envelope. docs/format.md, section 14; docs/sqlite.md.
+// A database: its pages sealed in place, behind the envelope. docs/format.md, section 17; docs/sqlite.md.
 #pragma once
 
 #include "coffer/engines/sqlite/head.h"

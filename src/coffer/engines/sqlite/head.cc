@@ -64,10 +64,10 @@ Status Head::look() {
   COFFER_ASSIGN(const size_t count, file.read_at(0, start));
   if (count == 0) return Status::ok();
   FileHead head;
-  if (identity_.kind == Kind::kSqlite) {
-    COFFER_ASSIGN(head, judge_head(ByteView(start).first(count), file, path()));
-  } else {
+  if (identity_.kind == Kind::kSqliteJournal) {  // J6
     head = look_at_head(ByteView(start).first(count), path());
+  } else {
+    COFFER_ASSIGN(head, judge_head(ByteView(start).first(count), file, path()));
   }
   if (head.is(FileHead::What::kNothing)) return Status::ok();
   if (head.is(FileHead::What::kPlaintext)) return in_clear(identity_);
@@ -117,6 +117,10 @@ Status Head::make(LastingHeader* lasting) {
   int result = base_->pMethods->xTruncate(base_, 0);
   if (result == SQLITE_OK) {
     result = base_->pMethods->xWrite(base_, made.envelope.data(), static_cast<int>(made.envelope.size()), 0);
+  }
+  // E9; of journals see J6.
+  if (result == SQLITE_OK && identity_.kind != Kind::kSqliteJournal) {
+    result = base_->pMethods->xSync(base_, SQLITE_SYNC_NORMAL);
   }
   if (result != SQLITE_OK) return {Code::kIo, path() + ": its header cannot be written"};
   return take({made.fields, std::move(made.file_key), made.lease});

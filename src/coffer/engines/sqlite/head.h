@@ -30,7 +30,7 @@ class Head {
   Head(sqlite3_file* base, Identity identity) : base_(base), identity_(std::move(identity)) {}
 
   // Takes the key of an envelope that is there, unless it has it. Ok and no key: nothing was ever written, or, of a
-  // journal or log, never synced, so that nobody relies upon it.
+  // journal, never synced, so that nobody relies upon it.
   Status look();
   bool has_key() const { return held_ != nullptr; }
   // A new envelope, in place of whatever is there. REQUIRES: !has_key()

@@ -1,5 +1,5 @@
 // A rollback journal. SQLite writes a record in three pieces and a header in parts; each is put together here, sealed,
-// and written at once. docs/format.md, section 15: J1 to J6.
+// and written at once. docs/format.md, section 18: J1 to J6.
 #pragma once
 
 #include <vector>

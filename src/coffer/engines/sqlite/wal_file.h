@@ -1,5 +1,5 @@
 // A write-ahead log: a header, and frames that are put together here, sealed whole, and written at once.
-// docs/format.md, section 16: W1 to W4.
+// docs/format.md, section 19: W1 to W4.
 #pragma once
 
 #include "coffer/engines/sqlite/database_file.h"
