@@ -8,7 +8,9 @@ import subprocess
 from sqlite_harness import EXTENSION, SqliteTest, main, uri
 
 CANARY = "PlaintextCanary"
-DECODER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "coffer_decode.py")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+DECODER = os.path.join(ROOT, "tools", "coffer_decode.py")
+GOLDEN = os.path.join(ROOT, "tests", "golden", "v1-sqlite")
 
 
 class ToolsTest(SqliteTest):
@@ -67,6 +69,15 @@ class ToolsTest(SqliteTest):
             self.assertEqual(decoded.status, 0, decoded.err)
             self.assertEqual(decoded.bytes, cat, name)
             self.assertIn(CANARY.encode(), cat, name)
+
+    def test_the_decoder_reads_the_golden_files(self):
+        with open(os.path.join(GOLDEN, "manifest"), encoding="ascii") as manifest:
+            entries = [line.split() for line in manifest]
+        self.assertEqual(len(entries), 3)
+        for name, file_key, size, digest in entries:
+            run = self.run_program(["/usr/bin/python3", DECODER, "--describe", "--file-key", file_key,
+                                    os.path.join(GOLDEN, name)])
+            self.assertEqual((run.json()["size"], run.json()["sha256"]), (int(size), digest), run)
 
     def test_keys_are_turned_while_it_is_written(self):
         db = self.open()
