@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <sys/resource.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -96,6 +97,13 @@ void work(Database& db, int size) {
   db.run("BEGIN; UPDATE b SET y = y + 1; COMMIT; PRAGMA integrity_check; VACUUM");
 }
 
+int rows_asked_for(const std::string& text) {
+  int rows = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), rows).ptr;
+  if (rows <= 0 || end != text.data() + text.size()) fail("SIZE", "is a number of rows");
+  return rows;
+}
+
 double cpu_seconds() {
   rusage used{};
   getrusage(RUSAGE_SELF, &used);
@@ -114,7 +122,7 @@ int main(int count, char** words) {
     Database db(api, words[2]);
     db.run(words[3]);
     before = cpu_seconds();  // without opening a coffer, which a process does once
-    work(db, std::atoi(words[4]));
+    work(db, rows_asked_for(words[4]));
   }
   std::printf("%.6f\n", cpu_seconds() - before);
   return 0;

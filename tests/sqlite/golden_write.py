@@ -21,14 +21,14 @@ def write_files(coffer, directory, folder):
     db.execute("PRAGMA page_size = 1024")
     db.execute("PRAGMA cache_size = 2")
     db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, b TEXT)")
-    db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) "
+    db.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "
                "INSERT INTO t SELECT i, 'row ' || i || ' of a golden file' FROM n")
     db.execute("BEGIN")
     db.execute("UPDATE t SET b = b || ', changed'")
     shutil.copy(path + "-journal", os.path.join(folder, "sqlite-journal.coffer"))
     db.execute("ROLLBACK")
     db.execute("PRAGMA journal_mode = wal")
-    db.execute("UPDATE t SET b = b || ', in a log' WHERE a < 20")
+    db.execute("UPDATE t SET b = b || ', in a log' WHERE a < 100")
     shutil.copy(path + "-wal", os.path.join(folder, "sqlite-wal.coffer"))
     db.execute("PRAGMA journal_mode = delete")
     db.close()

@@ -90,7 +90,7 @@ def decode_journal(data, slot, file_key, about):
         return b""
     journal = Journal(body_key(slot, file_key), body)
     out = b""
-    offset = 0
+    offset = end = 0
     header = journal.header(0)
     if header is None:
         raise Failure("tampered", "the first header does not fit its tag")
