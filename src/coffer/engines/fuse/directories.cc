@@ -1,0 +1,162 @@
+// Listing directories, and making their names durable.
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "coffer/engines/fuse/file_system.h"
+#include "coffer/io/posix_file.h"
+
+namespace coffer::fusefs {
+namespace {
+
+// An open directory, which stands at the entry of an offset.
+class DirectoryHandle {
+ public:
+  explicit DirectoryHandle(DIR* directory) : directory_(directory) {}
+  ~DirectoryHandle() { ::closedir(directory_); }
+  DirectoryHandle(const DirectoryHandle&) = delete;
+  DirectoryHandle& operator=(const DirectoryHandle&) = delete;
+
+  // One reader at a time.
+  std::mutex& reading() { return reading_; }
+  int fd() const { return ::dirfd(directory_); }
+  void seek(off_t offset) {
+    if (offset == offset_) return;
+    ::seekdir(directory_, offset);
+    entry_ = nullptr;
+    offset_ = offset;
+  }
+  // The entry it stands at; null at the end, or with *error.
+  const dirent* entry(int* error) {
+    if (entry_ != nullptr) return entry_;
+    errno = 0;
+    entry_ = ::readdir(directory_);
+    *error = entry_ == nullptr ? errno : 0;
+    return entry_;
+  }
+  void step() {
+    offset_ = entry_->d_off;
+    entry_ = nullptr;
+  }
+
+ private:
+  DIR* const directory_;
+  std::mutex reading_;
+  const dirent* entry_ = nullptr;  // at offset_, if it was read already
+  off_t offset_ = 0;
+};
+
+DirectoryHandle& handle_of(const fuse_file_info* info) { return *reinterpret_cast<DirectoryHandle*>(info->fh); }
+
+void do_opendir(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
+  answer(request, [&](FileSystem& files) {
+    Descriptor fd(::openat(files.inode(ino).fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd.is_open()) return errno;
+    DIR* const directory = ::fdopendir(fd.get());
+    if (directory == nullptr) return errno;
+    fd.release();
+    auto handle = std::make_unique<DirectoryHandle>(directory);
+    info->fh = reinterpret_cast<uint64_t>(handle.get());
+    info->keep_cache = 1;
+    info->cache_readdir = 1;
+    if (fuse_reply_open(request, info) == 0) handle.release();
+    return kAnswered;
+  });
+}
+
+void do_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
+  answer(request, [&](FileSystem&) {
+    delete &handle_of(info);
+    return 0;
+  });
+}
+
+bool is_dot(std::string_view name) { return name == "." || name == ".."; }
+
+struct Listing {
+  fuse_req_t request;
+  FileSystem& files;
+  Inode& directory;
+  bool plus;
+};
+
+// How many bytes the entry takes at `out`; more than `room`: it did not fit. With `plus`, looks it up.
+size_t put_entry(const Listing& list, const dirent& entry, char* out, size_t room) {
+  if (!list.plus || is_dot(entry.d_name)) {
+    fuse_entry_param about{};
+    about.attr.st_ino = entry.d_ino;
+    about.attr.st_mode = static_cast<mode_t>(entry.d_type) << 12;
+    return list.plus ? fuse_add_direntry_plus(list.request, out, room, entry.d_name, &about, entry.d_off)
+                     : fuse_add_direntry(list.request, out, room, entry.d_name, &about.attr, entry.d_off);
+  }
+  fuse_entry_param found{};
+  // Before it is looked up: one that does not fit must not have been.
+  const size_t needed = fuse_add_direntry_plus(list.request, nullptr, 0, entry.d_name, &found, entry.d_off);
+  if (needed > room) return needed;
+  if (list.files.look_up(list.directory, entry.d_name, &found) != 0) {
+    // Removed meanwhile, or not to be had: the name alone.
+    found = {};
+    found.attr.st_ino = entry.d_ino;
+    found.attr.st_mode = static_cast<mode_t>(entry.d_type) << 12;
+  }
+  return fuse_add_direntry_plus(list.request, out, room, entry.d_name, &found, entry.d_off);
+}
+
+// Fills `out` with entries from `offset` on. 0, or an error number if there are none for that.
+int fill(const Listing& listing, DirectoryHandle& handle, off_t offset, std::span<char> out, size_t* used) {
+  const std::lock_guard lock(handle.reading());
+  handle.seek(offset);
+  int error = 0;
+  while (const dirent* entry = handle.entry(&error)) {
+    const size_t took = put_entry(listing, *entry, out.data() + *used, out.size() - *used);
+    if (took > out.size() - *used) break;
+    *used += took;
+    handle.step();
+  }
+  // What was looked up must be told, whatever came after.
+  return *used == 0 ? error : 0;
+}
+
+void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, const fuse_file_info* info, bool plus) {
+  answer(request, [&](FileSystem& files) {
+    const std::unique_ptr<char[]> out(new char[size]);
+    size_t used = 0;
+    const int error =
+        fill({request, files, files.inode(ino), plus}, handle_of(info), offset, {out.get(), size}, &used);
+    if (error != 0) return error;
+    // The handle may be gone as soon as this is answered.
+    fuse_reply_buf(request, out.get(), used);
+    return kAnswered;
+  });
+}
+
+void do_readdir(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* info) {
+  list(request, ino, size, offset, info, false);
+}
+
+void do_readdirplus(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, fuse_file_info* info) {
+  list(request, ino, size, offset, info, true);
+}
+
+void do_fsyncdir(fuse_req_t request, fuse_ino_t, int data_only, fuse_file_info* info) {
+  answer(request, [&](FileSystem&) {
+    const int fd = handle_of(info).fd();
+    return errno_unless(posix::retry_interrupted([&] { return data_only != 0 ? ::fdatasync(fd) : ::fsync(fd); }) == 0);
+  });
+}
+
+}  // namespace
+
+void add_directory_operations(fuse_lowlevel_ops& ops) {
+  ops.opendir = do_opendir;
+  ops.releasedir = do_releasedir;
+  ops.readdir = do_readdir;
+  ops.readdirplus = do_readdirplus;
+  ops.fsyncdir = do_fsyncdir;
+}
+
+}  // namespace coffer::fusefs

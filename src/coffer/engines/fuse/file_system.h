@@ -1,0 +1,99 @@
+// A directory as FUSE sees it: names, owners, modes, times, links and attributes are those of the backing directory,
+// and what stands in files is what Contents make of it. Modelled on libfuse's passthrough: each inode that the kernel
+// knows is a descriptor of the file itself, so that no path is walked twice and renames change nothing.
+//
+// All files change through this mount only, so the kernel may keep what it was told for as long as it likes.
+#pragma once
+
+#include <fuse3/fuse_lowlevel.h>
+
+#include <new>
+#include <shared_mutex>
+
+#include "coffer/engines/fuse/inode.h"
+#include "coffer/engines/fuse/trouble.h"
+
+namespace coffer::fusefs {
+
+struct FileSystemOptions {
+  // Writes gather in the kernel until somebody syncs, closes, or half a minute has gone.
+  bool write_back = false;
+};
+
+// An open file.
+struct FileHandle {
+  std::shared_ptr<Inode> inode;
+};
+
+class FileSystem {
+ public:
+  // `root`: the backing directory, opened with O_PATH.
+  FileSystem(Descriptor root, const struct stat& st, Contents& contents, TroubleLog& log,
+             const FileSystemOptions& options);
+
+  Contents& contents() { return contents_; }
+  TroubleLog& log() { return log_; }
+  const FileSystemOptions& options() const { return options_; }
+  InodeTable& inodes() { return inodes_; }
+  Inode& root() { return *root_; }
+  Inode& inode(fuse_ino_t ino) { return ino == FUSE_ROOT_ID ? *root_ : *reinterpret_cast<Inode*>(ino); }
+  // How the kernel is to call it.
+  fuse_ino_t number(const Inode& inode) const {
+    return &inode == root_.get() ? FUSE_ROOT_ID : reinterpret_cast<fuse_ino_t>(&inode);
+  }
+
+  // The entry of what is called `name` there, with one more lookup. 0, or an error number.
+  int look_up(Inode& parent, const char* name, fuse_entry_param* out);
+  void forget(fuse_ino_t ino, uint64_t lookups);
+  // Of a directory's entry, in the backing directory.
+  Result<std::string> path_of(Inode& parent, const char* name) const;
+
+  // Held shared while a file is opened by its path, and alone while paths change that matter.
+  std::shared_mutex& moves() { return moves_; }
+
+  // Closes what is open.
+  void close_all();
+  // Called once, when the kernel has taken the mount up.
+  std::function<void()> on_ready;
+
+ private:
+  Contents& contents_;
+  TroubleLog& log_;
+  const FileSystemOptions options_;
+  InodeTable inodes_;
+  const std::shared_ptr<Inode> root_;
+  std::shared_mutex moves_;
+};
+
+// The operations of FUSE, by what they are about.
+void add_name_operations(fuse_lowlevel_ops& ops);
+void add_attribute_operations(fuse_lowlevel_ops& ops);
+void add_directory_operations(fuse_lowlevel_ops& ops);
+void add_data_operations(fuse_lowlevel_ops& ops);
+
+// For as long as the kernel likes.
+inline constexpr double kForeverSeconds = 86400.0 * 365;
+
+inline FileSystem& file_system_of(fuse_req_t request) {
+  return *static_cast<FileSystem*>(fuse_req_userdata(request));
+}
+
+// What an operation returns that has answered by itself; else it returns an error number, or 0 for "done".
+inline constexpr int kAnswered = -1;
+// Runs an operation. No exception reaches libfuse; nothing may be thrown after an answer.
+template <class Operation>
+void answer(fuse_req_t request, const Operation& operation) noexcept {
+  int error = EIO;
+  try {
+    error = operation(file_system_of(request));
+  } catch (const std::bad_alloc&) {
+    error = ENOMEM;
+  } catch (...) {
+    error = EIO;
+  }
+  if (error != kAnswered) fuse_reply_err(request, error);
+}
+
+inline int errno_unless(bool done) { return done ? 0 : errno; }
+
+}  // namespace coffer::fusefs

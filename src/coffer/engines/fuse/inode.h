@@ -1,0 +1,107 @@
+// The files and directories of a mount that the kernel knows.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "coffer/engines/fuse/contents.h"
+
+namespace coffer::fusefs {
+
+// One file, by whatever names. Thread-safe.
+class Inode {
+ public:
+  // `fd`: opened with O_PATH.
+  Inode(Descriptor fd, const struct stat& st, uint64_t new_generation)
+      : device(st.st_dev),
+        number(st.st_ino),
+        type(st.st_mode & S_IFMT),
+        generation(new_generation),
+        fd_(std::move(fd)) {}
+
+  const dev_t device;
+  const ino_t number;
+  const mode_t type;
+  const uint64_t generation;
+
+  int fd() const { return fd_.get(); }
+  bool is_regular() const { return type == S_IFREG; }
+  // A path of this process's that leads to the file, whatever its name is by now.
+  std::string way() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
+  // Where it stands in the backing directory now.
+  Result<std::string> path() const;
+  // 0, or an error number. The size is that of the plaintext, as far as it can be told.
+  int stat(Contents& contents, struct stat* out);
+
+  // One more handle. `kept`: nobody has changed the file since it was open last, so that cached pages still hold.
+  Status open(Contents& contents, bool for_writing, bool* kept);
+  // The same of one that was just made.
+  void adopt(std::unique_ptr<FileBody> body);
+  // One handle less. The last one closes the file.
+  Status release();
+  // REQUIRES: a handle is open
+  std::shared_ptr<FileBody> body() const;
+  // Runs `use` on the open file, or on one that is opened for this.
+  Status with_body(Contents& contents, bool for_writing, const std::function<Status(FileBody&)>& use);
+  Status sync_if_open();
+  // Closes it, whatever handles there are: the mount has ended.
+  Status abandon();
+
+  // Held while the place of an append is found and written.
+  std::mutex& appending() { return appending_; }
+
+ private:
+  friend class InodeTable;
+  // What a file looked like when its size was known.
+  struct Stamp {
+    off_t physical_size = -1;
+    timespec modified{}, changed{};
+
+    static Stamp of(const struct stat& st) { return {st.st_size, st.st_mtim, st.st_ctim}; }
+    bool operator==(const Stamp& other) const;
+  };
+  std::shared_ptr<FileBody> body_if_open() const;
+  Status open_locked(Contents& contents, bool for_writing, bool* kept);
+  Status close_locked();
+  // Also opens for reading alone what may not be written, for who does not write.
+  Result<Descriptor> open_backing(bool for_writing, bool* writable) const;
+
+  const Descriptor fd_;
+  uint64_t lookups_ = 0;  // guarded by the table's mutex
+  mutable std::mutex mutex_;
+  std::shared_ptr<FileBody> body_;
+  bool writable_ = false;
+  uint64_t handles_ = 0;
+  Stamp stamp_;              // of known_size_
+  uint64_t known_size_ = 0;  // while it is not open
+  std::mutex appending_;
+};
+
+// Thread-safe. As large as what the kernel has looked up and not forgotten: each costs a descriptor.
+class InodeTable {
+ public:
+  // The inode of the file that `fd` is, with one more lookup to be forgotten.
+  std::shared_ptr<Inode> enter(Descriptor fd, const struct stat& st);
+  void forget(Inode& inode, uint64_t lookups);
+  // REQUIRES: the kernel knows it
+  std::shared_ptr<Inode> hold(const Inode& inode) const;
+  std::vector<std::shared_ptr<Inode>> all() const;
+
+ private:
+  struct Key {
+    dev_t device;
+    ino_t number;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key& key) const { return std::hash<uint64_t>()(key.number * 31 + key.device); }
+  };
+
+  mutable std::mutex mutex_;
+  std::unordered_map<Key, std::shared_ptr<Inode>, Hash> inodes_;
+  uint64_t next_generation_ = 1;
+};
+
+}  // namespace coffer::fusefs

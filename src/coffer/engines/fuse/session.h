@@ -1,0 +1,57 @@
+// A mount, from mounting to the end of its daemon.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+#include "coffer/engines/fuse/file_system.h"
+
+namespace coffer::fusefs {
+
+struct MountRequest {
+  std::string store;       // the backing directory, canonical
+  std::string mountpoint;  // as check_mountpoint() wants it
+  // Users besides the one whose process this is may use it; root may let them, others if /etc/fuse.conf does.
+  bool allow_other = false;
+  bool read_only = false;
+  bool write_back = false;
+};
+
+// Threads that work for the kernel: with what each is at work on, that bounds the memory of a mount.
+inline constexpr unsigned kThreadsMax = 16;
+// Bytes of one request at most.
+inline constexpr unsigned kRequestSizeMax = 1 << 20;
+
+// One at a time in a process.
+class Session {
+ public:
+  // Mounted when it returns; served from serve() on. `contents` and `log` outlive it.
+  static Result<std::unique_ptr<Session>> mount(const MountRequest& request, Contents& contents, TroubleLog& log);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Calls `ready` once the kernel has taken the mount up. Returns when it is unmounted, and everything is written and
+  // closed: by somebody, or by itself after SIGTERM, SIGINT or SIGHUP. If it is in use then it vanishes from its place,
+  // and goes on for those who use it; a second signal ends it at once.
+  Status serve(const std::function<void()>& ready);
+
+ private:
+  Session(const MountRequest& request, Contents& contents, TroubleLog& log)
+      : request_(request), contents_(contents), log_(log) {}
+  Status begin();
+  void watch();
+  void end_by_signal();
+  void drop_cached_pages();
+
+  const MountRequest request_;
+  Contents& contents_;
+  TroubleLog& log_;
+  std::unique_ptr<FileSystem> files_;
+  fuse_session* session_ = nullptr;
+  bool mounted_ = false;
+  std::atomic<bool> ended_{false};
+  int signals_ = 0;
+};
+
+}  // namespace coffer::fusefs
