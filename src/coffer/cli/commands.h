@@ -9,6 +9,8 @@ Command keygen_command();
 Command init_command();
 Command import_config_command();
 Command exec_command();
+Command mount_command();
+Command umount_command();
 Command status_command();
 Command slot_add_command();
 Command slot_list_command();

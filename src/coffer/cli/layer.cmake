@@ -14,11 +14,11 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
-    audit.cc cat.cc commands.cc commands_module.cc config.cc console.cc doctor.cc domain.cc exec.cc file_work.cc
-    group.cc help.cc import_config.cc init.cc inspect.cc key.cc keygen.cc keyring.cc metrics.cc opening.cc parser.cc
-    plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc
-    runs.cc scan.cc seal_value.cc secret_input.cc shred.cc slot.cc status.cc status_text.cc store.cc tenant.cc text.cc
-    transition.cc verify.cc watching.cc)
+    arguments.cc audit.cc cat.cc commands.cc commands_module.cc config.cc console.cc doctor.cc domain.cc exec.cc
+    file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc keygen.cc keyring.cc metrics.cc mount.cc
+    opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc
+    rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc shred.cc slot.cc status.cc status_text.cc store.cc
+    tenant.cc text.cc transition.cc verify.cc watching.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)
@@ -33,6 +33,15 @@ if(COFFER_TOOLS)
   set_target_properties(coffer_commands PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/commands_module.map)
 
+  add_library(coffer_mount MODULE)
+  coffer_layer(coffer_mount cli arguments.cc console.cc mounting.cc opening.cc)
+  target_link_libraries(coffer_mount PRIVATE
+    coffer_fuse coffer_providers coffer::coffer coffer_flags fmt::fmt nlohmann_json::nlohmann_json)
+  target_link_options(coffer_mount PRIVATE
+    -Wl,--as-needed,-z,defs,--version-script=${CMAKE_CURRENT_LIST_DIR}/mount_module.map)
+  set_target_properties(coffer_mount PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/mount_module.map)
+
   add_executable(coffer_cli)
   coffer_launching(coffer_cli main.cc)
   # Of Coffer it has what it uses, which needs none of the libraries that others of Coffer's parts do; and C++'s own
@@ -42,8 +51,8 @@ if(COFFER_TOOLS)
   if(NOT COFFER_SANITIZE)
     target_link_options(coffer_cli PRIVATE -static-libstdc++ -static-libgcc)
   endif()
-  add_dependencies(coffer_cli coffer_commands coffer_provider_modules)
+  add_dependencies(coffer_cli coffer_commands coffer_mount coffer_provider_modules)
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS coffer_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-  install(TARGETS coffer_commands LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS coffer_commands coffer_mount LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "coffer/base/check.h"
 #include "coffer/base/text.h"
 
 namespace coffer::cli {
@@ -75,28 +74,6 @@ const Command* find_command(std::string_view name) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& Arguments::list(std::string_view name) const {
-  const auto found = operands_.find(std::string(name));
-  COFFER_REQUIRE(found != operands_.end(), "an operand is asked for by the name that the command declares");
-  return found->second;
-}
-
-const std::string& Arguments::operand(std::string_view name) const {
-  const std::vector<std::string>& given = list(name);
-  COFFER_REQUIRE(!given.empty(), "an operand that may be missing is asked for as a list");
-  return given.front();
-}
-
-const std::string* Arguments::find(std::string_view flag) const {
-  auto found = flags_.find(std::string(flag));
-  return found == flags_.end() ? nullptr : &found->second;
-}
-
-std::string Arguments::value(std::string_view flag, std::string_view otherwise) const {
-  const std::string* given = find(flag);
-  return given != nullptr ? *given : std::string(otherwise);
-}
 
 class CommandLineParser {
  public:

@@ -35,8 +35,11 @@ int set_times(const Inode& inode, const timespec times[2]) {
 
 int set_size(FileSystem& files, Inode& inode, uint64_t size) {
   const std::shared_lock opening(files.moves());
-  const Status done =
-      inode.with_body(files.contents(), true, [&](FileBody& body) { return body.truncate(size); });
+  bool kept = false;
+  Status done = inode.open(files.contents(), true, &kept);
+  if (!done.is_ok()) return files.log().explain(done);
+  done = inode.body()->truncate(size);
+  files.release(files.inodes().hold(inode));
   if (!done.is_ok()) return files.log().explain(done);
   // Also of one that had this size before.
   const timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};

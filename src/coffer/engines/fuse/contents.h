@@ -19,9 +19,15 @@ class FileBody {
   // Fewer than out.size() only at the end of the file.
   virtual Result<size_t> read(uint64_t offset, MutableBytes out) = 0;
   virtual Status write(uint64_t offset, ByteView data) = 0;
+  // At the end, wherever that is when it is its turn.
+  virtual Status append(ByteView data) = 0;
   virtual Status truncate(uint64_t size) = 0;
+  // Zeros from now on; the size stays.
   virtual Status punch_hole(uint64_t offset, uint64_t size) = 0;
-  // Where on the disk the next data, or the next hole, from `offset` on begins: lseek(2). kNotFound: there is none.
+  // The disk has room for a file of this size, which is at most its own. kUnsupported where that cannot be had.
+  virtual Status reserve(uint64_t size) = 0;
+  // Where the next data, or the next hole, from `offset` on begins: lseek(2). The size where there is none.
+  // REQUIRES: offset < size()
   virtual Result<uint64_t> seek_data(uint64_t offset) = 0;
   virtual Result<uint64_t> seek_hole(uint64_t offset) = 0;
   // fsync; without `full` fdatasync.

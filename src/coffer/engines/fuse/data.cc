@@ -27,7 +27,7 @@ int reply_handle(FileSystem& files, std::shared_ptr<Inode> inode, fuse_file_info
     handle.release();
   } else {
     // The kernel has given the request up, and will not release what it has not got.
-    files.log().explain(handle->inode->release());
+    files.release(handle->inode);
   }
   return kAnswered;
 }
@@ -44,7 +44,7 @@ int open_inode(FileSystem& files, Inode& inode, int flags, bool* kept) {
     status = posix::failure("set the times of", inode.way());
   }
   if (status.is_ok()) return 0;
-  files.log().explain(inode.release());
+  files.release(files.inodes().hold(inode));
   return files.log().explain(status);
 }
 
@@ -133,7 +133,8 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
 void do_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   answer(request, [&](FileSystem& files) {
     const std::unique_ptr<FileHandle> handle(&handle_of_file(info));
-    return files.log().explain(handle->inode->release());
+    files.release(handle->inode);
+    return 0;
   });
 }
 
@@ -152,8 +153,7 @@ Status write_bytes(Inode& inode, ByteView data, uint64_t offset, const fuse_file
   const std::shared_ptr<FileBody> body = inode.body();
   // What the kernel writes from its cache has its place; what is appended finds it here.
   if ((info.flags & O_APPEND) != 0 && info.writepage == 0) {
-    const std::lock_guard appending(inode.appending());
-    COFFER_TRY(body->write(body->size(), data));
+    COFFER_TRY(body->append(data));
   } else {
     COFFER_TRY(body->write(offset, data));
   }
@@ -177,7 +177,7 @@ void do_fsync(fuse_req_t request, fuse_ino_t, int data_only, fuse_file_info* inf
   });
 }
 
-// The mode says it all: posix_fallocate(), and holes.
+// posix_fallocate(), and holes. The kernel lets nobody write to the file meanwhile.
 Status change_extent(FileBody& body, int mode, uint64_t offset, uint64_t size) {
   const bool keeps_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   const uint64_t end = offset + size;
@@ -185,7 +185,11 @@ Status change_extent(FileBody& body, int mode, uint64_t offset, uint64_t size) {
     const uint64_t before = body.size();
     if (offset < before) COFFER_TRY(body.punch_hole(offset, std::min(end, before) - offset));
   }
-  return keeps_size || end <= body.size() ? Status::ok() : body.truncate(end);
+  if (end > body.size() && !keeps_size) COFFER_TRY(body.truncate(end));
+  if (mode != 0) return Status::ok();
+  const Status reserved = body.reserve(end);
+  // Where that cannot be had, a full disk is found when it is written to.
+  return reserved.code() == Code::kUnsupported ? Status::ok() : reserved;
 }
 
 void do_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t size, fuse_file_info* info) {
@@ -194,9 +198,7 @@ void do_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t 
     const bool is_known = mode == 0 || mode == kPunch || (mode & ~FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE;
     if (!is_known) return EOPNOTSUPP;
     if (offset < 0 || size <= 0) return EINVAL;
-    const std::shared_ptr<Inode> inode = handle_of_file(info).inode;
-    const std::lock_guard appending(inode->appending());
-    return files.log().explain(change_extent(*inode->body(), mode, static_cast<uint64_t>(offset),
+    return files.log().explain(change_extent(*handle_of_file(info).inode->body(), mode, static_cast<uint64_t>(offset),
                                              static_cast<uint64_t>(size)));
   });
 }
@@ -208,8 +210,8 @@ void do_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_fil
     const auto from = static_cast<uint64_t>(offset);
     if (offset < 0 || from >= body->size()) return ENXIO;
     const auto found = whence == SEEK_DATA ? body->seek_data(from) : body->seek_hole(from);
-    if (found.code() == Code::kNotFound) return ENXIO;
     if (!found.is_ok()) return files.log().explain(found.status());
+    if (whence == SEEK_DATA && *found >= body->size()) return ENXIO;
     fuse_reply_lseek(request, static_cast<off_t>(*found));
     return kAnswered;
   });

@@ -7,9 +7,11 @@
 
 #include <fuse3/fuse_lowlevel.h>
 
+#include <deque>
 #include <new>
 #include <shared_mutex>
 
+#include "coffer/base/interval_thread.h"
 #include "coffer/engines/fuse/inode.h"
 #include "coffer/engines/fuse/trouble.h"
 
@@ -51,7 +53,10 @@ class FileSystem {
   // Held shared while a file is opened by its path, and alone while paths change that matter.
   std::shared_mutex& moves() { return moves_; }
 
-  // Closes what is open.
+  // A handle of the file goes. Files that nobody has open any more stay so for a moment, since closing one takes syncs,
+  // and programs often open again what they have closed.
+  void release(const std::shared_ptr<Inode>& inode);
+  // Closes what is open. Nothing is opened any more.
   void close_all();
   // Called once, when the kernel has taken the mount up.
   std::function<void()> on_ready;
@@ -63,6 +68,19 @@ class FileSystem {
   InodeTable inodes_;
   const std::shared_ptr<Inode> root_;
   std::shared_mutex moves_;
+
+  struct Idle {
+    std::shared_ptr<Inode> inode;
+    std::chrono::steady_clock::time_point since;
+  };
+  static constexpr std::chrono::milliseconds kIdleTime{1000};
+  static constexpr size_t kIdleMax = 1024;
+  // The first that has been idle for so long, or null.
+  std::shared_ptr<Inode> take_idle(std::chrono::milliseconds time, size_t left);
+  void close_idle(Inode& inode);
+  std::mutex idle_mutex_;
+  std::deque<Idle> idle_;  // guarded by idle_mutex_
+  IntervalThread closing_;  // last: it uses the others
 };
 
 // The operations of FUSE, by what they are about.

@@ -87,7 +87,7 @@ Status Inode::open_locked(Contents& contents, bool for_writing, bool* kept) {
   *kept = stamp_.physical_size < 0 || stamp_ == Stamp::of(st);
   COFFER_ASSIGN(const std::string where, path());
   COFFER_ASSIGN(std::shared_ptr<FileBody> body, contents.open(std::move(file), where, writable));
-  body_ = std::move(body);
+  set_body(std::move(body));
   writable_ = writable;
   return Status::ok();
 }
@@ -101,23 +101,26 @@ Status Inode::open(Contents& contents, bool for_writing, bool* kept) {
 
 void Inode::adopt(std::unique_ptr<FileBody> body) {
   std::lock_guard lock(mutex_);
-  body_ = std::move(body);
+  set_body(std::move(body));
   writable_ = true;
   ++handles_;
 }
 
-Status Inode::with_body(Contents& contents, bool for_writing, const std::function<Status(FileBody&)>& use) {
-  bool kept = false;
-  COFFER_TRY(open(contents, for_writing, &kept));
-  const Status used = use(*body());
-  const Status released = release();
-  return used.is_ok() ? released : used;
-}
-
-Status Inode::release() {
+bool Inode::release() {
   std::lock_guard lock(mutex_);
   COFFER_REQUIRE(handles_ > 0, "a handle of a mounted file is released once");
-  return --handles_ == 0 ? close_locked() : Status::ok();
+  return --handles_ == 0;
+}
+
+Status Inode::close_if_idle() {
+  std::lock_guard lock(mutex_);
+  return body_ != nullptr && handles_ == 0 ? close_locked() : Status::ok();
+}
+
+void Inode::drop_if_unlinked() {
+  struct stat st;
+  std::lock_guard lock(mutex_);
+  if (handles_ == 0 && ::fstatat(fd(), "", &st, AT_EMPTY_PATH) == 0 && st.st_nlink == 0) set_body(nullptr);
 }
 
 Status Inode::sync_if_open() {
@@ -135,7 +138,7 @@ Status Inode::close_locked() {
   const bool is_known = ::fstatat(fd(), "", &before, AT_EMPTY_PATH) == 0;
   const uint64_t size = body_->size();
   const Status closed = body_->close();
-  body_.reset();
+  set_body(nullptr);
   writable_ = false;
   stamp_ = {};
   if (!is_known || ::fstatat(fd(), "", &after, AT_EMPTY_PATH) != 0) return closed;
@@ -158,15 +161,22 @@ std::shared_ptr<Inode> InodeTable::enter(Descriptor fd, const struct stat& st) {
   return place;
 }
 
-void InodeTable::forget(Inode& inode, uint64_t lookups) {
-  std::shared_ptr<Inode> gone;  // closed without the lock
+std::shared_ptr<Inode> InodeTable::forget(Inode& inode, uint64_t lookups) {
   std::lock_guard lock(mutex_);
   COFFER_REQUIRE(inode.lookups_ >= lookups, "the kernel forgets no more lookups than it was given");
   inode.lookups_ -= lookups;
-  if (inode.lookups_ > 0) return;
+  if (inode.lookups_ > 0) return nullptr;
   const auto found = inodes_.find({inode.device, inode.number});
-  gone = std::move(found->second);
-  inodes_.erase(found);
+  std::shared_ptr<Inode> gone = found->second;
+  if (!gone->is_open_) inodes_.erase(found);
+  return gone;
+}
+
+void InodeTable::settle(const Inode& inode) {
+  std::lock_guard lock(mutex_);
+  const auto found = inodes_.find({inode.device, inode.number});
+  if (found == inodes_.end() || found->second.get() != &inode) return;
+  if (inode.lookups_ == 0 && !inode.is_open_) inodes_.erase(found);
 }
 
 std::shared_ptr<Inode> InodeTable::hold(const Inode& inode) const {

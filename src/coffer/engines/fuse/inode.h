@@ -1,6 +1,7 @@
 // The files and directories of a mount that the kernel knows.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -39,21 +40,23 @@ class Inode {
   Status open(Contents& contents, bool for_writing, bool* kept);
   // The same of one that was just made.
   void adopt(std::unique_ptr<FileBody> body);
-  // One handle less. The last one closes the file.
-  Status release();
+  // One handle less. Whether that was the last: the file stays open until close_if_idle() or the next handle.
+  bool release();
+  Status close_if_idle();
+  // It is gone for good: what only its body knows need not reach the disk.
+  void drop_if_unlinked();
   // REQUIRES: a handle is open
   std::shared_ptr<FileBody> body() const;
-  // Runs `use` on the open file, or on one that is opened for this.
-  Status with_body(Contents& contents, bool for_writing, const std::function<Status(FileBody&)>& use);
   Status sync_if_open();
   // Closes it, whatever handles there are: the mount has ended.
   Status abandon();
 
-  // Held while the place of an append is found and written.
-  std::mutex& appending() { return appending_; }
-
  private:
   friend class InodeTable;
+  void set_body(std::shared_ptr<FileBody> body) {
+    body_ = std::move(body);
+    is_open_ = body_ != nullptr;
+  }
   // What a file looked like when its size was known.
   struct Stamp {
     off_t physical_size = -1;
@@ -72,11 +75,11 @@ class Inode {
   uint64_t lookups_ = 0;  // guarded by the table's mutex
   mutable std::mutex mutex_;
   std::shared_ptr<FileBody> body_;
+  std::atomic<bool> is_open_{false};  // it has a body
   bool writable_ = false;
   uint64_t handles_ = 0;
   Stamp stamp_;              // of known_size_
   uint64_t known_size_ = 0;  // while it is not open
-  std::mutex appending_;
 };
 
 // Thread-safe. As large as what the kernel has looked up and not forgotten: each costs a descriptor.
@@ -84,7 +87,10 @@ class InodeTable {
  public:
   // The inode of the file that `fd` is, with one more lookup to be forgotten.
   std::shared_ptr<Inode> enter(Descriptor fd, const struct stat& st);
-  void forget(Inode& inode, uint64_t lookups);
+  // The inode, if that was the last of them. While it is open it stays: two bodies of one file must never be.
+  std::shared_ptr<Inode> forget(Inode& inode, uint64_t lookups);
+  // It may have been closed.
+  void settle(const Inode& inode);
   // REQUIRES: the kernel knows it
   std::shared_ptr<Inode> hold(const Inode& inode) const;
   std::vector<std::shared_ptr<Inode>> all() const;

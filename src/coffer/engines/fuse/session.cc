@@ -45,13 +45,15 @@ void do_init(void* user, fuse_conn_info* connection) {
   files.on_ready();
 }
 
-fuse_lowlevel_ops operations() {
+fuse_lowlevel_ops operations(bool write_back) {
   fuse_lowlevel_ops out{};
   out.init = do_init;
   add_name_operations(out);
   add_attribute_operations(out);
   add_directory_operations(out);
   add_data_operations(out);
+  // What the kernel has gathered may lie where the file has a hole as yet: then it has to take all for data.
+  if (write_back) out.lseek = nullptr;
   return out;
 }
 
@@ -100,7 +102,7 @@ Status Session::begin() {
   std::string name = "coffer", flag = "-o", options = mount_options(request_);
   char* words[] = {name.data(), flag.data(), options.data(), nullptr};
   fuse_args arguments{3, words, 0};
-  const fuse_lowlevel_ops ops = operations();
+  const fuse_lowlevel_ops ops = operations(request_.write_back);
   session_ = fuse_session_new(&arguments, &ops, sizeof ops, files_.get());
   fuse_opt_free_args(&arguments);
   if (session_ == nullptr) return {Code::kInternal, "libfuse takes none of the mount options " + options};

@@ -1,0 +1,163 @@
+// The daemon behind coffer mount: opens the coffer, mounts the store, and serves it until it is unmounted.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <syslog.h>
+
+#include <cstdlib>
+
+#include "coffer/base/clock.h"
+#include "coffer/base/path.h"
+#include "coffer/base/period.h"
+#include "coffer/base/text.h"
+#include "coffer/cli/console.h"
+#include "coffer/cli/mount_module.h"
+#include "coffer/cli/opening.h"
+#include "coffer/engines/fuse/coffer_contents.h"
+#include "coffer/engines/fuse/mountpoint.h"
+#include "coffer/engines/fuse/session.h"
+#include "coffer/engines/fuse/store_lock.h"
+#include "coffer/io/posix_file.h"
+
+namespace coffer::cli {
+namespace {
+
+using fusefs::MountRequest;
+using fusefs::TroubleLog;
+
+Result<MountRequest> request_of(const Arguments& arguments) {
+  Disk& disk = Disk::posix();
+  MountRequest out;
+  COFFER_ASSIGN(out.store, disk.canonical(absolute_path(arguments.operand("STORE"))));
+  COFFER_ASSIGN(const FileInfo store, disk.info(out.store));
+  if (!store.is_directory) return {Code::kInvalidArgument, out.store + ": not a directory; a store is one"};
+  COFFER_ASSIGN(out.mountpoint, fusefs::canonical_mountpoint(arguments.operand("MOUNTPOINT")));
+  out.allow_other = arguments.has("--allow-other");
+  out.read_only = arguments.has("--read-only");
+  out.write_back = arguments.has("--write-back");
+  return out;
+}
+
+// Where lines go while it is served.
+Result<TroubleLog::Write> open_log(const Arguments& arguments, Console& console) {
+  if (const std::string* path = arguments.find("--log")) {
+    const auto file = std::make_shared<Descriptor>(
+        ::open(path->c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
+    if (!file->is_open()) return posix::failure("open", *path);
+    return TroubleLog::Write([file](const std::string& text) {
+      const std::string line = utc_text(now_seconds()) + " coffer: " + printable(text) + "\n";
+      [[maybe_unused]] const ssize_t written = ::write(file->get(), line.data(), line.size());
+    });
+  }
+  if (arguments.has("--foreground")) return TroubleLog::Write([&](const std::string& text) { console.note(text); });
+  return TroubleLog::Write([](const std::string& text) { ::syslog(LOG_DAEMON | LOG_WARNING, "%s", text.c_str()); });
+}
+
+// sd_notify(3), for whoever started it with Type=notify.
+void notify_service(std::string_view what) {
+  const char* const name = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name == nullptr || *name == '\0') return;
+  const std::string_view path(name);
+  if (path.size() >= sizeof address.sun_path) return;
+  path.copy(address.sun_path, path.size());
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // in no file system
+  const Descriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  [[maybe_unused]] const ssize_t sent = ::sendto(socket.get(), what.data(), what.size(), MSG_NOSIGNAL,
+                                                 reinterpret_cast<const sockaddr*>(&address), size);
+}
+
+Status serve_mount(const Arguments& arguments, const MountRequest& request, TroubleLog& log,
+                   const std::function<void()>& ready) {
+  COFFER_TRY(fusefs::detach_dead_mount(request.mountpoint));
+  COFFER_TRY(fusefs::check_mountpoint(request.mountpoint, request.store));
+  COFFER_ASSIGN(const auto coffer, open_coffer(arguments));
+  COFFER_TRY(coffer->at_home());
+  if (is_within(coffer->directory(), request.store)) {
+    return {Code::kInvalidArgument, request.store + ": the coffer itself is in it; keep the two apart"};
+  }
+  COFFER_ASSIGN(const auto lock, fusefs::lock_store(request.store));
+  // Keys and plaintext are in this process.
+  const rlimit none{};
+  ::setrlimit(RLIMIT_CORE, &none);
+  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store));
+  COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
+  coffer->watch_keys();
+  const Status served = session->serve([&] {
+    ready();
+    notify_service("READY=1");
+  });
+  notify_service("STOPPING=1");
+  return served;
+}
+
+Outcome tell_mounted(const MountRequest& request, Console& console) {
+  console.answer(Json{{"mountpoint", request.mountpoint}, {"store", request.store}},
+                 "mounted " + printable(request.store) + " at " + printable(request.mountpoint) +
+                     "; coffer umount ends it\n");
+  return Outcome::kDone;
+}
+
+// From here on nobody waits for this process, and no terminal is its own.
+void leave_terminal(int tell) {
+  ::setsid();
+  [[maybe_unused]] const int moved = ::chdir("/");
+  const Descriptor nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(nothing.get(), each);
+  const char ready = 'r';
+  [[maybe_unused]] const ssize_t written = ::write(tell, &ready, 1);
+}
+
+// In the parent: how the child came on. It has said itself what was wrong.
+Result<Outcome> await_mount(pid_t child, int told, const MountRequest& request, Console& console) {
+  char ready = 0;
+  if (posix::retry_interrupted([&] { return ::read(told, &ready, 1); }) == 1) return tell_mounted(request, console);
+  int ended = 0;
+  posix::retry_interrupted([&] { return ::waitpid(child, &ended, 0); });
+  if (WIFEXITED(ended) && WEXITSTATUS(ended) != 0) return static_cast<Outcome>(WEXITSTATUS(ended));
+  return {Code::kInternal, request.mountpoint + ": the process that was to serve the mount has ended before it did"};
+}
+
+Result<Outcome> mount_in_background(const Arguments& arguments, const MountRequest& request, TroubleLog& log,
+                                    Console& console) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return posix::failure("make", "a pipe");
+  Descriptor told(ends[0]), tell(ends[1]);
+  // Before the coffer is opened: keys are not for a child.
+  const pid_t child = ::fork();
+  if (child < 0) return posix::failure("start", "a process");
+  if (child > 0) {
+    tell.close();
+    return await_mount(child, told.get(), request, console);
+  }
+  told.close();
+  bool is_ready = false;
+  const Status served = serve_mount(arguments, request, log, [&] {
+    is_ready = true;
+    leave_terminal(tell.get());
+  });
+  if (is_ready && !served.is_ok()) log.tell(served.to_string());
+  COFFER_TRY(served);
+  return Outcome::kDone;
+}
+
+Result<Outcome> mount_store(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const MountRequest request, request_of(arguments));
+  COFFER_ASSIGN(TroubleLog::Write write, open_log(arguments, console));
+  TroubleLog log(std::move(write));
+  if (!arguments.has("--foreground")) return mount_in_background(arguments, request, log, console);
+  COFFER_TRY(serve_mount(arguments, request, log, [] {}));
+  return Outcome::kDone;
+}
+
+}  // namespace
+}  // namespace coffer::cli
+
+coffer::Result<coffer::cli::Outcome> coffer_mount(const coffer::cli::Arguments& arguments,
+                                                  coffer::cli::Console& console) {
+  return coffer::cli::mount_store(arguments, console);
+}

@@ -1,0 +1,51 @@
+// The files of a store that is mounted: encrypted, each by itself, with the keys of a coffer.
+#pragma once
+
+#include <map>
+#include <mutex>
+
+#include "coffer/engines/fuse/contents.h"
+#include "coffer/files/file_head.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer::fusefs {
+
+class CofferContents final : public Contents {
+ public:
+  // `store`: the backing directory, canonical. All that is below it is that store's.
+  static Result<std::unique_ptr<CofferContents>> open(std::shared_ptr<Coffer> coffer, std::string store);
+
+  Result<std::unique_ptr<NewBody>> prepare(const std::string& path) override;
+  // A file of which a crash has left no header is empty, and gets one if it may be written. Errors as
+  // Coffer::open_file(); kPlaintext for what is none of Coffer's files.
+  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable) override;
+  Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) override;
+
+  bool paths_matter() const override { return !coffer_->config().domains.empty(); }
+  Status let_in(const std::string& from, const std::string& to) override;
+  Status move_directory(const std::string& from, const std::string& to, const std::function<bool()>& rename) override;
+  Status removed_directory(const std::string& path) override;
+
+  bool were_keys_taken() override;
+  std::string news() override;
+
+ private:
+  CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id)
+      : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id) {}
+  Result<NewFile> header_for(const std::string& path);
+  // A file of which a crash has left no header.
+  Result<std::unique_ptr<FileBody>> begin_again(Descriptor file, const std::string& path);
+  // Its pages may be in the kernel's cache from now on.
+  void remember(const KeyLease& lease);
+
+  const std::shared_ptr<Coffer> coffer_;
+  const std::string store_;
+  const Id store_id_;
+  std::mutex mutex_;
+  std::map<const KeyGate*, KeyLease> leases_;  // the newest of each domain that was used; guarded by mutex_
+  // Of the one thread that asks for news.
+  uint64_t keyring_news_seen_ = 0, policy_news_seen_ = 0;
+  bool warned_of_memory_ = false;
+};
+
+}  // namespace coffer::fusefs
