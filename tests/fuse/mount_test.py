@@ -189,6 +189,25 @@ class LifeTest(MountTest):
         self.assertEqual(as_nobody().stdout, b"x")
         self.umount()
 
+    def test_nobody_writes_files_of_a_mounted_store_anew(self):
+        self.mount_new()
+        self.put("f", b"x" * 10000)
+        os.mkdir(self.path("m", "sub"))
+        self.put("sub/g", b"x" * 10000)
+        self.done("rotate", "domain", "c.coffer", "system")
+        for path in ("store", "store/sub"):
+            run = self.coffer("reencrypt", "c.coffer", path)
+            self.assertEqual(run.status, 2, run)
+            self.assertIn("has this store mounted", run.err)
+        # Headers may be.
+        self.done("rewrap", "c.coffer", "store")
+        self.assertEqual(self.read("m/f"), b"x" * 10000)
+        self.put("f", b"y" * 10000)
+        self.umount()
+        self.mount()
+        self.assertEqual(self.read("m/f"), b"y" * 10000)
+        self.umount()
+
     def test_no_other_command_loads_libfuse(self):
         self.make_coffer()
         run = self.run_program([COFFER, "keyring", "show", "c.coffer"], environment={"LD_DEBUG": "files"})

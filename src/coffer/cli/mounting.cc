@@ -81,6 +81,13 @@ Status serve_mount(const Arguments& arguments, const MountRequest& request, Trou
     return {Code::kInvalidArgument, request.store + ": the coffer itself is in it; keep the two apart"};
   }
   COFFER_ASSIGN(const auto lock, fusefs::lock_store(request.store));
+  {
+    // Whoever writes files anew has looked for mounts before, or will from now on, and finds this one.
+    const auto alone = coffer->disk().lock(coffer->directory() + "/reencrypt.lock", false);
+    if (!alone.is_ok()) {
+      return alone.status().with_context("a re-encryption may be at work on the store; repeat when it has ended");
+    }
+  }
   // Keys and plaintext are in this process.
   const rlimit none{};
   ::setrlimit(RLIMIT_CORE, &none);

@@ -9,11 +9,11 @@
 
 #include "coffer/base/period.h"
 #include "coffer/cli/commands.h"
+#include "coffer/cli/engines.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/file_name.h"
-#include "coffer/engines/rocksdb/records.h"
 
 namespace coffer::cli {
 namespace {
@@ -104,7 +104,7 @@ std::string reencrypted_text(const DoneReencryption& each) {
                      each.status.code() == Code::kBusy ? "; " : "", each.status.code() == Code::kBusy ? kServed : "");
 }
 
-EngineAtRest engine_at_rest() { return {.role_of = rocks::role_of, .records = &rocks::records()}; }
+EngineAtRest engine_at_rest() { return {.role_of = rocks::role_of, .records = &engine_records()}; }
 
 // Whether nothing was in the way. What a program serves is that program's.
 bool is_sound(const PolicyRun& run) {

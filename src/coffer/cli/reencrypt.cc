@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include "coffer/cli/commands.h"
+#include "coffer/cli/engines.h"
 #include "coffer/cli/file_work.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/progress.h"
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/file_name.h"
-#include "coffer/engines/rocksdb/records.h"
 #include "coffer/store/runs.h"
 
 namespace coffer::cli {
@@ -86,7 +86,7 @@ Result<Outcome> run_reencrypt(const Arguments& arguments, Console& console) {
   options.domain = arguments.value("--domain", "");
   options.key = arguments.value("--key", "");
   options.role_of = rocks::role_of;
-  options.records = &rocks::records();
+  options.records = &engine_records();
   options.pace.rate = [&] { return rates.now(); };
   options.pace.stop = [] { return StopSignals::came(); };
   Progress progress(!console.json());

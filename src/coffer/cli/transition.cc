@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "coffer/cli/commands.h"
+#include "coffer/cli/engines.h"
 #include "coffer/cli/file_work.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
@@ -14,7 +15,6 @@
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/engine_files.h"
 #include "coffer/engines/rocksdb/file_name.h"
-#include "coffer/engines/rocksdb/records.h"
 
 namespace coffer::cli {
 namespace {
@@ -73,7 +73,7 @@ Result<Outcome> run_change_over(const Arguments& arguments, Console& console, Ch
   for (std::string& path : paths) path = rocks::absolute_path(path);
   RateFile rates(coffer->disk(), coffer->directory() + "/reencrypt.rate", rate);
   TransitionOptions options{.files = &rocks::engine_files(),
-                            .records = &rocks::records(),
+                            .records = &engine_records(),
                             .role_of = rocks::role_of,
                             .free_bytes = free_bytes_at,
                             .pace = {}};

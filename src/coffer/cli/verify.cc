@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include "coffer/cli/commands.h"
+#include "coffer/cli/engines.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/progress.h"
 #include "coffer/cli/text.h"
 #include "coffer/engines/rocksdb/file_name.h"
-#include "coffer/engines/rocksdb/records.h"
 #include "coffer/files/freshness_check.h"
 
 namespace coffer::cli {
@@ -111,7 +111,7 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
   }
   VerifyReport report;
   COFFER_TRY(
-      verify(*coffer, paths, {.role_of = rocks::role_of, .records = &rocks::records()}, [&](const VerifiedFile& file) {
+      verify(*coffer, paths, {.role_of = rocks::role_of, .records = &engine_records()}, [&](const VerifiedFile& file) {
         report.add(file);
         progress.show("verifying", report.bytes(), bytes,
                       fmt::format("{} in {}", size_text(report.bytes()), count_text(report.files(), "file")));

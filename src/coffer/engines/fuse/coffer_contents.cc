@@ -97,8 +97,9 @@ Result<std::unique_ptr<FileBody>> make_body(Coffer& coffer, const EnvelopeFields
 
 Result<std::unique_ptr<FileBody>> begin_body(Coffer& coffer, const NewFile& header, Descriptor file,
                                              const std::string& path) {
-  return make_body(coffer, header.fields, std::move(file), path,
-                   [&](std::unique_ptr<WritableFile> backing) { return PagesFile::create(header, std::move(backing)); });
+  return make_body(coffer, header.fields, std::move(file), path, [&](std::unique_ptr<WritableFile> backing) {
+    return PagesFile::create(header, std::move(backing));
+  });
 }
 
 class NewPagesBody final : public NewBody {
@@ -168,8 +169,9 @@ Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const st
                                     ", and files of a mount are of kind pages; read it with coffer cat"};
   }
   remember(opened.lease);
-  return make_body(*coffer_, opened.fields, std::move(file), path,
-                   [&](std::unique_ptr<WritableFile> backing) { return PagesFile::open(opened, std::move(backing)); });
+  return make_body(*coffer_, opened.fields, std::move(file), path, [&](std::unique_ptr<WritableFile> backing) {
+    return PagesFile::open(opened, std::move(backing));
+  });
 }
 
 Result<uint64_t> CofferContents::shown_size(Descriptor file, const std::string& path, uint64_t physical_size) {

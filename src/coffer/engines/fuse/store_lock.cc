@@ -5,14 +5,20 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <thread>
 
+#include "coffer/base/path.h"
 #include "coffer/base/text.h"
 #include "coffer/io/posix_file.h"
 
 namespace coffer::fusefs {
 namespace {
+
+constexpr int kAttemptsMax = 5;
+constexpr std::chrono::milliseconds kAttemptInterval{10};
 
 class StoreLock final : public FileLock {
  public:
@@ -47,16 +53,32 @@ Result<Descriptor> open_store(const std::string& store) {
   return directory;
 }
 
+bool is_locked(const std::string& directory) {
+  const Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return opened.is_open() && ::flock(opened.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<FileLock>> lock_store(const std::string& store) {
   COFFER_ASSIGN(Descriptor directory, open_store(store));
-  if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
-    return std::unique_ptr<FileLock>(std::make_unique<StoreLock>(std::move(directory)));
+  // Who asks mounted_store_of() has it for an instant.
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kAttemptInterval);
+    if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) {
+      return std::unique_ptr<FileLock>(std::make_unique<StoreLock>(std::move(directory)));
+    }
+    if (errno != EWOULDBLOCK) return posix::failure("lock", store);
   }
-  if (errno != EWOULDBLOCK) return posix::failure("lock", store);
   return {Code::kBusy, store + ": process" + holder_of_store(directory.get()) +
                            " has this store mounted; use that mount, or end it with coffer umount and repeat"};
+}
+
+std::string mounted_store_of(const std::string& path) {
+  for (std::string each = absolute_path(path); each.size() > 1; each = std::string(parent_of(each))) {
+    if (is_locked(each)) return each;
+  }
+  return {};
 }
 
 Status await_store(const std::string& store) {
