@@ -63,7 +63,8 @@ std::string users_of(const std::string& mountpoint) {
   int named = 0;
   while (const dirent* entry = processes != nullptr ? ::readdir(processes.get()) : nullptr) {
     const std::string process = "/proc/" + std::string(entry->d_name);
-    if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || !uses(process, mountpoint)) continue;
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9' || entry->d_name == std::to_string(::getpid())) continue;
+    if (!uses(process, mountpoint)) continue;
     if (named++ == kNamedMax) return out + " and others";
     std::string name;
     std::getline(std::ifstream(process + "/comm"), name);
