@@ -99,7 +99,7 @@ def rewrite_options(suite, plugins, coffer):
             text = file.read()
         text = re.sub(r"(?m)^((?:--)?)plugin-load-add *=.*FILE_KEY_MANAGEMENT_SO.*$",
                       rf"\1plugin-dir={plugins}\n\1plugin-load-add=coffer_key_management.so", text)
-        text = re.sub(r"(?m)^file-key-management$", "coffer-key-management", text)
+        text = re.sub(r"(?m)^(skip-)?file-key-management$", r"\1coffer-key-management", text)
         text = re.sub("loose-file-key-management-filename *=.*", f"loose-coffer-key-management-coffer={coffer}", text)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)

@@ -42,7 +42,7 @@ class Node(Server):
         os.mkdir(gcache)
         at = f"127.0.0.1:{port}"
         provider = (f"gmcast.listen_addr=tcp://{at};ist.recv_addr=127.0.0.1:{port + 1};gcache.dir={gcache};"
-                    "gcache.size=16M;pc.recovery=FALSE")
+                    f"gcache.size=16M;pc.recovery=FALSE;pc.weight={2 if number == 1 else 1}")
         super().__init__(test, name, (
             *test.options_on(coffer), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
             f"--wsrep-node-address={at}", f"--wsrep-sst-receive-address=127.0.0.1:{port + 2}",
