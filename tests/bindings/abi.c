@@ -93,6 +93,7 @@ coffer_code_t coffer_unwrap_key(coffer_t*, const void*, size_t, const void*, siz
 coffer_code_t coffer_rewrap(coffer_t*, const void*, size_t, const void*, size_t, void*, size_t, coffer_error_t**);
 coffer_code_t coffer_blob_inspect(const void*, size_t, uint64_t*, uint8_t[16], uint32_t*, coffer_error_t**);
 coffer_code_t coffer_blob_is_outdated(coffer_t*, const void*, size_t, int32_t*, coffer_error_t**);
+coffer_code_t coffer_confirm_store(coffer_t*, const char*, coffer_error_t**);
 coffer_code_t coffer_file_create(coffer_t*, const char*, coffer_role_t, const char*, const coffer_io_t*,
                                  coffer_file_t**, coffer_error_t**);
 coffer_code_t coffer_file_open(coffer_t*, const char*, coffer_role_t, const coffer_io_t*, coffer_file_t**,

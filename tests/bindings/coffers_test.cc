@@ -88,6 +88,8 @@ TEST_F(NullTest, OfFilesIsAnErrorThatNamesIt) {
   uint64_t size = 0;
   size_t done = 0;
   const std::string path = db("f");
+  expect_named("coffer", coffer_confirm_store(nullptr, "/db", error()));
+  expect_named("directory", coffer_confirm_store(c_, nullptr, error()));
   expect_named("coffer", coffer_file_create(nullptr, path.c_str(), COFFER_ROLE_LOG, nullptr, &io, &file, error()));
   expect_named("path", coffer_file_create(c_, nullptr, COFFER_ROLE_LOG, nullptr, &io, &file, error()));
   expect_named("io", coffer_file_create(c_, path.c_str(), COFFER_ROLE_LOG, nullptr, nullptr, &file, error()));

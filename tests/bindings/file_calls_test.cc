@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "bindings/c_fixture.h"
+#include "coffer/format/envelope.h"
 
 namespace coffer {
 namespace {
@@ -107,6 +108,25 @@ TEST_F(CFileArgumentTest, RolesPathsAndCallbacksThatAreNoneAreRefused) {
   io.struct_size = sizeof io - 1;
   EXPECT_EQ(create(path.c_str(), COFFER_ROLE_LOG, io), COFFER_INVALID_ARGUMENT);
   EXPECT_THAT(error.text(), HasSubstr("sizeof(coffer_io_t)"));
+}
+
+TEST_F(CFileArgumentTest, DataFilesBelowAConfirmedStoreBelongToItAndOthersMakeStoresOfTheirOwn) {
+  CError error;
+  std::filesystem::create_directories(root_ + "/db/sub");
+  std::filesystem::create_directories(root_ + "/loose/sub");
+  const auto store_of = [&](const std::string& path) {
+    MemoryFile memory;
+    const coffer_io_t io = memory.io();
+    coffer_file_t* file = nullptr;
+    EXPECT_EQ(coffer_file_create(c_, path.c_str(), COFFER_ROLE_DATA, nullptr, &io, &file, error.out()), COFFER_OK)
+        << error.text();
+    EXPECT_EQ(coffer_file_close(file, error.out()), COFFER_OK) << error.text();
+    return scan_envelope(as_bytes(memory.bytes).first(kEnvelopeSize)).value().fields.store_id;
+  };
+  EXPECT_EQ(coffer_confirm_store(c_, "db", error.out()), COFFER_INVALID_ARGUMENT);
+  ASSERT_C_OK(error, coffer_confirm_store(c_, (root_ + "/db").c_str(), error.out()));
+  EXPECT_EQ(store_of(db("a")), store_of(db("sub/a")));
+  EXPECT_NE(store_of(root_ + "/loose/a"), store_of(root_ + "/loose/sub/a"));
 }
 
 TEST_F(CFileArgumentTest, ACallbackThatReadsMoreThanItWasAskedForIsNotBelieved) {

@@ -45,13 +45,16 @@ struct FileArguments {
   CallbacksFor use;
 };
 
+Status check_absolute(const char* path, const char* name) {
+  COFFER_TRY(check_given(path, name));
+  if (path[0] == '/') return Status::ok();
+  return {Code::kInvalidArgument, std::string(name) + " is \"" + path + "\": expected one from the root on"};
+}
+
 Status make_file(const FileArguments& given, Opening opening, coffer_file_t** out) {
   COFFER_TRY(check_given(out, "file"));
   COFFER_TRY(opened(given.coffer).status());
-  COFFER_TRY(check_given(given.path, "path"));
-  if (given.path[0] != '/') {
-    return {Code::kInvalidArgument, "path is \"" + std::string(given.path) + "\": expected one from the root on"};
-  }
+  COFFER_TRY(check_absolute(given.path, "path"));
   COFFER_ASSIGN(const EngineRole role, role_of_number(given.role));
   COFFER_ASSIGN(const coffer_io_t io, callbacks_of(given.io, given.use));
   const FileRequest request{absolute_path(given.path), role, given.domain != nullptr ? given.domain : "", io};
@@ -88,6 +91,14 @@ using coffer::bindings::bytes_at;
 using coffer::bindings::CallbacksFor;
 using coffer::bindings::OpenFile;
 using coffer::bindings::with_file;
+
+coffer_code_t coffer_confirm_store(coffer_t* handle, const char* directory, coffer_error_t** error) {
+  return coffer::bindings::guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(coffer::Coffer* const coffer, coffer::bindings::opened(handle));
+    COFFER_TRY(coffer::bindings::check_absolute(directory, "directory"));
+    return coffer->stores().confirm(coffer::absolute_path(directory));
+  });
+}
 
 coffer_code_t coffer_file_create(coffer_t* coffer, const char* path, coffer_role_t role, const char* domain,
                                  const coffer_io_t* io, coffer_file_t** file, coffer_error_t** error) {

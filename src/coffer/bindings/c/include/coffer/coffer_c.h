@@ -11,7 +11,7 @@
 // to the caller, are not kept after the call, and may be null where their size is 0. Texts are UTF-8 or whatever bytes
 // paths have, and end with a zero byte.
 //
-// Sizes and offsets are in bytes; times are in Unix seconds.
+// Sizes and offsets are in bytes.
 //
 // Threads. A coffer_t, and a file that is open for reading, may be used by any number of threads at once. A file that
 // is written may be, too: its calls wait for each other, but coffer_file_sync() of a log or a `ctr` file goes on beside
@@ -19,8 +19,8 @@
 // coffer_create(), coffer_open(), coffer_refresh(), coffer_rotate_domain() and coffer_status_json(), and the first one
 // that needs a key of a key group.
 //
-// fork(). A child has no key of its parent's: what its parent opened answers COFFER_KEY_UNAVAILABLE, and may be freed.
-// The child opens the coffer itself. After exec() there is nothing to heed.
+// fork(). A child has no key of its parent's: what its parent opened answers COFFER_KEY_UNAVAILABLE, and freeing it
+// does nothing. The child opens the coffer itself. After exec() there is nothing to heed.
 //
 // Secrets. Nothing here logs or prints. Messages of errors have no keys, no plaintext and no context in them. Keys are
 // kept in locked memory and wiped; plaintext is in the caller's buffers only, which the caller wipes, but for the
@@ -131,12 +131,13 @@ coffer_code_t coffer_status_json(coffer_t* coffer, char** json, coffer_error_t**
 #define COFFER_WRAPPED_KEY_SIZE_MAX 64
 
 // Seals a message of 0 to COFFER_MESSAGE_SIZE_MAX bytes: writes `message_size` + COFFER_BLOB_OVERHEAD bytes to `blob`,
-// which has at least `blob_size` of them and does not overlap the message. COFFER_NOT_FOUND: no such domain;
+// which has room for `blob_size` and does not overlap the message. COFFER_NOT_FOUND: no such domain;
 // COFFER_KEY_UNAVAILABLE: it is locked, or this process is fenced, or may not write now.
 coffer_code_t coffer_seal(coffer_t* coffer, const char* domain, const void* context, size_t context_size,
                           const void* message, size_t message_size, void* blob, size_t blob_size,
                           coffer_error_t** error);
-// Opens it again: writes coffer_blob_message_size() bytes to `message`. COFFER_PLAINTEXT: it is no blob;
+// Opens it again: writes as many bytes to `message` as coffer_blob_inspect() says, and keeps within `message_size`. The
+// two do not overlap. COFFER_PLAINTEXT: it is no blob;
 // COFFER_TRUNCATED; COFFER_DAMAGED; COFFER_UNSUPPORTED; COFFER_WRONG_KEY; COFFER_TAMPERED: another context, or altered;
 // COFFER_INVALID_ARGUMENT: it is a wrapped key; COFFER_KEY_UNAVAILABLE; COFFER_KEY_DESTROYED; COFFER_ROLLED_BACK: this
 // keyring is older than the blob.
@@ -200,6 +201,10 @@ enum {
 };
 
 typedef struct coffer_file coffer_file_t;
+
+// There is a database in `directory`, which is absolute: call it once a new one is complete. Then data files in
+// directories below belong to it too, and `coffer status` and `verify` say when it is gone.
+coffer_code_t coffer_confirm_store(coffer_t* coffer, const char* directory, coffer_error_t** error);
 
 // A new file, to be written front to back. `io` is copied, and needs every callback. `domain`: of a COFFER_ROLE_DATA
 // file; null: the one that coffer.yaml has for the path. The directory of `path` becomes a store of the coffer's, if it
