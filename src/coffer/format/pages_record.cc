@@ -6,20 +6,20 @@ namespace coffer {
 namespace {
 
 constexpr std::array<uint8_t, 4> kRecordMagic = {'C', 'F', 'P', 'J'};
-constexpr size_t kSealOffset = PagesRecord::kHeaderSize - XaesSeal::kSize;
+constexpr size_t kRecordSealOffset = PagesRecord::kHeaderSize - XaesSeal::kSize;
 
 }  // namespace
 
 Status PagesRecord::seal(XaesSealing& sealing, uint8_t* out) const {
-  std::memset(out, 0, kSealOffset);
+  std::memset(out, 0, kRecordSealOffset);
   std::ranges::copy(kRecordMagic, out);
   out[4] = static_cast<uint8_t>(what);
   const uint64_t fields[] = {epoch, number, page, count, size, durable};
   for (size_t i = 0; i < std::size(fields); ++i) store_le64(out + 8 + 8 * i, fields[i]);
   if (what == What::kPage) std::memcpy(out + 56, &page_seal, XaesSeal::kSize);
   XaesSeal seal;
-  COFFER_TRY(PagesCipher::seal_clear(sealing, PagesSealed::kRecord, {out, kSealOffset}, seal));
-  std::memcpy(out + kSealOffset, &seal, XaesSeal::kSize);
+  COFFER_TRY(PagesCipher::seal_clear(sealing, PagesSealed::kRecord, {out, kRecordSealOffset}, seal));
+  std::memcpy(out + kRecordSealOffset, &seal, XaesSeal::kSize);
   return Status::ok();
 }
 
@@ -44,8 +44,8 @@ std::optional<PagesRecord> PagesRecord::open(ByteView header, XaesOpening& openi
   auto out = look_at(header);
   if (!out) return std::nullopt;
   XaesSeal seal;
-  std::memcpy(&seal, header.data() + kSealOffset, XaesSeal::kSize);
-  if (!PagesCipher::is_sealed(opening, PagesSealed::kRecord, header.first(kSealOffset), seal)) return std::nullopt;
+  std::memcpy(&seal, header.data() + kRecordSealOffset, XaesSeal::kSize);
+  if (!PagesCipher::is_sealed(opening, PagesSealed::kRecord, header.first(kRecordSealOffset), seal)) return std::nullopt;
   return out;
 }
 

@@ -61,15 +61,17 @@ class RangeReadingFile final : public OpenFile {
   const B body_;
 };
 
-class LogReadingFile final : public OpenFile {
+// A body that reads for itself.
+template <class B>
+class SelfReadingFile final : public OpenFile {
  public:
-  explicit LogReadingFile(OpenLog log) : log_(std::move(log)) {}
+  explicit SelfReadingFile(B body) : body_(std::move(body)) {}
 
-  Result<uint64_t> size() override { return log_.logical_size(); }
-  Result<size_t> read_at(uint64_t offset, MutableBytes out) override { return log_.read(offset, out); }
+  Result<uint64_t> size() override { return body_.logical_size(); }
+  Result<size_t> read_at(uint64_t offset, MutableBytes out) override { return body_.read(offset, out); }
 
  private:
-  OpenLog log_;
+  B body_;
 };
 
 // One that was never written.
@@ -82,7 +84,12 @@ class EmptyReadingFile final : public OpenFile {
 struct AsReadingFile {
   const SharedCallbackFile& file;
 
-  std::unique_ptr<OpenFile> operator()(OpenLog log) const { return std::make_unique<LogReadingFile>(std::move(log)); }
+  std::unique_ptr<OpenFile> operator()(OpenLog log) const {
+    return std::make_unique<SelfReadingFile<OpenLog>>(std::move(log));
+  }
+  std::unique_ptr<OpenFile> operator()(OpenPages pages) const {
+    return std::make_unique<SelfReadingFile<OpenPages>>(std::move(pages));
+  }
   template <class B>
   std::unique_ptr<OpenFile> operator()(B body) const {
     return std::make_unique<RangeReadingFile<B>>(file, std::move(body));

@@ -34,6 +34,7 @@ Renewal renewal_of(const std::string& path, EngineRole role, const std::set<std:
     case EngineRole::kWhole: return name == kCurrentName ? Renewal::kReopening : Renewal::kSuccessor;
     case EngineRole::kTemporary:
     case EngineRole::kTrash: return Renewal::kDeletion;
+    case EngineRole::kInPlace:  // RocksDB has none
     case EngineRole::kOther: break;
   }
   // With the database's path in front where db_log_dir is set.
