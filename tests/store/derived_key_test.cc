@@ -3,6 +3,7 @@
 
 #include "coffer/keys/live_keyring.h"
 #include "coffer/ops/keys.h"
+#include "coffer/ops/slots.h"
 #include "coffer_fixture.h"
 
 namespace coffer {
@@ -76,6 +77,21 @@ TEST_F(DerivedKeyTest, StatesAndLocksDecideOnWhatIsHandedOut) {
   coffer_->live_keyring().fence({Code::kKeyUnavailable, "revoked"});
   EXPECT_THAT(coffer_->protecting_version("t").status().to_string(), HasSubstr("revoked"));
   EXPECT_THAT(derived("t", 4).status().to_string(), HasSubstr("revoked"));
+}
+
+TEST_F(DerivedKeyTest, AKeyGroupThatIsFencedGivesNeitherKeysNorVersions) {
+  ASSERT_OK(add_group(*coffer_, "acme", key_uri("other.key"), open_provider));
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keyring) { return keyring.add_domain("t", 1, "acme"); }));
+  ASSERT_OK(derived("t", 1));
+  const auto keyring = coffer_->keyring();
+  const Id group = keyring->find_group("acme")->id;
+  coffer_->live_keyring().groups().fence(group, {Code::kKeyUnavailable, "revoked"});
+  EXPECT_THAT(coffer_->protecting_version("t").status().to_string(), HasSubstr("revoked"));
+  EXPECT_THAT(derived("t", 1).status().to_string(), HasSubstr("revoked"));
+  ASSERT_OK(coffer_->protecting_version("system"));
+  coffer_->live_keyring().groups().end_fence(group);
+  ASSERT_OK(coffer_->protecting_version("t"));
+  ASSERT_OK(derived("t", 1));
 }
 
 TEST_F(DerivedKeyTest, OnlyTheKeyThatProtectsIsCountedAsUsed) {

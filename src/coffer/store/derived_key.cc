@@ -21,6 +21,10 @@ Result<uint32_t> Coffer::protecting_version(std::string_view domain) {
   // where the root key's end is to be the end, keys are taken from the whole process.
   [[maybe_unused]] const Status about_files = policy_.on_writing();
   COFFER_ASSIGN(const Wrapping wrapping, wrapping_key(domain));
+  if (const KeyGroup* group = wrapping.keys->group_of(*wrapping.domain)) {
+    const auto condition = keyring_->groups().condition_of(group->id);
+    if (condition.has_value()) COFFER_TRY(condition->fenced);
+  }
   return wrapping.key->version;
 }
 
