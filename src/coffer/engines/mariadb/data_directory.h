@@ -1,6 +1,6 @@
 // What tells a server's data directory of another coffer, or of other key ids, before the server has touched it: with
-// wrong keys InnoDB calls its log or a table damaged, and advises what would damage it. The file's form: docs/format.md,
-// "Keys of MariaDB servers".
+// wrong keys InnoDB calls its log or a table damaged, and advises what would damage it. The file's form:
+// docs/format.md, "Keys of MariaDB servers".
 #pragma once
 
 #include "coffer/store/coffer.h"
