@@ -94,6 +94,7 @@ class EncryptionTest(MariadbTest):
         self.assertIn("no-such.coffer", self.refusal(server, "no-such.coffer"))
         self.assertIn("set coffer_key_management_coffer",
                       server.refuses_to_start("--coffer-key-management-coffer="))
+        self.assertIn("to the absolute path", server.refuses_to_start("--coffer-key-management-coffer=../c.coffer"))
 
         server.start()
         self.assertEqual(server.sql(COUNT), [["2000", "200", "200"]])

@@ -31,9 +31,11 @@ void report(Severity severity, const std::string& line) {
 }
 
 coffer::Status open() {
-  if (coffer_path == nullptr || *coffer_path == '\0') {
+  // The server's current directory is its data directory, which is not what somebody means.
+  if (coffer_path == nullptr || *coffer_path != '/') {
     return {coffer::Code::kInvalidArgument,
-            "no coffer is named; set coffer_key_management_coffer to a coffer's directory or configuration file"};
+            "no coffer is named; set coffer_key_management_coffer to the absolute path of a coffer's directory or "
+            "configuration file"};
   }
   COFFER_ASSIGN(auto coffer, coffer::Coffer::open(coffer::Disk::posix(), coffer_path,
                                                   {.open_anchor = coffer::open_anchor}, coffer::open_provider));
@@ -48,7 +50,7 @@ coffer::Status open() {
   return coffer::Status::ok();
 }
 
-// A server whose encryption plug-in does not start does not start.
+// With coffer_key_management = FORCE, a server does not start unless this succeeds.
 int init(void*) {
   coffer::Status opened;
   try {

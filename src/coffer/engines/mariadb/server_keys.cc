@@ -65,13 +65,15 @@ ServerKeys::ServedId* ServerKeys::find(uint32_t key_id) {
 }
 
 void ServerKeys::say_unlisted(uint32_t key_id) {
-  if (key_id == kTemporaryKey) return;
   {
     std::lock_guard lock(mutex_);
     if (unlisted_.size() >= kUnlistedMax || !unlisted_.emplace(key_id, true).second) return;
   }
-  report_(Severity::kError, name_of(key_id) + " is not in " + coffer_->config_path() +
-                                "; list it there under mariadb: keys: with the domain whose keys it is to have");
+  const bool is_probe = key_id == kTemporaryKey;
+  report_(is_probe ? Severity::kNote : Severity::kError,
+          name_of(key_id) + " is not in " + coffer_->config_path() +
+              (is_probe ? ", so temporary files are under key id 1; to use it, list it there under mariadb: keys:"
+                        : "; list it there under mariadb: keys: with the domain whose keys it is to have"));
 }
 
 void ServerKeys::note(uint32_t key_id, ServedId& served, uint32_t version, const Status& outcome) {

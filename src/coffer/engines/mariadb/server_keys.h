@@ -11,7 +11,7 @@
 namespace coffer::mariadb {
 
 inline constexpr size_t kKeySize = 32;
-inline constexpr uint32_t kTemporaryKey = 2;  // the server asks whether there is one, and takes 1 where there is not
+inline constexpr uint32_t kTemporaryKey = 2;  // every server asks whether there is one, and takes 1 where there is not
 
 enum class Severity : uint8_t { kNote, kError };
 // One line for the server's error log. Called by any thread.
