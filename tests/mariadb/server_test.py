@@ -149,13 +149,20 @@ class KeysTest(MariadbTest):
         self.assertEqual(server.sql(COUNT), [["2000", "200", "200"]])
 
         # Of a server that has its keys: the others go on, and so does it with what it has.
+        server.sql(f"insert into d.tenant values (6000, '{MARK}')")
         self.done("tenant", "lock", "c.coffer", "tenant-a")
         wait_until(lambda: server.client("create table d.v (a int primary key) engine=innodb encryption_key_id=100; "
                                          "drop table d.v").returncode != 0 or "its latest key" in server.log_text(),
                    "the lock is seen")
         server.sql(f"insert into d.t values (6000, '{MARK}')")
         self.assertIn("its latest key is not handed out", server.log_text())
-        server.stop()
+
+        # After a crash InnoDB needs the keys of whatever its log has, before it serves anybody.
+        server.kill()
+        self.assertIn("Encryption key is not found for ./d/tenant.ibd", server.refuses_to_start())
+        self.done("tenant", "unlock", "c.coffer", "tenant-a")
+        server.start()
+        self.assertEqual(server.sql(COUNT), [["2001", "201", "200"]])
 
     def test_the_policy_rotates_keys_by_their_age_while_the_server_runs(self):
         self.make_mariadb_coffer()
