@@ -50,7 +50,7 @@ bool JournalHeader::is_valid() const { return std::ranges::equal(ByteView(bytes)
 uint32_t JournalHeader::sector_size() const { return load_be32(&bytes[kSectorSizeOffset]); }
 uint32_t JournalHeader::page_size() const { return load_be32(&bytes[kPageSizeOffset]); }
 
-Status seal_journal_header(const SqliteKey& key, const JournalLife& life, uint64_t offset, const JournalHeader& header,
+Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, const JournalHeader& header,
                            std::span<uint8_t, kSqliteSectorSize> out) {
   std::ranges::fill(out, uint8_t{0});
   std::array<uint8_t, kFieldsSize> fields;
@@ -58,7 +58,7 @@ Status seal_journal_header(const SqliteKey& key, const JournalLife& life, uint64
   store_le32(&fields[kJournalHeaderSize], header.durable_count);
   std::ranges::copy(life.database_id.bytes, out.begin());
   std::ranges::copy(life.salt.bytes, out.begin() + 16);
-  return key.seal(JournalContext(life, offset, Part::kHeader).view(), fields, &out[kFieldsOffset], &out[kSealOffset]);
+  return sealing.seal(JournalContext(life, offset, Part::kHeader).view(), fields, &out[kFieldsOffset], &out[kSealOffset]);
 }
 
 JournalLife journal_life(std::span<const uint8_t, kSqliteSectorSize> sector) {
@@ -86,19 +86,21 @@ std::optional<JournalHeader> open_journal_header(const SqliteKey& key, const Jou
 }
 
 // number ‖ sealed (page without its reserved bytes ‖ checksum) ‖ seal ‖ 4 zeros
-Status seal_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView record,
+Status seal_journal_record(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, ByteView record,
                            uint8_t* out) {
   const size_t page_size = record.size() - kJournalRecordExtra;
   const size_t content = page_size - kSqliteReserve;
   if (!is_all_zero(record.subspan(kNumberSize + content, kSqliteReserve))) {
     return {Code::kInvalidArgument, "a page that goes into the journal does not leave its reserved bytes to Coffer"};
   }
-  std::copy_n(record.begin(), kNumberSize + content, out);
-  std::copy_n(record.end() - kChecksumSize, kChecksumSize, out + kNumberSize + content);
+  std::array<uint8_t, kChecksumSize> checksum;
+  std::copy_n(record.end() - kChecksumSize, kChecksumSize, checksum.begin());
+  if (out != record.data()) std::copy_n(record.begin(), kNumberSize + content, out);
+  std::ranges::copy(checksum, out + kNumberSize + content);
   uint8_t* const seal = out + kNumberSize + content + kChecksumSize;
   std::fill(seal, out + record.size(), uint8_t{0});
-  return key.seal(JournalContext(life, offset, Part::kRecord, load_le32(record.data())).view(),
-                  {out + kNumberSize, content + kChecksumSize}, out + kNumberSize, seal);
+  return sealing.seal(JournalContext(life, offset, Part::kRecord, load_le32(out)).view(),
+                      {out + kNumberSize, content + kChecksumSize}, out + kNumberSize, seal);
 }
 
 bool open_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView sealed,
@@ -118,13 +120,13 @@ bool open_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t
   return true;
 }
 
-Result<Bytes> seal_journal_name(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView record) {
+Result<Bytes> seal_journal_name(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, ByteView record) {
   Bytes associated(JournalContext(life, offset, Part::kName).view().begin(),
                    JournalContext(life, offset, Part::kName).view().end());
   associated.insert(associated.end(), record.begin(), record.end());
   std::array<uint8_t, kSqliteSealSize> seal;
   uint8_t nothing = 0;
-  COFFER_TRY(key.seal(associated, {}, &nothing, seal.data()));
+  COFFER_TRY(sealing.seal(associated, {}, &nothing, seal.data()));
   Bytes out(record.begin(), record.begin() + kNumberSize);
   out.insert(out.end(), seal.begin(), seal.end());
   out.insert(out.end(), record.begin() + kNumberSize, record.end());

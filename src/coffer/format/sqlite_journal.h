@@ -32,7 +32,7 @@ struct JournalHeader {
 };
 
 // Offsets count from the end of the envelope, as SQLite counts them.
-Status seal_journal_header(const SqliteKey& key, const JournalLife& life, uint64_t offset, const JournalHeader& header,
+Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, const JournalHeader& header,
                            std::span<uint8_t, kSqliteSectorSize> out);
 // What the sector at offset 0 says of its life in clear.
 JournalLife journal_life(std::span<const uint8_t, kSqliteSectorSize> sector);
@@ -40,9 +40,9 @@ JournalLife journal_life(std::span<const uint8_t, kSqliteSectorSize> sector);
 std::optional<JournalHeader> open_journal_header(const SqliteKey& key, const JournalLife& life, uint64_t offset,
                                                  std::span<const uint8_t, kSqliteSectorSize> sector);
 
-// `record`: number, page and checksum as SQLite has them, P + 8 bytes, as many as `out` gets. kInvalidArgument for a
-// page that does not leave its reserved bytes alone.
-Status seal_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView record,
+// `record`: number, page and checksum as SQLite has them, P + 8 bytes, as many as `out` gets, which may equal
+// record.data(). kInvalidArgument for a page that does not leave its reserved bytes alone.
+Status seal_journal_record(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, ByteView record,
                            uint8_t* out);
 // False, and zeros, unless it was sealed there in this life. `out` may not be sealed.data().
 [[nodiscard]] bool open_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView sealed,
@@ -53,7 +53,7 @@ Status seal_journal_record(const SqliteKey& key, const JournalLife& life, uint64
 // number (J5).
 inline constexpr size_t kJournalNameExtra = 20;
 inline constexpr size_t kJournalNameSizeMax = 4096;
-Result<Bytes> seal_journal_name(const SqliteKey& key, const JournalLife& life, uint64_t offset, ByteView record);
+Result<Bytes> seal_journal_name(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, ByteView record);
 // How long the record is that ends a journal with these last 16 bytes, as SQLite counts; 0: no name is there.
 size_t journal_name_record_size(std::span<const uint8_t, 16> end);
 // `sealed`: as seal_journal_name() made it. Nothing unless it was sealed there in this life.

@@ -21,10 +21,14 @@ Result<SqliteKey> SqliteKey::create_random() {
   return SqliteKey(std::move(key));
 }
 
-Status SqliteKey::seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, uint8_t* seal) const {
-  COFFER_ASSIGN(XaesSealing sealing, XaesSealing::begin(key_));
+Result<SqliteSealing> SqliteSealing::begin(const SqliteKey& key) {
+  COFFER_ASSIGN(XaesSealing run, XaesSealing::begin(key.key_));
+  return SqliteSealing(std::move(run));
+}
+
+Status SqliteSealing::seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, uint8_t* seal) {
   XaesSeal made;
-  COFFER_TRY(sealing.seal(associated, plaintext, ciphertext, made));
+  COFFER_TRY(run_.seal(associated, plaintext, ciphertext, made));
   std::memcpy(seal, &made, sizeof made);
   return Status::ok();
 }

@@ -19,6 +19,23 @@ constexpr bool is_sqlite_page_size(uint64_t size) {
 }
 bool is_all_zero(ByteView bytes);
 
+class SqliteKey;
+
+// Seals some parts that are at hand, and is not kept: as XaesSealing. Not thread-safe.
+class SqliteSealing {
+ public:
+  // kKeyUnavailable in a child of fork().
+  static Result<SqliteSealing> begin(const SqliteKey& key);
+
+  // Writes plaintext.size() bytes to `ciphertext`, which may equal plaintext.data(), and kSqliteSealSize to `seal`.
+  Status seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, uint8_t* seal);
+
+ private:
+  explicit SqliteSealing(XaesSealing run) : run_(std::move(run)) {}
+
+  XaesSealing run_;
+};
+
 // Thread-safe.
 class SqliteKey {
  public:
@@ -27,9 +44,6 @@ class SqliteKey {
   // Of what never outlives the process: temporary files.
   static Result<SqliteKey> create_random();
 
-  // Writes plaintext.size() bytes to `ciphertext`, which may equal plaintext.data(), and the seal. kKeyUnavailable in a
-  // child of fork().
-  Status seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, uint8_t* seal) const;
   // False, and zeros, unless it was sealed with this key and `associated`.
   [[nodiscard]] bool open(ByteView associated, ByteView ciphertext, const uint8_t* seal, uint8_t* out) const;
 
@@ -38,6 +52,7 @@ class SqliteKey {
   void take_key(SqliteKey&& same) { key_.take_key(std::move(same.key_)); }
 
  private:
+  friend class SqliteSealing;
   explicit SqliteKey(XaesGcm key) : key_(std::move(key)) {}
 
   XaesGcm key_;

@@ -45,18 +45,22 @@ uint32_t sqlite_page_size(ByteView start) {
   return is_sqlite_page_size(size) ? size : 0;
 }
 
-Status seal_sqlite_page(const SqliteKey& key, const SqlitePagePlace& place, ByteView page, uint8_t* out) {
+Status check_sqlite_page(const SqlitePagePlace& place, ByteView page) {
+  const bool is_free = is_all_zero(page.subspan(page.size() - kSqliteReserve));
+  if (is_free && (place.number != 1 || is_first_page(page))) return Status::ok();
+  return {Code::kInvalidArgument,
+          "page " + std::to_string(place.number) + " does not leave its last " + std::to_string(kSqliteReserve) +
+              " bytes to Coffer, as a copy page by page of another database does not: copy it with VACUUM INTO"};
+}
+
+Status seal_sqlite_page(SqliteSealing& sealing, const SqlitePagePlace& place, ByteView page, uint8_t* out) {
+  COFFER_TRY(check_sqlite_page(place, page));
   const size_t content = page.size() - kSqliteReserve;
-  if (!is_all_zero(page.subspan(content)) || (place.number == 1 && !is_first_page(page))) {
-    return {Code::kInvalidArgument,
-            "page " + std::to_string(place.number) + " does not leave its last " + std::to_string(kSqliteReserve) +
-                " bytes to Coffer, as a copy page by page of another database does not: copy it with VACUUM INTO"};
-  }
   const PageContext context(place, page);
   const size_t clear = clear_size(place);
   if (out != page.data()) std::copy_n(page.begin(), clear, out);
   std::fill_n(out + content, kSqliteReserve, uint8_t{0});
-  return key.seal(context.view(), page.subspan(clear, content - clear), out + clear, out + content);
+  return sealing.seal(context.view(), page.subspan(clear, content - clear), out + clear, out + content);
 }
 
 Status open_sqlite_page(const SqliteKey& key, const SqlitePagePlace& place, ByteView sealed, uint8_t* out) {

@@ -18,8 +18,10 @@ struct SqlitePagePlace {
 uint32_t sqlite_page_size(ByteView start);
 
 // kInvalidArgument for a page that SQLite, or somebody above Coffer, wrote with something in its reserved bytes, or a
-// first page that has none (S2). `out` may equal page.data().
-Status seal_sqlite_page(const SqliteKey& key, const SqlitePagePlace& place, ByteView page, uint8_t* out);
+// first page that has none (S2).
+Status check_sqlite_page(const SqlitePagePlace& place, ByteView page);
+// The same, and seals it. `out` may equal page.data().
+Status seal_sqlite_page(SqliteSealing& sealing, const SqlitePagePlace& place, ByteView page, uint8_t* out);
 // kDamaged for zeros: it was never written, or the medium lost it (S3); kTampered for anything else that was not sealed
 // here. `out` is then all zeros. It may equal sealed.data().
 Status open_sqlite_page(const SqliteKey& key, const SqlitePagePlace& place, ByteView sealed, uint8_t* out);

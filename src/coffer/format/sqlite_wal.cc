@@ -38,11 +38,11 @@ std::array<uint8_t, 8> WalHeader::salts() const {
   return out;
 }
 
-Status seal_wal_header(const SqliteKey& key, const Id& database_id, const WalHeader& header,
+Status seal_wal_header(SqliteSealing& sealing, const Id& database_id, const WalHeader& header,
                        std::span<uint8_t, kSqliteSectorSize> out) {
   std::ranges::fill(out, uint8_t{0});
   std::ranges::copy(database_id.bytes, out.begin());
-  return key.seal(WalContext({database_id, {}}, kIndexOfHeader).view(), header.bytes, &out[kWalFieldsOffset],
+  return sealing.seal(WalContext({database_id, {}}, kIndexOfHeader).view(), header.bytes, &out[kWalFieldsOffset],
                   &out[kWalSealOffset]);
 }
 
@@ -60,13 +60,13 @@ std::optional<WalHeader> open_wal_header(const SqliteKey& key, const Id& databas
   return out;
 }
 
-Status seal_wal_frame(const SqliteKey& key, const WalLife& life, uint32_t index, ByteView frame, uint8_t* out) {
+Status seal_wal_frame(SqliteSealing& sealing, const WalLife& life, uint32_t index, ByteView frame, uint8_t* out) {
   const size_t content = frame_content(frame);
   if (!is_all_zero(frame.subspan(content))) {
     return {Code::kInvalidArgument, "a page that goes into the log does not leave its reserved bytes to Coffer"};
   }
   std::fill_n(out + content, kSqliteReserve, uint8_t{0});
-  return key.seal(WalContext(life, index).view(), frame.first(content), out, out + content);
+  return sealing.seal(WalContext(life, index).view(), frame.first(content), out, out + content);
 }
 
 bool open_wal_frame(const SqliteKey& key, const WalLife& life, uint32_t index, ByteView sealed, uint8_t* out) {

@@ -26,7 +26,7 @@ struct WalHeader {
   std::array<uint8_t, 8> salts() const;
 };
 
-Status seal_wal_header(const SqliteKey& key, const Id& database_id, const WalHeader& header,
+Status seal_wal_header(SqliteSealing& sealing, const Id& database_id, const WalHeader& header,
                        std::span<uint8_t, kSqliteSectorSize> out);
 // What the sector says in clear.
 Id wal_database_id(std::span<const uint8_t, kSqliteSectorSize> sector);
@@ -36,7 +36,7 @@ std::optional<WalHeader> open_wal_header(const SqliteKey& key, const Id& databas
 
 // `frame`: header and page as SQLite has them, 24 + P bytes, as many as `out` gets; `index` counts from 0. `out` may
 // equal frame.data(). kInvalidArgument for a page that does not leave its reserved bytes alone.
-Status seal_wal_frame(const SqliteKey& key, const WalLife& life, uint32_t index, ByteView frame, uint8_t* out);
+Status seal_wal_frame(SqliteSealing& sealing, const WalLife& life, uint32_t index, ByteView frame, uint8_t* out);
 // False, and zeros, unless it was sealed there in this life. `out` may equal sealed.data().
 [[nodiscard]] bool open_wal_frame(const SqliteKey& key, const WalLife& life, uint32_t index, ByteView sealed,
                                   uint8_t* out);

@@ -12,12 +12,14 @@ namespace {
 constexpr size_t kOpeningReadSize = 100;  // SQLite reads so much before it has any lock
 constexpr uint64_t kVersionOffset = 24;   // and this, of 16 bytes, to see whether its cache is still good
 
-uint32_t number_of(uint64_t offset, uint32_t page_size) { return static_cast<uint32_t>(offset / page_size + 1); }
+uint32_t number_of(uint64_t offset, size_t page_size) { return static_cast<uint32_t>(offset / page_size + 1); }
 
 }  // namespace
 
 int DatabaseFile::size(uint64_t* size) {
-  const int result = File::size(size);
+  int result = flush();
+  if (result != SQLITE_OK) return result;
+  result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   return result;
 }
@@ -56,14 +58,11 @@ int DatabaseFile::read_page(uint32_t number, uint8_t* out) {
 }
 
 int DatabaseFile::read(MutableBytes out, uint64_t offset) {
-  uint64_t size = 0;
-  int result = head_.has_key() ? SQLITE_OK : this->size(&size);
-  if (result == SQLITE_OK && !head_.has_key()) {
-    const Status status = head_.look();
-    if (!status.is_ok()) return failed(status, path());
-  }
   std::ranges::fill(out, uint8_t{0});
+  int result = flush();
   if (result != SQLITE_OK) return result;
+  const Status status = head_.look();
+  if (!status.is_ok()) return failed(status, path());
   if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
   if (page_size_ == 0 && (result = find_page_size()) != SQLITE_OK) return result;
   if (offset == 0 || offset == kVersionOffset) return read_start(out, offset);
@@ -105,17 +104,26 @@ Identity DatabaseFile::identity_of(std::string path, Kind kind) const {
   return {head_.identity().coffer, std::move(path), head_.identity().domain, kind};
 }
 
-int DatabaseFile::write_page(uint32_t number, ByteView page) {
-  sealed_.resize(page.size());
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    return seal_sqlite_page(key, {head_.file_id(), number}, page, sealed_.data());
-  });
+int DatabaseFile::flush() {
+  int result = SQLITE_OK;
+  const Status status = run_.write(
+      head_, *this, kEnvelopeSize, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes page) {
+        return seal_sqlite_page(sealing, {head_.file_id(), number_of(offset, page.size())}, page, page.data());
+      });
+  return status.is_ok() ? result : failed(status, path());
+}
+
+int DatabaseFile::write_page(uint64_t offset, ByteView page) {
+  const Status status = check_sqlite_page({head_.file_id(), number_of(offset, page.size())}, page);
   if (!status.is_ok()) {
-    const int result = failed(status, path());
-    return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
+    failed(status, path());
+    return SQLITE_IOERR_WRITE;
   }
-  head_.count(sealed_.size());
-  return File::write(sealed_, kEnvelopeSize + uint64_t{number - 1} * page.size());
+  int result = run_.takes(offset, page.size()) ? SQLITE_OK : flush();
+  if (result != SQLITE_OK) return result;
+  run_.add(offset, page);
+  // SQLite does not ask for an error at the end of a checkpoint.
+  return in_checkpoint_ ? flush() : SQLITE_OK;
 }
 
 // A page that is left out in a file that grows is written as one of zeros: else nobody could tell it from one that the
@@ -126,7 +134,7 @@ int DatabaseFile::fill_gap(uint64_t offset) {
   const uint64_t begin = std::max<uint64_t>(size, page_size_);
   page_.assign(page_size_, 0);
   for (uint64_t at = begin; result == SQLITE_OK && at < offset; at += page_size_) {
-    result = write_page(number_of(at, page_size_), page_);
+    result = write_page(at, page_);
   }
   // After a checkpoint that a crash has cut short, the log does not bring them again.
   if (result == SQLITE_OK && in_checkpoint_ && begin < offset) result = sync(SQLITE_SYNC_NORMAL);
@@ -150,12 +158,26 @@ int DatabaseFile::write(ByteView bytes, uint64_t offset) {
     return code == SQLITE_OK ? code : SQLITE_IOERR_WRITE;
   }
   if (offset > end_ && (result = fill_gap(offset)) != SQLITE_OK) return result;
-  result = write_page(number_of(offset, page_size_), bytes);
+  if (journal_ != nullptr && (result = journal_->flush()) != SQLITE_OK) return result;
+  result = write_page(offset, bytes);
   if (result == SQLITE_OK) end_ = std::max(end_, offset + bytes.size());
   return result;
 }
 
+int DatabaseFile::sync(int flags) {
+  const int result = flush();
+  return result == SQLITE_OK ? File::sync(flags) : result;
+}
+
+int DatabaseFile::unlock(int level) {
+  const int result = flush();
+  const int unlocked = File::unlock(level);
+  return result == SQLITE_OK ? unlocked : result;
+}
+
 int DatabaseFile::truncate(uint64_t size) {
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   end_ = size;
   if (size == 0) page_size_ = 0;
   return File::truncate(head_.has_key() ? kEnvelopeSize + size : 0);
@@ -230,6 +252,9 @@ int DatabaseFile::pragma(char** words) {
 }
 
 int DatabaseFile::control(int operation, void* argument) {
+  // SQLITE_FCNTL_SYNC comes at each commit, even if nothing is synced.
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   switch (operation) {
     case SQLITE_FCNTL_PDB: connection_ = static_cast<sqlite3**>(argument); break;
     case SQLITE_FCNTL_PRAGMA: {

@@ -1,10 +1,17 @@
 // A database: its pages sealed in place, behind the envelope. docs/format.md, section 17; docs/sqlite.md.
 #pragma once
 
-#include "coffer/engines/sqlite/head.h"
+#include "coffer/engines/sqlite/run.h"
 #include "coffer/engines/sqlite/shared_memory.h"
 
 namespace coffer::sqlite {
+
+// A rollback journal that holds back what it is given to write.
+class HoldsBack {
+ public:
+  virtual ~HoldsBack() = default;
+  virtual int flush() = 0;
+};
 
 class DatabaseFile final : public File {
  public:
@@ -18,8 +25,10 @@ class DatabaseFile final : public File {
   int read(MutableBytes out, uint64_t offset) override;
   int write(ByteView bytes, uint64_t offset) override;
   int truncate(uint64_t size) override;
+  int sync(int flags) override;
   int size(uint64_t* size) override;
   int lock(int level) override;
+  int unlock(int level) override;
   int control(int operation, void* argument) override;
   int shm_map(int region, int size, int extend, void volatile** out) override;
   int shm_lock(int offset, int count, int flags) override;
@@ -30,6 +39,9 @@ class DatabaseFile final : public File {
   // What a journal or log of this database is.
   Identity identity_of(std::string path, Kind kind) const;
   LastingHeader& journal_header() { return journal_header_; }
+  // That no page is written before; null: there is none.
+  void set_journal(HoldsBack* journal) { journal_ = journal; }
+  const HoldsBack* journal() const { return journal_; }
   // The salts of the write-ahead log that is in use, from the memory that all processes share; nothing without one.
   std::optional<std::array<uint8_t, 8>> wal_salts() const;
   // Another one each time that this connection may write to the log, where others may have in between.
@@ -41,7 +53,8 @@ class DatabaseFile final : public File {
   int read_start(MutableBytes out, uint64_t offset);
   int find_page_size();
   int fill_gap(uint64_t offset);
-  int write_page(uint32_t number, ByteView page);
+  int write_page(uint64_t offset, ByteView page);
+  int flush();
   int make_head();
   // The name that the connection has for this database; null: it does not have it yet.
   const char* schema_name() const;
@@ -58,7 +71,8 @@ class DatabaseFile final : public File {
   uint64_t end_ = 0;        // the file is known to have this size at least
   bool in_checkpoint_ = false;
   Bytes page_;
-  Bytes sealed_;
+  Run run_;
+  HoldsBack* journal_ = nullptr;
   void volatile* wal_index_ = nullptr;
   uint64_t write_turn_ = 1;
 };

@@ -23,6 +23,7 @@ int JournalFile::fail(const Status& status) {
 }
 
 void JournalFile::forget() {
+  run_.clear();
   segments_.clear();
   piece_.clear();
   record_.clear();
@@ -41,9 +42,21 @@ int JournalFile::write_base(ByteView bytes, uint64_t offset) {
 
 // --- writing
 
+int JournalFile::flush() {
+  int result = SQLITE_OK;
+  const Status status = run_.write(head_, *this, kEnvelopeSize, &result,
+                                   [&](SqliteSealing& sealing, uint64_t offset, MutableBytes record) {
+                                     return seal_journal_record(sealing, life_, offset, record, record.data());
+                                   });
+  return status.is_ok() ? result : fail(status);
+}
+
 int JournalFile::write(ByteView bytes, uint64_t offset) {
   if (!piece_.empty() && offset == piece_offset_ + piece_.size()) return write_piece(bytes, offset);
   piece_.clear();
+  const bool goes_on = bytes.size() == kNumberSize && !run_.empty() && offset == run_.end();
+  const int flushed = goes_on ? SQLITE_OK : flush();
+  if (flushed != SQLITE_OK) return flushed;
   if (offset == 0 && bytes.size() == kJournalHeaderSize) return erase(offset);  // J3
   if (bytes.size() == 1) return erase(offset);
   if (bytes.size() >= kSqliteSectorSize) return write_header(bytes, offset);
@@ -107,8 +120,9 @@ int JournalFile::update_header(Segment& segment, ByteView start) {
 
 int JournalFile::seal_header(const Segment& segment) {
   Sector sector;
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    return seal_journal_header(key, life_, segment.offset, segment.header, sector);
+  const Status status = head_.with_key([&](const SqliteKey& key) -> Status {
+    COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
+    return seal_journal_header(sealing, life_, segment.offset, segment.header, sector);
   });
   return status.is_ok() ? write_base(sector, segment.offset) : fail(status);
 }
@@ -131,14 +145,12 @@ int JournalFile::write_record() {
     return fail({Code::kInternal, "SQLite writes what is no record of a journal"});
   }
   record_.clear();
-  sealed_.resize(piece_.size());
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    return seal_journal_record(key, life_, piece_offset_, piece_, sealed_.data());
-  });
+  const int result = run_.takes(piece_offset_, piece_.size()) ? SQLITE_OK : flush();
+  if (result == SQLITE_OK) {
+    run_.add(piece_offset_, piece_);
+    segment.written_count = std::max(segment.written_count, static_cast<uint32_t>(index + 1));
+  }
   piece_.clear();
-  if (!status.is_ok()) return fail(status);
-  const int result = write_base(sealed_, piece_offset_);
-  if (result == SQLITE_OK) segment.written_count = std::max(segment.written_count, static_cast<uint32_t>(index + 1));
   return result;
 }
 
@@ -147,21 +159,27 @@ int JournalFile::write_name() {
   piece_.clear();
   name_offset_ = piece_offset_;
   Bytes sealed;
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   const Status status = head_.with_key([&](const SqliteKey& key) -> Status {
-    COFFER_ASSIGN(sealed, seal_journal_name(key, life_, name_offset_, name_));
+    COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
+    COFFER_ASSIGN(sealed, seal_journal_name(sealing, life_, name_offset_, name_));
     return Status::ok();
   });
   return status.is_ok() ? write_base(sealed, name_offset_) : fail(status);
 }
 
 int JournalFile::sync(int flags) {
-  const int result = File::sync(flags);
+  int result = flush();
+  if (result == SQLITE_OK) result = File::sync(flags);
   if (result != SQLITE_OK) return result;
   for (Segment& segment : segments_) segment.synced_count = segment.written_count;
   return result;
 }
 
 int JournalFile::truncate(uint64_t size) {
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   piece_.clear();
   record_.clear();
   const bool keeps_name = !name_.empty() && size == name_offset_ + name_.size();
@@ -176,7 +194,8 @@ int JournalFile::truncate(uint64_t size) {
 // --- reading
 
 int JournalFile::size(uint64_t* size) {
-  const int result = File::size(size);
+  int result = flush();
+  if (result == SQLITE_OK) result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   if (result != SQLITE_OK || *size == 0) return result;
   // A name that opens is at the end; its seal is no byte of SQLite's.

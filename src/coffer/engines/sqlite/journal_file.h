@@ -9,17 +9,23 @@
 
 namespace coffer::sqlite {
 
-class JournalFile final : public File {
+class JournalFile final : public File, public HoldsBack {
  public:
   // `database` outlives it.
   JournalFile(sqlite3_file* base, DatabaseFile& database, Identity identity)
-      : File(base), database_(database), head_(base, std::move(identity)) {}
+      : File(base), database_(database), head_(base, std::move(identity)) {
+    database_.set_journal(this);
+  }
+  ~JournalFile() override {
+    if (database_.journal() == this) database_.set_journal(nullptr);
+  }
 
   int read(MutableBytes out, uint64_t offset) override;
   int write(ByteView bytes, uint64_t offset) override;
   int truncate(uint64_t size) override;
   int sync(int flags) override;
   int size(uint64_t* size) override;
+  int flush() override;
 
  private:
   // A header of this life, and the records behind it.
@@ -60,6 +66,7 @@ class JournalFile final : public File {
   // Of a record or a name that SQLite is writing.
   uint64_t piece_offset_ = 0;
   Bytes piece_;
+  Run run_;  // of records
   // The record that was opened last; empty: none.
   uint64_t record_offset_ = 0;
   Bytes record_;

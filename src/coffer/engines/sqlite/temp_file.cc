@@ -23,7 +23,10 @@ Result<std::unique_ptr<File>> TempFile::create(sqlite3_file* base) {
 
 int TempFile::flush() {
   if (!changed_) return SQLITE_OK;
-  const Status status = key_.seal(place_of(*index_), block_, sealed_.data(), &sealed_[kBlockSize]);
+  auto sealing = SqliteSealing::begin(key_);
+  const Status status = sealing.is_ok()
+                            ? sealing->seal(place_of(*index_), block_, sealed_.data(), &sealed_[kBlockSize])
+                            : sealing.status();
   if (!status.is_ok()) return failed(status, "a temporary file");
   const int result = File::write(sealed_, *index_ * kStride);
   if (result != SQLITE_OK) return result;

@@ -5,20 +5,46 @@
 #include "coffer/engines/sqlite/failure.h"
 
 namespace coffer::sqlite {
+namespace {
+
+// Of a frame's header: how large the database is from then on; 0 in all but the last frame of a transaction.
+constexpr size_t kCommitOffset = 4;
+constexpr size_t kCommitSize = 4;
+
+}  // namespace
 
 int WalFile::fail(const Status& status) {
   const int result = failed(status, path());
   return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
 }
 
+int WalFile::flush() {
+  int result = SQLITE_OK;
+  const Status status = run_.write(
+      head_, *this, kEnvelopeSize + kSqliteSectorSize - kWalHeaderSize, &result,
+      [&](SqliteSealing& sealing, uint64_t offset, MutableBytes frame) {
+        const auto index = static_cast<uint32_t>((offset - kWalHeaderSize) / frame.size());
+        return seal_wal_frame(sealing, *life_, index, frame, frame.data());
+      });
+  return status.is_ok() ? result : fail(status);
+}
+
+int WalFile::sync(int flags) {
+  const int result = flush();
+  return result == SQLITE_OK ? File::sync(flags) : result;
+}
+
 int WalFile::size(uint64_t* size) {
-  const int result = File::size(size);
+  int result = flush();
+  if (result == SQLITE_OK) result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   if (*size > 0) *size -= std::min<uint64_t>(*size, kSqliteSectorSize - kWalHeaderSize);
   return result;
 }
 
 int WalFile::truncate(uint64_t size) {
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   piece_.clear();
   loaded_.reset();
   written_end_ = 0;
@@ -76,6 +102,8 @@ int WalFile::follow_writers() {
 
 int WalFile::read(MutableBytes out, uint64_t offset) {
   std::ranges::fill(out, uint8_t{0});
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   const Status status = head_.look();
   if (!status.is_ok()) return fail(status);
   if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
@@ -151,6 +179,7 @@ int WalFile::write(ByteView bytes, uint64_t offset) {
 }
 
 int WalFile::write_header(ByteView bytes) {
+  run_.clear();
   Status status = head_.look();
   if (status.is_ok() && !head_.has_key()) status = head_.make();
   const auto database_id = database_.file_id();
@@ -162,7 +191,10 @@ int WalFile::write_header(ByteView bytes) {
     return fail({Code::kInvalidArgument, "a log of pages that a database of Coffer's does not have"});
   }
   Sector sector;
-  status = head_.with_key([&](const SqliteKey& key) { return seal_wal_header(key, *database_id, header, sector); });
+  status = head_.with_key([&](const SqliteKey& key) -> Status {
+    COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
+    return seal_wal_header(sealing, *database_id, header, sector);
+  });
   if (!status.is_ok()) return fail(status);
   head_.count(sector.size());
   const int result = File::write(sector, kEnvelopeSize);
@@ -190,6 +222,8 @@ int WalFile::write_piece(ByteView bytes, uint32_t index) {
 // SQLite writes a page anew that is in the log already since this transaction began, and then the checksums of all
 // frames from there on.
 int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
+  const int flushed = flush();
+  if (flushed != SQLITE_OK) return flushed;
   bool good = loaded_ == index;
   const int result = good ? SQLITE_OK : load(index, &good);
   if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
@@ -201,20 +235,17 @@ int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
   return write_frame(index);
 }
 
-// What is in frame_.
+// What is in frame_. After the frame that commits a transaction SQLite tells other processes of it, and asks nobody
+// before: so it does not wait.
 int WalFile::write_frame(uint32_t index) {
-  loaded_.reset();
-  sealed_.resize(frame_.size());
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    return seal_wal_frame(key, *life_, index, frame_, sealed_.data());
-  });
-  if (!status.is_ok()) return fail(status);
-  head_.count(sealed_.size());
-  const int result = File::write(sealed_, physical(kWalHeaderSize + uint64_t{index} * frame_size()));
+  const uint64_t offset = kWalHeaderSize + uint64_t{index} * frame_size();
+  const bool commits = !is_all_zero(ByteView(frame_).subspan(kCommitOffset, kCommitSize));
+  int result = run_.takes(offset, frame_.size()) ? SQLITE_OK : flush();
   if (result != SQLITE_OK) return result;
+  run_.add(offset, frame_);
   written_end_ = std::max(written_end_, index + 1);
   loaded_ = index;
-  return SQLITE_OK;
+  return commits ? flush() : SQLITE_OK;
 }
 
 }  // namespace coffer::sqlite

@@ -16,6 +16,7 @@ class WalFile final : public File {
   int read(MutableBytes out, uint64_t offset) override;
   int write(ByteView bytes, uint64_t offset) override;
   int truncate(uint64_t size) override;
+  int sync(int flags) override;
   int size(uint64_t* size) override;
 
  private:
@@ -37,6 +38,7 @@ class WalFile final : public File {
   int write_piece(ByteView bytes, uint32_t index);
   int change(uint32_t index, ByteView bytes, size_t skipped);
   int write_frame(uint32_t index);
+  int flush();
   int fail(const Status& status);
 
   DatabaseFile& database_;
@@ -52,7 +54,7 @@ class WalFile final : public File {
   Bytes frame_;
   Bytes piece_;  // of a frame that SQLite is writing
   uint32_t piece_index_ = 0;
-  Bytes sealed_;
+  Run run_;  // of frames
 };
 
 }  // namespace coffer::sqlite
