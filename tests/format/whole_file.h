@@ -62,6 +62,9 @@ inline Result<WholeFile> read_whole_file(const Bytes& file, const DomainKey& dom
       break;
     }
     case Kind::kCtr: COFFER_TRY(read_whole_ctr(file_key, ByteView(file).subspan(kEnvelopeSize), out)); break;
+    case Kind::kSqlite:
+    case Kind::kSqliteJournal:
+    case Kind::kSqliteWal: return {Code::kUnsupported, "tests/sqlite reads files of SQLite"};
   }
   return out;
 }
