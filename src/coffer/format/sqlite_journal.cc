@@ -50,15 +50,16 @@ bool JournalHeader::is_valid() const { return std::ranges::equal(ByteView(bytes)
 uint32_t JournalHeader::sector_size() const { return load_be32(&bytes[kSectorSizeOffset]); }
 uint32_t JournalHeader::page_size() const { return load_be32(&bytes[kPageSizeOffset]); }
 
-Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, const JournalHeader& header,
-                           std::span<uint8_t, kSqliteSectorSize> out) {
+Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset,
+                           const JournalHeader& header, std::span<uint8_t, kSqliteSectorSize> out) {
   std::ranges::fill(out, uint8_t{0});
   std::array<uint8_t, kFieldsSize> fields;
   std::ranges::copy(header.bytes, fields.begin());
   store_le32(&fields[kJournalHeaderSize], header.durable_count);
   std::ranges::copy(life.database_id.bytes, out.begin());
   std::ranges::copy(life.salt.bytes, out.begin() + 16);
-  return sealing.seal(JournalContext(life, offset, Part::kHeader).view(), fields, &out[kFieldsOffset], &out[kSealOffset]);
+  return sealing.seal(JournalContext(life, offset, Part::kHeader).view(), fields, &out[kFieldsOffset],
+                      &out[kSealOffset]);
 }
 
 JournalLife journal_life(std::span<const uint8_t, kSqliteSectorSize> sector) {

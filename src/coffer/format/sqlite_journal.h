@@ -32,8 +32,8 @@ struct JournalHeader {
 };
 
 // Offsets count from the end of the envelope, as SQLite counts them.
-Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, const JournalHeader& header,
-                           std::span<uint8_t, kSqliteSectorSize> out);
+Status seal_journal_header(SqliteSealing& sealing, const JournalLife& life, uint64_t offset,
+                           const JournalHeader& header, std::span<uint8_t, kSqliteSectorSize> out);
 // What the sector at offset 0 says of its life in clear.
 JournalLife journal_life(std::span<const uint8_t, kSqliteSectorSize> sector);
 // Nothing unless it was sealed there in this life.

@@ -1,6 +1,8 @@
 // A database: its pages sealed in place, behind the envelope. docs/format.md, section 17; docs/sqlite.md.
 #pragma once
 
+#include <optional>
+
 #include "coffer/engines/sqlite/run.h"
 #include "coffer/engines/sqlite/shared_memory.h"
 
@@ -38,7 +40,6 @@ class DatabaseFile final : public File {
   Result<Id> file_id();
   // What a journal or log of this database is.
   Identity identity_of(std::string path, Kind kind) const;
-  LastingHeader& journal_header() { return journal_header_; }
   // That no page is written before; null: there is none.
   void set_journal(HoldsBack* journal) { journal_ = journal; }
   const HoldsBack* journal() const { return journal_; }
@@ -64,7 +65,6 @@ class DatabaseFile final : public File {
 
   Head head_;
   SharedMemory shared_memory_;
-  LastingHeader journal_header_;
   sqlite3** connection_ = nullptr;
   bool was_asked_for_ = false;  // the connection has had it locked
   uint32_t page_size_ = 0;  // 0: not known, or there is no page

@@ -89,13 +89,7 @@ Status Head::take(const OpenedFile& opened) {
   return Status::ok();
 }
 
-Result<NewFile> Head::new_header(LastingHeader* lasting) const {
-  Coffer& coffer = *identity_.coffer;
-  if (lasting != nullptr && lasting->header && coffer.live_keyring().refresh().is_ok() &&
-      coffer.keyring()->version() == lasting->keyring_version && lasting->header->lease.is_current()) {
-    const NewFile& same = *lasting->header;
-    return NewFile{same.fields, same.file_key.clone(), same.envelope, same.lease};
-  }
+Status Head::make() {
   NewFilePlace place;
   place.path = path();
   place.store_directory = std::string(parent_of(path()));
@@ -103,16 +97,7 @@ Result<NewFile> Head::new_header(LastingHeader* lasting) const {
   place.kind = identity_.kind;
   place.domain = identity_.domain;
   place.confirms_store = identity_.kind == Kind::kSqlite;
-  COFFER_ASSIGN(NewFile made, coffer::new_header(coffer, place));
-  if (lasting != nullptr) {
-    lasting->header = NewFile{made.fields, made.file_key.clone(), made.envelope, made.lease};
-    lasting->keyring_version = coffer.keyring()->version();
-  }
-  return made;
-}
-
-Status Head::make(LastingHeader* lasting) {
-  COFFER_ASSIGN(NewFile made, new_header(lasting));
+  COFFER_ASSIGN(NewFile made, new_header(*identity_.coffer, place));
   // What an earlier life left behind, unsynced, is not to be taken for this one's.
   int result = base_->pMethods->xTruncate(base_, 0);
   if (result == SQLITE_OK) {

@@ -1,8 +1,6 @@
 // What stands at the head of a file of SQLite's that Coffer seals: its envelope, and the key that it has.
 #pragma once
 
-#include <optional>
-
 #include "coffer/engines/sqlite/file.h"
 #include "coffer/files/file_head.h"
 #include "coffer/files/held_form.h"
@@ -18,13 +16,6 @@ struct Identity {
   Kind kind = Kind::kSqlite;
 };
 
-// The envelope of journals that one connection makes one after the other: as long as no key changes, they are the same
-// file that is emptied and written again.
-struct LastingHeader {
-  std::optional<NewFile> header;
-  uint64_t keyring_version = 0;
-};
-
 class Head {
  public:
   Head(sqlite3_file* base, Identity identity) : base_(base), identity_(std::move(identity)) {}
@@ -34,7 +25,7 @@ class Head {
   Status look();
   bool has_key() const { return held_ != nullptr; }
   // A new envelope, in place of whatever is there. REQUIRES: !has_key()
-  Status make(LastingHeader* lasting = nullptr);
+  Status make();
 
   // REQUIRES: has_key()
   const Id& file_id() const { return file_id_; }
@@ -51,7 +42,6 @@ class Head {
  private:
   using Held = HeldForm<SqliteKey>;
   Status take(const OpenedFile& opened);
-  Result<NewFile> new_header(LastingHeader* lasting) const;
 
   sqlite3_file* const base_;
   const Identity identity_;

@@ -79,7 +79,7 @@ int JournalFile::erase(uint64_t offset) {
 int JournalFile::begin_life() {
   forget();
   Status status = head_.look();
-  if (status.is_ok() && !head_.has_key()) status = head_.make(&database_.journal_header());
+  if (status.is_ok() && !head_.has_key()) status = head_.make();
   if (!status.is_ok()) return fail(status);
   const auto database_id = database_.file_id();
   if (!database_id.is_ok()) return fail(database_id.status());

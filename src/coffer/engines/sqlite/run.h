@@ -1,5 +1,5 @@
-// Parts of a file that SQLite writes one behind the other, kept until they are sealed with one derivation and written at
-// once. What is kept is written before anything is done that could tell.
+// Parts of a file that SQLite writes one behind the other, kept until they are sealed with one derivation and written
+// at once. What is kept is written before anything is done that could tell.
 #pragma once
 
 #include "coffer/engines/sqlite/head.h"
