@@ -1,5 +1,6 @@
 // What every kind of body owes an engine, over a disk in memory that fails and forgets. A new kind passes by being
-// added to the list at the end.
+// added to the list at the end. Only `pages` is not in it, which no FileWriter writes: pages_file_test.cc and
+// pages_crash_test.cc have the same of it.
 #include <random>
 
 #include "coffer/files/body.h"

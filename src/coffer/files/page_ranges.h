@@ -17,6 +17,11 @@ class PageRanges {
     const auto next = ranges_.upper_bound(page);
     return next != ranges_.begin() && page < std::prev(next)->second;
   }
+  // Where the range with this page ends; `page` where there is none.
+  uint64_t end_of(uint64_t page) const {
+    const auto next = ranges_.upper_bound(page);
+    return next == ranges_.begin() ? page : std::max(page, std::prev(next)->second);
+  }
   // [first, end)
   void add(uint64_t first, uint64_t end) {
     if (first >= end) return;

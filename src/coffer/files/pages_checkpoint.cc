@@ -8,6 +8,7 @@
 namespace coffer {
 
 Status PagesWriter::checkpoint() {
+  COFFER_TRY(keys_.usable());  // without which its last root could not be sealed
   if (dirty_ || root_is_stale_) COFFER_TRY(sync_now());
   const bool shrinks = !state_.cut.empty();
   COFFER_TRY(apply_cuts());

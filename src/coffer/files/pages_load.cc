@@ -131,8 +131,8 @@ Status find_end(PagesState& state, const ReadableFile& file, PagesKeys& keys) {
   Bytes page(page_size);
   for (uint64_t i = state.root.proven; i < state.pages(); ++i) {
     if (state.changed.contains(i)) continue;
-    if (state.in_hole_group(i)) {
-      i += kPagesInGroup - i % kPagesInGroup - 1;  // the rest of its group
+    if (const uint64_t end = state.end_of_zeros(i); end > i) {
+      i = end - 1;
       continue;
     }
     const Status status = read_pages(state, file, keys, i, page);

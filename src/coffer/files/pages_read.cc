@@ -125,6 +125,20 @@ bool PagesState::in_hole_group(uint64_t page) const {
   return next != root.holes.begin() && group < std::prev(next)->end();
 }
 
+uint64_t PagesState::end_of_zeros(uint64_t page) const {
+  if (changed.contains(page)) return page;
+  uint64_t end = cut.end_of(page);
+  if (end == page && in_hole_group(page)) {
+    const uint64_t group = PagesLayout::group_of(page);
+    end = std::prev(std::ranges::upper_bound(root.holes, group, {}, &GroupRange::first))->end() * kPagesInGroup;
+  }
+  if (end == page) return page;
+  for (const auto& [number, at] : changed) {
+    if (number > page && number < end) end = number;
+  }
+  return end;
+}
+
 void PagesState::cut_pages(uint64_t first, uint64_t end) {
   std::erase_if(changed, [&](const auto& entry) { return entry.first >= first && entry.first < end; });
   cut.add(first, end);
@@ -158,9 +172,9 @@ Status read_pages(const PagesState& state, const ReadableFile& file, PagesKeys& 
 Result<uint64_t> find_page(const PagesState& state, const ReadableFile& file, uint64_t page, bool data) {
   PageFinder finder(state, file);
   while (page < state.pages()) {
-    if (state.in_hole_group(page) && state.changed.empty()) {
+    if (const uint64_t end = state.end_of_zeros(page); end > page) {
       if (!data) return page;
-      page += kPagesInGroup - page % kPagesInGroup;
+      page = end;
       continue;
     }
     COFFER_ASSIGN(const PageAt found, finder.find(page));

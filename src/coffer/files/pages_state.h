@@ -61,6 +61,9 @@ struct PagesState {
 
   uint64_t pages() const { return layout.page_count(size); }
   bool in_hole_group(uint64_t page) const;
+  // Pages from `page` to before this one are zeros without anything being read; `page` where it is not known to be.
+  // Files may have holes of 2^30 pages: who walks through them goes by this.
+  uint64_t end_of_zeros(uint64_t page) const;
   // That page is changed, or taken away.
   void change(uint64_t page, const Changed& to) { changed[page] = to; }
   void cut_pages(uint64_t first, uint64_t end);

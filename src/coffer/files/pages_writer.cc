@@ -42,6 +42,7 @@ bool PagesWriter::needs_checkpoint(uint64_t end, uint64_t bytes) const {
 }
 
 Status PagesWriter::write(uint64_t first, ByteView plaintext, uint64_t size) {
+  COFFER_TRY(failed_);
   if (first > state_.pages()) COFFER_TRY(grow(first * state_.layout.page_size()));
   dirty_ = true;
   const uint64_t end = first + state_.layout.page_count(plaintext.size());
@@ -56,6 +57,7 @@ Status PagesWriter::write(uint64_t first, ByteView plaintext, uint64_t size) {
 }
 
 Status PagesWriter::grow(uint64_t size) {
+  COFFER_TRY(failed_);
   dirty_ = true;
   const uint64_t first = state_.pages(), end = state_.layout.page_count(size);
   if (is_journaled(first)) return cut(first, PageRanges::kEnd, size);
@@ -66,6 +68,7 @@ Status PagesWriter::grow(uint64_t size) {
 }
 
 Status PagesWriter::cut(uint64_t first, uint64_t end, uint64_t size) {
+  COFFER_TRY(failed_);
   dirty_ = true;
   // Where the page before it is in the journal, so is this: they must not come to the disk one without the other.
   if (is_journaled(first) || state_.root.journal != 0) {

@@ -79,7 +79,9 @@ class PagesWriter {
   const PagesLimits limits_;
   bool began_ = false;
   bool dirty_ = false;
-  Status failed_ = Status::ok();  // a sync did: nobody knows what is on the disk
+  // A sync did, or the last root of a checkpoint: nobody knows what is on the disk, and what is changed now could be
+  // over a journal that a root there still needs (P4).
+  Status failed_ = Status::ok();
   uint64_t floor_ = 0;
   uint64_t proven_ = 0;           // pages before it are durable
   uint64_t journal_durable_ = 0;  // bytes of it
