@@ -299,7 +299,7 @@ class Cat(CliTest):
     def test_it_returns_what_was_written_at_every_size(self):
         self.make_coffer()
         chunk = 1024
-        for kind in ("blocks", "log", "ctr"):
+        for kind in ("blocks", "log", "ctr", "pages"):
             for size in (0, 1, 15, 16, 17, chunk - 1, chunk, chunk + 1, 3 * chunk, (1 << 20) + 1):
                 data = os.urandom(size)
                 name = self.make_file("c.coffer", f"store/{kind}-{size}", data, kind, "--chunk-log2", "10")

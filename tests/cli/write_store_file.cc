@@ -1,9 +1,10 @@
 // Writes one file of a store, as an engine would, from standard input. A tool of the tests of the command line, so that
 // they know every byte that `coffer cat` must return.
 //
-//   write_store_file COFFER PATH blocks|log|ctr [--domain NAME] [--chunk-log2 N] [--pieces N] [--unclosed]
+//   write_store_file COFFER PATH blocks|log|ctr|pages [--domain NAME] [--chunk-log2 N] [--pieces N] [--unclosed]
 //
-// --pieces: a log of that many frames; --unclosed: as a crash leaves it, without its end (log) or MAC (ctr).
+// --pieces: a log of that many frames; --unclosed: as a crash leaves it, without its end (log) or MAC (ctr), or with
+// what was written last in its journal (pages).
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "coffer/files/pages_file.h"
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
 #include "coffer/format/log.h"
@@ -82,14 +84,36 @@ Status seal_ctr(NewFile& file, ByteView plaintext, const Request& request, const
   return seal_envelope(file.fields, key, file.file_key, file.envelope);
 }
 
+Kind kind_of(const std::string& name) {
+  for (const Kind kind : {Kind::kLog, Kind::kCtr, Kind::kPages}) {
+    if (kind_name(kind) == name) return kind;
+  }
+  return Kind::kBlocks;
+}
+
+// Its first bytes are written twice, and the file is left with them in its journal where it is not closed.
+Status write_pages(const NewFile& header, const std::string& path, ByteView plaintext, bool unclosed) {
+  Disk& disk = Disk::posix();
+  if (Status gone = disk.remove(path); gone.code() != Code::kNotFound) COFFER_TRY(gone);
+  COFFER_ASSIGN(auto made, disk.create(path, 0600));
+  COFFER_ASSIGN(const auto file, PagesFile::create(header, std::move(made), {.room_to_grow = 4 << 10}));
+  const size_t twice = std::min<size_t>(plaintext.size(), 100);
+  COFFER_TRY(file->write(0, Bytes(twice, 0)));
+  COFFER_TRY(file->write(twice, plaintext.subspan(twice)));
+  COFFER_TRY(file->sync());
+  COFFER_TRY(file->write(0, plaintext.first(twice)));
+  COFFER_TRY(file->sync());
+  return unclosed ? Status::ok() : file->close();
+}
+
 Status write_store_file(const Request& request) {
   COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), request.coffer, {}, open_provider));
   const std::filesystem::path path = std::filesystem::absolute(request.path);
   NewFileRequest wanted;
   wanted.domain = request.domain;
-  wanted.suite = request.kind == "ctr" ? coffer->config().ctr_suite : coffer->config().suite;
-  wanted.kind = request.kind == "ctr" ? Kind::kCtr : request.kind == "log" ? Kind::kLog : Kind::kBlocks;
-  if (wanted.kind == Kind::kBlocks) wanted.chunk_log2 = request.chunk_log2;
+  wanted.kind = kind_of(request.kind);
+  wanted.suite = coffer->config().suite_of(wanted.kind, request.domain);
+  if (wanted.kind == Kind::kBlocks || wanted.kind == Kind::kPages) wanted.chunk_log2 = request.chunk_log2;
   COFFER_ASSIGN(wanted.store_id, coffer->stores().store_for({.directory = path.parent_path().string(),
                                                              .joins_database = true,
                                                              .confirms = true,
@@ -98,6 +122,7 @@ Status write_store_file(const Request& request) {
   COFFER_ASSIGN(NewFile file, coffer->new_file(wanted));
 
   const std::string input(std::istreambuf_iterator<char>(std::cin), {});
+  if (wanted.kind == Kind::kPages) return write_pages(file, path.string(), as_bytes(input), request.unclosed);
   const auto keyring = coffer->keyring();
   const DomainKey key = keyring->open_key(keyring->find_key(file.fields.domain_key_id)).value();
   Buffer body;
@@ -116,7 +141,7 @@ Status write_store_file(const Request& request) {
 
 int main(int argc, char** argv) {
   if (argc < 4) {
-    std::cerr << "usage: write_store_file COFFER PATH blocks|log|ctr [OPTION...]\n";
+    std::cerr << "usage: write_store_file COFFER PATH blocks|log|ctr|pages [OPTION...]\n";
     return 2;
   }
   const coffer::Status status = coffer::write_store_file(coffer::parse(argc, argv));

@@ -3,7 +3,7 @@
 and every file of the store must decode to what `coffer cat` says. Then hundreds of altered copies: `coffer verify` and
 the decoder, which share no code, must come to the same verdict on each.
 
-  round_trip_test.py COFFER_EXECUTABLE
+  round_trip_test.py COFFER_EXECUTABLE WRITE_STORE_FILE_EXECUTABLE
 """
 
 import json
@@ -25,7 +25,7 @@ from decoder.keyring import describe_keyring, open_keyring  # noqa: E402
 from decoder.primitives import Failure, crc32c  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
 
-COFFER = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+COFFER, WRITE_STORE_FILE = map(os.path.abspath, (sys.argv.pop(1), sys.argv.pop(1)))
 SEED = int(os.environ.get("COFFER_SEED", "1"))
 COPIES = 600
 COPIED_SIZE_MAX = 40_000  # a file larger than that teaches nothing new and takes long in Python
@@ -66,6 +66,14 @@ class Store:
     def load(self, benchmarks="fillrandom", *flags):
         self.run("exec", self.coffer, "--", "db_bench", f"--db={self.database}", f"--benchmarks={benchmarks}",
                  "--num=3000", "--value_size=100", "--write_buffer_size=131072", "--compression_type=none", *flags)
+
+    def write_pages(self, name, plaintext, *options):
+        """A file of pages, by Coffer; its path."""
+        path = os.path.join(self.database, name)
+        os.makedirs(self.database, exist_ok=True)
+        subprocess.run([WRITE_STORE_FILE, self.coffer, path, "pages", *options], input=plaintext, check=True,
+                       timeout=300)
+        return path
 
     def keyring(self):
         return open_keyring(read(os.path.join(self.coffer, "keyring")), read_root_key(read(self.root_key)))
@@ -122,6 +130,21 @@ class RoundTrip(unittest.TestCase):
             # The manifest is a log whatever is asked for: RocksDB would take a torn one for whole.
             self.assertEqual(self.decode_all(store), {(kind, ciphers[kind]) for kind in (data_kind, log_kind, "log")})
 
+    def test_files_of_pages_decode_closed_and_as_a_crash_leaves_them(self):
+        store = Store(self.scratch)
+        for options in ((), ("--unclosed",)):
+            for log2, sizes in (("10", (0, 1, 1024, 5000, 98304, 102407)), ("12", (9000,)), ("16", (70000,))):
+                for size in sizes:
+                    plaintext = os.urandom(size)
+                    name = f"{log2}-{size}" + "".join(options)
+                    path = store.write_pages(name, plaintext, "--chunk-log2", log2, *options)
+                    decoded, about = coffer_decode.decode(read(path), keyring=store.keyring())
+                    self.assertEqual(decoded, plaintext, path)
+                    self.assertEqual((about["kind"], about["suite"]), ("pages", "xaes-256-gcm"))
+                    in_journal = bool(options and size)
+                    self.assertEqual((about["closed"], about["records"] > 0), (not in_journal, in_journal))
+        self.decode_all(store)
+
     def test_the_keyring_reads_the_same(self):
         store = Store(self.scratch)
         store.load()
@@ -176,13 +199,16 @@ class Verdicts(unittest.TestCase):
 
     def sound_files(self, store):
         """By kind; of logs those with synced frames, where damage is told from a torn tail."""
-        found = {"blocks": [], "log": []}
+        store.write_pages("pages", os.urandom(5000), "--chunk-log2", "10")
+        store.write_pages("pages-with-journal", os.urandom(3000), "--chunk-log2", "10", "--unclosed")
+        found = {"blocks": [], "log": [], "pages": []}
         for data in filter(lambda data: len(data) <= COPIED_SIZE_MAX, map(read, store.files())):
             about = coffer_decode.decode(data, keyring=store.keyring())[1]
-            if about["kind"] == "blocks" or about["watermark"] > 0 or len(found["log"]) < 3:
+            if about["kind"] != "log" or about["watermark"] > 0 or len(found["log"]) < 3:
                 found[about["kind"]].append(data)
         self.assertGreater(len(found["blocks"]), 1)
         self.assertGreater(len(found["log"]), 1)
+        self.assertEqual(len(found["pages"]), 2)
         return found
 
     def test_verify_and_decoder_agree_on_every_altered_copy(self):
@@ -196,10 +222,10 @@ class Verdicts(unittest.TestCase):
             chance = random.Random(SEED)
             verdicts = {}
             for number in range(COPIES):
-                what, data = "", chance.choice(sound[chance.choice(("blocks", "log"))])
+                what, data = "", chance.choice(sound[chance.choice(tuple(sound))])
                 for _ in range(chance.choice((1, 1, 1, 2))):
                     if data:
-                        done, data = self.alter(chance, data, sound["blocks"] + sound["log"])
+                        done, data = self.alter(chance, data, sum(sound.values(), []))
                         what += f" {done};"
                 path = os.path.join(copies, f"{number:06}")
                 write(path, data)

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "coffer/files/pages_file.h"
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
 #include "coffer/format/log.h"
@@ -80,8 +81,10 @@ class CofferFixture : public ::testing::Test {
     NewFileRequest request{.kind = kind, .domain = domain, .store_id = *store};
     if (kind == Kind::kBlocks) request.chunk_log2 = 12;
     if (kind == Kind::kCtr) request.suite = Suite::kAes256Ctr;
+    if (kind == Kind::kPages) request.suite = Suite::kXaes256Gcm, request.chunk_log2 = 12;
     auto file = coffer_->new_file(request);
     EXPECT_TRUE(file.is_ok()) << status_text(file);
+    if (kind == Kind::kPages) return seal_pages(*file, plaintext);
     Buffer out;
     out.append(file->envelope);
     if (kind == Kind::kBlocks) seal_blocks(*file, plaintext, out);
@@ -106,6 +109,21 @@ class CofferFixture : public ::testing::Test {
                                at == 0 ? 0 : sealer->offset(), out));
     }
     ASSERT_OK(sealer->close(sealer->offset(), out));
+  }
+
+  // It is changed in place, so it needs a disk.
+  std::string seal_pages(const NewFile& file, const std::string& plaintext) {
+    const std::string path = root_ + "/pages";
+    auto made = disk().create(path, 0600);
+    EXPECT_TRUE(made.is_ok()) << status_text(made);
+    auto pages = PagesFile::create(file, std::move(*made));
+    EXPECT_TRUE(pages.is_ok()) << status_text(pages);
+    EXPECT_TRUE((*pages)->write(0, as_bytes(plaintext)).is_ok());
+    EXPECT_TRUE((*pages)->sync().is_ok());
+    EXPECT_TRUE((*pages)->close().is_ok());
+    std::string out = read(path);
+    std::filesystem::remove(path);
+    return out;
   }
 
   void seal_ctr(const NewFile& file, const std::string& plaintext, Buffer& out) {

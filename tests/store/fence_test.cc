@@ -7,6 +7,7 @@
 #include "coffer/files/disk_append_file.h"
 #include "coffer/files/file_reader.h"
 #include "coffer/files/new_file.h"
+#include "coffer/files/pages_file.h"
 #include "coffer/format/key_schedule.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/rewrap.h"
@@ -27,9 +28,12 @@ using ::testing::HasSubstr;
 struct ReadBody {
   const ReadableFile& file;
 
-  Result<std::string> operator()(OpenLog& log) const {
+  Result<std::string> operator()(OpenLog& log) const { return by_read(log); }
+  Result<std::string> operator()(OpenPages& pages) const { return by_read(pages); }
+  template <class B>
+  static Result<std::string> by_read(B& body) {
     std::string out(20'000, '\0');
-    COFFER_ASSIGN(size_t count, log.read(0, {reinterpret_cast<uint8_t*>(out.data()), out.size()}));
+    COFFER_ASSIGN(size_t count, body.read(0, {reinterpret_cast<uint8_t*>(out.data()), out.size()}));
     out.resize(count);
     return out;
   }
@@ -170,6 +174,114 @@ TEST_F(FenceTest, ALockedDomainsFilesAreNotReadOrWrittenUntilItIsUnlockedAndOthe
   EXPECT_EQ(written, "before;after") << "in two sessions";
   EXPECT_FALSE(blocks.append("after").is_ok()) << "what was not sealed is gone";
   EXPECT_FALSE(ctr.append("after").is_ok()) << "the MAC of what was written is gone";
+}
+
+// A file that is changed in place, synced with some of it in its journal.
+class PagesFenceTest : public FenceTest {
+ protected:
+  void SetUp() override {
+    FenceTest::SetUp();
+    coffer_serving_ = serving("policy: {on_revoked: fence}\n");
+    const auto store = coffer_serving_->stores().store_for(
+        {.directory = root_ + "/db", .confirms = true, .path = db("pages"), .domain = "tenant"});
+    ASSERT_OK(store);
+    auto header = coffer_serving_->new_file({.kind = Kind::kPages,
+                                             .suite = Suite::kXaes256Gcm,
+                                             .chunk_log2 = 10,
+                                             .domain = "tenant",
+                                             .store_id = *store});
+    ASSERT_OK(header);
+    needle_.emplace(pages_key(header->file_key, header->fields.file_id, 10)->reveal());
+    auto file = PagesFile::create(*header, disk().create(db("pages"), 0600).value(), {.journal_max = 4096});
+    ASSERT_OK(file);
+    file_ = std::move(*file);
+    ASSERT_OK(file_->write(0, as_bytes(text_)));
+    ASSERT_OK(file_->sync());
+    change("jour");
+    ASSERT_OK(file_->sync());
+  }
+  void change(const std::string& to) {
+    ASSERT_OK(file_->write(0, as_bytes(to)));
+    text_.replace(0, to.size(), to);
+  }
+  Result<std::string> read_pages() const {
+    std::string out(file_->size(), 'x');
+    const auto count = file_->read(0, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
+    if (count.is_ok()) return out;
+    EXPECT_EQ(out, std::string(out.size(), '\0')) << "what could not be opened was released";
+    return count.status();
+  }
+  bool is_fenced() const { return read_pages().code() == Code::kKeyUnavailable; }
+  // Everything that needs a key says so, and changes nothing; also what would empty the journal.
+  void expect_no_change() {
+    EXPECT_EQ(file_->write(0, as_bytes("lost")).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->write(0, Bytes(9000, 'l')).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->append(as_bytes("lost")).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->truncate(5).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->truncate(500'000).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->punch_hole(0, 5000).code(), Code::kKeyUnavailable);
+    EXPECT_EQ(file_->size(), text_.size());
+  }
+  void expect_whole_when_reopened() {
+    file_.reset();
+    auto opened = coffer_->open_file(ByteView(as_bytes(read(db("pages")))).first(kEnvelopeSize), db("pages"));
+    ASSERT_OK(opened);
+    auto file = PagesFile::open(*opened, disk().open_write(db("pages")).value());
+    ASSERT_OK(file);
+    file_ = std::move(*file);
+    EXPECT_EQ(read_pages().value(), text_);
+  }
+
+  std::shared_ptr<Coffer> coffer_serving_;
+  std::optional<Needle> needle_;
+  std::unique_ptr<PagesFile> file_;
+  std::string text_ = contents();
+};
+
+TEST_F(PagesFenceTest, NothingIsReadOrWrittenUntilItsDomainIsUnlockedAndAllGoesOnThen) {
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  ASSERT_TRUE(comes([&] { return is_fenced(); }));
+  EXPECT_THAT(status_text(read_pages()), HasSubstr("locked since"));
+  expect_no_change();
+  ASSERT_OK(unlock_domain(*coffer_, "tenant"));
+  ASSERT_TRUE(comes([&] { return read_pages().is_ok(); }));
+  EXPECT_EQ(read_pages().value(), text_);
+  change("after");
+  ASSERT_OK(file_->sync());
+  ASSERT_OK(file_->close());
+  expect_whole_when_reopened();
+}
+
+TEST_F(PagesFenceTest, WithARevokedRootKeyItIsFencedAndWholeAgainWhenThatIsBack) {
+  root_key_goes();
+  ASSERT_TRUE(comes([&] { return is_fenced(); }));
+  expect_no_change();
+  root_key_comes_back();
+  ASSERT_TRUE(comes([&] { return read_pages().is_ok(); }));
+  EXPECT_EQ(read_pages().value(), text_);
+  change("after");
+  ASSERT_OK(file_->close());
+  expect_whole_when_reopened();
+}
+
+TEST_F(PagesFenceTest, AFileThatIsClosedWhileItIsFencedKeepsItsJournalAndIsWholeAtTheNextOpening) {
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  ASSERT_TRUE(comes([&] { return is_fenced(); }));
+  expect_no_change();
+  EXPECT_EQ(file_->close().code(), Code::kKeyUnavailable);
+  ASSERT_OK(unlock_domain(*coffer_, "tenant"));
+  expect_whole_when_reopened();
+}
+
+TEST_F(PagesFenceTest, MemoryHasNoKeyOfItOnceThatIsTakenBack) {
+  const FoundPlaces used = find(*needle_);
+  EXPECT_GT(used.secret + used.other, 0u) << "the search finds a key that is in use";
+  ASSERT_OK(lock_domain(*coffer_, "tenant"));
+  ASSERT_TRUE(comes([&] { return is_fenced(); }));
+  EXPECT_TRUE(comes([&] {
+    const FoundPlaces left = find(*needle_);
+    return left.secret + left.other == 0;
+  }));
 }
 
 TEST_F(FenceTest, WhatIsLockedAlreadyOrNotAtAllStaysSoAndSystemIsNeverLocked) {

@@ -72,6 +72,54 @@ TEST_F(ToolsTest, EveryKindReadsBack) {
   EXPECT_EQ(*ctr, pattern(7000));
 }
 
+// A file of pages beside the others.
+class PagesToolsTest : public ToolsTest {
+ protected:
+  void SetUp() override {
+    ToolsTest::SetUp();
+    write(db("pages"), sealed_file(Kind::kPages, pattern(20000)));
+  }
+  size_t offset_of_page(uint64_t page) const { return PagesLayout::create(12)->page_offset(page); }
+};
+
+TEST_F(PagesToolsTest, ItReadsBackAndIsVerifiedAsAWhole) {
+  EXPECT_EQ(read_plain(db("pages")).value(), pattern(20000));
+  EXPECT_EQ(verify_all()["pages"], Code::kOk);
+  const std::string good = read(db("pages"));
+  damage("pages", offset_of_page(3) + 9);
+  EXPECT_EQ(verify_all()["pages"], Code::kTampered);
+  write(db("pages"), good.substr(0, good.size() - 1));
+  EXPECT_EQ(verify_all()["pages"], Code::kTruncated);
+  std::string bytes = good;
+  bytes.replace(0, kEnvelopeSize, kEnvelopeSize, '\0');
+  write(db("pages"), bytes);
+  EXPECT_EQ(verify_all()["pages"], Code::kDamaged);
+}
+
+TEST_F(PagesToolsTest, OneThatACrashLeftReadsWithItsJournal) {
+  const auto head = coffer_->open_file(ByteView(as_bytes(read(db("pages")))).first(kEnvelopeSize), db("pages"));
+  ASSERT_OK(head);
+  auto file = PagesFile::open(*head, disk().open_write(db("pages")).value());
+  ASSERT_OK(file);
+  ASSERT_OK((*file)->write(5000, as_bytes("changed")));
+  ASSERT_OK((*file)->sync());
+  file->reset();  // as a process that was killed leaves it
+  std::string text = pattern(20000);
+  text.replace(5000, 7, "changed");
+  EXPECT_EQ(read_plain(db("pages")).value(), text);
+  EXPECT_EQ(verify_all()["pages"], Code::kOk);
+}
+
+TEST_F(PagesToolsTest, ItIsRewrappedAsOthers) {
+  const Id old_key = coffer_->keyring()->find_domain(kSystemDomain)->active()->id;
+  rotate();
+  const auto done = rewrap_all();
+  ASSERT_OK(done);
+  EXPECT_TRUE(done->problems.empty());
+  EXPECT_NE(scan_envelope(as_bytes(read(db("pages"))).first(kEnvelopeSize))->fields.domain_key_id, old_key);
+  EXPECT_EQ(read_plain(db("pages")).value(), pattern(20000));
+}
+
 TEST_F(ToolsTest, VerifyTellsTheKindsOfTroubleApart) {
   write(db("plain"), "MANIFEST-000004\n");
   write(db("plain_long"), std::string(20000, 'p'));
