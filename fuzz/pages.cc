@@ -105,7 +105,7 @@ class Forger {
     PagesRoot root{.sequence = 1000 + input.below(4), .size = value(input)};
     root.proven = value(input);
     root.epoch = input.below(3);
-    root.journal = input.flag() ? value(input) / 512 * 512 : (PagesLayout::kBodyOffset + input.below(40000)) / 512 * 512;
+    root.journal = (input.flag() ? value(input) : PagesLayout::kBodyOffset + input.below(40000)) / 512 * 512;
     root.records = value(input);
     root.durable = value(input);
     for (uint64_t ranges = input.below(4); ranges > 0; --ranges) root.holes.push_back({value(input), value(input)});
@@ -170,7 +170,7 @@ void read_all(OpenPages& pages, const History* history) {
   }
 }
 
-// Nothing keeps who opened it from changing it, where its size lets that be tried; and what was not forged is whole then.
+// Nothing keeps who opened it from changing it, where its size lets that be tried; what was not forged is whole then.
 void write_on(MemoryDisk& disk, const OpenedFile& opened, bool forged) {
   auto file = PagesFile::open(opened, disk.open_write(kPath).value(), kSmall);
   if (!file.is_ok() || (*file)->size() > 400 * kPage) return;
