@@ -149,6 +149,25 @@ class Unserved final : public EngineRecords {
   bool in_use(const std::string&) const override { return false; }
 };
 
+TEST_F(PolicyWatchTest, PagesFilesOfACompromisedKeyAreNamedAndStartNoReencryption) {
+  write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
+  ASSERT_OK(
+      coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
+  ASSERT_OK(change_key(*coffer_, "system:1", KeyState::kCompromised));
+  const auto plan = plan_reencryption(*coffer_);
+  ASSERT_OK(plan);
+  ASSERT_EQ(plan->size(), 1u);
+  EXPECT_EQ((*plan)[0].files, 0u);
+  EXPECT_EQ((*plan)[0].stay, 1u);
+  const Unserved records;
+  const auto run = apply_policy(*coffer_, {.records = &records});
+  ASSERT_OK(run);
+  EXPECT_TRUE(run->reencrypted.empty());
+  ASSERT_EQ(run->problems.size(), 1u);
+  EXPECT_EQ(run->problems[0].status.code(), Code::kUnsupported);
+  EXPECT_THAT(run->problems[0].status.to_string(), HasSubstr("system:1"));
+}
+
 TEST_F(PolicyWatchTest, OldFilesGetOtherFileKeysWhereThePolicySaysSoThoseOfCompromisedKeysFirst) {
   const auto rotate = [&] {
     ASSERT_OK(

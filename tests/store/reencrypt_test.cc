@@ -117,6 +117,26 @@ TEST_F(ReencryptTest, EveryKindGetsAnotherFileKeyAndNothingElseChanges) {
   EXPECT_THAT(leftovers(*coffer_), IsEmpty());
 }
 
+// Who has it open to change it would go on with a file that has no name any more.
+TEST_F(ReencryptTest, APagesFileStaysAndIsNamedAndTheOthersAreDone) {
+  write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
+  const std::string before = read(db("pages"));
+  rotate(*coffer_);
+  for (int i = 0; i < 2; ++i) {
+    auto report = run(*coffer_);
+    ASSERT_OK(report);
+    EXPECT_EQ(report->reencrypted, i == 0 ? kContents.size() : 0u);
+    ASSERT_EQ(report->problems.size(), 1u);
+    EXPECT_EQ(report->problems[0].path, db("pages"));
+    EXPECT_EQ(report->problems[0].status.code(), Code::kUnsupported);
+    EXPECT_THAT(report->problems[0].status.to_string(), HasSubstr("have that program copy it"));
+    EXPECT_EQ(report->files_left, 1u);
+    EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+  }
+  EXPECT_EQ(read(db("pages")), before);
+  expect_all_read();
+}
+
 TEST_F(ReencryptTest, WhatIsDoneSaysSoItself) {
   ASSERT_OK(run(*coffer_));
   auto again = run(*coffer_);

@@ -39,6 +39,12 @@ class SuccessorFile final : public DiskAppendFile {
   uint64_t waited_ = 0;  // and up to here it has arrived
 };
 
+// Who has it open to change it would go on with the file that lost its name, and nothing tells whether anybody has.
+Status stays_in_place(const std::string& path) {
+  return {Code::kUnsupported, path + ": is a pages file, which a program may be changing in place, and is not " +
+                                  "re-encrypted; have that program copy it to a new file, and remove this one"};
+}
+
 Status another_size(const std::string& path) { return {Code::kInternal, path + ": its successor has another size"}; }
 
 // Empty, in place of what a crash left.
@@ -105,6 +111,7 @@ Status Successors::check_complete(const FileReader& reader, const std::string& p
 
 Result<Successors::Made> Successors::make(const std::string& path, const FileInfo& info, EngineRole role) {
   COFFER_ASSIGN(auto reader, open_proved(path, role));
+  if (reader->fields().kind == Kind::kPages) return stays_in_place(path);
   auto header = header_like(reader->fields());
   if (!header.is_ok()) return header.status().with_context(path);
   Made made{.fields = header->fields};

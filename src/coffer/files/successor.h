@@ -41,7 +41,7 @@ class Successors {
   // of its domain, with the cipher and chunk size that the configuration has for its kind. Durable after sync_names().
   // On failure nothing has changed, unless the message says so: kConflict where somebody changed the file or its
   // domain's key meanwhile; kBusy where the pace was told to stop; kTruncated, kTampered, kDamaged … for a file that
-  // cannot be read whole; kUnsupported for one that nothing proves.
+  // cannot be read whole; kUnsupported for one that nothing proves, and for pages files.
   Status replace(const std::vector<std::string>& names, EngineRole role);
   // The same of a plaintext file: it becomes the encrypted one that its engine would make at `place`. Errors as there,
   // and those of new_header().

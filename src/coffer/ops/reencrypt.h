@@ -50,7 +50,8 @@ struct ReencryptReport {
 using ReencryptProgress = std::function<void(const ReencryptReport&)>;
 
 // kBusy, with nothing changed, where an engine has one of the stores open or another re-encryption is at work; engines
-// are kept out until it returns. A file that cannot be read whole is a problem and stays as it is. On return, unless
+// are kept out until it returns. A file that cannot be read whole is a problem and stays as it is; so is
+// a pages file. On return, unless
 // stopped, every file that is no problem has a file key of its domain's active key, as reading all headers again has
 // shown. Durable on return.
 Result<ReencryptReport> reencrypt(Coffer& coffer, const std::vector<std::string>& paths,
