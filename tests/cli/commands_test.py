@@ -295,6 +295,57 @@ class Verify(CliTest):
         self.assertEqual(len(self.done("verify", "c.coffer", "--json").json()["notes"]), 3)
 
 
+class PagesFiles(CliTest):
+    """Files that are changed in place, one that was closed and one as a crash leaves it."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+        self.contents = {name: os.urandom(20000) for name in ("store/closed", "store/open")}
+        self.make_file("c.coffer", "store/closed", self.contents["store/closed"], "pages")
+        self.make_file("c.coffer", "store/open", self.contents["store/open"], "pages", "--unclosed")
+
+    def read_all(self):
+        return {name: self.done("cat", "c.coffer", name).bytes for name in self.contents}
+
+    def test_they_are_shown_without_a_key_and_counted(self):
+        for name in self.contents:
+            shown = self.done("inspect", name, "--json").json()
+            self.assertEqual((shown["kind"], shown["cipher"], shown["chunk_size"], shown["plaintext_size"]),
+                             ("pages", "xaes-256-gcm", 4096, 20000))
+        self.assertIn("in 2 files, ", self.done("verify", "c.coffer").out)
+        self.assertIn("in 2 files under active keys", self.done("status", "c.coffer").out)
+
+    def test_they_are_rewrapped_and_read_the_same(self):
+        self.done("rotate", "domain", "c.coffer", "system")
+        self.assertIn("rewrapped 2 files", self.done("rewrap", "c.coffer").out)
+        self.assertEqual(self.done("inspect", "store/open", "--json").json()["domain_key_version"], 2)
+        self.assertEqual(self.read_all(), self.contents)
+
+    def test_what_is_altered_or_cut_is_a_problem(self):
+        whole = os.path.getsize(self.path("store/closed"))
+        with open(self.path("store/closed"), "r+b") as file:
+            file.seek(-10, os.SEEK_END)
+            byte = file.read(1)[0]
+            file.seek(-10, os.SEEK_END)
+            file.write(bytes([byte ^ 1]))
+        self.assertIn("closed: tampered: ", self.problems("verify", "c.coffer").out)
+        self.shrink("store/closed", whole - 1)
+        self.assertIn("closed: truncated: ", self.problems("verify", "c.coffer").out)
+
+    def test_a_re_encryption_leaves_them_and_says_so(self):
+        self.make_file("c.coffer", "store/data.sst", b"data")
+        self.done("rotate", "domain", "c.coffer", "system")
+        report = self.problems("reencrypt", "c.coffer", "--json").json()
+        self.assertEqual((report["reencrypted"], report["files_left"]), (1, 2))
+        self.assertEqual({problem["code"] for problem in report["problems"]}, {"unsupported"})
+        self.done("key", "compromise", "c.coffer", "system:1")
+        self.assertIn("2 pages files stay", self.done("plan", "c.coffer").out)
+        applied = self.problems("plan", "c.coffer", "--apply", "--json").json()
+        self.assertEqual((applied["reencrypted"], len(applied["problems"])), ([], 1))
+        self.assertEqual(self.read_all(), self.contents)
+
+
 class Cat(CliTest):
     def test_it_returns_what_was_written_at_every_size(self):
         self.make_coffer()
