@@ -1,8 +1,10 @@
-// coffer exec: runs a program whose RocksDB files the coffer protects, by preloading Coffer's RocksDB plug-in into it.
+// coffer exec: runs a program whose RocksDB files the coffer protects, by preloading Coffer's RocksDB plug-in into it;
+// or any program, in a mount of its own (mounted_exec.cc).
 #include "coffer/base/text.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/console.h"
 #include "coffer/cli/launch.h"
+#include "coffer/cli/mount_module.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/plaintext_trace.h"
 #include "coffer/cli/watching.h"
@@ -50,6 +52,7 @@ Outcome tell(bool reported, const std::vector<std::string>& in_clear, const std:
 }
 
 Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
+  if (arguments.has("--mount")) return call_mount_module("coffer_exec_mounted", arguments, console);
   if (arguments.has("--keyring")) {
     return {Code::kInvalidArgument,
             "exec: --keyring is for looking at a keyring; a program uses the one that the "
@@ -79,11 +82,14 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
 Command exec_command() {
   return {
       .name = "exec",
-      .about = "runs a RocksDB program, unmodified, on files that the coffer protects",
+      .about = "runs a RocksDB program, or any other with --mount, on files that the coffer protects",
       .operands = {coffer_operand()},
-      .flags = {root_flag()},
+      .flags = {{"--mount", "STORE[:DIR]",
+                 "any program: it alone sees the files of STORE in clear, there or at DIR, as long as it runs"},
+                root_flag()},
       .examples = {"exec /var/lib/db.coffer -- ldb --db=/var/lib/db scan",
-                   "exec /var/lib/db.coffer -- db_bench --db=/var/lib/db --benchmarks=fillrandom"},
+                   "exec /var/lib/db.coffer -- db_bench --db=/var/lib/db --benchmarks=fillrandom",
+                   "exec /var/lib/db.coffer --mount /var/lib/notes -- sqlite3 /var/lib/notes/notes.db"},
       .run = run_exec,
       .takes_program = true,
   };

@@ -34,7 +34,7 @@ if(COFFER_TOOLS)
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR} LINK_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/commands_module.map)
 
   add_library(coffer_mount MODULE)
-  coffer_layer(coffer_mount cli arguments.cc console.cc mounting.cc opening.cc)
+  coffer_launching(coffer_mount arguments.cc console.cc mounted_exec.cc mounting.cc opening.cc watching.cc)
   target_link_libraries(coffer_mount PRIVATE
     coffer_fuse coffer_providers coffer::coffer coffer_flags fmt::fmt nlohmann_json::nlohmann_json)
   target_link_options(coffer_mount PRIVATE

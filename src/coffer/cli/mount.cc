@@ -13,13 +13,7 @@ namespace coffer::cli {
 namespace {
 
 Result<Outcome> run_mount(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(const std::string path, find_library(kMountModule));
-  void* const module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  void* const function = module != nullptr ? ::dlsym(module, "coffer_mount") : nullptr;
-  if (function != nullptr) return reinterpret_cast<decltype(&coffer_mount)>(function)(arguments, console);
-  const char* why = ::dlerror();
-  return {Code::kUnsupported, path + " cannot be loaded: " + (why != nullptr ? why : "no reason given") +
-                                  "; install the package libfuse3-3"};
+  return call_mount_module("coffer_mount", arguments, console);
 }
 
 Result<Outcome> run_umount(const Arguments& arguments, Console& console) {
@@ -38,6 +32,16 @@ Result<Outcome> run_umount(const Arguments& arguments, Console& console) {
 }
 
 }  // namespace
+
+Result<Outcome> call_mount_module(const char* function, const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(const std::string path, find_library("libcoffer_mount.so"));
+  void* const module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* const found = module != nullptr ? ::dlsym(module, function) : nullptr;
+  if (found != nullptr) return reinterpret_cast<decltype(&coffer_mount)>(found)(arguments, console);
+  const char* why = ::dlerror();
+  return {Code::kUnsupported, path + " cannot be loaded: " + (why != nullptr ? why : "no reason given") +
+                                  "; install the package libfuse3-3"};
+}
 
 Command mount_command() {
   return {

@@ -5,7 +5,8 @@
 
 namespace coffer::cli {
 
-inline constexpr const char* kMountModule = "libcoffer_mount.so";
+// Calls a function of the module, which is loaded for that.
+Result<Outcome> call_mount_module(const char* function, const Arguments& arguments, Console& console);
 
 }  // namespace coffer::cli
 
@@ -13,4 +14,7 @@ extern "C" {
 // coffer mount.
 coffer::Result<coffer::cli::Outcome> coffer_mount(const coffer::cli::Arguments& arguments,
                                                   coffer::cli::Console& console);
+// coffer exec --mount.
+coffer::Result<coffer::cli::Outcome> coffer_exec_mounted(const coffer::cli::Arguments& arguments,
+                                                         coffer::cli::Console& console);
 }

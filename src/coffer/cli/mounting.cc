@@ -1,4 +1,6 @@
 // The daemon behind coffer mount: opens the coffer, mounts the store, and serves it until it is unmounted.
+#include "coffer/cli/mounting.h"
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -12,12 +14,10 @@
 #include "coffer/base/path.h"
 #include "coffer/base/period.h"
 #include "coffer/base/text.h"
-#include "coffer/cli/console.h"
 #include "coffer/cli/mount_module.h"
 #include "coffer/cli/opening.h"
 #include "coffer/engines/fuse/coffer_contents.h"
 #include "coffer/engines/fuse/mountpoint.h"
-#include "coffer/engines/fuse/session.h"
 #include "coffer/engines/fuse/store_lock.h"
 #include "coffer/io/posix_file.h"
 
@@ -26,34 +26,6 @@ namespace {
 
 using fusefs::MountRequest;
 using fusefs::TroubleLog;
-
-Result<MountRequest> request_of(const Arguments& arguments) {
-  Disk& disk = Disk::posix();
-  MountRequest out;
-  COFFER_ASSIGN(out.store, disk.canonical(absolute_path(arguments.operand("STORE"))));
-  COFFER_ASSIGN(const FileInfo store, disk.info(out.store));
-  if (!store.is_directory) return {Code::kInvalidArgument, out.store + ": not a directory; a store is one"};
-  COFFER_ASSIGN(out.mountpoint, fusefs::canonical_mountpoint(arguments.operand("MOUNTPOINT")));
-  out.allow_other = arguments.has("--allow-other");
-  out.read_only = arguments.has("--read-only");
-  out.write_back = arguments.has("--write-back");
-  return out;
-}
-
-// Where lines go while it is served.
-Result<TroubleLog::Write> open_log(const Arguments& arguments, Console& console) {
-  if (const std::string* path = arguments.find("--log")) {
-    const auto file = std::make_shared<Descriptor>(
-        ::open(path->c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
-    if (!file->is_open()) return posix::failure("open", *path);
-    return TroubleLog::Write([file](const std::string& text) {
-      const std::string line = utc_text(now_seconds()) + " coffer: " + printable(text) + "\n";
-      [[maybe_unused]] const ssize_t written = ::write(file->get(), line.data(), line.size());
-    });
-  }
-  if (arguments.has("--foreground")) return TroubleLog::Write([&](const std::string& text) { console.note(text); });
-  return TroubleLog::Write([](const std::string& text) { ::syslog(LOG_DAEMON | LOG_WARNING, "%s", text.c_str()); });
-}
 
 // sd_notify(3), for whoever started it with Type=notify.
 void notify_service(std::string_view what) {
@@ -69,37 +41,6 @@ void notify_service(std::string_view what) {
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
   [[maybe_unused]] const ssize_t sent = ::sendto(socket.get(), what.data(), what.size(), MSG_NOSIGNAL,
                                                  reinterpret_cast<const sockaddr*>(&address), size);
-}
-
-Status serve_mount(const Arguments& arguments, const MountRequest& request, TroubleLog& log,
-                   const std::function<void()>& ready) {
-  COFFER_TRY(fusefs::detach_dead_mount(request.mountpoint));
-  COFFER_TRY(fusefs::check_mountpoint(request.mountpoint, request.store));
-  COFFER_ASSIGN(const auto coffer, open_coffer(arguments));
-  COFFER_TRY(coffer->at_home());
-  if (is_within(coffer->directory(), request.store)) {
-    return {Code::kInvalidArgument, request.store + ": the coffer itself is in it; keep the two apart"};
-  }
-  COFFER_ASSIGN(const auto lock, fusefs::lock_store(request.store));
-  {
-    // Whoever writes files anew has looked for mounts before, or will from now on, and finds this one.
-    const auto alone = coffer->disk().lock(coffer->directory() + "/reencrypt.lock", false);
-    if (!alone.is_ok()) {
-      return alone.status().with_context("a re-encryption may be at work on the store; repeat when it has ended");
-    }
-  }
-  // Keys and plaintext are in this process.
-  const rlimit none{};
-  ::setrlimit(RLIMIT_CORE, &none);
-  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store));
-  COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
-  coffer->watch_keys();
-  const Status served = session->serve([&] {
-    ready();
-    notify_service("READY=1");
-  });
-  notify_service("STOPPING=1");
-  return served;
 }
 
 Outcome tell_mounted(const MountRequest& request, Console& console) {
@@ -143,25 +84,89 @@ Result<Outcome> mount_in_background(const Arguments& arguments, const MountReque
   }
   told.close();
   bool is_ready = false;
-  const Status served = serve_mount(arguments, request, log, [&] {
+  ServingSteps steps;
+  steps.ready = [&] {
     is_ready = true;
     leave_terminal(tell.get());
-  });
+  };
+  const Status served = serve_store(arguments, request, log, steps);
   if (is_ready && !served.is_ok()) log.tell(served.to_string());
   COFFER_TRY(served);
   return Outcome::kDone;
 }
 
 Result<Outcome> mount_store(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(const MountRequest request, request_of(arguments));
-  COFFER_ASSIGN(TroubleLog::Write write, open_log(arguments, console));
+  COFFER_ASSIGN(MountRequest request, mount_request(arguments, arguments.operand("STORE")));
+  COFFER_ASSIGN(request.mountpoint, fusefs::canonical_mountpoint(arguments.operand("MOUNTPOINT")));
+  COFFER_TRY(fusefs::detach_dead_mount(request.mountpoint));
+  COFFER_TRY(fusefs::check_mountpoint(request.mountpoint, request.store));
+  request.allow_other = arguments.has("--allow-other");
+  const bool stays = arguments.has("--foreground");
+  COFFER_ASSIGN(TroubleLog::Write write, open_mount_log(arguments, console, stays));
   TroubleLog log(std::move(write));
-  if (!arguments.has("--foreground")) return mount_in_background(arguments, request, log, console);
-  COFFER_TRY(serve_mount(arguments, request, log, [] {}));
+  if (!stays) return mount_in_background(arguments, request, log, console);
+  COFFER_TRY(serve_store(arguments, request, log, {}));
   return Outcome::kDone;
 }
 
 }  // namespace
+
+Result<MountRequest> mount_request(const Arguments& arguments, const std::string& store) {
+  Disk& disk = Disk::posix();
+  MountRequest out;
+  COFFER_ASSIGN(out.store, disk.canonical(absolute_path(store)));
+  COFFER_ASSIGN(const FileInfo info, disk.info(out.store));
+  if (!info.is_directory) return {Code::kInvalidArgument, out.store + ": not a directory; a store is one"};
+  out.read_only = arguments.has("--read-only");
+  out.write_back = arguments.has("--write-back");
+  return out;
+}
+
+Result<TroubleLog::Write> open_mount_log(const Arguments& arguments, Console& console, bool stays) {
+  if (const std::string* path = arguments.find("--log")) {
+    const auto file = std::make_shared<Descriptor>(
+        ::open(path->c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640));
+    if (!file->is_open()) return posix::failure("open", *path);
+    return TroubleLog::Write([file](const std::string& text) {
+      const std::string line = utc_text(now_seconds()) + " coffer: " + printable(text) + "\n";
+      [[maybe_unused]] const ssize_t written = ::write(file->get(), line.data(), line.size());
+    });
+  }
+  if (stays) return TroubleLog::Write([&](const std::string& text) { console.note(text); });
+  return TroubleLog::Write([](const std::string& text) { ::syslog(LOG_DAEMON | LOG_WARNING, "%s", text.c_str()); });
+}
+
+Status serve_store(const Arguments& arguments, const MountRequest& request, TroubleLog& log,
+                   const ServingSteps& steps) {
+  COFFER_ASSIGN(const auto coffer, open_coffer(arguments));
+  COFFER_TRY(coffer->at_home());
+  COFFER_ASSIGN(const std::string coffer_directory, coffer->disk().canonical(coffer->directory()));
+  if (is_within(coffer_directory, request.store)) {
+    return {Code::kInvalidArgument, request.store + ": the coffer itself is in it; keep the two apart"};
+  }
+  COFFER_ASSIGN(const auto lock, fusefs::lock_store(request.store));
+  {
+    // Whoever writes files anew has looked for mounts before, or will from now on, and finds this one.
+    const auto alone = coffer->disk().lock(coffer->directory() + "/reencrypt.lock", false);
+    if (!alone.is_ok()) {
+      return alone.status().with_context("a re-encryption may be at work on the store; repeat when it has ended");
+    }
+  }
+  // Keys and plaintext are in this process.
+  const rlimit none{};
+  ::setrlimit(RLIMIT_CORE, &none);
+  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store));
+  COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
+  COFFER_TRY(steps.prepared());
+  coffer->watch_keys();
+  const Status served = session->serve([&] {
+    steps.ready();
+    notify_service("READY=1");
+  });
+  notify_service("STOPPING=1");
+  return served;
+}
+
 }  // namespace coffer::cli
 
 coffer::Result<coffer::cli::Outcome> coffer_mount(const coffer::cli::Arguments& arguments,

@@ -122,7 +122,10 @@ Result<std::unique_ptr<CofferContents>> CofferContents::open(std::shared_ptr<Cof
   // Known before there are files in it: what is below belongs to it, wherever links in it lead.
   COFFER_TRY(coffer->stores().confirm(store));
   COFFER_ASSIGN(const Id id, coffer->stores().store_for({.directory = store}));
-  return std::unique_ptr<CofferContents>(new CofferContents(std::move(coffer), std::move(store), id));
+  std::unique_ptr<CofferContents> out(new CofferContents(std::move(coffer), std::move(store), id));
+  // As it is at the beginning is no news.
+  [[maybe_unused]] const std::string seen = out->news();
+  return out;
 }
 
 Result<NewFile> CofferContents::header_for(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,6 +85,17 @@ void allow_many_descriptors() {
 
 }  // namespace
 
+Status mount_device(const MountRequest& request) {
+  const std::string options = "fd=" + std::to_string(request.device) + ",rootmode=40000,user_id=" +
+                              std::to_string(::getuid()) + ",group_id=" + std::to_string(::getgid()) +
+                              ",default_permissions,allow_other";
+  const unsigned long flags = MS_NOSUID | MS_NODEV | (request.read_only ? MS_RDONLY : 0);
+  const std::string type(kFileSystemType);
+  const int mounted =
+      ::mount(request.store.c_str(), request.mountpoint.c_str(), type.c_str(), flags, options.c_str());
+  return mounted == 0 ? Status::ok() : posix::failure("mount a store at", request.mountpoint);
+}
+
 Result<std::unique_ptr<Session>> Session::mount(const MountRequest& request, Contents& contents, TroubleLog& log) {
   std::unique_ptr<Session> out(new Session(request, contents, log));
   COFFER_TRY(out->begin());
@@ -106,7 +118,9 @@ Status Session::begin() {
   session_ = fuse_session_new(&arguments, &ops, sizeof ops, files_.get());
   fuse_opt_free_args(&arguments);
   if (session_ == nullptr) return {Code::kInternal, "libfuse takes none of the mount options " + options};
-  if (fuse_session_mount(session_, request_.mountpoint.c_str()) != 0) {
+  const std::string device = "/dev/fd/" + std::to_string(request_.device);
+  const std::string& where = request_.device >= 0 ? device : request_.mountpoint;
+  if (fuse_session_mount(session_, where.c_str()) != 0) {
     return {Code::kPermissionDenied,
             request_.mountpoint + ": the system did not mount it, and has said why; /dev/fuse and fusermount3 of the "
                                   "package fuse3 are needed, and root or user_allow_other in /etc/fuse.conf for "

@@ -15,7 +15,12 @@ struct MountRequest {
   bool allow_other = false;
   bool read_only = false;
   bool write_back = false;
+  // An open /dev/fuse that somebody else mounts, before serve(), with mount_device(); -1: it mounts by itself.
+  int device = -1;
 };
+
+// In a namespace of mounts of its own: mounts what another process serves by the same open device.
+Status mount_device(const MountRequest& request);
 
 // Threads that work for the kernel: with what each is at work on, that bounds the memory of a mount.
 inline constexpr unsigned kThreadsMax = 16;
