@@ -156,7 +156,7 @@ Result<Outcome> run_in_mount(const Arguments& arguments, const MountRequest& req
   COFFER_ASSIGN(const int served, end_mount(request, server, console));
   COFFER_TRY(ended.status());
   if (!WIFEXITED(served) || WEXITSTATUS(served) != 0) {
-    return {Code::kIo, request.store + ": the mount did not end well, and has said why; what was not synced may be lost"};
+    return {Code::kIo, request.store + ": its mount did not end well, and has said why; repeat what was not synced"};
   }
   COFFER_TRY(console.finish());
   return static_cast<Outcome>(end_as(*ended));
