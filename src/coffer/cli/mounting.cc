@@ -158,6 +158,7 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
   COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store));
   COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
   COFFER_TRY(steps.prepared());
+  coffer->policy().enable();
   coffer->watch_keys();
   const Status served = session->serve([&] {
     steps.ready();

@@ -175,6 +175,7 @@ void Session::watch() {
 }
 
 void Session::end_by_signal() {
+  if (request_.device >= 0) return;  // whoever has mounted it ends it
   if (++signals_ > 1) {
     // What was synced is safe as it is; the rest is handed to the disk.
     for (const std::shared_ptr<Inode>& inode : files_->inodes().all()) log_.explain(inode->sync_if_open());

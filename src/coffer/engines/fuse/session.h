@@ -38,7 +38,7 @@ class Session {
 
   // Calls `ready` once the kernel has taken the mount up. Returns when it is unmounted, and everything is written and
   // closed: by somebody, or by itself after SIGTERM, SIGINT or SIGHUP. If it is in use then it vanishes from its place,
-  // and goes on for those who use it; a second signal ends it at once.
+  // and goes on for those who use it; a second signal ends it at once. Signals do nothing where `device` is mounted.
   Status serve(const std::function<void()>& ready);
 
  private:
