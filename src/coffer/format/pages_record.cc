@@ -45,7 +45,8 @@ std::optional<PagesRecord> PagesRecord::open(ByteView header, XaesOpening& openi
   if (!out) return std::nullopt;
   XaesSeal seal;
   std::memcpy(&seal, header.data() + kRecordSealOffset, XaesSeal::kSize);
-  if (!PagesCipher::is_sealed(opening, PagesSealed::kRecord, header.first(kRecordSealOffset), seal)) return std::nullopt;
+  const ByteView clear = header.first(kRecordSealOffset);
+  if (!PagesCipher::is_sealed(opening, PagesSealed::kRecord, clear, seal)) return std::nullopt;
   return out;
 }
 
