@@ -58,6 +58,7 @@ class PlainContents final : public Contents {
     return std::unique_ptr<FileBody>(std::make_unique<PlainBody>(std::move(file)));
   }
   Result<uint64_t> shown_size(Descriptor, const std::string&, uint64_t physical_size) override { return physical_size; }
+  bool is_read_only() const override { return false; }
   bool paths_matter() const override { return false; }
   Status let_in(const std::string&, const std::string&) override { return Status::ok(); }
   Status move_directory(const std::string&, const std::string&, const std::function<bool()>& rename) override {

@@ -34,6 +34,19 @@ class LifeTest(MountTest):
         self.assertEqual(self.read("m/sub/b"), secret)
         self.umount()
 
+    def test_paths_may_have_blanks_commas_and_backslashes(self):
+        self.make_coffer()
+        for name in ("with, comma", "back\\slash", "quote'\"#"):
+            store, at = f"store {name}", f"m {name}"
+            os.mkdir(self.path(store))
+            os.mkdir(self.path(at))
+            self.mount(store=store, at=at)
+            with open(self.path(at, "f"), "wb") as file:
+                file.write(b"x")
+            run = self.done("umount", at, "--json").json()
+            self.assertEqual((run["store"], run["mountpoint"]), (self.path(store), self.path(at)))
+            self.assertEqual(os.listdir(self.path(at)), [])
+
     def test_refuses_what_cannot_be_mounted(self):
         self.make_coffer()
         os.mkdir(self.path("store", "inside"))

@@ -108,6 +108,10 @@ class TroubleTest(MountTest):
         self.umount()
         self.write("store/empty", b"")
         self.write("store/zeros", bytes(5000))
+        self.mount("--read-only")
+        self.assertEqual((self.read("m/empty"), self.read("m/zeros")), (b"", b""))
+        self.umount()
+        self.assertEqual((self.read("store/empty"), self.read("store/zeros")), (b"", bytes(5000)))
         self.mount()
         for name in ("empty", "zeros"):
             self.assertEqual(os.stat(self.path("m", name)).st_size, 0)

@@ -155,7 +155,7 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
   // Keys and plaintext are in this process.
   const rlimit none{};
   ::setrlimit(RLIMIT_CORE, &none);
-  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store));
+  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store, request.read_only));
   COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
   COFFER_TRY(steps.prepared());
   coffer->policy().enable();

@@ -118,11 +118,12 @@ class NewPagesBody final : public NewBody {
 
 }  // namespace
 
-Result<std::unique_ptr<CofferContents>> CofferContents::open(std::shared_ptr<Coffer> coffer, std::string store) {
+Result<std::unique_ptr<CofferContents>> CofferContents::open(std::shared_ptr<Coffer> coffer, std::string store,
+                                                             bool read_only) {
   // Known before there are files in it: what is below belongs to it, wherever links in it lead.
   COFFER_TRY(coffer->stores().confirm(store));
   COFFER_ASSIGN(const Id id, coffer->stores().store_for({.directory = store}));
-  std::unique_ptr<CofferContents> out(new CofferContents(std::move(coffer), std::move(store), id));
+  std::unique_ptr<CofferContents> out(new CofferContents(std::move(coffer), std::move(store), id, read_only));
   // As it is at the beginning is no news.
   [[maybe_unused]] const std::string seen = out->news();
   return out;

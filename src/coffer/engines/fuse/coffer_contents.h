@@ -13,7 +13,8 @@ namespace coffer::fusefs {
 class CofferContents final : public Contents {
  public:
   // `store`: the backing directory, canonical. All that is below it is that store's.
-  static Result<std::unique_ptr<CofferContents>> open(std::shared_ptr<Coffer> coffer, std::string store);
+  static Result<std::unique_ptr<CofferContents>> open(std::shared_ptr<Coffer> coffer, std::string store,
+                                                      bool read_only);
 
   Result<std::unique_ptr<NewBody>> prepare(const std::string& path) override;
   // A file of which a crash has left no header is empty, and gets one if it may be written. Errors as
@@ -21,6 +22,7 @@ class CofferContents final : public Contents {
   Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable) override;
   Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) override;
 
+  bool is_read_only() const override { return read_only_; }
   bool paths_matter() const override { return !coffer_->config().domains.empty(); }
   Status let_in(const std::string& from, const std::string& to) override;
   Status move_directory(const std::string& from, const std::string& to, const std::function<bool()>& rename) override;
@@ -30,8 +32,8 @@ class CofferContents final : public Contents {
   std::string news() override;
 
  private:
-  CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id)
-      : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id) {}
+  CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id, bool read_only)
+      : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id), read_only_(read_only) {}
   Result<NewFile> header_for(const std::string& path);
   // A file of which a crash has left no header.
   Result<std::unique_ptr<FileBody>> begin_again(Descriptor file, const std::string& path);
@@ -41,6 +43,7 @@ class CofferContents final : public Contents {
   const std::shared_ptr<Coffer> coffer_;
   const std::string store_;
   const Id store_id_;
+  const bool read_only_;
   std::mutex mutex_;
   std::map<const KeyGate*, KeyLease> leases_;  // the newest of each domain that was used; guarded by mutex_
   // Of the one thread that asks for news.

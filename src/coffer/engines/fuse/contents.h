@@ -54,6 +54,8 @@ class Contents {
   // Of a file that is not open, as it tells it itself: `file` is open for reading.
   virtual Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) = 0;
 
+  // Nothing below is changed.
+  virtual bool is_read_only() const = 0;
   // Whether files may be at some paths and not at others: then let_in() has to be asked.
   virtual bool paths_matter() const = 0;
   // What is at `from`, and all below it, is about to be at `to` as well, or instead.

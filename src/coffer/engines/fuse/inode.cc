@@ -61,15 +61,17 @@ int Inode::stat(Contents& contents, struct stat* out) {
   return 0;
 }
 
-Result<Descriptor> Inode::open_backing(bool for_writing, bool* writable) const {
+Result<Descriptor> Inode::open_backing(bool read_only, bool for_writing, bool* writable) const {
   // For reading as well: what a crash left is repaired, and all handles share one body.
-  Descriptor file(posix::retry_interrupted([&] { return ::open(way().c_str(), O_RDWR | O_CLOEXEC); }));
-  *writable = file.is_open();
-  if (file.is_open()) return file;
-  if (!for_writing && (errno == EACCES || errno == EPERM || errno == EROFS)) {
-    file = Descriptor(posix::retry_interrupted([&] { return ::open(way().c_str(), O_RDONLY | O_CLOEXEC); }));
-    if (file.is_open()) return file;
+  const auto open_for = [&](int access) {
+    return Descriptor(posix::retry_interrupted([&] { return ::open(way().c_str(), access | O_CLOEXEC); }));
+  };
+  Descriptor file = open_for(read_only ? O_RDONLY : O_RDWR);
+  *writable = file.is_open() && !read_only;
+  if (!file.is_open() && !for_writing && (errno == EACCES || errno == EPERM || errno == EROFS)) {
+    file = open_for(O_RDONLY);
   }
+  if (file.is_open()) return file;
   auto where = path();
   return posix::failure("open", where.is_ok() ? *where : way());
 }
@@ -80,7 +82,7 @@ Status Inode::open_locked(Contents& contents, bool for_writing, bool* kept) {
     return Status::ok();
   }
   bool writable = false;
-  COFFER_ASSIGN(Descriptor file, open_backing(for_writing, &writable));
+  COFFER_ASSIGN(Descriptor file, open_backing(contents.is_read_only(), for_writing, &writable));
   struct stat st;
   if (::fstat(file.get(), &st) != 0) return posix::failure("stat", way());
   // Pages that the kernel has were read from the file that the stamp was taken of.

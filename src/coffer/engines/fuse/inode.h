@@ -69,7 +69,7 @@ class Inode {
   Status open_locked(Contents& contents, bool for_writing, bool* kept);
   Status close_locked();
   // Also opens for reading alone what may not be written, for who does not write.
-  Result<Descriptor> open_backing(bool for_writing, bool* writable) const;
+  Result<Descriptor> open_backing(bool read_only, bool for_writing, bool* writable) const;
 
   const Descriptor fd_;
   uint64_t lookups_ = 0;  // guarded by the table's mutex
