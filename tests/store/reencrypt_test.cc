@@ -9,6 +9,7 @@
 #include "coffer/files/freshness_check.h"
 #include "coffer/files/new_file.h"
 #include "coffer/files/successor.h"
+#include "coffer/ops/policy.h"
 #include "coffer/ops/verify.h"
 #include "coffer_fixture.h"
 #include "support/fault_disk.h"
@@ -135,6 +136,21 @@ TEST_F(ReencryptTest, APagesFileStaysAndIsNamedAndTheOthersAreDone) {
   }
   EXPECT_EQ(read(db("pages")), before);
   expect_all_read();
+}
+
+TEST_F(ReencryptTest, APagesFileOfAnotherPageSizeNeedsNothing) {
+  ASSERT_OK(run(*coffer_));
+  write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
+  std::string config = read(coffer_path() + "/coffer.yaml");
+  const size_t at = config.find("page_size: 4096");
+  ASSERT_NE(at, std::string::npos);
+  write(coffer_path() + "/coffer.yaml", config.replace(at, 15, "page_size: 8192"));
+  coffer_ = open_coffer();
+  const auto report = run(*coffer_);
+  ASSERT_OK(report);
+  EXPECT_THAT(report->problems, IsEmpty());
+  EXPECT_EQ(report->files_to_do, 0u);
+  EXPECT_TRUE(files_of_other_ciphers(*coffer_)->empty());
 }
 
 TEST_F(ReencryptTest, WhatIsDoneSaysSoItself) {

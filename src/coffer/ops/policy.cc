@@ -159,10 +159,7 @@ Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer) {
     if (file.empty || file.leads_outside || !file.status.is_ok()) return Status::ok();
     const EnvelopeFields& fields = file.scan.fields;
     const Domain* domain = keys->find_key(fields.domain_key_id).domain;
-    if (domain == nullptr || (fields.suite == config.suite_of(fields.kind, domain->name) &&
-                              fields.chunk_log2 == config.chunk_log2_of(fields.kind, domain->name))) {
-      return Status::ok();
-    }
+    if (domain == nullptr || !is_of_other_cipher(fields, domain->name, config)) return Status::ok();
     Usage& usage = found[domain->name];
     ++usage.files;
     usage.bytes += file.size;

@@ -33,8 +33,7 @@ class Wanted {
     if (keys_) return keys_->ever_protected(fields, domain);
     const DomainKeyEntry* active = domain.active();
     return active == nullptr || fields.oldest_key_version != active->version ||
-           fields.newest_key_version != active->version || fields.suite != config.suite_of(fields.kind, domain.name) ||
-           fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain.name);
+           fields.newest_key_version != active->version || is_of_other_cipher(fields, domain.name, config);
   }
   bool is_of(const Domain& domain) const { return domain_.empty() || domain.name == domain_; }
 
@@ -228,6 +227,11 @@ class Reencrypter {
 };
 
 }  // namespace
+
+bool is_of_other_cipher(const EnvelopeFields& fields, std::string_view domain, const Config& config) {
+  if (fields.suite != config.suite_of(fields.kind, domain)) return true;
+  return fields.kind != Kind::kPages && fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain);
+}
 
 Result<ReencryptReport> reencrypt(Coffer& coffer, const std::vector<std::string>& paths,
                                   const ReencryptOptions& options, const ReencryptProgress& progress) {

@@ -46,6 +46,10 @@ struct ReencryptReport {
   std::vector<Left> left;
 };
 
+// Whether new files of this kind and domain are made with another cipher or chunk size. The page size of pages files,
+// which stay, does not count.
+bool is_of_other_cipher(const EnvelopeFields& fields, std::string_view domain, const Config& config);
+
 // Called as bytes are written, on the calling thread.
 using ReencryptProgress = std::function<void(const ReencryptReport&)>;
 
