@@ -65,8 +65,8 @@ class Init(CliTest):
                          "--anchor", "anchor")
         config = self.done("status", "c.coffer", "--json").json()["config"]
         self.assertEqual(config, {"crypto": None, "cipher": "chacha20-poly1305", "ctr_cipher": "aes-128-ctr",
-                                  "chunk_size": 16384, "data_files": "ctr", "log_files": "ctr", "reads": "mapping",
-                                  "anchor": self.path("anchor"), "freshness": False, "domains": [],
+                                  "chunk_size": 16384, "page_size": 4096, "data_files": "ctr", "log_files": "ctr",
+                                  "reads": "mapping", "anchor": self.path("anchor"), "freshness": False, "domains": [],
                                   "mariadb_keys": {}})
 
     def test_an_empty_directory_will_do(self):
