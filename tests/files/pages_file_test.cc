@@ -385,6 +385,45 @@ TEST_F(Pages, ADiskThatFailsIsAnErrorAndWhatWasDurableStays) {
   }
 }
 
+// P4: a root on the disk may still need the journal that could not be emptied.
+TEST_F(Pages, AfterACheckpointThatFailedNothingIsWrittenOverItsJournal) {
+  for (uint64_t operation = 1;; ++operation) {
+    MemoryDisk memory;
+    FaultDisk disk(memory);
+    auto made = create(disk);
+    ASSERT_OK(made);
+    ASSERT_OK(memory.sync_directory("/"));
+    const std::unique_ptr<PagesFile> file = std::move(*made);
+    std::string text = some_text(30 * 1024);
+    ASSERT_OK(file->write(0, as_bytes(text)));
+    ASSERT_OK(file->sync());
+    const auto step = [&](uint64_t offset, size_t size, uint32_t seed) {
+      return PagesStep{PagesStep::What::kWrite, offset, size, some_text(size, seed)};
+    };
+    for (uint32_t i = 0; i < 5; ++i) {  // each says that the one before was durable
+      ASSERT_OK(step(i * 1024, 1024, i + 10).run(*file));
+      step(i * 1024, 1024, i + 10).run(text);
+      ASSERT_OK(file->sync());
+    }
+    PagesPast past;
+    past.durable(text);
+    disk.arm({.operation = operation, .code = Code::kIo});
+    for (uint32_t i = 0; i < 3; ++i) {  // the first is too large for the journal
+      const PagesStep next = step(0, (i == 0 ? 20 : 3) * 1024, i + 20);
+      next.run(text);
+      past.add(text);
+      (void)next.run(*file);
+    }
+    const bool over = disk.fault_count() == 0;
+    for (uint64_t seed = 0; seed < 30; ++seed) {
+      const auto left = text_of(*memory.crash_image(CrashKind::kReordered, seed));
+      ASSERT_TRUE(left.is_ok()) << "operation " << operation << ", crash " << seed << ": " << status_text(left);
+      ASSERT_EQ(past.judge(*left), "") << "operation " << operation << ", crash " << seed;
+    }
+    if (over) break;
+  }
+}
+
 TEST_F(Pages, ThreadsReadWhileOneWritesAndAppendsDoNotMix) {
   auto file = create(disk_);
   ASSERT_OK(file);
