@@ -110,13 +110,14 @@ Status PagesWriter::make_holes(uint64_t first, uint64_t end) {
 Status PagesWriter::make_holes_in_group(uint64_t first, uint64_t end) {
   if (first >= end || state_.in_hole_group(first)) return Status::ok();
   std::array<XaesSeal, kPagesInGroup> seals;
-  COFFER_TRY(keys_.with_form([&](const PagesCipher& cipher) -> Status {
+  const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
     COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
     for (uint64_t page = first; page < end; ++page) {
       COFFER_TRY(PagesCipher::seal_hole(sealing, page, seals[page - first]));
     }
     return Status::ok();
-  }));
+  });
+  COFFER_TRY(sealed);
   return put_seals(first, std::span(seals).first(end - first), TagBlock::State::kHole);
 }
 

@@ -78,7 +78,7 @@ Status PagesWriter::cut(uint64_t first, uint64_t end, uint64_t size) {
     record.page = first;
     record.count = end == PageRanges::kEnd ? end : end - first;
     std::array<uint8_t, PagesRecord::kHeaderSize> header;
-    COFFER_TRY(keys_.with_form([&](const PagesCipher& cipher) -> Status {
+    const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
       COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
       return record.seal(sealing, header.data());
     }));
@@ -121,7 +121,8 @@ Status PagesWriter::write_run(uint64_t first, ByteView plaintext) {
                                         ciphertext.data() + i * page_size, seals[i]));
     }
     return Status::ok();
-  }));
+  });
+  COFFER_TRY(sealed);
   COFFER_TRY(file_.write_at(state_.layout.page_offset(first), ciphertext.bytes()));
   return put_seals(first, std::span(seals).first(count), TagBlock::State::kPage);
 }
@@ -166,7 +167,7 @@ Status PagesWriter::write_journaled(uint64_t first, ByteView plaintext, uint64_t
   PagesRecord record = next_record(size);
   Scratch records(count * step);
   std::vector<XaesSeal> seals(count);
-  COFFER_TRY(keys_.with_form([&](const PagesCipher& cipher) -> Status {
+  const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
     COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
     for (size_t i = 0; i < count; ++i) {
       uint8_t* at = records.data() + i * step;
@@ -178,7 +179,8 @@ Status PagesWriter::write_journaled(uint64_t first, ByteView plaintext, uint64_t
       ++record.number;
     }
     return Status::ok();
-  }));
+  });
+  COFFER_TRY(sealed);
   COFFER_TRY(file_.write_at(state_.journal_end, records.bytes()));
   for (size_t i = 0; i < count; ++i) {
     state_.change(first + i, {state_.journal_end + i * step + PagesRecord::kHeaderSize, seals[i]});
