@@ -176,7 +176,7 @@ TEST(SqliteTamper, AFrameOfALogThatIsReliedUponIsProved) {
   Connection reader = place.open("x.db");
   ASSERT_THAT(reader.ask("SELECT count(*) FROM t"), "200");
   const std::string wal = read_bytes(place.file("x.db-wal"));
-  for (uint64_t at = kEnvelopeSize + 512 + 700; at < wal.size(); at += kPage + 24) {
+  for (uint64_t at = kEnvelopeSize + 512 + 700; at < wal.size(); at += kPage + 64) {
     flip_byte(place.file("x.db-wal"), at);
   }
   Connection late = place.open("x.db");

@@ -119,20 +119,22 @@ def decode_wal(data, slot, file_key, about):
         about["torn_bytes"] = len(data) - ENVELOPE_SIZE
         return b""
     database = sector[:16]
-    header = open_part(key, sector[16:56], sector[56:88], database + bytes(8) + b"\xff" * 4)
+    header = open_part(key, sector[16:56], sector[56:88], database + bytes(13))
     if header is None or any(sector[88:]):
         raise Failure("tampered", "its header does not fit its tag")
-    size = int.from_bytes(header[8:12], "big") + 24
+    size = int.from_bytes(header[8:12], "big") + 64
     out = header
     at = ENVELOPE_SIZE + SECTOR
     while at + size <= len(data):
         frame = data[at:at + size]
         end = size - RESERVED
         index = (at - ENVELOPE_SIZE - SECTOR) // size
-        plain = open_part(key, frame[end:], frame[:end], database + header[16:24] + struct.pack("<I", index))
-        if plain is None or any(frame[end + SEAL_SIZE:]):
+        place = database + header[16:24] + struct.pack("<I", index)
+        head = open_part(key, frame[24:64], frame[:24], place + b"\x01")
+        page = open_part(key, frame[end:], frame[64:end], place + b"\x02")
+        if head is None or page is None or any(frame[end + SEAL_SIZE:]):
             break
-        out += plain + bytes(RESERVED)
+        out += head + page + bytes(RESERVED)
         at += size
     about["torn_bytes"] = len(data) - at
     return out

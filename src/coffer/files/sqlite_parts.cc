@@ -52,13 +52,14 @@ class WalParts final : public ListedParts {
     if (!header || !is_sqlite_page_size(header->page_size())) return header_is_tampered();
     life_.salts = header->salts();
     add({0, kWalHeaderSize, kEnvelopeSize, kSqliteSectorSize});
-    Bytes frame(kWalFrameHeaderSize + header->page_size());
-    Bytes plain(frame.size());
+    Bytes frame(kWalSealedHeaderSize + header->page_size());
+    Bytes plain(kWalFrameHeaderSize + header->page_size());
     const auto size = static_cast<uint32_t>(frame.size());
+    const auto plain_size = static_cast<uint32_t>(plain.size());
     for (uint64_t at = kEnvelopeSize + kSqliteSectorSize; at + size <= physical_size; at += size) {
       COFFER_TRY(read_exactly(file, at, frame));
       if (!open_wal_frame(key, life_, index_of(at, size), frame, plain.data())) break;
-      add({kWalHeaderSize + uint64_t{index_of(at, size)} * size, size, at, size});
+      add({kWalHeaderSize + uint64_t{index_of(at, size)} * plain_size, plain_size, at, size});
     }
     end_at(physical_size);
     return Status::ok();
@@ -71,7 +72,7 @@ class WalParts final : public ListedParts {
       std::ranges::copy(header->bytes, out);
       return Status::ok();
     }
-    if (open_wal_frame(key, life_, index_of(part.sealed_offset, part.size), sealed, out)) return Status::ok();
+    if (open_wal_frame(key, life_, index_of(part.sealed_offset, part.sealed_size), sealed, out)) return Status::ok();
     return {Code::kTampered, "a frame is not what it was a moment ago"};
   }
 

@@ -21,10 +21,11 @@ int WalFile::fail(const Status& status) {
 int WalFile::flush() {
   int result = SQLITE_OK;
   const Status status = run_.write(
-      head_, *this, kEnvelopeSize + kSqliteSectorSize - kWalHeaderSize, &result,
-      [&](SqliteSealing& sealing, uint64_t offset, MutableBytes frame) {
-        const auto index = static_cast<uint32_t>((offset - kWalHeaderSize) / frame.size());
-        return seal_wal_frame(sealing, *life_, index, frame, frame.data());
+      head_, *this, kFramesOffset, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes frame) -> Status {
+        const auto index = static_cast<uint32_t>(offset / frame.size());
+        COFFER_TRY(seal_wal_frame_header(sealing, *life_, index, frame.first<kWalFrameHeaderSize>(), frame.data()));
+        const MutableBytes page = frame.subspan(kWalSealedHeaderSize);
+        return seal_wal_page(sealing, *life_, index, page, page.data());
       });
   return status.is_ok() ? result : fail(status);
 }
@@ -34,25 +35,35 @@ int WalFile::sync(int flags) {
   return result == SQLITE_OK ? File::sync(flags) : result;
 }
 
+// Of whole frames: what is behind the last was torn off.
 int WalFile::size(uint64_t* size) {
   int result = flush();
   if (result == SQLITE_OK) result = File::size(size);
-  *size -= std::min<uint64_t>(*size, kEnvelopeSize);
-  if (*size > 0) *size -= std::min<uint64_t>(*size, kSqliteSectorSize - kWalHeaderSize);
-  return result;
+  if (result != SQLITE_OK || *size <= kFramesOffset) {
+    *size = *size > kEnvelopeSize ? kWalHeaderSize : 0;
+    return result;
+  }
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  if (!life_ && head_.has_key() && (result = read_header()) != SQLITE_OK) return result;
+  *size = kWalHeaderSize + (life_ ? (*size - kFramesOffset) / stride() * frame_size() : 0);
+  return SQLITE_OK;
 }
 
 int WalFile::truncate(uint64_t size) {
   const int flushed = flush();
   if (flushed != SQLITE_OK) return flushed;
   piece_.clear();
-  loaded_.reset();
   written_end_ = 0;
-  if (size == 0) life_.reset();
   const Status status = head_.look();
   if (!status.is_ok()) return fail(status);
   if (!head_.has_key()) return File::truncate(0);
-  return File::truncate(size == 0 ? kEnvelopeSize : physical(std::max<uint64_t>(size, kWalHeaderSize)));
+  if (size == 0 || !life_) {
+    life_.reset();
+    return File::truncate(kEnvelopeSize);
+  }
+  const uint64_t frames = (std::max<uint64_t>(size, kWalHeaderSize) - kWalHeaderSize + frame_size() - 1) / frame_size();
+  return File::truncate(physical(static_cast<uint32_t>(frames)));
 }
 
 // --- reading
@@ -60,7 +71,6 @@ int WalFile::truncate(uint64_t size) {
 // Zeros are no header: a log that nobody has begun, or never synced.
 int WalFile::read_header() {
   life_.reset();
-  loaded_.reset();
   header_ = {};
   Sector sector{};
   const int result = File::read(sector, kEnvelopeSize);
@@ -123,42 +133,49 @@ int WalFile::read(MutableBytes out, uint64_t offset) {
   return out.size() == frame_size() && skipped == 0 ? read_whole(index, out) : read_part(index, out, skipped);
 }
 
-int WalFile::load(uint32_t index, bool* good) {
-  loaded_.reset();
-  frame_.resize(frame_size());
-  const int result = File::read(frame_, physical(kWalHeaderSize + uint64_t{index} * frame_size()));
-  if (result != SQLITE_OK) return result;
+template <class Open>
+int WalFile::open_with(const Open& open, bool* good) {
   const Status status = head_.with_key([&](const SqliteKey& key) {
-    *good = open_wal_frame(key, *life_, index, frame_, frame_.data());
+    *good = open(key);
     return Status::ok();
   });
-  if (!status.is_ok()) return fail(status);
-  if (*good) loaded_ = index;
-  return SQLITE_OK;
+  return status.is_ok() ? SQLITE_OK : fail(status);
 }
 
 // A frame as SQLite reads one to see whether it belongs to the log: what does not open reads as zeros, which is the
 // log's end (W3).
 int WalFile::read_whole(uint32_t index, MutableBytes out) {
-  bool good = false;
-  const int result = load(index, &good);
+  sealed_.resize(stride());
+  int result = File::read(sealed_, physical(index));
   if (result != SQLITE_OK) return result;
-  if (good) std::ranges::copy(frame_, out.begin());
-  if (good || index >= written_end_) return SQLITE_OK;
+  bool good = false;
+  const auto open = [&](const SqliteKey& key) { return open_wal_frame(key, *life_, index, sealed_, out.data()); };
+  if ((result = open_with(open, &good)) != SQLITE_OK || good || index >= written_end_) return result;
   return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as this process wrote it"});
 }
 
-// A page of a frame that SQLite relies upon. One of an earlier life is never taken for one of this (W2).
+// A page, or a part of a frame's header, that SQLite relies upon. One of an earlier life is never taken for one of this
+// (W2).
 int WalFile::read_part(uint32_t index, MutableBytes out, size_t skipped) {
   int result = follow_readers();
-  bool good = false;
-  if (result == SQLITE_OK && life_) result = load(index, &good);
   if (result != SQLITE_OK) return result;
+  const bool is_page = skipped >= kWalFrameHeaderSize;
+  sealed_.resize(is_page ? page_size_ : kWalSealedHeaderSize);
+  result = File::read(sealed_, physical(index) + (is_page ? kWalSealedHeaderSize : 0));
+  if (result != SQLITE_OK) return result;
+  bool good = false;
+  const auto open = [&](const SqliteKey& key) {
+    if (!life_) return false;
+    if (is_page) return open_wal_page(key, *life_, index, sealed_, sealed_.data());
+    return open_wal_frame_header(key, *life_, index, std::span(sealed_).first<kWalSealedHeaderSize>(), sealed_.data());
+  };
+  if ((result = open_with(open, &good)) != SQLITE_OK) return result;
   if (!good) {
     return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as it was written: damaged or altered"});
   }
-  std::copy_n(frame_.begin() + static_cast<ptrdiff_t>(skipped), std::min(out.size(), frame_.size() - skipped),
-              out.begin());
+  const size_t from = skipped - (is_page ? kWalFrameHeaderSize : 0);
+  const size_t size = is_page ? page_size_ : kWalFrameHeaderSize;
+  std::copy_n(sealed_.begin() + static_cast<ptrdiff_t>(from), std::min(out.size(), size - from), out.begin());
   return SQLITE_OK;
 }
 
@@ -204,48 +221,46 @@ int WalFile::write_header(ByteView bytes) {
   written_end_ = 0;
   write_turn_ = database_.write_turn();
   salts_seen_ = database_.wal_salts();
-  loaded_.reset();
   piece_.clear();
   return result;
 }
 
+// After the frame that commits a transaction SQLite tells other processes of it, and asks nobody before: so that does
+// not wait.
 int WalFile::write_piece(ByteView bytes, uint32_t index) {
   piece_index_ = index;
   piece_.insert(piece_.end(), bytes.begin(), bytes.end());
   if (piece_.size() < frame_size()) return SQLITE_OK;
   if (piece_.size() > frame_size()) return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
-  frame_.swap(piece_);
-  piece_.clear();
-  return write_frame(index);
-}
-
-// SQLite writes a page anew that is in the log already since this transaction began, and then the checksums of all
-// frames from there on.
-int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
-  const int flushed = flush();
-  if (flushed != SQLITE_OK) return flushed;
-  bool good = loaded_ == index;
-  const int result = good ? SQLITE_OK : load(index, &good);
-  if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
-  if (!good && skipped == 0) return write_piece(bytes, index);
-  if (!good || skipped + bytes.size() > frame_.size()) {
-    return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as this process wrote it"});
-  }
-  std::ranges::copy(bytes, frame_.begin() + static_cast<ptrdiff_t>(skipped));
-  return write_frame(index);
-}
-
-// What is in frame_. After the frame that commits a transaction SQLite tells other processes of it, and asks nobody
-// before: so it does not wait.
-int WalFile::write_frame(uint32_t index) {
-  const uint64_t offset = kWalHeaderSize + uint64_t{index} * frame_size();
-  const bool commits = !is_all_zero(ByteView(frame_).subspan(kCommitOffset, kCommitSize));
-  int result = run_.takes(offset, frame_.size()) ? SQLITE_OK : flush();
+  const uint64_t offset = uint64_t{index} * stride();
+  const int result = run_.takes(offset, stride()) ? SQLITE_OK : flush();
   if (result != SQLITE_OK) return result;
-  run_.add(offset, frame_);
+  const bool commits = !is_all_zero(ByteView(piece_).subspan(kCommitOffset, kCommitSize));
+  piece_.insert(piece_.begin() + kWalFrameHeaderSize, kSqliteSealSize, uint8_t{0});
+  run_.add(offset, piece_);
+  piece_.clear();
   written_end_ = std::max(written_end_, index + 1);
-  loaded_ = index;
   return commits ? flush() : SQLITE_OK;
+}
+
+// SQLite writes a page anew that is in the log already since this transaction began, and then the headers of all frames
+// from there on, since each has a checksum of all before it.
+int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
+  int result = flush();
+  if (result != SQLITE_OK) return result;
+  const bool is_header = skipped == 0 && bytes.size() == kWalFrameHeaderSize;
+  if (!is_header && (skipped != kWalFrameHeaderSize || bytes.size() != page_size_)) {
+    return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
+  }
+  sealed_.resize(is_header ? kWalSealedHeaderSize : page_size_);
+  const Status status = head_.with_key([&](const SqliteKey& key) -> Status {
+    COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
+    if (!is_header) return seal_wal_page(sealing, *life_, index, bytes, sealed_.data());
+    return seal_wal_frame_header(sealing, *life_, index, bytes.first<kWalFrameHeaderSize>(), sealed_.data());
+  });
+  if (!status.is_ok()) return fail(status);
+  head_.count(sealed_.size());
+  return File::write(sealed_, physical(index) + (is_header ? 0 : kWalSealedHeaderSize));
 }
 
 }  // namespace coffer::sqlite

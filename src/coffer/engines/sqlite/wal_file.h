@@ -1,5 +1,5 @@
-// A write-ahead log: a header, and frames that are put together here, sealed whole, and written at once.
-// docs/format.md, section 19: W1 to W4.
+// A write-ahead log: a header, and frames that are put together here, sealed, and written at once. docs/format.md,
+// section 19: W1 to W4.
 #pragma once
 
 #include "coffer/engines/sqlite/database_file.h"
@@ -21,23 +21,26 @@ class WalFile final : public File {
 
  private:
   using Sector = std::array<uint8_t, kSqliteSectorSize>;
+  static constexpr uint64_t kFramesOffset = kEnvelopeSize + kSqliteSectorSize;
 
   const std::string& path() const { return head_.path(); }
+  // As SQLite counts, and as it stands in the file.
   uint32_t frame_size() const { return static_cast<uint32_t>(kWalFrameHeaderSize) + page_size_; }
-  uint64_t physical(uint64_t offset) const { return kEnvelopeSize + kSqliteSectorSize + offset - kWalHeaderSize; }
+  uint32_t stride() const { return static_cast<uint32_t>(kWalSealedHeaderSize) + page_size_; }
+  uint64_t physical(uint32_t index) const { return kFramesOffset + uint64_t{index} * stride(); }
 
   int read_header();
   // The same if another process may have begun the log anew since.
   int follow_readers();
   int follow_writers();
   int write_header(ByteView bytes);
-  // Into frame_. `good`: it opened.
-  int load(uint32_t index, bool* good);
   int read_part(uint32_t index, MutableBytes out, size_t skipped);
   int read_whole(uint32_t index, MutableBytes out);
+  // `open` is given the key, and says whether what was read opens.
+  template <class Open>
+  int open_with(const Open& open, bool* good);
   int write_piece(ByteView bytes, uint32_t index);
   int change(uint32_t index, ByteView bytes, size_t skipped);
-  int write_frame(uint32_t index);
   int flush();
   int fail(const Status& status);
 
@@ -49,12 +52,10 @@ class WalFile final : public File {
   uint32_t written_end_ = 0;  // frames before it were written by this object since it may write
   uint64_t write_turn_ = 0;   // of the database, in which it looked at the header
   std::optional<std::array<uint8_t, 8>> salts_seen_;
-  // The frame in frame_ that was opened or written last; nothing: none.
-  std::optional<uint32_t> loaded_;
-  Bytes frame_;
+  Bytes sealed_;
   Bytes piece_;  // of a frame that SQLite is writing
   uint32_t piece_index_ = 0;
-  Run run_;  // of frames
+  Run run_;  // of frames, each with room for the seal of its header
 };
 
 }  // namespace coffer::sqlite
