@@ -93,6 +93,46 @@ TEST_P(PowerFailure, LeavesWhatWasAcknowledgedAndNothingHalf) {
   }
 }
 
+// One transaction changes two encrypted databases and one that is not, and a super-journal makes one commit of it.
+TEST(SqlitePowerFailure, LeavesDatabasesThatWereChangedTogetherTogether) {
+  const Workplace place;
+  const std::string attach = "ATTACH '" + place.uri("y.db") + "' AS y; ATTACH 'file:" + place.file("p.db") +
+                             "?vfs=recorder' AS p;";
+  const auto turns = [](const Connection& db) {
+    return db.ask("SELECT (SELECT turn FROM main.n) || ' ' || (SELECT turn FROM y.n) || ' ' || (SELECT turn FROM p.n)");
+  };
+  Recorder& recorder = Recorder::get();
+  recorder.start();
+  Connection db = place.open("x.db");
+  ASSERT_SQL(db, attach);
+  for (const std::string name : {"main", "y", "p"}) {
+    ASSERT_SQL(db, "CREATE TABLE " + name + ".n(turn, b); INSERT INTO " + name + ".n VALUES(0, zeroblob(9000))");
+  }
+  const size_t before = recorder.now();
+  std::vector<size_t> acknowledged;
+  for (int turn = 1; turn <= 4; ++turn) {
+    const std::string change = ".n SET b = randomblob(9000), turn = " + std::to_string(turn) + ";";
+    ASSERT_SQL(db, "BEGIN; UPDATE main" + change + "UPDATE y" + change + "UPDATE p" + change + "COMMIT");
+    acknowledged.push_back(recorder.now());
+  }
+  recorder.stop();
+  db.close();
+  std::mt19937 chance(static_cast<uint32_t>(seeds(1).front()));
+  for (size_t instant = before; instant < recorder.now(); ++instant) {
+    std::filesystem::remove_all(place.path("db"));
+    std::filesystem::create_directory(place.path("db"));
+    for (const auto& [path, bytes] : recorder.after_failure(instant, chance)) write_bytes(path, bytes);
+    const Connection after = place.open("x.db");
+    ASSERT_SQL(after, attach);
+    const std::string turn = after.ask("SELECT turn FROM main.n");
+    EXPECT_EQ(turns(after), turn + " " + turn + " " + turn) << "at " << instant;
+    const auto done = std::ranges::upper_bound(acknowledged, instant) - acknowledged.begin();
+    EXPECT_GE(std::stoi(turn), done) << "at " << instant;
+    EXPECT_EQ(after.ask("PRAGMA integrity_check"), "ok") << "at " << instant;
+    if (HasFailure()) return;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Sqlite, PowerFailure,
                          testing::Values(Story{"delete", "full", 200, 60}, Story{"delete", "full", 10, 60},
                                          Story{"delete", "normal", 10, 60}, Story{"truncate", "full", 10, 60},

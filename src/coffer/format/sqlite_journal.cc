@@ -122,8 +122,8 @@ bool open_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t
 }
 
 Result<Bytes> seal_journal_name(SqliteSealing& sealing, const JournalLife& life, uint64_t offset, ByteView record) {
-  Bytes associated(JournalContext(life, offset, Part::kName).view().begin(),
-                   JournalContext(life, offset, Part::kName).view().end());
+  const JournalContext context(life, offset, Part::kName);
+  Bytes associated(context.view().begin(), context.view().end());
   associated.insert(associated.end(), record.begin(), record.end());
   std::array<uint8_t, kSqliteSealSize> seal;
   uint8_t nothing = 0;

@@ -194,8 +194,14 @@ int JournalFile::truncate(uint64_t size) {
 // --- reading
 
 int JournalFile::size(uint64_t* size) {
+  *size = 0;
   int result = flush();
-  if (result == SQLITE_OK) result = File::size(size);
+  if (result != SQLITE_OK) return result;
+  const Status status = head_.look();
+  if (!status.is_ok()) return fail(status);
+  // SQLite asks for the size, and for a name at the end, before it reads anything else.
+  if (head_.has_key() && segments_.empty() && (result = probe(0)) != SQLITE_OK) return result;
+  result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   if (result != SQLITE_OK || *size == 0) return result;
   // A name that opens is at the end; its seal is no byte of SQLite's.
@@ -261,8 +267,6 @@ int JournalFile::find_name() {
 
 int JournalFile::read(MutableBytes out, uint64_t offset) {
   std::ranges::fill(out, uint8_t{0});
-  const Status status = head_.look();
-  if (!status.is_ok()) return fail(status);
   uint64_t size = 0;
   int result = this->size(&size);
   if (result != SQLITE_OK) return result;
