@@ -78,7 +78,7 @@ Status PagesWriter::cut(uint64_t first, uint64_t end, uint64_t size) {
     record.page = first;
     record.count = end == PageRanges::kEnd ? end : end - first;
     std::array<uint8_t, PagesRecord::kHeaderSize> header;
-    const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
+    COFFER_TRY(keys_.with_form([&](const PagesCipher& cipher) -> Status {
       COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
       return record.seal(sealing, header.data());
     }));
@@ -114,7 +114,7 @@ Status PagesWriter::write_run(uint64_t first, ByteView plaintext) {
   const size_t count = plaintext.size() / page_size;
   std::array<XaesSeal, kPagesInGroup> seals;
   Scratch ciphertext(plaintext.size());
-  COFFER_TRY(keys_.with_form([&](const PagesCipher& cipher) -> Status {
+  const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
     COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
     for (size_t i = 0; i < count; ++i) {
       COFFER_TRY(PagesCipher::seal_page(sealing, first + i, plaintext.subspan(i * page_size, page_size),
