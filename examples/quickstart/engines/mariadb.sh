@@ -4,7 +4,8 @@
 start_mariadb() {
   mariadbd --no-defaults --user="$(id -un)" --datadir="$PWD/data" --socket="$PWD/socket" --skip-networking \
     --skip-grant-tables --log-error="$PWD/server.log" --plugin-dir="$PWD/plugins" --plugin-maturity=beta \
-    --plugin-load-add=coffer_key_management --coffer-key-management-coffer="$PWD/server.coffer" \
+    --plugin-load-add=coffer_key_management --coffer-key-management=FORCE_PLUS_PERMANENT \
+    --coffer-key-management-coffer="$PWD/server.coffer" \
     --innodb-encrypt-tables=FORCE --innodb-encrypt-log=ON --encrypt-binlog=ON --log-bin=binlog \
     --innodb-encryption-threads=2 --innodb-encryption-rotate-key-age=1 >/dev/null 2>&1 &
   server=$!
@@ -30,11 +31,13 @@ run_engine() {
     INSERT INTO shop.notes SELECT CONCAT('the quick brown note number ', seq) FROM shop.seq_1_to_20000;
     SELECT COUNT(*) FROM shop.notes"
 
-  step "A new key: the server encrypts its tables anew, while it serves"
+  step "New keys: the server encrypts its tables anew, while it serves"
+  show coffer rotate domain server.coffer system
+  say "and once more: InnoDB begins with pages that are two keys behind"
   show coffer rotate domain server.coffer system
   for _ in $(seq 100); do
     if [ "$(in_mariadb "SELECT MIN(min_key_version) FROM information_schema.innodb_tablespaces_encryption" |
-      tail -n 1)" = 2 ]; then break; fi
+      tail -n 1)" = 3 ]; then break; fi
     sleep 0.3
   done
   show in_mariadb "SELECT name, min_key_version, current_key_version
