@@ -53,5 +53,5 @@ run_engine() {
   step "Without the root key it does not start"
   mv root.key elsewhere.key
   if (start_mariadb) 2>/dev/null; then die "it started without its key"; fi
-  grep -m 1 coffer_key_management server.log | sed 's/^/    /'
+  grep 'coffer_key_management: ' server.log | tail -n 1 | sed 's/^/    /'
 }

@@ -23,7 +23,8 @@ run_engine() {
   pkill -KILL -f "coffer mount files.coffer encrypted clear"
   sleep 0.5
   show coffer mount files.coffer encrypted clear
-  show sqlite3 clear/notes.db "PRAGMA integrity_check; SELECT count(*), max(text) FROM notes;"
+  show sqlite3 clear/notes.db "PRAGMA integrity_check; SELECT count(*), max(text) FROM notes;
+    INSERT INTO notes VALUES('another one');"
 
   step "A new key for it, while it is mounted"
   show coffer rotate domain files.coffer system --rewrap
