@@ -2,10 +2,8 @@
 
 import struct
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from .envelope import ENVELOPE_SIZE
-from .primitives import AESGCM, BODY_SIZE_MAX, Failure, derive, open_sealed
+from .primitives import BODY_SIZE_MAX, Failure, Xaes, derive
 
 PAGES_IN_GROUP = 96
 PAGES_IN_SECTOR = 12
@@ -21,31 +19,6 @@ RECORD_HEADER_SIZE = 136
 PAGE, HOLE, ROOT, RECORD = 1, 2, 3, 4  # what is sealed
 SEARCH_MAX = 64 << 20
 ALL_BEHIND = (1 << 64) - 1
-
-
-class Xaes:
-    """XAES-256-GCM (https://c2sp.org/XAES-256-GCM), opening only."""
-
-    def __init__(self, key):
-        self.block = Cipher(algorithms.AES(key), modes.ECB())
-        carried = int.from_bytes(self._encrypt(bytes(16)), "big") << 1
-        self.subkey = (carried & (1 << 128) - 1) ^ (0x87 if carried >> 128 else 0)
-        self.derived = {}
-
-    def _encrypt(self, block):
-        encryptor = self.block.encryptor()
-        return encryptor.update(block) + encryptor.finalize()
-
-    def cipher_for(self, start):
-        """AES-256-GCM under the key of all nonces that begin with these 12 bytes."""
-        if start not in self.derived:
-            halves = [int.from_bytes(bytes([0, half, ord("X"), 0]) + start, "big") ^ self.subkey for half in (1, 2)]
-            self.derived[start] = AESGCM(b"".join(self._encrypt(half.to_bytes(16, "big")) for half in halves))
-        return self.derived[start]
-
-    def open(self, seal, ciphertext, associated):
-        """The plaintext, or None if the seal does not fit."""
-        return open_sealed(self.cipher_for(seal[:12]), seal[12:24], ciphertext + seal[24:], associated)
 
 
 class Root:

@@ -77,14 +77,29 @@ def open_sealed(cipher, nonce, sealed, associated):
         return None
 
 
-def open_xaes(key, nonce, sealed, associated):
-    """XAES-256-GCM (https://c2sp.org/XAES-256-GCM): the plaintext, or None if the tag does not fit."""
-    block = Cipher(algorithms.AES(key), modes.ECB()).encryptor()
-    doubled = int.from_bytes(block.update(bytes(16)), "big") << 1
-    mask = (doubled ^ (0x87 if doubled >> 128 else 0)) & ((1 << 128) - 1)
-    halves = (int.from_bytes(bytes([0, half]) + b"X\x00" + nonce[:12], "big") ^ mask for half in (1, 2))
-    derived = b"".join(block.update(half.to_bytes(16, "big")) for half in halves)
-    return open_sealed(AESGCM(derived), nonce[12:], sealed, associated)
+class Xaes:
+    """XAES-256-GCM (https://c2sp.org/XAES-256-GCM), opening only."""
+
+    def __init__(self, key):
+        self.block = Cipher(algorithms.AES(key), modes.ECB())
+        carried = int.from_bytes(self._encrypt(bytes(16)), "big") << 1
+        self.subkey = (carried & (1 << 128) - 1) ^ (0x87 if carried >> 128 else 0)
+        self.derived = {}
+
+    def _encrypt(self, block):
+        encryptor = self.block.encryptor()
+        return encryptor.update(block) + encryptor.finalize()
+
+    def cipher_for(self, start):
+        """AES-256-GCM under the key of all nonces that begin with these 12 bytes."""
+        if start not in self.derived:
+            halves = [int.from_bytes(bytes([0, half, ord("X"), 0]) + start, "big") ^ self.subkey for half in (1, 2)]
+            self.derived[start] = AESGCM(b"".join(self._encrypt(half.to_bytes(16, "big")) for half in halves))
+        return self.derived[start]
+
+    def open(self, seal, ciphertext, associated):
+        """The plaintext, or None if the seal does not fit."""
+        return open_sealed(self.cipher_for(seal[:12]), seal[12:24], ciphertext + seal[24:], associated)
 
 
 def kwp_unwrap(wrap_key, wrapped):

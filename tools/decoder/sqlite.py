@@ -3,7 +3,7 @@
 import struct
 
 from .envelope import ENVELOPE_SIZE
-from .primitives import Failure, derive, open_xaes
+from .primitives import Failure, Xaes, derive
 
 MAGIC = b"SQLite format 3\x00"
 JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
@@ -21,7 +21,7 @@ def is_page_size(size):
 
 
 def open_part(key, seal, ciphertext, associated):
-    return open_xaes(key, seal[:24], ciphertext + seal[24:SEAL_SIZE], associated)
+    return Xaes(key).open(seal[:SEAL_SIZE], ciphertext, associated)
 
 
 def decode_sqlite(data, slot, file_key, about):
