@@ -1,5 +1,5 @@
 // Every key a file's formats use, derived from its domain key or file key. docs/format.md, "Derivation". The only place
-// in format/ that reveals a key. All functions are thread-safe.
+// in format/ that reveals a key, but for blob.cc. All functions are thread-safe.
 #pragma once
 
 #include "coffer/crypto/ctr.h"
