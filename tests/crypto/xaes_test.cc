@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <thread>
 
 #include "coffer/crypto/random.h"
 #include "crypto/backends.h"
@@ -96,6 +97,49 @@ TEST_P(Xaes, MessagesThatWereSealedAtOnceOpenInAnyOrderAmongOthers) {
     EXPECT_TRUE(opening.open({}, messages[at].ciphertext, messages[at].seal, opened.data())) << at;
     EXPECT_EQ(opened, Bytes(100, static_cast<uint8_t>(at % 4)));
   }
+}
+
+// More than there are places for derived keys, and of two keys in turn.
+TEST_P(Xaes, AnyNumberOfOpeningsAndSealingsLiveAtOnce) {
+  const XaesGcm other = with(random_key<XaesRole>(32).value());
+  std::vector<XaesSealing> sealings;
+  std::vector<XaesOpening> openings;
+  std::vector<XaesMessage> messages;
+  for (uint8_t i = 0; i < 150; ++i) {
+    const XaesGcm& key = i % 2 == 0 ? xaes_ : other;
+    sealings.push_back(XaesSealing::begin(key).value());
+    openings.emplace_back(key);
+    messages.push_back({Bytes(100, i), {}});
+  }
+  for (size_t i = 0; i < messages.size(); ++i) {
+    auto& [ciphertext, seal] = messages[i];
+    ASSERT_TRUE(sealings[i].seal({}, ciphertext, ciphertext.data(), seal));
+  }
+  for (int round = 0; round < 2; ++round) {
+    for (size_t i = 0; i < messages.size(); ++i) {
+      Bytes opened(100);
+      EXPECT_TRUE(openings[i].open({}, messages[i].ciphertext, messages[i].seal, opened.data()));
+      EXPECT_EQ(opened, Bytes(100, static_cast<uint8_t>(i)));
+      EXPECT_FALSE(openings[i ^ 1].open({}, messages[i].ciphertext, messages[i].seal, opened.data()));
+    }
+  }
+}
+
+TEST_P(Xaes, ManyThreadsUseItAtOnce) {
+  std::vector<std::thread> threads;
+  for (uint8_t t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      const XaesGcm own = with(random_key<XaesRole>(32).value());
+      for (int i = 0; i < 200; ++i) {
+        const XaesGcm& key = i % 2 == 0 ? xaes_ : own;
+        Bytes opened;
+        const XaesMessage message = seal_one(key, {}, Bytes(50, t));
+        EXPECT_TRUE(opens(key, {}, message, opened));
+        EXPECT_EQ(opened, Bytes(50, t));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_P(Xaes, OneDrawOfRandomnessHasItsLimit) {

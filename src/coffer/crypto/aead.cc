@@ -18,13 +18,11 @@ Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, cons
   }
   auto out = backend.aead_key(suite, key, expansion);
   if (out == nullptr) return not_offered(backend, info->name);
-#ifdef COFFER_NONCE_AUDIT
-  if (nonce_audit_enabled()) {
-    COFFER_ASSIGN(out->audited_key_hash_, sha256(key));
-  }
-#endif
+  COFFER_TRY(out->know_for_audit(key));
   return out;
 }
+
+bool AeadKey::replace(ByteView key) { return do_replace(key) && know_for_audit(key).is_ok(); }
 
 Result<std::unique_ptr<AeadKey>> AeadKey::create(Suite suite, ByteView key, Expansion expansion) {
   COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(suite));
@@ -58,6 +56,12 @@ bool AeadKey::open(const Nonce& nonce, ByteView associated, ByteView ciphertext,
 }
 
 #ifdef COFFER_NONCE_AUDIT
+Status AeadKey::know_for_audit(ByteView key) {
+  if (!nonce_audit_enabled()) return Status::ok();
+  COFFER_ASSIGN(audited_key_hash_, sha256(key));
+  return Status::ok();
+}
+
 void AeadKey::audit(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag) const {
   if (!nonce_audit_enabled()) return;
   uint8_t associated_size[8];

@@ -41,6 +41,10 @@ class AeadKey {
   static Result<std::unique_ptr<AeadKey>> create(Suite suite, ByteView key, Expansion expansion = Expansion::kAlways);
   virtual ~AeadKey() = default;
 
+  // Takes another key, of the same size, in place of its own, if this backend can without allocating. False: it is as
+  // it was. REQUIRES: nobody uses it at the moment; made by this process
+  [[nodiscard]] bool replace(ByteView key);
+
   // Writes plaintext.size() + kTagSize bytes to `out`, which may equal plaintext.data() but not overlap it otherwise.
   // kKeyUnavailable in a child of fork().
   Status seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out) const {
@@ -62,11 +66,14 @@ class AeadKey {
   void audit(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag) const;
 
  private:
+  virtual bool do_replace(ByteView) { return false; }
   // What a backend does. Sizes were checked. On failure the caller clears what was written.
   virtual bool do_seal(const Nonce& nonce, ByteView associated, ByteView plaintext, uint8_t* out,
                        uint8_t* tag) const = 0;
   virtual bool do_open(const Nonce& nonce, ByteView associated, ByteView ciphertext, const uint8_t* tag,
                        uint8_t* out) const = 0;
+
+  Status know_for_audit(ByteView key);
 
   OfOneProcess process_;
 #ifdef COFFER_NONCE_AUDIT
@@ -75,6 +82,7 @@ class AeadKey {
 };
 
 #ifndef COFFER_NONCE_AUDIT
+inline Status AeadKey::know_for_audit(ByteView) { return Status::ok(); }
 inline void AeadKey::audit(const Nonce&, ByteView, ByteView, const uint8_t*) const {}
 #endif
 

@@ -69,7 +69,9 @@ class IpsecMbGcmKey final : public AeadKey {
     return CRYPTO_memcmp(computed, tag, kTagSize) == 0;
   }
 
-  const ExpandedKey key_;
+  bool do_replace(ByteView key) override { return key_.replace(key); }
+
+  ExpandedKey key_;
   const GcmFunctions functions_;
 };
 

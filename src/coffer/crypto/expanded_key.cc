@@ -77,6 +77,12 @@ ExpandedKey::~ExpandedKey() {
   if (number_ != 0 && process_.is_here()) places.get().forget(number_);
 }
 
+bool ExpandedKey::replace(ByteView key) {
+  if (kept_.empty()) return false;
+  expand_(key, kept_.reveal_mutable().data());
+  return true;
+}
+
 const uint8_t* ExpandedKey::borrow(void*& borrowed) const {
   Places::Place& place = places.get().take(number_);
   borrowed = &place;

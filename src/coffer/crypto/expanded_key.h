@@ -24,6 +24,9 @@ class ExpandedKey {
   ExpandedKey(const ExpandedKey&) = delete;
   ExpandedKey& operator=(const ExpandedKey&) = delete;
 
+  // Takes another key of the same size. False, and it is as it was, for one that is at rest. REQUIRES: nobody uses it
+  bool replace(ByteView key);
+
   // While it lives the expanded form is there. For the time of a call: who holds one for long keeps others waiting.
   // REQUIRES: this process made the key
   class Use {

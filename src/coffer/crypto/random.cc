@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/check.h"
 #include "coffer/crypto/library.h"
 #include "coffer/crypto/openssl_handles.h"
 
@@ -37,6 +38,10 @@ bool fill_part(MutableBytes out, const Generator& generator, OSSL_LIB_CTX* libra
   return context != nullptr && EVP_RAND_generate(context, out.data(), out.size(), 0, 0, fresh.data(), out.size()) == 1;
 }
 
+Status no_entropy() {
+  return {Code::kInternal, "the random generator has no entropy: check that getrandom() works here"};
+}
+
 Status fill(MutableBytes out, const Generator& generator) {
   ErrorQueueGuard guard;
   KernelBytes fresh;
@@ -46,9 +51,8 @@ Status fill(MutableBytes out, const Generator& generator) {
     const bool filled = fill_part(out.first(count), generator, library, fresh);
     wipe(fresh.data(), fresh.size());
     if (!filled) {
-      return {Code::kInternal, library == nullptr
-                                   ? "the random generator has no entropy: check that getrandom() works here"
-                                   : "the FIPS provider gives no random numbers (" + openssl_reason() + ")"};
+      if (library == nullptr) return no_entropy();
+      return {Code::kInternal, "the FIPS provider gives no random numbers (" + openssl_reason() + ")"};
     }
     out = out.subspan(count);
   }
@@ -58,6 +62,13 @@ Status fill(MutableBytes out, const Generator& generator) {
 }  // namespace
 
 Status random_bytes(MutableBytes out) { return fill(out, kPublic); }
+
+Status unique_bytes(MutableBytes out) {
+  COFFER_REQUIRE(out.size() <= kPartMax, "a nonce is short");
+  if (openssl_library() != nullptr) return random_bytes(out);
+  if (getrandom(out.data(), out.size(), 0) == static_cast<ssize_t>(out.size())) return Status::ok();
+  return no_entropy();
+}
 
 Result<Id> random_id() {
   Id id;

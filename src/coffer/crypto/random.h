@@ -1,4 +1,4 @@
-// Randomness from OpenSSL's CSPRNG, which reseeds after fork. Thread-safe.
+// Randomness from OpenSSL's CSPRNG, which reseeds after fork, and the operating system's. Thread-safe.
 #pragma once
 
 #include "coffer/base/secret.h"
@@ -7,6 +7,9 @@ namespace coffer {
 
 // Fails only if the operating system has no entropy source; then nothing may be encrypted.
 Status random_bytes(MutableBytes out);
+// At most 256 bytes that everybody may know and nobody may see twice, as nonces: from the operating system's generator
+// alone, which costs half as much. With require_fips() it is random_bytes().
+Status unique_bytes(MutableBytes out);
 Result<Id> random_id();
 Result<SecretBytes> random_secret(size_t size);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "coffer/crypto/aead.h"
 #include "coffer/crypto/counter_mode.h"
 #include "coffer/crypto/random.h"
 
@@ -11,7 +10,13 @@ namespace {
 
 constexpr size_t kBlock = CounterMode::kBlockSize;
 
-// The base of the 12 bytes that AES-256-GCM itself is given: the last of the nonce.
+// Of the two halves of a nonce: what a key is derived from, and the base of the 12 bytes that AES-256-GCM itself is
+// given.
+DerivedKey::Origin first_bytes(const std::array<uint8_t, XaesSeal::kNonceSize>& nonce) {
+  DerivedKey::Origin out;
+  std::copy_n(nonce.begin(), out.size(), out.begin());
+  return out;
+}
 std::array<uint8_t, kNonceSize> last_bytes(const std::array<uint8_t, XaesSeal::kNonceSize>& nonce) {
   std::array<uint8_t, kNonceSize> out;
   std::copy_n(nonce.begin() + kNonceSize, kNonceSize, out.begin());
@@ -51,6 +56,7 @@ Result<XaesGcm> XaesGcm::create(ByteView key, const CryptoBackend& backend) {
   out.subkey_ = SecretBytes(kBlock);
   out.block_->encrypt_block({}, out.subkey_.reveal_mutable().data());
   double_block(out.subkey_.reveal_mutable().data());
+  out.owner_ = DerivedKeyOwner::create();
   return out;
 }
 
@@ -59,34 +65,34 @@ Status XaesGcm::usable() const { return block_->usable(); }
 void XaesGcm::drop_key() {
   block_.reset();
   subkey_ = {};
+  owner_.forget();
 }
 
 void XaesGcm::take_key(XaesGcm&& same) { *this = std::move(same); }
 
 // Key n of two halves is AES of (00 n 58 00 ‖ the nonce's first 12 bytes) XOR K1: CMAC of one block, in counter mode
 // (SP 800-108 section 4.1).
-Result<std::unique_ptr<AeadKey>> XaesGcm::derive(ByteView nonce_start) const {
-  COFFER_TRY(usable());
+Status XaesGcm::derive(const DerivedKey::Origin& nonce_start, DerivedKey& out) const {
   const ByteView mask = subkey_.reveal();
-  SecretBytes key(2 * kBlock);
+  std::array<uint8_t, 2 * kBlock> key;
   for (uint8_t half : {0, 1}) {
     CounterMode::Counter block = {0, static_cast<uint8_t>(half + 1), 'X', 0};
     std::ranges::copy(nonce_start, block.begin() + 4);
     for (size_t i = 0; i < kBlock; ++i) block[i] ^= mask[i];
-    block_->encrypt_block(block, key.reveal_mutable().data() + half * kBlock);
+    block_->encrypt_block(block, key.data() + half * kBlock);
     wipe(block.data(), block.size());
   }
-  return AeadKey::create(Suite::kAes256Gcm, key.reveal(), *backend_);
+  const Status status = out.put(owner_, nonce_start, key, *backend_);
+  wipe(key.data(), key.size());
+  return status;
 }
 
-XaesSealing::XaesSealing() = default;
-XaesSealing::XaesSealing(XaesSealing&&) noexcept = default;
-XaesSealing::~XaesSealing() = default;
-
 Result<XaesSealing> XaesSealing::begin(const XaesGcm& key) {
+  COFFER_TRY(key.usable());
   XaesSealing out;
-  COFFER_TRY(random_bytes(out.nonce_));
-  COFFER_ASSIGN(out.key_, key.derive(ByteView(out.nonce_).first(kNonceSize)));
+  COFFER_TRY(unique_bytes(out.nonce_));
+  out.key_ = DerivedKey::borrow();
+  COFFER_TRY(key.derive(first_bytes(out.nonce_), out.key_));
   return out;
 }
 
@@ -95,26 +101,19 @@ Status XaesSealing::seal(ByteView associated, ByteView plaintext, uint8_t* ciphe
   const Nonce nonce(last_bytes(nonce_), sealed_++);
   seal.nonce = nonce_;
   std::copy_n(nonce.data(), kNonceSize, seal.nonce.begin() + kNonceSize);
-  COFFER_TRY(key_->seal(nonce, associated, plaintext, ciphertext, seal.tag.data()));
-  key_->audit(nonce, associated, {ciphertext, plaintext.size()}, seal.tag.data());
+  COFFER_TRY(key_.key().seal(nonce, associated, plaintext, ciphertext, seal.tag.data()));
+  key_.key().audit(nonce, associated, {ciphertext, plaintext.size()}, seal.tag.data());
   return Status::ok();
 }
 
-XaesOpening::XaesOpening(const XaesGcm& key) : xaes_(key) {}
-XaesOpening::~XaesOpening() = default;
-
 bool XaesOpening::open(ByteView associated, ByteView ciphertext, const XaesSeal& seal, uint8_t* out) {
-  const ByteView start = ByteView(seal.nonce).first(kNonceSize);
-  if (key_ == nullptr || !std::ranges::equal(start, start_)) {
-    auto derived = xaes_.derive(start);
-    if (!derived.is_ok()) {
-      wipe(out, ciphertext.size());
-      return false;
-    }
-    key_ = std::move(*derived);
-    std::ranges::copy(start, start_.begin());
+  const DerivedKey::Origin start = first_bytes(seal.nonce);
+  if (key_.is_empty()) key_ = DerivedKey::borrow();
+  if (!xaes_.usable().is_ok() || (!key_.holds(xaes_.owner_, start) && !xaes_.derive(start, key_).is_ok())) {
+    wipe(out, ciphertext.size());
+    return false;
   }
-  return key_->open(Nonce(last_bytes(seal.nonce), 0), associated, ciphertext, seal.tag.data(), out);
+  return key_.key().open(Nonce(last_bytes(seal.nonce), 0), associated, ciphertext, seal.tag.data(), out);
 }
 
 }  // namespace coffer

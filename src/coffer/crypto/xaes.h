@@ -4,12 +4,10 @@
 
 #include <memory>
 
-#include "coffer/base/secret.h"
-#include "coffer/crypto/suite.h"
+#include "coffer/crypto/derived_key.h"
 
 namespace coffer {
 
-class AeadKey;
 class CounterMode;
 struct CryptoBackend;
 
@@ -51,11 +49,12 @@ class XaesGcm {
   XaesGcm() = default;
 
   // The AES-256-GCM key of all messages whose nonces begin with these 12 bytes.
-  Result<std::unique_ptr<AeadKey>> derive(ByteView nonce_start) const;
+  Status derive(const DerivedKey::Origin& nonce_start, DerivedKey& out) const;
 
   const CryptoBackend* backend_ = nullptr;
   std::unique_ptr<CounterMode> block_;  // AES under the key itself
   SecretBytes subkey_;                  // K1 of CMAC (SP 800-38B)
+  DerivedKeyOwner owner_;
 };
 
 // Seals some messages at once: one draw of randomness and one derivation for all of them. What a forked child, or a
@@ -66,17 +65,15 @@ class XaesSealing {
   static constexpr uint64_t kMessagesMax = uint64_t{1} << 16;
 
   static Result<XaesSealing> begin(const XaesGcm& key);
-  XaesSealing(XaesSealing&&) noexcept;
-  ~XaesSealing();
 
   // Writes plaintext.size() bytes to `ciphertext`, which may equal plaintext.data() but not overlap it otherwise, and
   // `seal`. kLimitExceeded after kMessagesMax.
   Status seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, XaesSeal& seal);
 
  private:
-  XaesSealing();
+  XaesSealing() = default;
 
-  std::unique_ptr<AeadKey> key_;
+  DerivedKey key_;
   std::array<uint8_t, XaesSeal::kNonceSize> nonce_{};  // of the first message
   uint64_t sealed_ = 0;
 };
@@ -85,8 +82,7 @@ class XaesSealing {
 // outlives it and keeps its key. Not thread-safe.
 class XaesOpening {
  public:
-  explicit XaesOpening(const XaesGcm& key);
-  ~XaesOpening();
+  explicit XaesOpening(const XaesGcm& key) : xaes_(key) {}
 
   // Writes ciphertext.size() bytes to `out` (same rule as in sealing). False when the tag does not fit, or not
   // usable(): `out` is then all zeros and nothing of it may be used.
@@ -94,8 +90,7 @@ class XaesOpening {
 
  private:
   const XaesGcm& xaes_;
-  std::unique_ptr<AeadKey> key_;  // for nonces that begin with start_
-  std::array<uint8_t, kNonceSize> start_{};
+  DerivedKey key_;  // of the message opened last
 };
 
 }  // namespace coffer

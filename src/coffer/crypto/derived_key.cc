@@ -1,0 +1,101 @@
+#include "coffer/crypto/derived_key.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace coffer {
+
+struct alignas(64) DerivedKey::Place {
+  std::atomic<bool> taken{false};
+  std::atomic<uint64_t> owner{0};  // changes only while taken
+  Origin origin{};
+  const CryptoBackend* backend = nullptr;
+  std::unique_ptr<AeadKey> key;
+  bool is_shared = true;
+
+  bool take() { return !taken.load(std::memory_order_relaxed) && !taken.exchange(true, std::memory_order_acquire); }
+  void give_back() { taken.store(false, std::memory_order_release); }
+};
+
+class DerivedKey::Places {
+ public:
+  // Each thread begins where it found one last: what it has just derived is there.
+  Place* take() {
+    static constinit thread_local size_t last = 0;
+    for (size_t i = 0; i < kCount; ++i) {
+      const size_t index = (last + i) % kCount;
+      if (!places_[index].take()) continue;
+      last = index;
+      return &places_[index];
+    }
+    auto* own = new Place;  // nobody waits for another who may wait for him
+    own->is_shared = false;
+    own->taken = true;
+    return own;
+  }
+
+  void forget(uint64_t owner) {
+    for (Place& place : places_) {
+      if (place.owner.load(std::memory_order_relaxed) != owner) continue;
+      while (!place.take()) std::this_thread::yield();
+      if (place.owner.load(std::memory_order_relaxed) == owner) {
+        place.key.reset();
+        place.owner.store(0, std::memory_order_relaxed);
+      }
+      place.give_back();
+    }
+  }
+
+ private:
+  // For as many threads as compute at once; each place takes a kilobyte of locked memory once it was used.
+  static constexpr size_t kCount = 64;
+
+  std::array<Place, kCount> places_;
+};
+
+DerivedKeyOwner DerivedKeyOwner::create() {
+  static constinit std::atomic<uint64_t> last{0};
+  DerivedKeyOwner out;
+  out.number_ = last.fetch_add(1, std::memory_order_relaxed) + 1;
+  return out;
+}
+
+void DerivedKeyOwner::forget() {
+  if (number_ != 0) per_process<DerivedKey::Places>().forget(number_);
+}
+
+DerivedKey DerivedKey::borrow() {
+  DerivedKey out;
+  out.place_ = per_process<Places>().take();
+  return out;
+}
+
+DerivedKey::~DerivedKey() {
+  if (place_ == nullptr) return;
+  if (place_->is_shared) {
+    place_->give_back();
+  } else {
+    delete place_;
+  }
+}
+
+bool DerivedKey::holds(const DerivedKeyOwner& owner, const Origin& origin) const {
+  return place_->owner.load(std::memory_order_relaxed) == owner.number_ && place_->origin == origin;
+}
+
+Status DerivedKey::put(const DerivedKeyOwner& owner, const Origin& origin, ByteView key,
+                       const CryptoBackend& backend) {
+  Place& place = *place_;
+  place.owner.store(0, std::memory_order_relaxed);
+  if (place.key == nullptr || place.backend != &backend || !place.key->replace(key)) {
+    COFFER_ASSIGN(place.key, AeadKey::create(Suite::kAes256Gcm, key, backend));
+    place.backend = &backend;
+  }
+  place.origin = origin;
+  place.owner.store(owner.number_, std::memory_order_relaxed);
+  return Status::ok();
+}
+
+const AeadKey& DerivedKey::key() const { return *place_->key; }
+
+}  // namespace coffer
