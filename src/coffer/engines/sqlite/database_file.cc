@@ -33,30 +33,46 @@ int DatabaseFile::find_page_size() {
   return failed({Code::kDamaged, "its first page does not begin as one of SQLite's"}, path());
 }
 
-// SQLITE_IOERR_SHORT_READ, and zeros, behind the end of the file. REQUIRES: the page size is known
-int DatabaseFile::read_page(uint32_t number, uint8_t* out) {
+// SQLITE_IOERR_SHORT_READ, and zeros, behind the end of the file. `seal`, if not null, gets what stands in the file at
+// the page's end, unless the page is kept here. REQUIRES: `out` has the size of a page
+int DatabaseFile::read_page(uint32_t number, MutableBytes out, Bytes* seal) {
+  const ByteView kept = pending_.find(uint64_t{number - 1} * page_size_, page_size_);
+  if (!kept.empty()) {
+    std::ranges::copy(kept, out.begin());
+    return SQLITE_OK;
+  }
+  const int result = read_sealed(number, out, seal);
+  if (result != SQLITE_OK) std::ranges::fill(out, uint8_t{0});
+  return result;
+}
+
+int DatabaseFile::read_sealed(uint32_t number, MutableBytes out, Bytes* seal) {
   const uint64_t offset = kEnvelopeSize + uint64_t{number - 1} * page_size_;
-  int result = File::read({out, page_size_}, offset);
+  int result = File::read(out, offset);
   if (result == SQLITE_IOERR_SHORT_READ) {
     uint64_t physical = 0;
     const int measured = File::size(&physical);
     if (measured != SQLITE_OK) return measured;
     if (physical <= offset) return result;
-    std::fill_n(out, page_size_, uint8_t{0});
     return failed({Code::kTruncated, "ends inside page " + std::to_string(number)}, path());
   }
   if (result != SQLITE_OK) return result;
+  if (seal != nullptr) seal->assign(out.end() - kSqliteReserve, out.end());
   // Another process may have emptied the database and begun it anew.
-  const bool resized = number == 1 && sqlite_page_size({out, page_size_}) != page_size_ &&
-                       sqlite_page_size({out, page_size_}) != 0;
+  const bool resized = number == 1 && sqlite_page_size(out) != page_size_ && sqlite_page_size(out) != 0;
   if (resized) return SQLITE_NOTFOUND;
   const Status status = head_.with_key([&](const SqliteKey& key) {
-    return open_sqlite_page(key, {head_.file_id(), number}, {out, page_size_}, out);
+    return open_sqlite_page(key, {head_.file_id(), number}, out, out.data());
   });
   return status.is_ok() ? SQLITE_OK : failed(status, path());
 }
 
 int DatabaseFile::read(MutableBytes out, uint64_t offset) {
+  const bool knows_pages = head_.has_key() && page_size_ != 0;
+  if (knows_pages && offset % page_size_ == 0 && out.size() == page_size_) {
+    const int result = read_page(number_of(offset, page_size_), out);
+    if (result != SQLITE_NOTFOUND) return result;
+  }
   std::ranges::fill(out, uint8_t{0});
   int result = flush();
   if (result != SQLITE_OK) return result;
@@ -65,24 +81,42 @@ int DatabaseFile::read(MutableBytes out, uint64_t offset) {
   if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
   if (page_size_ == 0 && (result = find_page_size()) != SQLITE_OK) return result;
   if (offset == 0 || offset == kVersionOffset) return read_start(out, offset);
-  if (offset % page_size_ == 0 && out.size() == page_size_) return read_page(number_of(offset, page_size_), out.data());
+  if (offset % page_size_ == 0 && out.size() == page_size_) return read_page(number_of(offset, page_size_), out);
   return failed({Code::kInternal, "SQLite reads what is no page"}, path());
+}
+
+// Every sealing has another nonce: a page whose seal is the same is the one that was opened.
+bool DatabaseFile::is_first_unchanged() {
+  if (first_seal_.empty() || first_page_.size() != page_size_ || pending_.touches(0, page_size_)) return false;
+  if (!head_.with_key([](const SqliteKey&) { return Status::ok(); }).is_ok()) return false;
+  std::array<uint8_t, kSqliteReserve> seal{};
+  return File::read(seal, kEnvelopeSize + page_size_ - seal.size()) == SQLITE_OK &&
+         std::ranges::equal(seal, first_seal_);
+}
+
+int DatabaseFile::read_first() {
+  first_seal_.clear();
+  first_page_.resize(page_size_);
+  const int result = read_page(1, first_page_, &first_seal_);
+  if (result != SQLITE_OK) first_seal_.clear();
+  return result;
 }
 
 // Page 1, or a part of it. Both parts are read before SQLite knows whether a journal has to repair the page first: what
 // does not open then reads as if there was no page, and is told when the whole page is read.
 int DatabaseFile::read_start(MutableBytes out, uint64_t offset) {
-  page_.resize(page_size_);
-  int result = read_page(1, page_.data());
-  if (result == SQLITE_NOTFOUND) {
-    if ((result = find_page_size()) != SQLITE_OK) return result;
-    page_.resize(page_size_);
-    result = read_page(1, page_.data());
+  int result = SQLITE_OK;
+  if (offset != kVersionOffset || !is_first_unchanged()) {
+    result = read_first();
+    if (result == SQLITE_NOTFOUND) {
+      if ((result = find_page_size()) != SQLITE_OK) return result;
+      result = read_first();
+    }
   }
   const bool is_early = out.size() <= kOpeningReadSize;
   if (result != SQLITE_OK) return is_early && result == SQLITE_IOERR_DATA ? SQLITE_IOERR_SHORT_READ : result;
-  const size_t count = std::min<size_t>(out.size(), page_.size() - offset);
-  std::copy_n(page_.begin() + static_cast<ptrdiff_t>(offset), count, out.begin());
+  const size_t count = std::min<size_t>(out.size(), first_page_.size() - offset);
+  std::copy_n(first_page_.begin() + static_cast<ptrdiff_t>(offset), count, out.begin());
   return count == out.size() ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
 
@@ -104,8 +138,10 @@ Identity DatabaseFile::identity_of(std::string path, Kind kind) const {
 }
 
 int DatabaseFile::flush() {
-  int result = SQLITE_OK;
-  const Status status = run_.write(
+  if (pending_.empty()) return SQLITE_OK;
+  int result = journal_ == nullptr ? SQLITE_OK : journal_->flush();
+  if (result != SQLITE_OK) return result;
+  const Status status = pending_.write(
       head_, *this, kEnvelopeSize, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes page) {
         return seal_sqlite_page(sealing, {head_.file_id(), number_of(offset, page.size())}, page, page.data());
       });
@@ -118,9 +154,13 @@ int DatabaseFile::write_page(uint64_t offset, ByteView page) {
     failed(status, path());
     return SQLITE_IOERR_WRITE;
   }
-  int result = run_.takes(offset, page.size()) ? SQLITE_OK : flush();
-  if (result != SQLITE_OK) return result;
-  run_.add(offset, page);
+  MutableBytes kept = pending_.find(offset, page.size());
+  if (kept.empty()) {
+    const int result = pending_.takes(offset, page.size()) ? SQLITE_OK : flush();
+    if (result != SQLITE_OK) return result;
+    kept = pending_.add(offset, page.size());
+  }
+  std::ranges::copy(page, kept.begin());
   // SQLite does not ask for an error at the end of a checkpoint.
   return in_checkpoint_ ? flush() : SQLITE_OK;
 }
@@ -157,7 +197,6 @@ int DatabaseFile::write(ByteView bytes, uint64_t offset) {
     return code == SQLITE_OK ? code : SQLITE_IOERR_WRITE;
   }
   if (offset > end_ && (result = fill_gap(offset)) != SQLITE_OK) return result;
-  if (journal_ != nullptr && (result = journal_->flush()) != SQLITE_OK) return result;
   result = write_page(offset, bytes);
   if (result == SQLITE_OK) end_ = std::max(end_, offset + bytes.size());
   return result;
@@ -235,8 +274,7 @@ int DatabaseFile::shm_map(int region, int size, int extend, void volatile** out)
 int DatabaseFile::shm_lock(int offset, int count, int flags) {
   constexpr int kWriteLock = 0;
   const int result = shared_memory_.lock(offset, count, flags);
-  const bool takes = flags == (SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE);
-  if (result == SQLITE_OK && takes && offset == kWriteLock) ++write_turn_;
+  if (result == SQLITE_OK && (flags & SQLITE_SHM_EXCLUSIVE) != 0 && offset == kWriteLock) ++write_turn_;
   return result;
 }
 

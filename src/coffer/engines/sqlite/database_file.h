@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "coffer/engines/sqlite/run.h"
+#include "coffer/engines/sqlite/pending.h"
 #include "coffer/engines/sqlite/shared_memory.h"
 
 namespace coffer::sqlite {
@@ -45,13 +45,16 @@ class DatabaseFile final : public File {
   const HoldsBack* journal() const { return journal_; }
   // The salts of the write-ahead log that is in use, from the memory that all processes share; nothing without one.
   std::optional<std::array<uint8_t, 8>> wal_salts() const;
-  // Another one each time that this connection may write to the log, where others may have in between.
+  // Another one each time that this connection may write to the log, and when it no longer may.
   uint64_t write_turn() const { return write_turn_; }
 
  private:
   const std::string& path() const { return head_.path(); }
-  int read_page(uint32_t number, uint8_t* out);
+  int read_page(uint32_t number, MutableBytes out, Bytes* seal = nullptr);
+  int read_sealed(uint32_t number, MutableBytes out, Bytes* seal);
   int read_start(MutableBytes out, uint64_t offset);
+  int read_first();
+  bool is_first_unchanged();
   int find_page_size();
   int fill_gap(uint64_t offset);
   int write_page(uint64_t offset, ByteView page);
@@ -71,7 +74,10 @@ class DatabaseFile final : public File {
   uint64_t end_ = 0;        // the file is known to have this size at least
   bool in_checkpoint_ = false;
   Bytes page_;
-  Run run_;
+  // Page 1 as it was opened last, and the seal that stood in the file; empty: not known.
+  Bytes first_page_;
+  Bytes first_seal_;
+  Pending pending_;
   HoldsBack* journal_ = nullptr;
   void volatile* wal_index_ = nullptr;
   uint64_t write_turn_ = 1;

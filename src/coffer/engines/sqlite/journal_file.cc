@@ -23,7 +23,7 @@ int JournalFile::fail(const Status& status) {
 }
 
 void JournalFile::forget() {
-  run_.clear();
+  pending_.clear();
   segments_.clear();
   piece_.clear();
   record_.clear();
@@ -42,7 +42,7 @@ int JournalFile::write_base(ByteView bytes, uint64_t offset) {
 
 int JournalFile::flush() {
   int result = SQLITE_OK;
-  const Status status = run_.write(head_, *this, kEnvelopeSize, &result,
+  const Status status = pending_.write(head_, *this, kEnvelopeSize, &result,
                                    [&](SqliteSealing& sealing, uint64_t offset, MutableBytes record) {
                                      return seal_journal_record(sealing, life_, offset, record, record.data());
                                    });
@@ -52,7 +52,7 @@ int JournalFile::flush() {
 int JournalFile::write(ByteView bytes, uint64_t offset) {
   if (!piece_.empty() && offset == piece_offset_ + piece_.size()) return write_piece(bytes, offset);
   piece_.clear();
-  const bool goes_on = bytes.size() == kNumberSize && !run_.empty() && offset == run_.end();
+  const bool goes_on = bytes.size() == kNumberSize && offset == pending_.end();
   const int flushed = goes_on ? SQLITE_OK : flush();
   if (flushed != SQLITE_OK) return flushed;
   if (offset == 0 && bytes.size() == kJournalHeaderSize) return erase(offset);  // J3
@@ -143,9 +143,9 @@ int JournalFile::write_record() {
     return fail({Code::kInternal, "SQLite writes what is no record of a journal"});
   }
   record_.clear();
-  const int result = run_.takes(piece_offset_, piece_.size()) ? SQLITE_OK : flush();
+  const int result = pending_.takes(piece_offset_, piece_.size()) ? SQLITE_OK : flush();
   if (result == SQLITE_OK) {
-    run_.add(piece_offset_, piece_);
+    std::ranges::copy(piece_, pending_.add(piece_offset_, piece_.size()).begin());
     segment.written_count = std::max(segment.written_count, static_cast<uint32_t>(index + 1));
   }
   piece_.clear();

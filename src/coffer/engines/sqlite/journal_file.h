@@ -66,7 +66,7 @@ class JournalFile final : public File, public HoldsBack {
   // Of a record or a name that SQLite is writing.
   uint64_t piece_offset_ = 0;
   Bytes piece_;
-  Run run_;  // of records
+  Pending pending_;  // of records
   // The record that was opened last; empty: none.
   uint64_t record_offset_ = 0;
   Bytes record_;

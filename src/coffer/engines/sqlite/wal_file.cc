@@ -18,15 +18,24 @@ int WalFile::fail(const Status& status) {
   return status.code() == Code::kInvalidArgument ? SQLITE_IOERR_WRITE : result;
 }
 
+// What is kept at the end of a turn to write was not committed: others may have written to its place since.
+void WalFile::drop_of_earlier_turn() {
+  if (write_turn_ != database_.write_turn()) pending_.clear();
+}
+
 int WalFile::flush() {
+  drop_of_earlier_turn();
   int result = SQLITE_OK;
-  const Status status = run_.write(
-      head_, *this, kFramesOffset, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes frame) -> Status {
-        const auto index = static_cast<uint32_t>(offset / frame.size());
-        COFFER_TRY(seal_wal_frame_header(sealing, *life_, index, frame.first<kWalFrameHeaderSize>(), frame.data()));
-        const MutableBytes page = frame.subspan(kWalSealedHeaderSize);
-        return seal_wal_page(sealing, *life_, index, page, page.data());
-      });
+  const auto seal = [&](SqliteSealing& sealing, uint64_t offset, MutableBytes part) -> Status {
+    const auto index = static_cast<uint32_t>(offset / stride());
+    const bool has_header = offset % stride() == 0;
+    if (has_header) {
+      COFFER_TRY(seal_wal_frame_header(sealing, *life_, index, part.first<kWalFrameHeaderSize>(), part.data()));
+    }
+    const MutableBytes page = part.subspan(has_header ? kWalSealedHeaderSize : 0);
+    return page.empty() ? Status::ok() : seal_wal_page(sealing, *life_, index, page, page.data());
+  };
+  const Status status = pending_.write(head_, *this, kFramesOffset, &result, seal);
   return status.is_ok() ? result : fail(status);
 }
 
@@ -66,42 +75,10 @@ int WalFile::truncate(uint64_t size) {
   return File::truncate(physical(static_cast<uint32_t>(frames)));
 }
 
-// --- reading
-
-// Zeros are no header: a log that nobody has begun, or never synced.
-int WalFile::read_header() {
-  life_.reset();
-  header_ = {};
-  Sector sector{};
-  const int result = File::read(sector, kEnvelopeSize);
-  if (result != SQLITE_OK || is_all_zero(sector)) return result;
-  const auto database_id = database_.file_id();
-  if (!database_id.is_ok()) return fail(database_id.status());
-  std::optional<WalHeader> header;
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    header = open_wal_header(key, *database_id, sector);
-    return Status::ok();
-  });
-  if (!status.is_ok()) return fail(status);
-  if (!header || !is_sqlite_page_size(header->page_size())) {
-    return fail({Code::kTampered, "its header is not as it was written: damaged, altered, or of another database"});
-  }
-  header_ = *header;
-  page_size_ = header_.page_size();
-  life_ = WalLife{*database_id, header_.salts()};
-  return SQLITE_OK;
-}
-
-// The life that frames are of is known to all processes by the memory they share, from its first commit on.
-int WalFile::follow_readers() {
-  const auto salts = database_.wal_salts();
-  if (!salts || salts == salts_seen_) return SQLITE_OK;
-  salts_seen_ = salts;
-  return life_ && life_->salts == *salts ? SQLITE_OK : read_header();
-}
-
 int WalFile::follow_writers() {
   if (life_ && write_turn_ == database_.write_turn()) return SQLITE_OK;
+  drop_of_earlier_turn();
+  committed_.reset();
   write_turn_ = database_.write_turn();
   written_end_ = 0;
   const Status status = head_.look();
@@ -109,77 +86,6 @@ int WalFile::follow_writers() {
   const int result = head_.has_key() ? read_header() : SQLITE_OK;
   return result == SQLITE_OK && !life_ ? SQLITE_IOERR_WRITE : result;
 }
-
-int WalFile::read(MutableBytes out, uint64_t offset) {
-  std::ranges::fill(out, uint8_t{0});
-  const int flushed = flush();
-  if (flushed != SQLITE_OK) return flushed;
-  const Status status = head_.look();
-  if (!status.is_ok()) return fail(status);
-  if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
-  if (offset == 0) written_end_ = 0;  // SQLite looks anew for what is in the log, after a crash of somebody
-  if (offset == 0 || !life_) {
-    const int result = read_header();
-    if (result != SQLITE_OK) return result;
-  }
-  if (offset < kWalHeaderSize) {
-    std::copy_n(header_.bytes.begin() + static_cast<ptrdiff_t>(offset),
-                std::min(out.size(), header_.bytes.size() - offset), out.begin());
-    return SQLITE_OK;
-  }
-  if (!life_) return SQLITE_IOERR_SHORT_READ;
-  const auto index = static_cast<uint32_t>((offset - kWalHeaderSize) / frame_size());
-  const size_t skipped = (offset - kWalHeaderSize) % frame_size();
-  return out.size() == frame_size() && skipped == 0 ? read_whole(index, out) : read_part(index, out, skipped);
-}
-
-template <class Open>
-int WalFile::open_with(const Open& open, bool* good) {
-  const Status status = head_.with_key([&](const SqliteKey& key) {
-    *good = open(key);
-    return Status::ok();
-  });
-  return status.is_ok() ? SQLITE_OK : fail(status);
-}
-
-// A frame as SQLite reads one to see whether it belongs to the log: what does not open reads as zeros, which is the
-// log's end (W3).
-int WalFile::read_whole(uint32_t index, MutableBytes out) {
-  sealed_.resize(stride());
-  int result = File::read(sealed_, physical(index));
-  if (result != SQLITE_OK) return result;
-  bool good = false;
-  const auto open = [&](const SqliteKey& key) { return open_wal_frame(key, *life_, index, sealed_, out.data()); };
-  if ((result = open_with(open, &good)) != SQLITE_OK || good || index >= written_end_) return result;
-  return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as this process wrote it"});
-}
-
-// A page, or a part of a frame's header, that SQLite relies upon. One of an earlier life is never taken for one of this
-// (W2).
-int WalFile::read_part(uint32_t index, MutableBytes out, size_t skipped) {
-  int result = follow_readers();
-  if (result != SQLITE_OK) return result;
-  const bool is_page = skipped >= kWalFrameHeaderSize;
-  sealed_.resize(is_page ? page_size_ : kWalSealedHeaderSize);
-  result = File::read(sealed_, physical(index) + (is_page ? kWalSealedHeaderSize : 0));
-  if (result != SQLITE_OK) return result;
-  bool good = false;
-  const auto open = [&](const SqliteKey& key) {
-    if (!life_) return false;
-    if (is_page) return open_wal_page(key, *life_, index, sealed_, sealed_.data());
-    return open_wal_frame_header(key, *life_, index, std::span(sealed_).first<kWalSealedHeaderSize>(), sealed_.data());
-  };
-  if ((result = open_with(open, &good)) != SQLITE_OK) return result;
-  if (!good) {
-    return fail({Code::kTampered, "frame " + std::to_string(index) + " is not as it was written: damaged or altered"});
-  }
-  const size_t from = skipped - (is_page ? kWalFrameHeaderSize : 0);
-  const size_t size = is_page ? page_size_ : kWalFrameHeaderSize;
-  std::copy_n(sealed_.begin() + static_cast<ptrdiff_t>(from), std::min(out.size(), size - from), out.begin());
-  return SQLITE_OK;
-}
-
-// --- writing
 
 int WalFile::write(ByteView bytes, uint64_t offset) {
   if (offset == 0 && bytes.size() == kWalHeaderSize) return write_header(bytes);
@@ -196,7 +102,7 @@ int WalFile::write(ByteView bytes, uint64_t offset) {
 }
 
 int WalFile::write_header(ByteView bytes) {
-  run_.clear();
+  pending_.clear();
   Status status = head_.look();
   if (status.is_ok() && !head_.has_key()) status = head_.make();
   const auto database_id = database_.file_id();
@@ -225,42 +131,68 @@ int WalFile::write_header(ByteView bytes) {
   return result;
 }
 
-// After the frame that commits a transaction SQLite tells other processes of it, and asks nobody before: so that does
-// not wait.
 int WalFile::write_piece(ByteView bytes, uint32_t index) {
   piece_index_ = index;
-  piece_.insert(piece_.end(), bytes.begin(), bytes.end());
-  if (piece_.size() < frame_size()) return SQLITE_OK;
-  if (piece_.size() > frame_size()) return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
-  const uint64_t offset = uint64_t{index} * stride();
-  const int result = run_.takes(offset, stride()) ? SQLITE_OK : flush();
+  const size_t size = piece_.size() + bytes.size();
+  if (size > frame_size()) return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
+  if (size < frame_size()) {
+    piece_.insert(piece_.end(), bytes.begin(), bytes.end());
+    return SQLITE_OK;
+  }
+  if (piece_.size() < kWalFrameHeaderSize) {
+    const size_t missing = kWalFrameHeaderSize - piece_.size();
+    piece_.insert(piece_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(missing));
+    bytes = bytes.subspan(missing);
+  }
+  const ByteView first = piece_;
+  MutableBytes frame;
+  const int result = keep(uint64_t{index} * stride(), stride(), &frame);
   if (result != SQLITE_OK) return result;
-  const bool commits = !is_all_zero(ByteView(piece_).subspan(kCommitOffset, kCommitSize));
-  piece_.insert(piece_.begin() + kWalFrameHeaderSize, kSqliteSealSize, uint8_t{0});
-  run_.add(offset, piece_);
+  std::ranges::copy(first.first(kWalFrameHeaderSize), frame.begin());
+  const MutableBytes page = frame.subspan(kWalSealedHeaderSize);
+  const auto behind = std::ranges::copy(first.subspan(kWalFrameHeaderSize), page.begin()).out;
+  std::ranges::copy(bytes, behind);
   piece_.clear();
   written_end_ = std::max(written_end_, index + 1);
-  return commits ? flush() : SQLITE_OK;
+  return flush_if_committed(index, frame);
 }
 
 // SQLite writes a page anew that is in the log already since this transaction began, and then the headers of all frames
 // from there on, since each has a checksum of all before it.
 int WalFile::change(uint32_t index, ByteView bytes, size_t skipped) {
-  int result = flush();
-  if (result != SQLITE_OK) return result;
   const bool is_header = skipped == 0 && bytes.size() == kWalFrameHeaderSize;
   if (!is_header && (skipped != kWalFrameHeaderSize || bytes.size() != page_size_)) {
     return fail({Code::kInternal, "SQLite writes what is no frame of a log"});
   }
-  sealed_.resize(is_header ? kWalSealedHeaderSize : page_size_);
-  const Status status = head_.with_key([&](const SqliteKey& key) -> Status {
-    COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
-    if (!is_header) return seal_wal_page(sealing, *life_, index, bytes, sealed_.data());
-    return seal_wal_frame_header(sealing, *life_, index, bytes.first<kWalFrameHeaderSize>(), sealed_.data());
-  });
-  if (!status.is_ok()) return fail(status);
-  head_.count(sealed_.size());
-  return File::write(sealed_, physical(index) + (is_header ? 0 : kWalSealedHeaderSize));
+  const uint64_t offset = uint64_t{index} * stride();
+  const size_t from = is_header ? 0 : kWalSealedHeaderSize;
+  MutableBytes part = pending_.find(offset, stride());
+  if (!part.empty()) {
+    part = part.subspan(from);
+  } else {
+    const int result = keep(offset + from, is_header ? kWalSealedHeaderSize : page_size_, &part);
+    if (result != SQLITE_OK) return result;
+  }
+  std::ranges::copy(bytes, part.begin());
+  if (is_header) return flush_if_committed(index, part);
+  return committed_ == index ? flush() : SQLITE_OK;
+}
+
+int WalFile::keep(uint64_t offset, size_t size, MutableBytes* part) {
+  *part = pending_.find(offset, size);
+  if (!part->empty()) return SQLITE_OK;
+  const int result = pending_.takes(offset, size) ? SQLITE_OK : flush();
+  if (result == SQLITE_OK) *part = pending_.add(offset, size);
+  return result;
+}
+
+// After the frame that commits a transaction, and after its header if that is written anew, SQLite tells other
+// processes of it, and asks nobody before: so that does not wait.
+int WalFile::flush_if_committed(uint32_t index, ByteView header) {
+  committed_.reset();
+  if (is_all_zero(header.subspan(kCommitOffset, kCommitSize))) return SQLITE_OK;
+  committed_ = index;
+  return flush();
 }
 
 }  // namespace coffer::sqlite
