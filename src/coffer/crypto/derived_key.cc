@@ -47,8 +47,8 @@ class DerivedKey::Places {
   }
 
  private:
-  // For as many threads as compute at once; each place takes a kilobyte of locked memory once it was used.
-  static constexpr size_t kCount = 64;
+  // As many as compute at once and a few, in 16 KiB.
+  static constexpr size_t kCount = 16;
 
   std::array<Place, kCount> places_;
 };
