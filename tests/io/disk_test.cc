@@ -3,13 +3,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -267,6 +270,73 @@ TEST(PosixDisk, AFullDeviceIsNoSpace) {
   std::signal(SIGXFSZ, handler);
   EXPECT_EQ(status.code(), Code::kLimitExceeded) << status.to_string();
   EXPECT_EQ((*limited)->size().value(), 1000u) << "the short write before the error";
+}
+
+TEST(PosixDisk, AFileGetsTheAttributesOfAnother) {
+  TemporaryDirectory directory;
+  const std::string from = directory / "from", to = directory / "to";
+  ASSERT_TRUE(Disk::posix().create(from, 0640).is_ok());
+  auto file = Disk::posix().create(to, 0640);
+  ASSERT_TRUE(file.is_ok());
+  ASSERT_TRUE((*file)->set_attributes_like(from).is_ok());  // none
+  const std::string value(3000, 'v');
+  ASSERT_EQ(::setxattr(from.c_str(), "user.large", value.data(), value.size(), 0), 0) << std::strerror(errno);
+  ASSERT_EQ(::setxattr(from.c_str(), "user.empty", "", 0, 0), 0);
+  // user::rw- user:4242:r-- group::r-- mask::r-- other::---
+  const uint8_t acl[] = {2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2,  0, 4, 0, 146, 16,  0,   0,   4,   0,
+                         4, 0, 255, 255, 255, 255, 16, 0, 4, 0, 255, 255, 255, 255, 32, 0, 0, 0, 255, 255, 255, 255};
+  ASSERT_EQ(::setxattr(from.c_str(), "system.posix_acl_access", acl, sizeof acl, 0), 0) << std::strerror(errno);
+  const Status status = (*file)->set_attributes_like(from);
+  ASSERT_TRUE(status.is_ok()) << status.to_string();
+  for (const char* const name : {"user.large", "user.empty", "system.posix_acl_access"}) {
+    std::string expected(8000, 0), found(8000, 0);
+    const ssize_t expected_size = ::getxattr(from.c_str(), name, expected.data(), expected.size());
+    EXPECT_EQ(::getxattr(to.c_str(), name, found.data(), found.size()), expected_size) << name;
+    EXPECT_EQ(found, expected) << name;
+  }
+  EXPECT_EQ((*file)->info()->mode, Disk::posix().info(from)->mode);
+  EXPECT_EQ((*file)->set_attributes_like(directory / "none").code(), Code::kNotFound);
+}
+
+TEST(PosixDisk, AFileTellsWhetherAnybodyElseHasItOpen) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "a";
+  ASSERT_TRUE(Disk::posix().create(path, 0600).is_ok());
+  const auto file = Disk::posix().open_write(path);
+  ASSERT_TRUE(file.is_ok());
+  EXPECT_TRUE((*file)->check_alone().is_ok()) << (*file)->check_alone().to_string();
+  {
+    const auto reader = Disk::posix().open_read(path);
+    ASSERT_TRUE(reader.is_ok());
+    const Status status = (*file)->check_alone();
+    EXPECT_EQ(status.code(), Code::kBusy);
+    EXPECT_THAT(status.to_string(), HasSubstr(path + ": a program has it open"));
+  }
+  EXPECT_TRUE((*file)->check_alone().is_ok());
+  ASSERT_TRUE((*file)->close().is_ok());
+  EXPECT_EQ((*file)->check_alone().code(), Code::kInvalidArgument);
+}
+
+TEST(PosixDisk, ALockedRangeIsLockedForEverybodyElse) {
+  TemporaryDirectory directory;
+  const std::string path = directory / "a";
+  auto first = Disk::posix().create(path, 0600);
+  auto second = Disk::posix().open_write(path);
+  ASSERT_TRUE(first.is_ok() && second.is_ok());
+  constexpr uint64_t kBehind = uint64_t{1} << 30;
+  ASSERT_TRUE((*first)->lock_range(kBehind, 512).is_ok());
+  EXPECT_EQ((*second)->lock_range(kBehind + 511, 1).code(), Code::kBusy);
+  EXPECT_TRUE((*second)->lock_range(kBehind + 512, 1).is_ok());
+  struct flock wanted {};  // as a process locks it, and SQLite
+  wanted.l_type = F_RDLCK;
+  wanted.l_whence = SEEK_SET;
+  wanted.l_start = static_cast<off_t>(kBehind);
+  wanted.l_len = 1;
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  EXPECT_EQ(::fcntl(descriptor, F_SETLK, &wanted), -1);
+  ASSERT_TRUE((*first)->close().is_ok());
+  EXPECT_EQ(::fcntl(descriptor, F_SETLK, &wanted), 0);
+  ::close(descriptor);
 }
 
 TEST(PosixDisk, AFifoIsRefusedWithoutWaiting) {

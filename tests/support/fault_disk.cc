@@ -40,6 +40,18 @@ class FaultDisk::File final : public WritableFile {
     COFFER_TRY(disk_.step("set the times of", path_));
     return writable_->set_times(accessed_ns, modified_ns);
   }
+  Status set_attributes_like(const std::string& path) override {
+    COFFER_TRY(disk_.step("set the attributes of", path_));
+    return writable_->set_attributes_like(path);
+  }
+  Status check_alone() const override {
+    COFFER_TRY(disk_.step("look who has open", path_));
+    return writable_->check_alone();
+  }
+  Status lock_range(uint64_t offset, uint64_t size) override {
+    COFFER_TRY(disk_.step("lock", path_));
+    return writable_->lock_range(offset, size);
+  }
   Status sync() override {
     COFFER_TRY(disk_.step("sync", path_));
     return writable_->sync();

@@ -48,6 +48,14 @@ class WritableFile : public ReadableFile {
   virtual Status set_owner(uint32_t owner, uint32_t group) = 0;
   // When it was read and written last, from now on.
   virtual Status set_times(int64_t accessed_ns, int64_t modified_ns) = 0;
+  // Gets the extended attributes of the file at `path`, ACLs among them: those that this user may see. REQUIRES: it has
+  // none that the other has not, as a new file.
+  virtual Status set_attributes_like(const std::string& path) = 0;
+  // Ok if nobody has the file open but by this: no other process, and this one not once more. kBusy; kUnsupported where
+  // the system does not tell that, or not to this user.
+  virtual Status check_alone() const = 0;
+  // Locks these bytes, which need not be there, against who does so with them by fcntl(2), until this is closed. kBusy.
+  virtual Status lock_range(uint64_t offset, uint64_t size) = 0;
   // fdatasync: contents and size are durable once it returns ok. After a failure the unsynced bytes may or may not be
   // on the disk, and calling again proves nothing (the kernel may have dropped them): treat the file as torn.
   virtual Status sync() = 0;

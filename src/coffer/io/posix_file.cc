@@ -1,11 +1,15 @@
 #include "coffer/io/posix_file.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <limits>
 #include <system_error>
+
+#include "coffer/base/text.h"
 
 namespace coffer::posix {
 namespace {
@@ -42,6 +46,23 @@ timespec timespec_of(int64_t nanoseconds) {
     out.tv_nsec += static_cast<long>(kNanosecondsPerSecond);
   }
   return out;
+}
+
+// Of something that may grow between the call that asks for its size and the one that gets it. Empty where the file
+// system has no such thing.
+template <class Get>
+Result<std::string> sized(const std::string& path, const Get& get) {
+  for (;;) {
+    const ssize_t size = get(nullptr, 0);
+    if (size < 0 && errno == ENOTSUP) return std::string();
+    if (size < 0) return failure("read attributes of", path);
+    std::string out(static_cast<size_t>(size), '\0');
+    const ssize_t count = size == 0 ? 0 : get(out.data(), out.size());
+    if (count < 0 && errno == ERANGE) continue;
+    if (count < 0) return failure("read attributes of", path);
+    out.resize(static_cast<size_t>(count));
+    return out;
+  }
 }
 
 constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
@@ -119,6 +140,55 @@ class PosixFile final : public WritableFile {
     COFFER_TRY(check_range(0, 0));
     const timespec times[2] = {timespec_of(accessed_ns), timespec_of(modified_ns)};
     return ::futimens(descriptor_.get(), times) == 0 ? Status() : failure("set the times of", path_);
+  }
+
+  Status set_attributes_like(const std::string& path) override {
+    COFFER_TRY(check_range(0, 0));
+    auto names = sized(path, [&](char* out, size_t room) { return ::listxattr(path.c_str(), out, room); });
+    if (!names.is_ok()) return names.status();
+    for (std::string_view rest = *names; !rest.empty();) {
+      const std::string name(rest.substr(0, rest.find('\0')));
+      rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+      COFFER_ASSIGN(const std::string value, sized(path, [&](char* out, size_t room) {
+                      return ::getxattr(path.c_str(), name.c_str(), out, room);
+                    }));
+      // What the system gave a new file is not set again: that may take rights.
+      const auto there = sized(path_, [&](char* out, size_t room) {
+        return ::fgetxattr(descriptor_.get(), name.c_str(), out, room);
+      });
+      if (there.is_ok() && *there == value) continue;
+      if (::fsetxattr(descriptor_.get(), name.c_str(), value.data(), value.size(), 0) != 0) {
+        return failure("set the attribute " + printable(name) + " of", path_);
+      }
+    }
+    return {};
+  }
+
+  Status check_alone() const override {
+    COFFER_TRY(check_range(0, 0));
+    // A lease is given to who has the file alone. Who opens it in this instant would have us sent SIGIO, which ends a
+    // process; SIGURG does nothing unless it is waited for.
+    const bool given = ::fcntl(descriptor_.get(), F_SETSIG, SIGURG) == 0 &&
+                       ::fcntl(descriptor_.get(), F_SETLEASE, F_WRLCK) == 0;
+    if (given) {
+      ::fcntl(descriptor_.get(), F_SETLEASE, F_UNLCK);
+      return {};
+    }
+    if (errno == EAGAIN) return {Code::kBusy, path_ + ": a program has it open; end that and repeat"};
+    return {Code::kUnsupported, failure("look who has open", path_).to_string() +
+                                    "; do this as the file's owner, where its file system is local"};
+  }
+
+  Status lock_range(uint64_t offset, uint64_t size) override {
+    COFFER_TRY(check_range(offset, size));
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = static_cast<off_t>(offset);
+    lock.l_len = static_cast<off_t>(size);
+    if (::fcntl(descriptor_.get(), F_OFD_SETLK, &lock) == 0) return {};
+    if (errno != EAGAIN && errno != EACCES) return failure("lock", path_);
+    return {Code::kBusy, path_ + ": a program has it locked; end that and repeat"};
   }
 
   Status sync() override {
