@@ -333,16 +333,16 @@ class PagesFiles(CliTest):
         self.shrink("store/closed", whole - 1)
         self.assertIn("closed: truncated: ", self.problems("verify", "c.coffer").out)
 
-    def test_a_re_encryption_leaves_them_and_says_so(self):
+    def test_a_re_encryption_makes_them_anew(self):
         self.make_file("c.coffer", "store/data.sst", b"data")
         self.done("rotate", "domain", "c.coffer", "system")
-        report = self.problems("reencrypt", "c.coffer", "--json").json()
-        self.assertEqual((report["reencrypted"], report["files_left"]), (1, 2))
-        self.assertEqual({problem["code"] for problem in report["problems"]}, {"unsupported"})
-        self.done("key", "compromise", "c.coffer", "system:1")
-        self.assertIn("2 pages files stay", self.done("plan", "c.coffer").out)
-        applied = self.problems("plan", "c.coffer", "--apply", "--json").json()
-        self.assertEqual((applied["reencrypted"], len(applied["problems"])), ([], 1))
+        report = self.done("reencrypt", "c.coffer", "--json").json()
+        self.assertEqual((report["reencrypted"], report["files_left"]), (3, 0))
+        self.done("key", "compromise", "c.coffer", "system:2")
+        applied = self.done("plan", "c.coffer", "--apply", "--json").json()
+        self.assertEqual((applied["reencrypted"][0]["files"], applied["problems"]), (3, []))
+        for name in self.contents:
+            self.assertEqual(self.done("inspect", name, "--json").json()["oldest_key_version"], 3)
         self.assertEqual(self.read_all(), self.contents)
 
 

@@ -510,7 +510,7 @@ class Policy(CliTest):
         self.assertEqual(plan["reencryptions"], [
             {"action": "reencrypt", "key": "system:1", "store": self.path("store"), "files": 3,
              "bytes": sum(os.path.getsize(self.path("store", name)) for name in os.listdir(self.path("store"))),
-             "stay": 0, "why": "which was compromised"}])
+             "why": "which was compromised"}])
         run = self.done("plan", "c.coffer", "--apply")
         self.assertIn("done: re-encrypt in " + self.path("store") + ": 3 files", run.out)
         after = self.done("inspect", "store/raw", "--json").json()

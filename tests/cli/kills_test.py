@@ -86,6 +86,7 @@ class Kills(CliTest):
 
     def test_reencrypt(self):
         self.make_files()
+        self.make_file("work/c.coffer", "work/store/changed", os.urandom(9000), "pages")
         self.done("rotate", "domain", "work/c.coffer", "system")
         os.link(self.path("work/store/1.sst"), self.path("work/store/3.sst"))
 
@@ -93,7 +94,7 @@ class Kills(CliTest):
             self.done_or()(run)
             self.assertEqual(run.json()["problems"], [])
             self.assertTrue(os.path.samefile(self.path("work/store/1.sst"), self.path("work/store/3.sst")))
-            self.assertEqual(len(os.listdir(self.path("work/store"))), 4 + os.path.exists(self.path("work/store/LOCK")))
+            self.assertEqual(len(os.listdir(self.path("work/store"))), 5 + os.path.exists(self.path("work/store/LOCK")))
 
         self.killed_everywhere(["reencrypt", "work/c.coffer"], self.opens, finished)
 

@@ -13,6 +13,7 @@
 #include "coffer/format/blocks.h"
 #include "coffer/format/ctr.h"
 #include "coffer/format/log.h"
+#include "coffer/format/sqlite_page.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 
@@ -82,6 +83,7 @@ class CofferFixture : public ::testing::Test {
     if (kind == Kind::kBlocks) request.chunk_log2 = 12;
     if (kind == Kind::kCtr) request.suite = Suite::kAes256Ctr;
     if (kind == Kind::kPages) request.suite = Suite::kXaes256Gcm, request.chunk_log2 = 12;
+    if (kind == Kind::kSqlite) request.suite = Suite::kXaes256Gcm;
     auto file = coffer_->new_file(request);
     EXPECT_TRUE(file.is_ok()) << status_text(file);
     if (kind == Kind::kPages) return seal_pages(*file, plaintext);
@@ -90,6 +92,7 @@ class CofferFixture : public ::testing::Test {
     if (kind == Kind::kBlocks) seal_blocks(*file, plaintext, out);
     if (kind == Kind::kLog) seal_log(*file, plaintext, out);
     if (kind == Kind::kCtr) seal_ctr(*file, plaintext, out);
+    if (kind == Kind::kSqlite) seal_sqlite(*file, plaintext, out);
     return std::string(as_text(out.view()));
   }
 
@@ -109,6 +112,30 @@ class CofferFixture : public ::testing::Test {
                                at == 0 ? 0 : sealer->offset(), out));
     }
     ASSERT_OK(sealer->close(sealer->offset(), out));
+  }
+
+  // What SQLite takes for a database of so many pages, each of 1024 bytes.
+  static std::string database_text(size_t pages) {
+    std::string out(pages * kSqlitePageSizeMin, 'q');
+    for (size_t end = kSqlitePageSizeMin; end <= out.size(); end += kSqlitePageSizeMin) {
+      out.replace(end - kSqliteReserve, kSqliteReserve, kSqliteReserve, '\0');
+    }
+    const std::string head("SQLite format 3\0\4\0\1\1\x30\x40\x20\x20\0\0\0\7\0\0\0", 31);
+    out.replace(0, head.size(), head);
+    out[head.size()] = static_cast<char>(pages);
+    out.replace(92, 4, std::string("\0\0\0\7", 4));
+    return out;
+  }
+
+  static void seal_sqlite(const NewFile& file, const std::string& plaintext, Buffer& out) {
+    const auto key = SqliteKey::create(file.file_key, file.fields.suite, file.fields.file_id);
+    ASSERT_OK(key);
+    auto sealing = SqliteSealing::begin(*key);
+    ASSERT_OK(sealing);
+    for (uint32_t number = 1; out.size() < kEnvelopeSize + plaintext.size(); ++number) {
+      const ByteView page = as_bytes(plaintext).subspan(out.size() - kEnvelopeSize, kSqlitePageSizeMin);
+      ASSERT_OK(seal_sqlite_page(*sealing, {file.fields.file_id, number}, page, out.extend(page.size())));
+    }
   }
 
   // It is changed in place, so it needs a disk.

@@ -149,7 +149,7 @@ class Unserved final : public EngineRecords {
   bool in_use(const std::string&) const override { return false; }
 };
 
-TEST_F(PolicyWatchTest, PagesFilesOfACompromisedKeyAreNamedAndStartNoReencryption) {
+TEST_F(PolicyWatchTest, FilesOfACompromisedKeyThatAreChangedInPlaceAreWrittenAnew) {
   write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
   ASSERT_OK(
       coffer_->live_keyring().update([](Keyring& keyring) { return keyring.rotate_domain(kSystemDomain, 1000); }));
@@ -157,15 +157,14 @@ TEST_F(PolicyWatchTest, PagesFilesOfACompromisedKeyAreNamedAndStartNoReencryptio
   const auto plan = plan_reencryption(*coffer_);
   ASSERT_OK(plan);
   ASSERT_EQ(plan->size(), 1u);
-  EXPECT_EQ((*plan)[0].files, 0u);
-  EXPECT_EQ((*plan)[0].stay, 1u);
+  EXPECT_EQ((*plan)[0].files, 1u);
   const Unserved records;
   const auto run = apply_policy(*coffer_, {.records = &records});
   ASSERT_OK(run);
-  EXPECT_TRUE(run->reencrypted.empty());
-  ASSERT_EQ(run->problems.size(), 1u);
-  EXPECT_EQ(run->problems[0].status.code(), Code::kUnsupported);
-  EXPECT_THAT(run->problems[0].status.to_string(), HasSubstr("system:1"));
+  ASSERT_EQ(run->reencrypted.size(), 1u);
+  ASSERT_OK(run->reencrypted[0].status);
+  EXPECT_TRUE(run->problems.empty());
+  EXPECT_TRUE(plan_reencryption(*coffer_)->empty());
 }
 
 TEST_F(PolicyWatchTest, OldFilesGetOtherFileKeysWhereThePolicySaysSoThoseOfCompromisedKeysFirst) {

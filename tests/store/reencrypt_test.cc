@@ -24,13 +24,11 @@ using ::testing::IsEmpty;
 
 using Contents = std::map<std::string, std::string>;  // plaintext by name
 
-const Contents kContents = {{"blocks", std::string(70000, 'b')},
-                            {"ctr", std::string(9000, 'c')},
-                            {"log", std::string(5000, 'l')},
-                            {"empty", ""}};
-
 Kind kind_called(const std::string& name) {
-  return name == "ctr" ? Kind::kCtr : name == "log" ? Kind::kLog : Kind::kBlocks;
+  for (const Kind kind : {Kind::kCtr, Kind::kLog, Kind::kPages, Kind::kSqlite}) {
+    if (kind_name(kind) == name) return kind;
+  }
+  return Kind::kBlocks;
 }
 
 std::string read_plain(Coffer& coffer, const std::string& path) {
@@ -70,14 +68,18 @@ std::vector<std::string> leftovers(Coffer& coffer) {
 
 class ReencryptTest : public CofferFixture {
  protected:
+  const Contents contents_ = {{"blocks", std::string(70000, 'b')}, {"ctr", std::string(9000, 'c')},
+                              {"log", std::string(5000, 'l')},     {"empty", ""},
+                              {"pages", std::string(9000, 'p')},   {"sqlite", database_text(3)}};
+
   void SetUp() override {
     CofferFixture::SetUp();
-    for (const auto& [name, text] : kContents) write(db(name), sealed_file(kind_called(name), text));
+    for (const auto& [name, text] : contents_) write(db(name), sealed_file(kind_called(name), text));
     rotate(*coffer_);
   }
 
   void expect_all_read() {
-    for (const auto& [name, text] : kContents) EXPECT_EQ(read_plain(*coffer_, db(name)), text) << name;
+    for (const auto& [name, text] : contents_) EXPECT_EQ(read_plain(*coffer_, db(name)), text) << name;
   }
   uint32_t active_version() const { return coffer_->keyring()->find_domain(kSystemDomain)->active()->version; }
   std::string key_of_version(size_t version) const {
@@ -95,15 +97,15 @@ TEST_F(ReencryptTest, EveryKindGetsAnotherFileKeyAndNothingElseChanges) {
   struct stat old_stat {};
   ASSERT_EQ(::chmod(db("log").c_str(), 0640), 0);
   ASSERT_EQ(::stat(db("log").c_str(), &old_stat), 0);
-  for (const auto& [name, text] : kContents) before[name] = fields_of(*coffer_, db(name));
+  for (const auto& [name, text] : contents_) before[name] = fields_of(*coffer_, db(name));
   auto report = run(*coffer_);
   ASSERT_OK(report);
   EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->reencrypted, kContents.size());
-  EXPECT_EQ(report->files_to_do, kContents.size());
+  EXPECT_EQ(report->reencrypted, contents_.size());
+  EXPECT_EQ(report->files_to_do, contents_.size());
   EXPECT_EQ(report->bytes, report->bytes_to_do);
   expect_all_read();
-  for (const auto& [name, text] : kContents) {
+  for (const auto& [name, text] : contents_) {
     const EnvelopeFields after = fields_of(*coffer_, db(name));
     EXPECT_NE(after.file_id, before[name].file_id) << name;
     EXPECT_EQ(after.store_id, before[name].store_id) << name;
@@ -118,39 +120,75 @@ TEST_F(ReencryptTest, EveryKindGetsAnotherFileKeyAndNothingElseChanges) {
   EXPECT_THAT(leftovers(*coffer_), IsEmpty());
 }
 
-// Who has it open to change it would go on with a file that has no name any more.
-TEST_F(ReencryptTest, APagesFileStaysAndIsNamedAndTheOthersAreDone) {
-  write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
-  const std::string before = read(db("pages"));
-  rotate(*coffer_);
-  for (int i = 0; i < 2; ++i) {
-    auto report = run(*coffer_);
-    ASSERT_OK(report);
-    EXPECT_EQ(report->reencrypted, i == 0 ? kContents.size() : 0u);
-    ASSERT_EQ(report->problems.size(), 1u);
-    EXPECT_EQ(report->problems[0].path, db("pages"));
-    EXPECT_EQ(report->problems[0].status.code(), Code::kUnsupported);
-    EXPECT_THAT(report->problems[0].status.to_string(), HasSubstr("have that program copy it"));
-    EXPECT_EQ(report->files_left, 1u);
-    EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+TEST_F(ReencryptTest, AFileThatIsChangedInPlaceStaysWhileAProgramHasItOpen) {
+  for (const std::string name : {"pages", "sqlite"}) {
+    rotate(*coffer_);
+    const std::string before = read(db(name));
+    {
+      const auto opened = disk().open_write(db(name));
+      ASSERT_OK(opened);
+      auto report = run(*coffer_);
+      ASSERT_OK(report);
+      ASSERT_EQ(report->problems.size(), 1u);
+      EXPECT_EQ(report->problems[0].path, db(name));
+      EXPECT_EQ(report->problems[0].status.code(), Code::kBusy);
+      EXPECT_EQ(report->files_left, 1u);
+      EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+    }
+    EXPECT_EQ(read(db(name)), before);
+    EXPECT_EQ(run(*coffer_)->reencrypted, 1u);
+    expect_all_read();
   }
-  EXPECT_EQ(read(db("pages")), before);
-  expect_all_read();
 }
 
-TEST_F(ReencryptTest, APagesFileOfAnotherPageSizeNeedsNothing) {
+// It would go on with the file that lost its name.
+TEST_F(ReencryptTest, WhoOpensAFileThatIsChangedInPlaceMeanwhileKeepsIt) {
+  for (const std::string name : {"pages", "sqlite"}) {
+    rotate(*coffer_);
+    const std::string before = read(db(name));
+    std::unique_ptr<WritableFile> opened;
+    ReencryptOptions options;
+    // Asked between two pieces, when the first look at who has it open is over.
+    options.pace.stop = [&] {
+      if (!leftovers(*coffer_).empty() && opened == nullptr) opened = disk().open_write(db(name)).value();
+      return false;
+    };
+    const auto report = reencrypt(*coffer_, {db(name)}, options, nullptr);
+    ASSERT_OK(report);
+    ASSERT_NE(opened, nullptr);
+    ASSERT_EQ(report->problems.size(), 1u);
+    EXPECT_EQ(report->problems[0].status.code(), Code::kBusy);
+    EXPECT_EQ(read(db(name)), before);
+    EXPECT_THAT(leftovers(*coffer_), IsEmpty());
+    ASSERT_OK(run(*coffer_));
+  }
+}
+
+TEST_F(ReencryptTest, APagesFileGetsThePageSizeOfTheConfiguration) {
   ASSERT_OK(run(*coffer_));
-  write(db("pages"), sealed_file(Kind::kPages, "changed in place"));
   std::string config = read(coffer_path() + "/coffer.yaml");
   const size_t at = config.find("page_size: 4096");
   ASSERT_NE(at, std::string::npos);
   write(coffer_path() + "/coffer.yaml", config.replace(at, 15, "page_size: 8192"));
   coffer_ = open_coffer();
+  EXPECT_EQ(files_of_other_ciphers(*coffer_)->size(), 1u);
   const auto report = run(*coffer_);
   ASSERT_OK(report);
-  EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->files_to_do, 0u);
+  EXPECT_EQ(report->reencrypted, 1u);
+  EXPECT_EQ(fields_of(*coffer_, db("pages")).chunk_log2, 13);
   EXPECT_TRUE(files_of_other_ciphers(*coffer_)->empty());
+  expect_all_read();
+}
+
+TEST_F(ReencryptTest, ADatabaseThatLostItsLastPagesIsNotTakenOver) {
+  const std::string whole = read(db("sqlite"));
+  write(db("sqlite"), whole.substr(0, whole.size() - kSqlitePageSizeMin));
+  const auto report = run(*coffer_);
+  ASSERT_OK(report);
+  ASSERT_EQ(report->problems.size(), 1u);
+  EXPECT_EQ(report->problems[0].status.code(), Code::kTruncated);
+  write(db("sqlite"), whole);
+  EXPECT_EQ(run(*coffer_)->reencrypted, 1u);
 }
 
 TEST_F(ReencryptTest, WhatIsDoneSaysSoItself) {
@@ -158,7 +196,7 @@ TEST_F(ReencryptTest, WhatIsDoneSaysSoItself) {
   auto again = run(*coffer_);
   ASSERT_OK(again);
   EXPECT_EQ(again->reencrypted, 0u);
-  EXPECT_EQ(again->current, kContents.size());
+  EXPECT_EQ(again->current, contents_.size());
   EXPECT_EQ(again->files_to_do, 0u);
 }
 
@@ -167,7 +205,7 @@ TEST_F(ReencryptTest, ARewrappedFileStillHasAnOldFileKey) {
   ASSERT_OK(rewrap(*coffer_, {}, {}, nullptr));
   auto report = run(*coffer_, {.key = "system:1"});
   ASSERT_OK(report);
-  EXPECT_EQ(report->reencrypted, kContents.size());
+  EXPECT_EQ(report->reencrypted, contents_.size());
   expect_all_read();
 }
 
@@ -183,7 +221,7 @@ TEST_F(ReencryptTest, OnlyFilesThatAKeyMayHaveWrappedAreDone) {
   EXPECT_EQ(fields_of(*coffer_, db("new")).oldest_key_version, 3u);
   auto rest = run(*coffer_);
   ASSERT_OK(rest);
-  EXPECT_EQ(rest->reencrypted, kContents.size());
+  EXPECT_EQ(rest->reencrypted, contents_.size());
 }
 
 // As an operator may have it: then the numbers are not in the order of time.
@@ -205,7 +243,7 @@ TEST_F(ReencryptTest, AnOldKeyThatIsActiveAgainIsOneThatMayHaveWrapped) {
   EXPECT_EQ(fields.newest_key_version, 4u);
   auto report = run(*coffer_, {.key = "system:2"});
   ASSERT_OK(report);
-  EXPECT_EQ(report->reencrypted, kContents.size());
+  EXPECT_EQ(report->reencrypted, contents_.size());
 }
 
 TEST_F(ReencryptTest, OneDomainLeavesTheOthers) {
@@ -236,19 +274,21 @@ TEST_F(ReencryptTest, CipherAndChunkSizeBecomeThoseOfTheConfiguration) {
 
 TEST_F(ReencryptTest, ADamagedFileStaysAsItIsAndTheOthersAreDone) {
   const size_t middle = kEnvelopeSize + 4500;
-  for (const char* name : {"blocks", "ctr", "log"}) damage(name, middle);
-  const std::string blocks = read(db("blocks")), ctr = read(db("ctr")), log = read(db("log"));
+  const std::vector<std::string> names = {"blocks", "ctr", "log", "pages", "sqlite"};
+  Contents before;
+  for (const std::string& name : names) {
+    damage(name, name == "pages" ? read(db(name)).size() - 100 : name == "sqlite" ? kEnvelopeSize + 1500 : middle);
+    before[name] = read(db(name));
+  }
   auto report = run(*coffer_);
   ASSERT_OK(report);
-  EXPECT_EQ(report->problems.size(), 3u);
+  EXPECT_EQ(report->problems.size(), names.size());
   EXPECT_EQ(report->reencrypted, 1u);
-  EXPECT_EQ(report->files_left, 3u);
-  ASSERT_EQ(report->left.size(), 3u);
+  EXPECT_EQ(report->files_left, names.size());
+  ASSERT_EQ(report->left.size(), names.size());
   EXPECT_EQ(report->left[0].path, db("blocks"));
   EXPECT_EQ(report->left[0].why, report->problems[0].status.to_string());
-  EXPECT_EQ(read(db("blocks")), blocks);
-  EXPECT_EQ(read(db("ctr")), ctr);
-  EXPECT_EQ(read(db("log")), log);
+  for (const std::string& name : names) EXPECT_EQ(read(db(name)), before[name]) << name;
   EXPECT_THAT(leftovers(*coffer_), IsEmpty());
 }
 
@@ -314,10 +354,10 @@ TEST_F(ReencryptTest, AFileWithSeveralNamesStaysOneFile) {
   auto report = run(*coffer_);
   ASSERT_OK(report);
   EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->reencrypted, kContents.size());
+  EXPECT_EQ(report->reencrypted, contents_.size());
   EXPECT_EQ(report->bytes, report->bytes_to_do);
   EXPECT_EQ(std::filesystem::hard_link_count(db("blocks")), 3u);
-  EXPECT_EQ(read_plain(*coffer_, db("sub/a")), kContents.at("blocks"));
+  EXPECT_EQ(read_plain(*coffer_, db("sub/a")), contents_.at("blocks"));
 }
 
 TEST_F(ReencryptTest, AFileThatHasANameElsewhereIsLeftAndSaidToBe) {
@@ -328,7 +368,7 @@ TEST_F(ReencryptTest, AFileThatHasANameElsewhereIsLeftAndSaidToBe) {
   ASSERT_EQ(report->problems.size(), 1u);
   EXPECT_THAT(std::string(report->problems[0].status.message()), HasSubstr("has 2 names, of which 1 are"));
   EXPECT_EQ(read(db("blocks")), before);
-  EXPECT_EQ(report->reencrypted, kContents.size() - 1);
+  EXPECT_EQ(report->reencrypted, contents_.size() - 1);
 }
 
 TEST_F(ReencryptTest, OneAtATime) {
@@ -349,12 +389,12 @@ TEST_F(ReencryptTest, StopsBetweenTwoPiecesAndGoesOnLater) {
     for (const auto& [path, why] : report->left) EXPECT_THAT(why, HasSubstr("not reached")) << path;
     if (!report->stopped) break;
     if (asked == 0) {
-      EXPECT_EQ(report->files_left, kContents.size());
+      EXPECT_EQ(report->files_left, contents_.size());
     }
     EXPECT_LT(asked, 1000);
   }
   const auto last = run(*coffer_);
-  EXPECT_EQ(last->current, kContents.size());
+  EXPECT_EQ(last->current, contents_.size());
   EXPECT_EQ(last->files_left, 0u);
 }
 
@@ -366,7 +406,7 @@ TEST_F(ReencryptTest, ARotationMeanwhileBeginsTheFileAnew) {
   });
   ASSERT_OK(report);
   EXPECT_THAT(report->problems, IsEmpty());
-  for (const auto& [name, text] : kContents) {
+  for (const auto& [name, text] : contents_) {
     EXPECT_EQ(fields_of(*coffer_, db(name)).oldest_key_version, 3u) << name;
   }
 }
@@ -375,7 +415,7 @@ TEST_F(ReencryptTest, ARotationMeanwhileBeginsTheFileAnew) {
 TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
   FaultDisk faulty(disk());
   Contents before;
-  for (const auto& [name, text] : kContents) before[name] = read(db(name));
+  for (const auto& [name, text] : contents_) before[name] = read(db(name));
   std::filesystem::create_directory(db("sub"));
   for (uint64_t operation = 1;; ++operation) {
     SCOPED_TRACE("killed before operation " + std::to_string(operation));
@@ -392,7 +432,7 @@ TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
     const bool was_killed = faulty.fault_count() > 0;
     faulty.arm({});
     expect_all_read();
-    EXPECT_EQ(read_plain(*coffer_, db("sub/blocks")), kContents.at("blocks"));
+    EXPECT_EQ(read_plain(*coffer_, db("sub/blocks")), contents_.at("blocks"));
     ASSERT_OK(verify(*coffer_, {}, {}, [&](const VerifiedFile& file) {
       EXPECT_TRUE(file.status.is_ok()) << status_text(file.status);
       return Status::ok();
@@ -417,11 +457,11 @@ TEST_F(ReencryptTest, AFullDiskLeavesEveryFileAsItWas) {
   full.set_full(true);
   auto report = run(**coffer);
   ASSERT_OK(report);
-  ASSERT_EQ(report->problems.size(), kContents.size());
+  ASSERT_EQ(report->problems.size(), contents_.size());
   EXPECT_EQ(report->problems[0].status.code(), Code::kNoSpace);
   expect_all_read();
   full.set_full(false);
-  EXPECT_EQ(run(**coffer)->reencrypted, kContents.size());
+  EXPECT_EQ(run(**coffer)->reencrypted, contents_.size());
 }
 
 // A world of its own, whose machine may stop at any instant: with marks of freshness on, and a file of two names.
@@ -440,6 +480,8 @@ class ReencryptCrash : public CofferFixture {
     make("MANIFEST-1", EngineRole::kMetadata, std::string(3000, 'm'));
     make("1.log", EngineRole::kLog, std::string(3000, 'w'));
     make("1.sst", EngineRole::kData, std::string(3000, 's'));
+    make_pages();
+    make_database();
     ASSERT_OK(memory_.link("/db/1.sst", "/db/sub/1.sst"));
     ASSERT_OK(coffer_->freshness()->mark_now());
     rotate(*coffer_);
@@ -475,6 +517,58 @@ class ReencryptCrash : public CofferFixture {
     if (role == EngineRole::kData) texts_["/db/sub/" + name] = text;
   }
 
+  Result<NewFile> header_of(const std::string& path, Kind kind) {
+    return new_header(*coffer_, {.path = path,
+                                 .store_directory = "/db",
+                                 .role = EngineRole::kData,
+                                 .domain = {},
+                                 .confirms_store = true,
+                                 .kind = kind});
+  }
+
+  // With something in its journal, as a crash leaves it.
+  void make_pages() {
+    const auto header = header_of("/db/pages", Kind::kPages);
+    ASSERT_OK(header);
+    auto created = memory_.create("/db/pages", 0600);
+    ASSERT_OK(created);
+    const auto pages = PagesFile::create(*header, std::move(*created));
+    ASSERT_OK(pages);
+    std::string text(20000, 'p');
+    ASSERT_OK((*pages)->write(0, as_bytes(text)));
+    ASSERT_OK((*pages)->sync());
+    ASSERT_OK((*pages)->write(5000, as_bytes("written since")));
+    ASSERT_OK((*pages)->sync());
+    texts_["/db/pages"] = text.replace(5000, 13, "written since");
+  }
+
+  // With a journal that SQLite keeps and does not need.
+  void make_database() {
+    const auto put = [&](const std::string& path, ByteView bytes) {
+      auto created = memory_.create(path, 0600);
+      ASSERT_OK(created);
+      ASSERT_OK((*created)->write_at(0, bytes));
+    };
+    const auto header = header_of("/db/x.db", Kind::kSqlite);
+    ASSERT_OK(header);
+    Buffer out;
+    out.append(header->envelope);
+    texts_["/db/x.db"] = database_text(3);
+    seal_sqlite(*header, texts_["/db/x.db"], out);
+    put("/db/x.db", out.view());
+    const auto journal = header_of("/db/x.db-journal", Kind::kSqliteJournal);
+    ASSERT_OK(journal);
+    Bytes dead(kEnvelopeSize + 512, 0);
+    std::ranges::copy(journal->envelope, dead.begin());
+    put("/db/x.db-journal", dead);
+  }
+
+  // A journal stands only beside the file that it is of.
+  static void expect_no_journal_of_another(Coffer& coffer) {
+    if (!coffer.disk().info("/db/x.db-journal").is_ok()) return;
+    EXPECT_EQ(fields_of(coffer, "/db/x.db").oldest_key_version, 1u);
+  }
+
   static EngineRole role_of(std::string_view path) {
     return path.ends_with(".sst") ? EngineRole::kData : EngineRole::kLog;
   }
@@ -484,6 +578,7 @@ class ReencryptCrash : public CofferFixture {
     auto coffer = open_on(image);
     ASSERT_NE(coffer, nullptr);
     for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
+    expect_no_journal_of_another(*coffer);
     const StoreEntry store = coffer->keyring()->stores().front();
     EXPECT_TRUE(check_freshness(*coffer, store).is_ok()) << status_text(check_freshness(*coffer, store));
     auto report = run(*coffer, {.role_of = role_of});
@@ -493,6 +588,7 @@ class ReencryptCrash : public CofferFixture {
     EXPECT_EQ(image.info("/db/1.sst")->link_count, 2u);
     EXPECT_EQ(image.info("/db/1.sst")->inode, image.info("/db/sub/1.sst")->inode);
     EXPECT_THAT(leftovers(*coffer), IsEmpty());
+    EXPECT_EQ(image.info("/db/x.db-journal").code(), Code::kNotFound);
     EXPECT_TRUE(check_freshness(*coffer, store).is_ok());
   }
 
@@ -514,7 +610,7 @@ TEST_F(ReencryptCrash, AtAnyInstantEachNameLeadsToAWholeFileAndTheStoreIsFresh) 
   memory_.set_observer({});
   ASSERT_OK(report);
   EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->reencrypted, 4u);
+  EXPECT_EQ(report->reencrypted, 6u);
   EXPECT_GT(instants, 30u);
   examine(memory_);
 }

@@ -16,6 +16,7 @@ inline uint32_t load_le32(const uint8_t* p) {
   std::memcpy(&v, p, 4);
   return v;
 }
+inline uint32_t load_be32(const uint8_t* p) { return __builtin_bswap32(load_le32(p)); }
 inline uint64_t load_le64(const uint8_t* p) {
   uint64_t v;
   std::memcpy(&v, p, 8);

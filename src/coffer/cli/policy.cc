@@ -77,15 +77,13 @@ std::string problems_text(const PolicyRun& run) {
 constexpr std::string_view kServed = "its program does it, if it follows; else stop it and repeat";
 
 std::string reencryption_text(const DueReencryption& due) {
-  const std::string stay =
-      due.stay == 0 ? "" : fmt::format("; {} stay, for their program to copy", count_text(due.stay, "pages file"));
-  return fmt::format("re-encrypt in {}: {} ({}) that key {} protected, {}{}", printable(due.store),
-                     count_text(due.files, "file"), size_text(due.bytes), due.key(), due.why, stay);
+  return fmt::format("re-encrypt in {}: {} ({}) that key {} protected, {}", printable(due.store),
+                     count_text(due.files, "file"), size_text(due.bytes), due.key(), due.why);
 }
 
 Json reencryption_json(const DueReencryption& due) {
   return {{"action", "reencrypt"}, {"key", due.key()},   {"store", due.store},
-          {"files", due.files},    {"bytes", due.bytes}, {"stay", due.stay}, {"why", due.why}};
+          {"files", due.files},    {"bytes", due.bytes}, {"why", due.why}};
 }
 
 Json reencrypted_json(const PolicyRun& run) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coffer/files/disk_append_file.h"
+#include "coffer/files/file_head.h"
 #include "coffer/files/new_file.h"
 
 namespace coffer {
@@ -39,24 +39,21 @@ class SuccessorFile final : public DiskAppendFile {
   uint64_t waited_ = 0;  // and up to here it has arrived
 };
 
-// Who has it open to change it would go on with the file that lost its name, and nothing tells whether anybody has.
-Status stays_in_place(const std::string& path) {
-  return {Code::kUnsupported, path + ": is a pages file, which a program may be changing in place, and is not " +
-                                  "re-encrypted; have that program copy it to a new file, and remove this one"};
-}
-
 Status another_size(const std::string& path) { return {Code::kInternal, path + ": its successor has another size"}; }
 
-// Empty, in place of what a crash left.
-Result<std::unique_ptr<SuccessorFile>> begin_beside(Disk& disk, const std::string& path, const FileInfo& info,
-                                                    const Pace& pace) {
+}  // namespace
+
+Result<std::unique_ptr<WritableFile>> Successors::create_beside(const std::string& path, const FileInfo& info) {
   const std::string beside = successor_of(path);
-  if (Status gone = disk.remove(beside); gone.code() != Code::kNotFound) COFFER_TRY(gone);
-  COFFER_ASSIGN(auto created, disk.create(beside, info.mode));
-  return std::make_unique<SuccessorFile>(disk, beside, std::move(created), pace);
+  if (Status gone = coffer_.disk().remove(beside); gone.code() != Code::kNotFound) COFFER_TRY(gone);
+  return coffer_.disk().create(beside, info.mode);
 }
 
-}  // namespace
+Result<std::unique_ptr<DiskAppendFile>> Successors::begin_beside(const std::string& path, const FileInfo& info) {
+  COFFER_ASSIGN(auto created, create_beside(path, info));
+  return std::unique_ptr<DiskAppendFile>(
+      std::make_unique<SuccessorFile>(coffer_.disk(), successor_of(path), std::move(created), around_.pace));
+}
 
 Result<NewFile> Successors::header_like(const EnvelopeFields& fields) const {
   const std::shared_ptr<const Keyring> keys = coffer_.keyring();
@@ -111,16 +108,15 @@ Status Successors::check_complete(const FileReader& reader, const std::string& p
 
 Result<Successors::Made> Successors::make(const std::string& path, const FileInfo& info, EngineRole role) {
   COFFER_ASSIGN(auto reader, open_proved(path, role));
-  if (reader->fields().kind == Kind::kPages) return stays_in_place(path);
   auto header = header_like(reader->fields());
   if (!header.is_ok()) return header.status().with_context(path);
   Made made{.fields = header->fields};
   COFFER_ASSIGN(auto writer, new_writer({std::shared_ptr<void>(), &coffer_}, std::move(*header), role));
-  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  COFFER_ASSIGN(auto file, begin_beside(path, info));
   COFFER_TRY(copy(*reader, *writer, *file));
   COFFER_TRY(check_complete(*reader, path, role));
   if (writer->logical_size() != reader->findings().logical_size) return another_size(path);
-  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  COFFER_ASSIGN(made.size, finish(path, info));
   return made;
 }
 
@@ -131,7 +127,7 @@ Result<Successors::Made> Successors::make_encrypted(const std::string& path, con
   if (!header.is_ok()) return header.status().with_context(path);
   Made made{.fields = header->fields, .is_marked = false};
   COFFER_ASSIGN(auto writer, new_writer({std::shared_ptr<void>(), &coffer_}, std::move(*header), place.role));
-  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  COFFER_ASSIGN(auto file, begin_beside(path, info));
   COFFER_TRY(around_.pace.wait_for(kEnvelopeSize));
   Bytes buffer(kPlaintextPiece);
   for (uint64_t offset = 0;;) {
@@ -143,13 +139,13 @@ Result<Successors::Made> Successors::make_encrypted(const std::string& path, con
   COFFER_TRY(writer->sync(true, *file));
   COFFER_TRY(writer->close(*file));
   if (writer->logical_size() != info.size) return {Code::kConflict, path + ": was changed meanwhile; repeat"};
-  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  COFFER_ASSIGN(made.size, finish(path, info));
   return made;
 }
 
 Result<Successors::Made> Successors::make_plaintext(const std::string& path, const FileInfo& info, EngineRole role) {
   COFFER_ASSIGN(auto reader, open_proved(path, role));
-  COFFER_ASSIGN(auto file, begin_beside(coffer_.disk(), path, info, around_.pace));
+  COFFER_ASSIGN(auto file, begin_beside(path, info));
   for (;;) {
     COFFER_ASSIGN(const ByteView piece, reader->next());
     if (piece.empty()) break;
@@ -158,15 +154,17 @@ Result<Successors::Made> Successors::make_plaintext(const std::string& path, con
   COFFER_TRY(file->close());
   COFFER_TRY(check_complete(*reader, path, role));
   Made made{.fields = reader->fields(), .is_encrypted = false, .is_marked = false};
-  COFFER_ASSIGN(made.size, finish(successor_of(path), info));
+  COFFER_ASSIGN(made.size, finish(path, info));
   if (made.size != reader->findings().logical_size) return another_size(path);
   return made;
 }
 
-// It belongs to whom the file belongs, and was last written when that was; and is durable from here on.
+// It belongs to whom the file belongs, has its attributes, and was last written when that was; and is durable from here
+// on.
 Result<uint64_t> Successors::finish(const std::string& path, const FileInfo& info) {
-  COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
+  COFFER_ASSIGN(auto file, coffer_.disk().open_write(successor_of(path)));
   COFFER_TRY(file->set_owner(info.owner, info.group));
+  COFFER_TRY(file->set_attributes_like(path));
   COFFER_TRY(file->set_times(info.accessed_ns, info.modified_ns));
   COFFER_TRY(file->sync());
   COFFER_ASSIGN(const uint64_t size, file->size());
@@ -174,9 +172,23 @@ Result<uint64_t> Successors::finish(const std::string& path, const FileInfo& inf
   return size;
 }
 
+Result<Kind> Successors::kind_at(const std::string& path) const {
+  COFFER_ASSIGN(const auto file, coffer_.disk().open_read(path));
+  COFFER_ASSIGN(const FileHead head, read_head(*file, path));
+  COFFER_TRY(head.refusal);
+  if (!head.is(FileHead::What::kCoffer)) return {Code::kConflict, path + ": was emptied meanwhile; repeat"};
+  return head.scan.fields.kind;
+}
+
 Status Successors::replace(const std::vector<std::string>& names, EngineRole role) {
   COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(names.front()));
-  return replace_by(names, role, info, [&] { return make(names.front(), info, role); });
+  COFFER_ASSIGN(const Kind kind, kind_at(names.front()));
+  if (kind == Kind::kSqliteJournal || kind == Kind::kSqliteWal) return retire(names.front(), kind);
+  return replace_by(names, role, info, [&]() -> Result<Made> {
+    if (kind == Kind::kPages) return make_pages(names.front(), info);
+    if (kind == Kind::kSqlite) return make_sqlite(names, info);
+    return make(names.front(), info, role);
+  });
 }
 
 Status Successors::encrypt(const std::vector<std::string>& names, const NewFilePlace& place) {

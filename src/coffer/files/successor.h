@@ -4,13 +4,18 @@
 // S1: a successor takes a place only once it is durable, and only if all of the file was read authenticated.
 // S2: it takes all names that the file has, or none; where a crash came between two of them, settle() finishes it.
 // S3: a name that begins with kSuccessorPrefix is nobody's file: what stands there may be removed.
+// S4: a file that programs change in place gets one only while no program has it open: whoever had it would go on with
+//     the file that lost its name.
+// S5: a database of SQLite gets one only when no journal or log beside it has anything that is not in it. Those are
+//     bound to the file that they are of: they are gone, durably, before the successor takes its place.
 #pragma once
 
 #include <set>
 
+#include "coffer/files/disk_append_file.h"
 #include "coffer/files/engine_files.h"
 #include "coffer/files/file_reader.h"
-#include "coffer/files/file_writer.h"
+#include "coffer/files/pages_file.h"
 #include "coffer/io/pace.h"
 
 namespace coffer {
@@ -40,8 +45,10 @@ class Successors {
   // Makes the successor of the file that has these names and no others, and puts it in its place: under the active key
   // of its domain, with the cipher and chunk size that the configuration has for its kind. Durable after sync_names().
   // On failure nothing has changed, unless the message says so: kConflict where somebody changed the file or its
-  // domain's key meanwhile; kBusy where the pace was told to stop; kTruncated, kTampered, kDamaged … for a file that
-  // cannot be read whole; kUnsupported for one that nothing proves, and for pages files.
+  // domain's key meanwhile; kBusy where the pace was told to stop, and for a pages file or a database of SQLite that a
+  // program has open; kTruncated, kTampered, kDamaged … for a file that cannot be read whole; kUnsupported for one that
+  // nothing proves, and for a database that is not complete without its journal or log.
+  // A journal or log of SQLite's of which SQLite needs nothing is removed instead.
   Status replace(const std::vector<std::string>& names, EngineRole role);
   // The same of a plaintext file: it becomes the encrypted one that its engine would make at `place`. Errors as there,
   // and those of new_header().
@@ -59,18 +66,39 @@ class Successors {
     uint64_t size = 0;  // on disk
     bool is_encrypted = true;
     bool is_marked = true;  // marks of freshness go over to it
+    // Of what is changed in place: the file, which nobody else may have open until its successor has its place.
+    std::unique_ptr<WritableFile> source = nullptr;
+    std::vector<std::string> dead = {};  // journals and logs that go before (S5)
   };
   using Make = std::function<Result<Made>()>;
   Status replace_by(const std::vector<std::string>& names, EngineRole role, const FileInfo& info, const Make& make);
   Result<Made> make(const std::string& path, const FileInfo& info, EngineRole role);
+  Result<Made> make_pages(const std::string& path, const FileInfo& info);
+  Result<Made> make_sqlite(const std::vector<std::string>& names, const FileInfo& info);
   Result<Made> make_encrypted(const std::string& path, const FileInfo& info, const NewFilePlace& place);
   Result<Made> make_plaintext(const std::string& path, const FileInfo& info, EngineRole role);
+  Result<Kind> kind_at(const std::string& path) const;
+  // To change it: nobody else has it open.
+  Result<std::unique_ptr<WritableFile>> open_alone(const std::string& path) const;
+  Status copy_pages(const PagesFile& from, PagesFile& to);
+  Status copy_piece(const PagesFile& from, uint64_t offset, MutableBytes piece, PagesFile& to);
+  // A database that is at rest, locked as SQLite locks it.
+  Result<std::unique_ptr<WritableFile>> hold_database(const std::string& path) const;
+  // The journals and logs beside a database that is held. kUnsupported where SQLite needs one.
+  Result<std::vector<std::string>> dead_beside(const std::vector<std::string>& names) const;
+  Status check_dead(const std::string& path, Kind kind) const;
+  // Removes the journal or log, if it is dead.
+  Status retire(const std::string& path, Kind kind);
+  Status remove_dead(const std::vector<std::string>& paths);
   // Reads the file from its beginning, if it is one whose contents are proved.
   Result<std::unique_ptr<FileReader>> open_proved(const std::string& path, EngineRole role) const;
   Status check_complete(const FileReader& reader, const std::string& path, EngineRole role) const;
   // In pieces that the pace allows.
   Status hand_over(ByteView bytes, const std::function<Status(ByteView)>& append);
   Result<NewFile> header_like(const EnvelopeFields& fields) const;
+  // Empty, in place of what a crash left.
+  Result<std::unique_ptr<WritableFile>> create_beside(const std::string& path, const FileInfo& info);
+  Result<std::unique_ptr<DiskAppendFile>> begin_beside(const std::string& path, const FileInfo& info);
   Status copy(FileReader& from, FileWriter& to, AppendFile& file);
   // The file, further names of which are in other stores, may be there.
   Status let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made);

@@ -60,6 +60,7 @@ Status Successors::take_places(const std::vector<std::string>& names, const File
 Status Successors::take_unchanged(const std::vector<std::string>& names, const FileInfo& info, EngineRole role,
                                   const Made& made) {
   COFFER_TRY(check_unchanged(names, info, made));
+  COFFER_TRY(remove_dead(made.dead));
   for (size_t i = 0; i < names.size(); ++i) {
     Status taken = take_place(names[i], role, made);
     if (taken.is_ok()) continue;
@@ -101,7 +102,7 @@ Status Successors::check_unchanged(const std::vector<std::string>& names, const 
       return {Code::kConflict, name + ": was changed meanwhile; repeat"};
     }
   }
-  return Status::ok();
+  return made.source == nullptr ? Status::ok() : made.source->check_alone();
 }
 
 Status Successors::take_place(const std::string& name, EngineRole role, const Made& made) {

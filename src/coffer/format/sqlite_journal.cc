@@ -35,8 +35,6 @@ class JournalContext {
   std::array<uint8_t, 45> bytes_{};
 };
 
-uint32_t load_be32(const uint8_t* p) { return __builtin_bswap32(load_le32(p)); }
-
 ByteView seal_of(ByteView sector) { return sector.subspan(kSealOffset, kSqliteSealSize); }
 
 }  // namespace

@@ -30,7 +30,7 @@ class WalContext {
 
 }  // namespace
 
-uint32_t WalHeader::page_size() const { return __builtin_bswap32(load_le32(&bytes[8])); }
+uint32_t WalHeader::page_size() const { return load_be32(&bytes[8]); }
 
 std::array<uint8_t, 8> WalHeader::salts() const {
   std::array<uint8_t, 8> out;

@@ -65,15 +65,11 @@ class ReencryptionPlan {
 
   void count(const InventoryFile& file, const Domain& domain, const DomainKeyEntry& key) {
     DueReencryption& due = found_[{domain.name, key.version}];
-    if (due.files == 0 && due.stay == 0) {
+    if (due.files == 0) {
       due.domain = domain.name;
       due.key_version = key.version;
       due.is_compromised = key.compromised != 0;
       due.why = why_reencrypt(key, policy_.of(domain.name), now_);
-    }
-    if (file.scan.fields.kind == Kind::kPages) {
-      ++due.stay;
-      return;
     }
     ++due.files;
     due.bytes += file.size;
@@ -113,12 +109,6 @@ Status reencrypt_due(Coffer& coffer, const Policy& policy, std::span<const DueRe
   return Status::ok();
 }
 
-Status what_stays(const DueReencryption& due) {
-  return {Code::kUnsupported, std::to_string(due.stay) + " pages files have a file key that key " + due.key() +
-                                  " protected, " + due.why + ": they are not re-encrypted, since a program may be " +
-                                  "changing them in place; have it copy each to a new file, and remove the old ones"};
-}
-
 }  // namespace
 
 Result<std::vector<DueReencryption>> find_due_reencryptions(Coffer& coffer, const Policy& policy) {
@@ -128,11 +118,7 @@ Result<std::vector<DueReencryption>> find_due_reencryptions(Coffer& coffer, cons
 Result<std::vector<DoneReencryption>> reencrypt_what_is_due(Coffer& coffer, const Policy& policy,
                                                             const EngineAtRest& engine,
                                                             std::vector<FileProblem>& problems) {
-  COFFER_ASSIGN(Due due, find_due_reencryptions(coffer, policy));
-  for (const DueReencryption& each : due) {
-    if (each.stay > 0) problems.push_back({each.store, what_stays(each)});
-  }
-  std::erase_if(due, [](const DueReencryption& each) { return each.files == 0; });
+  COFFER_ASSIGN(const Due due, find_due_reencryptions(coffer, policy));
   std::vector<DoneReencryption> out;
   for (auto begin = due.begin(); begin != due.end();) {
     const auto end = std::find_if(begin, due.end(), [&](const DueReencryption& each) {

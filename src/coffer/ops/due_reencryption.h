@@ -15,7 +15,6 @@ struct DueReencryption {
   std::string store;  // its path here
   uint64_t files = 0;
   uint64_t bytes = 0;
-  uint64_t stay = 0;  // pages files besides, which no re-encryption replaces
 
   std::string key() const { return domain + ":" + std::to_string(key_version); }
 };
@@ -32,7 +31,7 @@ struct EngineAtRest {
   RoleOfPath role_of = nullptr;
   const EngineRecords* records = nullptr;
 };
-// Does it, in that order, at the rate that the coffer's directory or the policy says. Files that stay are problems.
+// Does it, in that order, at the rate that the coffer's directory or the policy says.
 Result<std::vector<DoneReencryption>> reencrypt_what_is_due(Coffer& coffer, const Policy& policy,
                                                             const EngineAtRest& engine,
                                                             std::vector<FileProblem>& problems);

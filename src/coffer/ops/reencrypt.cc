@@ -229,8 +229,8 @@ class Reencrypter {
 }  // namespace
 
 bool is_of_other_cipher(const EnvelopeFields& fields, std::string_view domain, const Config& config) {
-  if (fields.suite != config.suite_of(fields.kind, domain)) return true;
-  return fields.kind != Kind::kPages && fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain);
+  return fields.suite != config.suite_of(fields.kind, domain) ||
+         fields.chunk_log2 != config.chunk_log2_of(fields.kind, domain);
 }
 
 Result<ReencryptReport> reencrypt(Coffer& coffer, const std::vector<std::string>& paths,

@@ -46,18 +46,16 @@ struct ReencryptReport {
   std::vector<Left> left;
 };
 
-// Whether new files of this kind and domain are made with another cipher or chunk size. The page size of pages files,
-// which stay, does not count.
+// Whether new files of this kind and domain are made with another cipher, chunk size or page size.
 bool is_of_other_cipher(const EnvelopeFields& fields, std::string_view domain, const Config& config);
 
 // Called as bytes are written, on the calling thread.
 using ReencryptProgress = std::function<void(const ReencryptReport&)>;
 
 // kBusy, with nothing changed, where an engine has one of the stores open or another re-encryption is at work; engines
-// are kept out until it returns. A file that cannot be read whole is a problem and stays as it is; so is
-// a pages file. On return, unless
-// stopped, every file that is no problem has a file key of its domain's active key, as reading all headers again has
-// shown. Durable on return.
+// are kept out until it returns. A file that cannot be read whole is a problem and stays as it is; so is one that is
+// changed in place and that a program has open. On return, unless stopped, every file that is no problem has a file key
+// of its domain's active key, as reading all headers again has shown. Durable on return.
 Result<ReencryptReport> reencrypt(Coffer& coffer, const std::vector<std::string>& paths,
                                   const ReencryptOptions& options, const ReencryptProgress& progress);
 
