@@ -412,27 +412,47 @@ TEST_F(ReencryptTest, ARotationMeanwhileBeginsTheFileAnew) {
 }
 
 // Killed before its operation n, then with n + 1, and so on; the next run finishes it.
-TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
-  FaultDisk faulty(disk());
-  Contents before;
-  for (const auto& [name, text] : contents_) before[name] = read(db(name));
-  std::filesystem::create_directory(db("sub"));
-  for (uint64_t operation = 1;; ++operation) {
-    SCOPED_TRACE("killed before operation " + std::to_string(operation));
-    for (const auto& [name, bytes] : before) {
+class ReencryptKilled : public ReencryptTest, public testing::WithParamInterface<std::vector<std::string>> {
+ protected:
+  void SetUp() override {
+    ReencryptTest::SetUp();
+    for (const auto& [name, text] : contents_) {
+      if (std::ranges::count(GetParam(), name) > 0) before_[name] = read(db(name));
+      std::filesystem::remove(db(name));
+    }
+    std::filesystem::create_directory(db("sub"));
+  }
+
+  // The first has a further name.
+  void begin_anew() {
+    for (const auto& [name, bytes] : before_) {
       std::filesystem::remove(db(name));
       write(db(name), bytes);
     }
-    std::filesystem::remove(db("sub/blocks"));
-    std::filesystem::create_hard_link(db("blocks"), db("sub/blocks"));
+    std::filesystem::remove(further_name());
+    std::filesystem::create_hard_link(db(GetParam().front()), further_name());
+  }
+  void expect_whole() {
+    for (const std::string& name : GetParam()) EXPECT_EQ(read_plain(*coffer_, db(name)), contents_.at(name)) << name;
+    EXPECT_EQ(read_plain(*coffer_, further_name()), contents_.at(GetParam().front()));
+  }
+  std::string further_name() const { return db("sub/further"); }
+
+  Contents before_;
+};
+
+TEST_P(ReencryptKilled, Anywhere) {
+  FaultDisk faulty(disk());
+  for (uint64_t operation = 1;; ++operation) {
+    SCOPED_TRACE("killed before operation " + std::to_string(operation));
+    begin_anew();
     auto coffer = Coffer::open(faulty, coffer_path(), {}, open_provider);
     ASSERT_OK(coffer);
     faulty.arm({.operation = operation, .for_good = true});
     auto killed = run(**coffer);
     const bool was_killed = faulty.fault_count() > 0;
     faulty.arm({});
-    expect_all_read();
-    EXPECT_EQ(read_plain(*coffer_, db("sub/blocks")), contents_.at("blocks"));
+    expect_whole();
     ASSERT_OK(verify(*coffer_, {}, {}, [&](const VerifiedFile& file) {
       EXPECT_TRUE(file.status.is_ok()) << status_text(file.status);
       return Status::ok();
@@ -440,8 +460,8 @@ TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
     auto report = run(*coffer_);
     ASSERT_OK(report);
     ASSERT_THAT(report->problems, IsEmpty()) << status_text(report->problems[0].status);
-    expect_all_read();
-    EXPECT_EQ(std::filesystem::hard_link_count(db("blocks")), 2u);
+    expect_whole();
+    EXPECT_EQ(std::filesystem::hard_link_count(further_name()), 2u);
     EXPECT_THAT(leftovers(*coffer_), IsEmpty());
     if (was_killed) continue;
     ASSERT_OK(killed);
@@ -449,6 +469,12 @@ TEST_F(ReencryptTest, OneThatWasKilledAnywhereIsFinishedByTheNext) {
     break;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Files, ReencryptKilled,
+    testing::Values(std::vector<std::string>{"blocks", "ctr", "log", "empty"}, std::vector<std::string>{"pages"},
+                    std::vector<std::string>{"sqlite"}),
+    [](const auto& each) { return each.param.front(); });
 
 TEST_F(ReencryptTest, AFullDiskLeavesEveryFileAsItWas) {
   FullDisk full(disk(), root_ + "/db");
@@ -464,8 +490,8 @@ TEST_F(ReencryptTest, AFullDiskLeavesEveryFileAsItWas) {
   EXPECT_EQ(run(**coffer)->reencrypted, contents_.size());
 }
 
-// A world of its own, whose machine may stop at any instant: with marks of freshness on, and a file of two names.
-class ReencryptCrash : public CofferFixture {
+// A world of its own, whose machine may stop at any instant: with marks of freshness on.
+class ReencryptWorld : public CofferFixture {
  protected:
   void SetUp() override {
     CofferFixture::SetUp();
@@ -476,17 +502,16 @@ class ReencryptCrash : public CofferFixture {
     ASSERT_OK(Coffer::create(memory_, "/coffer", {.root_uri = key_uri("root.key"), .config = config}, open_provider));
     coffer_ = open_on(memory_);
     ASSERT_NE(coffer_, nullptr);
-    make("CURRENT", EngineRole::kWhole, "MANIFEST-1\n");
-    make("MANIFEST-1", EngineRole::kMetadata, std::string(3000, 'm'));
-    make("1.log", EngineRole::kLog, std::string(3000, 'w'));
-    make("1.sst", EngineRole::kData, std::string(3000, 's'));
-    make_pages();
-    make_database();
-    ASSERT_OK(memory_.link("/db/1.sst", "/db/sub/1.sst"));
+    make_files();
     ASSERT_OK(coffer_->freshness()->mark_now());
     rotate(*coffer_);
     ASSERT_OK(memory_.sync_all("/"));
   }
+
+  virtual void make_files() = 0;
+  // Of a world after a crash, and of one that was finished.
+  virtual void expect_after_crash(Coffer&) {}
+  virtual void expect_at_the_end(MemoryDisk&) {}
 
   static std::shared_ptr<Coffer> open_on(Disk& disk) {
     auto coffer = Coffer::open(disk, "/coffer", {.mark_interval = std::chrono::milliseconds(0)}, open_provider);
@@ -517,6 +542,83 @@ class ReencryptCrash : public CofferFixture {
     if (role == EngineRole::kData) texts_["/db/sub/" + name] = text;
   }
 
+  static EngineRole role_of(std::string_view path) {
+    return path.ends_with(".sst") ? EngineRole::kData : EngineRole::kLog;
+  }
+
+  // At each instant of a run.
+  void crash_everywhere(size_t files) {
+    uint64_t instants = 0;
+    memory_.set_observer([&] {
+      ++instants;
+      for (CrashKind kind : {CrashKind::kDropped, CrashKind::kTorn, CrashKind::kReordered}) {
+        if (HasFailure()) return;
+        SCOPED_TRACE("instant " + std::to_string(instants));
+        examine(*memory_.crash_image(kind, instants));
+      }
+    });
+    auto report = run(*coffer_, {.role_of = role_of});
+    memory_.set_observer({});
+    ASSERT_OK(report);
+    EXPECT_THAT(report->problems, IsEmpty());
+    EXPECT_EQ(report->reencrypted, files);
+    EXPECT_GT(instants, 7 * files);
+    examine(memory_);
+  }
+
+  // What is found after a crash is whole and fresh, and the next run finishes it.
+  void examine(MemoryDisk& image) {
+    auto coffer = open_on(image);
+    ASSERT_NE(coffer, nullptr);
+    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
+    expect_after_crash(*coffer);
+    const StoreEntry store = coffer->keyring()->stores().front();
+    EXPECT_TRUE(check_freshness(*coffer, store).is_ok()) << status_text(check_freshness(*coffer, store));
+    auto report = run(*coffer, {.role_of = role_of});
+    ASSERT_OK(report);
+    ASSERT_THAT(report->problems, IsEmpty()) << status_text(report->problems[0].status);
+    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
+    expect_at_the_end(image);
+    EXPECT_THAT(leftovers(*coffer), IsEmpty());
+    EXPECT_TRUE(check_freshness(*coffer, store).is_ok());
+  }
+
+  MemoryDisk memory_;
+  Contents texts_;
+};
+
+// A database of RocksDB's, with a file of two names.
+class ReencryptCrash : public ReencryptWorld {
+ protected:
+  void make_files() override {
+    make("CURRENT", EngineRole::kWhole, "MANIFEST-1\n");
+    make("MANIFEST-1", EngineRole::kMetadata, std::string(3000, 'm'));
+    make("1.log", EngineRole::kLog, std::string(3000, 'w'));
+    make("1.sst", EngineRole::kData, std::string(3000, 's'));
+    ASSERT_OK(memory_.link("/db/1.sst", "/db/sub/1.sst"));
+  }
+  void expect_at_the_end(MemoryDisk& image) override {
+    EXPECT_EQ(image.info("/db/1.sst")->link_count, 2u);
+    EXPECT_EQ(image.info("/db/1.sst")->inode, image.info("/db/sub/1.sst")->inode);
+  }
+};
+
+class ReencryptInPlaceCrash : public ReencryptWorld {
+ protected:
+  void make_files() override {
+    make_pages();
+    make_database();
+  }
+  // A journal stands only beside the file that it is of.
+  void expect_after_crash(Coffer& coffer) override {
+    if (!coffer.disk().info("/db/x.db-journal").is_ok()) return;
+    EXPECT_EQ(fields_of(coffer, "/db/x.db").oldest_key_version, 1u);
+  }
+  void expect_at_the_end(MemoryDisk& image) override {
+    EXPECT_EQ(image.info("/db/x.db-journal").code(), Code::kNotFound);
+  }
+
+ private:
   Result<NewFile> header_of(const std::string& path, Kind kind) {
     return new_header(*coffer_, {.path = path,
                                  .store_directory = "/db",
@@ -562,58 +664,11 @@ class ReencryptCrash : public CofferFixture {
     std::ranges::copy(journal->envelope, dead.begin());
     put("/db/x.db-journal", dead);
   }
-
-  // A journal stands only beside the file that it is of.
-  static void expect_no_journal_of_another(Coffer& coffer) {
-    if (!coffer.disk().info("/db/x.db-journal").is_ok()) return;
-    EXPECT_EQ(fields_of(coffer, "/db/x.db").oldest_key_version, 1u);
-  }
-
-  static EngineRole role_of(std::string_view path) {
-    return path.ends_with(".sst") ? EngineRole::kData : EngineRole::kLog;
-  }
-
-  // What is found after a crash is whole and fresh, and the next run finishes it.
-  void examine(MemoryDisk& image) {
-    auto coffer = open_on(image);
-    ASSERT_NE(coffer, nullptr);
-    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
-    expect_no_journal_of_another(*coffer);
-    const StoreEntry store = coffer->keyring()->stores().front();
-    EXPECT_TRUE(check_freshness(*coffer, store).is_ok()) << status_text(check_freshness(*coffer, store));
-    auto report = run(*coffer, {.role_of = role_of});
-    ASSERT_OK(report);
-    ASSERT_THAT(report->problems, IsEmpty()) << status_text(report->problems[0].status);
-    for (const auto& [path, text] : texts_) EXPECT_EQ(read_plain(*coffer, path), text) << path;
-    EXPECT_EQ(image.info("/db/1.sst")->link_count, 2u);
-    EXPECT_EQ(image.info("/db/1.sst")->inode, image.info("/db/sub/1.sst")->inode);
-    EXPECT_THAT(leftovers(*coffer), IsEmpty());
-    EXPECT_EQ(image.info("/db/x.db-journal").code(), Code::kNotFound);
-    EXPECT_TRUE(check_freshness(*coffer, store).is_ok());
-  }
-
-  MemoryDisk memory_;
-  Contents texts_;
 };
 
-TEST_F(ReencryptCrash, AtAnyInstantEachNameLeadsToAWholeFileAndTheStoreIsFresh) {
-  uint64_t instants = 0;
-  memory_.set_observer([&] {
-    ++instants;
-    for (CrashKind kind : {CrashKind::kDropped, CrashKind::kTorn, CrashKind::kReordered}) {
-      if (HasFailure()) return;
-      SCOPED_TRACE("instant " + std::to_string(instants));
-      examine(*memory_.crash_image(kind, instants));
-    }
-  });
-  auto report = run(*coffer_, {.role_of = role_of});
-  memory_.set_observer({});
-  ASSERT_OK(report);
-  EXPECT_THAT(report->problems, IsEmpty());
-  EXPECT_EQ(report->reencrypted, 6u);
-  EXPECT_GT(instants, 30u);
-  examine(memory_);
-}
+TEST_F(ReencryptCrash, AtAnyInstantEachNameLeadsToAWholeFileAndTheStoreIsFresh) { crash_everywhere(4); }
+
+TEST_F(ReencryptInPlaceCrash, AtAnyInstantEachNameLeadsToAWholeFile) { crash_everywhere(2); }
 
 TEST_F(ReencryptCrash, WhatIsPutBackAfterwardsIsNoticedAsBefore) {
   for (const std::string path : {"/db/1.log", "/db/MANIFEST-1", "/db/CURRENT"}) {
