@@ -6,55 +6,15 @@
 // Build it against an installation: cc -std=c99 notes.c $(pkg-config --cflags --libs coffer_c)
 #define _POSIX_C_SOURCE 200809L
 #include <coffer/coffer_c.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "descriptor_io.h"
 
 enum { kNoteSizeMax = 1000 };
 
-// --- The log's callbacks: pread, pwrite, fsync, ftruncate and fstat of a descriptor ---
-
-static coffer_code_t failed_call(void) { return errno == ENOSPC || errno == EDQUOT ? COFFER_NO_SPACE : COFFER_IO; }
-
-static int descriptor_of(void* user) { return *(const int*)user; }
-
-static coffer_code_t read_log(void* user, uint64_t offset, void* out, size_t size, size_t* done) {
-  for (*done = 0; *done < size;) {
-    const ssize_t count = pread(descriptor_of(user), (char*)out + *done, size - *done, (off_t)(offset + *done));
-    if (count < 0 && errno != EINTR) return failed_call();
-    if (count == 0) break;
-    if (count > 0) *done += (size_t)count;
-  }
-  return COFFER_OK;
-}
-
-static coffer_code_t write_log(void* user, uint64_t offset, const void* data, size_t size) {
-  for (size_t done = 0; done < size;) {
-    const ssize_t count = pwrite(descriptor_of(user), (const char*)data + done, size - done, (off_t)(offset + done));
-    if (count < 0 && errno != EINTR) return failed_call();
-    if (count > 0) done += (size_t)count;
-  }
-  return COFFER_OK;
-}
-
-static coffer_code_t sync_log(void* user) { return fsync(descriptor_of(user)) == 0 ? COFFER_OK : failed_call(); }
-
-static coffer_code_t truncate_log(void* user, uint64_t size) {
-  return ftruncate(descriptor_of(user), (off_t)size) == 0 ? COFFER_OK : failed_call();
-}
-
-static coffer_code_t size_of_log(void* user, uint64_t* size) {
-  struct stat info;
-  if (fstat(descriptor_of(user), &info) != 0) return failed_call();
-  *size = (uint64_t)info.st_size;
-  return COFFER_OK;
-}
-
-// --- Notes. Each function says what went wrong by the error that it is given. ---
+// Each function says what went wrong by the error that it is given. ---
 
 // The sealed note behind its size. Its place in the log is its context: none can be moved to another one.
 static coffer_code_t add_note(coffer_t* coffer, coffer_file_t* log, const char* text, coffer_error_t** error) {
@@ -105,7 +65,7 @@ static coffer_code_t list_notes(coffer_t* coffer, coffer_file_t* log, coffer_err
 }
 
 static coffer_code_t run(coffer_t* coffer, char** argv, int* descriptor, coffer_error_t** error) {
-  const coffer_io_t io = {sizeof io, descriptor, read_log, write_log, sync_log, truncate_log, size_of_log};
+  const coffer_io_t io = io_of(descriptor);
   const char* text = strcmp(argv[3], "add") == 0 ? argv[4] : NULL;
   coffer_file_t* log = NULL;
   coffer_code_t code = text != NULL ? coffer_file_reopen(coffer, argv[2], COFFER_ROLE_LOG, &io, &log, error)

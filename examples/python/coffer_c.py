@@ -1,4 +1,4 @@
-"""Coffer for Python, by ctypes and the C library: sealed values, wrapped keys, and files for reading and appending.
+"""Coffer for Python, by ctypes and the C library: sealed values, wrapped keys, logs, and files changed in place.
 
     with Coffer("/var/lib/db.coffer") as coffer:
         blob = coffer.seal("system", b"message", context=b"table 1, row 7")
@@ -12,7 +12,7 @@ import os
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint64, c_void_p
 
 OK, IO = 0, 5
-ROLE_DATA, ROLE_LOG = 1, 2
+ROLE_DATA, ROLE_LOG, ROLE_IN_PLACE = 1, 2, 7
 OVERHEAD = 124
 
 READ = ctypes.CFUNCTYPE(c_int32, c_void_p, c_uint64, c_void_p, c_size_t, POINTER(c_size_t))
@@ -45,6 +45,9 @@ FUNCTIONS = {  # name: arguments before the error, which each of them has last
     "coffer_file_size": [c_void_p, POINTER(c_uint64)],
     "coffer_file_read_at": [c_void_p, c_uint64, *BUFFER, POINTER(c_size_t)],
     "coffer_file_append": [c_void_p, *IN],
+    "coffer_file_write_at": [c_void_p, c_uint64, *IN],
+    "coffer_file_truncate": [c_void_p, c_uint64],
+    "coffer_file_punch_hole": [c_void_p, c_uint64, c_uint64],
     "coffer_file_sync": [c_void_p],
     "coffer_file_close": [c_void_p],
 }
@@ -135,10 +138,10 @@ class Coffer:
         return self._made("coffer_rewrap", len(blob), context, len(context), blob, len(blob))
 
 
-class Log:
-    """A log that Coffer encrypts, by this process's descriptor of it."""
+class File:
+    """A file that Coffer encrypts, by this process's descriptor of it."""
 
-    def __init__(self, coffer, path, writable=False):
+    def __init__(self, coffer, path, role, writable):
         self.coffer, self.handle = coffer, c_void_p()
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT if writable else os.O_RDONLY, 0o600)
         # Kept as long as the file: the library calls what is in it.
@@ -146,7 +149,7 @@ class Log:
                      TRUNCATE(self._truncate), SIZE(self._size))
         try:
             coffer.call("coffer_file_reopen" if writable else "coffer_file_open", coffer.handle,
-                        os.fsencode(os.path.abspath(path)), ROLE_LOG, byref(self.io), byref(self.handle))
+                        os.fsencode(os.path.abspath(path)), role, byref(self.io), byref(self.handle))
         except CofferError:
             os.close(self.descriptor)
             raise
@@ -188,19 +191,51 @@ class Log:
         except OSError:
             return IO
 
-    def append(self, data):
-        self.coffer.call("coffer_file_append", self.handle, data, len(data))
-        self.coffer.call("coffer_file_sync", self.handle)
+    def size(self):
+        size = c_uint64()
+        self.coffer.call("coffer_file_size", self.handle, byref(size))
+        return size.value
+
+    def read_at(self, offset, size):
+        done, out = c_size_t(), ctypes.create_string_buffer(max(size, 1))
+        self.coffer.call("coffer_file_read_at", self.handle, offset, out, size, byref(done))
+        return out.raw[:done.value]
 
     def read(self):
-        size, done = c_uint64(), c_size_t()
-        self.coffer.call("coffer_file_size", self.handle, byref(size))
-        out = ctypes.create_string_buffer(max(size.value, 1))
-        self.coffer.call("coffer_file_read_at", self.handle, 0, out, size.value, byref(done))
-        return out.raw[:done.value]
+        return self.read_at(0, self.size())
+
+    def sync(self):
+        self.coffer.call("coffer_file_sync", self.handle)
 
     def close(self):
         try:
             self.coffer.call("coffer_file_close", self.handle)
         finally:
             os.close(self.descriptor)
+
+
+class Log(File):
+    """Grows at its end."""
+
+    def __init__(self, coffer, path, writable=False):
+        super().__init__(coffer, path, ROLE_LOG, writable)
+
+    def append(self, data):
+        self.coffer.call("coffer_file_append", self.handle, data, len(data))
+        self.sync()
+
+
+class Pages(File):
+    """Is changed at any place. One process has it open so."""
+
+    def __init__(self, coffer, path):
+        super().__init__(coffer, path, ROLE_IN_PLACE, True)
+
+    def write_at(self, offset, data):
+        self.coffer.call("coffer_file_write_at", self.handle, offset, data, len(data))
+
+    def truncate(self, size):
+        self.coffer.call("coffer_file_truncate", self.handle, size)
+
+    def punch_hole(self, offset, size):
+        self.coffer.call("coffer_file_punch_hole", self.handle, offset, size)

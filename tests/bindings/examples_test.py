@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The examples in C and in Python, as their readers run them, on one coffer that `coffer init` made.
 
-  examples_test.py COFFER_PROGRAM LIBRARY NOTES_PROGRAM
+  examples_test.py COFFER_PROGRAM LIBRARY NOTES_PROGRAM CARDS_PROGRAM
 """
 
 import json
@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "examples", "python"))
 
 import coffer_c  # noqa: E402
 
-PROGRAM, LIBRARY, NOTES = sys.argv[1:]
+PROGRAM, LIBRARY, NOTES, CARDS = sys.argv[1:]
 del sys.argv[1:]
 
 
@@ -71,6 +71,25 @@ class InC(Example):
 
     def test_it_says_how_it_is_used(self):
         self.assertEqual(self.notes("add").returncode, 2)
+        self.assertEqual(self.cards("x").returncode, 2)
+
+    def cards(self, *arguments):
+        box = os.path.join(self.folder, "notes", "box")
+        return subprocess.run([CARDS, self.place, box, *arguments], capture_output=True, text=True, check=False)
+
+    def test_cards_are_written_anew_where_they_are(self):
+        for number, text in ((0, "buy canaries"), (900000, "feed canaries"), (0, "sell canaries")):
+            done = self.cards(str(number), text)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for number, text in ((0, "sell canaries"), (1, ""), (900000, "feed canaries"), (1000000, "")):
+            self.assertEqual(self.cards(str(number)).stdout.strip("\0\n"), text)
+        box = os.path.join(self.folder, "notes", "box")
+        with open(box, "rb") as file:
+            self.assertNotIn(b"canaries", file.read())
+        self.assertLess(os.stat(box).st_blocks * 512, 200_000)
+        self.coffer().rotate("system")
+        self.assertIn("re-encrypted 1 file", self.command("reencrypt"))
+        self.assertEqual(self.cards("0").stdout, "sell canaries\n")
 
 
 class InPython(Example):
@@ -104,6 +123,23 @@ class InPython(Example):
         self.assertEqual(self.command("cat", self.log), "buy canaries;feed canaries;")
         found = json.loads(self.command("verify", "--json"))
         self.assertEqual((found["files"], found["problems"]), (1, []))
+
+    def test_a_file_is_changed_in_place(self):
+        coffer = self.coffer()
+        path = os.path.join(self.folder, "notes", "pages")
+        pages = coffer_c.Pages(coffer, path)
+        pages.write_at(100_000, b"buy canaries")
+        pages.write_at(0, b"feed them")
+        pages.sync()
+        pages.write_at(100_000, b"sel")
+        pages.close()
+        pages = coffer_c.Pages(coffer, path)
+        self.assertEqual(pages.read(), b"feed them".ljust(100_000, b"\0") + b"sel canaries")
+        pages.punch_hole(0, 5000)
+        pages.truncate(100_003)
+        self.assertEqual(pages.read(), bytes(100_000) + b"sel")
+        pages.close()
+        self.assertEqual(json.loads(self.command("verify", "--json"))["problems"], [])
 
     def test_its_status_is_the_commands(self):
         coffer = self.coffer()

@@ -85,7 +85,7 @@ TEST_F(CFileArgumentTest, RolesPathsAndCallbacksThatAreNoneAreRefused) {
     return code;
   };
   const std::string path = db("f");
-  for (const coffer_role_t role : {0, 7, -1}) EXPECT_EQ(create(path.c_str(), role, whole), COFFER_INVALID_ARGUMENT);
+  for (const coffer_role_t role : {0, 8, -1}) EXPECT_EQ(create(path.c_str(), role, whole), COFFER_INVALID_ARGUMENT);
   for (const char* other : {"", "f", "db/f"}) {
     EXPECT_EQ(create(other, COFFER_ROLE_LOG, whole), COFFER_INVALID_ARGUMENT);
     EXPECT_THAT(error.text(), HasSubstr("from the root on"));

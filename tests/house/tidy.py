@@ -382,7 +382,7 @@ def sources_built(tree):
                 named = named or bool(re.search(rf"(?<![\w/.-])(?:\${{\w+}}/)?{relative}(?![\w/.-])", build))
         if not named:
             yield path, 1, "no layer.cmake or CMakeLists.txt names it: it is not built"
-    included = {include for path in tree.cpp()
+    included = {include for path in (*tree.cpp(), *tree.files(".c"))
                 for include in re.findall(r'#\s*include\s*["<]([^">]*)[">]', tree.texts[path])}
     for path in tree.files(".h"):
         if not any(path == include or path.endswith("/" + include) for include in included):

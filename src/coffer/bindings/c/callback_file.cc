@@ -44,30 +44,34 @@ Result<uint64_t> CallbackFile::size() const {
   return size;
 }
 
-Status CallbackAppendFile::write_at(uint64_t offset, ByteView bytes) {
+Status CallbackChangedFile::write_at(uint64_t offset, ByteView bytes) {
   return said_by(io_.write(io_.user, offset, bytes.data(), bytes.size()), "write");
 }
 
+Status CallbackChangedFile::truncate(uint64_t size) { return said_by(io_.truncate(io_.user, size), "truncate"); }
+
+Status CallbackChangedFile::sync() { return said_by(io_.sync(io_.user), "sync"); }
+
 Status CallbackAppendFile::append(ByteView bytes) {
-  COFFER_TRY(write_at(size_, bytes));
+  COFFER_TRY(file_.write_at(size_, bytes));
   size_ += bytes.size();
   return Status::ok();
 }
 
-Status CallbackAppendFile::sync(bool) { return said_by(io_.sync(io_.user), "sync"); }
+Status CallbackAppendFile::sync(bool) { return file_.sync(); }
 
 Status CallbackAppendFile::truncate(uint64_t size) {
-  COFFER_TRY(said_by(io_.truncate(io_.user, size), "truncate"));
+  COFFER_TRY(file_.truncate(size));
   size_ = size;
   return Status::ok();
 }
 
 Status CallbackAppendFile::replace_slots(const Id& file_id, std::span<const SlotUpdate> slots, bool durable) {
   Id found;
-  COFFER_ASSIGN(const size_t count, CallbackFile(io_).read_at(kFileIdOffset, found.bytes));
+  COFFER_ASSIGN(const size_t count, file_.read_at(kFileIdOffset, found.bytes));
   if (count != found.bytes.size() || found != file_id) return Status::ok();
-  for (const SlotUpdate& slot : slots) COFFER_TRY(write_at(slot.offset, slot.bytes));
-  return durable ? sync(false) : Status::ok();
+  for (const SlotUpdate& slot : slots) COFFER_TRY(file_.write_at(slot.offset, slot.bytes));
+  return durable ? file_.sync() : Status::ok();
 }
 
 }  // namespace coffer::bindings

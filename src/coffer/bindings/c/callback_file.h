@@ -27,10 +27,35 @@ class CallbackFile final : public ReadableFile {
   const coffer_io_t io_;
 };
 
+// Changed at any place. Of the program's file nothing else is known.
+class CallbackChangedFile final : public WritableFile {
+ public:
+  explicit CallbackChangedFile(const coffer_io_t& io) : io_(io), reading_(io) {}
+
+  Result<size_t> read_at(uint64_t offset, MutableBytes out) const override { return reading_.read_at(offset, out); }
+  Result<uint64_t> size() const override { return reading_.size(); }
+  Result<FileInfo> info() const override { return reading_.info(); }
+  Status write_at(uint64_t offset, ByteView bytes) override;
+  Status truncate(uint64_t size) override;
+  Status sync() override;
+  // The program closes its file itself.
+  Status close() override { return Status::ok(); }
+
+  Status set_owner(uint32_t, uint32_t) override { return info().status(); }
+  Status set_times(int64_t, int64_t) override { return info().status(); }
+  Status set_attributes_like(const std::string&) override { return info().status(); }
+  Status check_alone() const override { return info().status(); }
+  Status lock_range(uint64_t, uint64_t) override { return info().status(); }
+
+ private:
+  const coffer_io_t io_;
+  const CallbackFile reading_;
+};
+
 // Written from `size` on.
 class CallbackAppendFile final : public AppendFile {
  public:
-  CallbackAppendFile(const coffer_io_t& io, uint64_t size) : io_(io), size_(size) {}
+  CallbackAppendFile(const coffer_io_t& io, uint64_t size) : file_(io), size_(size) {}
 
   Status append(ByteView bytes) override;
   Status sync(bool full) override;
@@ -40,9 +65,7 @@ class CallbackAppendFile final : public AppendFile {
   Status replace_slots(const Id& file_id, std::span<const SlotUpdate> slots, bool durable) override;
 
  private:
-  Status write_at(uint64_t offset, ByteView bytes);
-
-  const coffer_io_t io_;
+  CallbackChangedFile file_;
   uint64_t size_;
 };
 

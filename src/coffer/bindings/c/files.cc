@@ -12,11 +12,21 @@ struct coffer_file {
 };
 
 namespace coffer::bindings {
+namespace {
+
+Status not_in_place() {
+  return {Code::kUnsupported, "is not open to be changed in place; create and reopen it with COFFER_ROLE_IN_PLACE"};
+}
+
+}  // namespace
 
 Result<size_t> OpenFile::read_at(uint64_t, MutableBytes) {
   return {Code::kUnsupported, "is open for writing; open it for reading besides"};
 }
 Status OpenFile::append(ByteView) { return {Code::kUnsupported, "is open for reading; reopen it to append to it"}; }
+Status OpenFile::write_at(uint64_t, ByteView) { return not_in_place(); }
+Status OpenFile::truncate(uint64_t) { return not_in_place(); }
+Status OpenFile::punch_hole(uint64_t, uint64_t) { return not_in_place(); }
 Status OpenFile::sync() { return {Code::kUnsupported, "is open for reading: there is nothing to sync"}; }
 
 namespace {
@@ -32,6 +42,7 @@ Result<EngineRole> role_of_number(coffer_role_t role) {
     case COFFER_ROLE_WHOLE: return EngineRole::kWhole;
     case COFFER_ROLE_TEMPORARY: return EngineRole::kTemporary;
     case COFFER_ROLE_OTHER: return EngineRole::kOther;
+    case COFFER_ROLE_IN_PLACE: return EngineRole::kInPlace;
     default: return {Code::kInvalidArgument, "role " + std::to_string(role) + " is none; see coffer_role_t"};
   }
 }
@@ -145,6 +156,22 @@ coffer_code_t coffer_file_append(coffer_file_t* handle, const void* data, size_t
     COFFER_ASSIGN(const coffer::ByteView bytes, bytes_at(data, size, "data"));
     return file.append(bytes);
   });
+}
+
+coffer_code_t coffer_file_write_at(coffer_file_t* handle, uint64_t offset, const void* data, size_t size,
+                                   coffer_error_t** error) {
+  return with_file(handle, error, [&](OpenFile& file) -> Status {
+    COFFER_ASSIGN(const coffer::ByteView bytes, bytes_at(data, size, "data"));
+    return file.write_at(offset, bytes);
+  });
+}
+
+coffer_code_t coffer_file_truncate(coffer_file_t* handle, uint64_t size, coffer_error_t** error) {
+  return with_file(handle, error, [&](OpenFile& file) { return file.truncate(size); });
+}
+
+coffer_code_t coffer_file_punch_hole(coffer_file_t* handle, uint64_t offset, uint64_t size, coffer_error_t** error) {
+  return with_file(handle, error, [&](OpenFile& file) { return file.punch_hole(offset, size); });
 }
 
 coffer_code_t coffer_file_sync(coffer_file_t* handle, coffer_error_t** error) {

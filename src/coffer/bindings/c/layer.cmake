@@ -2,7 +2,7 @@
 # so that its ABI is the header's alone.
 add_library(coffer_c STATIC)
 coffer_layer(coffer_c bindings/c
-  blobs.cc callback_file.cc coffers.cc errors.cc files.cc reading_file.cc writing_file.cc)
+  blobs.cc callback_file.cc changing_file.cc coffers.cc errors.cc files.cc reading_file.cc writing_file.cc)
 target_include_directories(coffer_c PUBLIC ${CMAKE_CURRENT_LIST_DIR}/include)
 target_link_libraries(coffer_c PUBLIC coffer PRIVATE coffer_flags)
 

@@ -42,6 +42,11 @@ Result<std::unique_ptr<OpenFile>> begin_file(const std::shared_ptr<Coffer>& coff
                                                      .store_directory = std::string(parent_of(request.path)),
                                                      .role = request.role,
                                                      .domain = request.domain}));
+  if (header.fields.kind == Kind::kPages) {
+    COFFER_ASSIGN(auto pages, PagesFile::create(header, std::make_unique<CallbackChangedFile>(request.io)));
+    pages->be_counted(coffer->usage().counter(header.fields.domain_key_id));
+    return changing_file(std::move(pages));
+  }
   COFFER_ASSIGN(auto writer, new_writer(coffer, std::move(header), request.role));
   return std::unique_ptr<OpenFile>(std::make_unique<WritingFile>(request.io, 0, std::move(writer)));
 }
@@ -65,8 +70,14 @@ Result<std::unique_ptr<OpenFile>> open_to_append(const std::shared_ptr<Coffer>& 
     return begin_file(coffer, request);
   }
   COFFER_ASSIGN(OpenedFile opened, coffer->open_file(head.scan, request.path));
-  const Body& body = body_of(opened.fields.kind);
   const auto counter = coffer->usage().counter(opened.fields.domain_key_id);
+  if (opened.fields.kind == Kind::kPages) {
+    auto pages = PagesFile::open(opened, std::make_unique<CallbackChangedFile>(request.io));
+    if (!pages.is_ok()) return pages.status().with_context(request.path);
+    (*pages)->be_counted(counter);
+    return changing_file(std::move(*pages));
+  }
+  const Body& body = body_of(opened.fields.kind);
   auto reopened = body.reopen(std::move(opened), file, size, request.role);
   if (!reopened.is_ok()) return reopened.status().with_context(request.path);
   reopened->writer->be_counted(counter);

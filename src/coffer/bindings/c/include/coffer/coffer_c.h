@@ -15,9 +15,9 @@
 //
 // Threads. A coffer_t, and a file that is open for reading, may be used by any number of threads at once. A file that
 // is written may be, too: its calls wait for each other, but coffer_file_sync() of a log or a `ctr` file goes on beside
-// coffer_file_append(). Nobody may use a handle while it is freed. No function waits for a key provider but
-// coffer_create(), coffer_open(), coffer_refresh(), coffer_rotate_domain() and coffer_status_json(), and the first one
-// that needs a key of a key group.
+// coffer_file_append(), and reads and coffer_file_sync() of a file that is changed in place beside everything. Nobody
+// may use a handle while it is freed. No function waits for a key provider but coffer_create(), coffer_open(),
+// coffer_refresh(), coffer_rotate_domain() and coffer_status_json(), and the first one that needs a key of a key group.
 //
 // fork(). A child has no key of its parent's: what its parent opened answers COFFER_KEY_UNAVAILABLE, and freeing it
 // does nothing. The child opens the coffer itself. After exec() there is nothing to heed.
@@ -36,7 +36,7 @@ extern "C" {
 
 // One more with every version of this header that has more functions or constants. One that takes something away has
 // another soname.
-#define COFFER_C_ABI_VERSION 1
+#define COFFER_C_ABI_VERSION 2
 // Of the library that is loaded: at least that of the header a program was compiled with, or the linker said no.
 uint32_t coffer_abi_version(void);
 // "0.1.0": the library's. Never freed.
@@ -173,17 +173,18 @@ coffer_code_t coffer_blob_is_outdated(coffer_t* coffer, const void* blob, size_t
 // as it is (any that is none: COFFER_IO). They are called on the thread that made the call, and never after
 // coffer_file_close() or coffer_file_abandon() has returned. They must not use the coffer_file_t that they serve, and
 // no exception or longjmp may leave them. Those of a file for reading are called by several threads at once if it is
-// read so, sync() beside write().
+// read so, sync() beside write(); of a file that is changed in place read() beside both.
 typedef struct coffer_io {
   size_t struct_size;  // sizeof(coffer_io_t)
   void* user;          // handed to each callback; Coffer does not look at it
   // Up to `size` bytes from `offset` on, fewer only at the file's end; `*done`: how many.
   coffer_code_t (*read)(void* user, uint64_t offset, void* out, size_t size, size_t* done);
-  // All of them. Extends the file where they go beyond its end; Coffer leaves no gaps.
+  // All of them. Extends the file where they go beyond its end. Coffer leaves gaps only in a COFFER_ROLE_IN_PLACE file:
+  // they have to read as zeros, as those of pwrite(2) do.
   coffer_code_t (*write)(void* user, uint64_t offset, const void* data, size_t size);
   // Everything written, and the file's size, are durable once it returns.
   coffer_code_t (*sync)(void* user);
-  // Cuts the file.
+  // Cuts the file, or, a COFFER_ROLE_IN_PLACE one, makes it longer by zeros: as ftruncate(2).
   coffer_code_t (*truncate)(void* user, uint64_t size);
   coffer_code_t (*size)(void* user, uint64_t* size);
 } coffer_io_t;
@@ -197,7 +198,8 @@ enum {
   COFFER_ROLE_METADATA = 3,  // the same, but nothing opens without it
   COFFER_ROLE_WHOLE = 4,     // was written whole and synced before it got its name: no crash tears or empties it
   COFFER_ROLE_TEMPORARY = 5, // becomes a COFFER_ROLE_WHOLE by being renamed, once it is synced
-  COFFER_ROLE_OTHER = 6      // the rest
+  COFFER_ROLE_OTHER = 6,     // the rest
+  COFFER_ROLE_IN_PLACE = 7   // changed at any place, at any time; may belong to a domain of its own
 };
 
 typedef struct coffer_file coffer_file_t;
@@ -206,34 +208,47 @@ typedef struct coffer_file coffer_file_t;
 // directories below belong to it too, and `coffer status` and `verify` say when it is gone.
 coffer_code_t coffer_confirm_store(coffer_t* coffer, const char* directory, coffer_error_t** error);
 
-// A new file, to be written front to back. `io` is copied, and needs every callback. `domain`: of a COFFER_ROLE_DATA
-// file; null: the one that coffer.yaml has for the path. The directory of `path` becomes a store of the coffer's, if it
-// is in none. The file must be empty; nothing is written to it before coffer_file_append(), coffer_file_sync() or
-// coffer_file_close(). COFFER_NOT_FOUND: no such domain; COFFER_KEY_UNAVAILABLE.
+// A new file, to be written front to back, or, with COFFER_ROLE_IN_PLACE, anywhere. `io` is copied, and needs every
+// callback. `domain`: of a COFFER_ROLE_DATA or COFFER_ROLE_IN_PLACE file; null: the one that coffer.yaml has for the
+// path. The directory of `path` becomes a store of the coffer's, if it is in none. The file must be empty; nothing is
+// written to it before the first call that changes or syncs it, or, unless it is changed in place, closes it.
+// COFFER_NOT_FOUND: no such domain; COFFER_KEY_UNAVAILABLE.
 coffer_code_t coffer_file_create(coffer_t* coffer, const char* path, coffer_role_t role, const char* domain,
                                  const coffer_io_t* io, coffer_file_t** file, coffer_error_t** error);
-// For reading: `io` needs `read` and `size`. What can be proved without reading all of it has been. A file that was
+// For reading: `io` needs `read` and `size`. What can be proved without reading all of it has been. Nobody changes a
+// COFFER_ROLE_IN_PLACE file meanwhile. A file that was
 // never written opens and is empty, where its role allows that, else COFFER_TRUNCATED. COFFER_PLAINTEXT,
 // COFFER_DAMAGED, COFFER_TAMPERED, COFFER_WRONG_KEY, COFFER_FOREIGN, COFFER_KEY_UNAVAILABLE, COFFER_KEY_DESTROYED,
 // COFFER_ROLLED_BACK, COFFER_UNSUPPORTED.
 coffer_code_t coffer_file_open(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
                                coffer_file_t** file, coffer_error_t** error);
-// To be written further, from its end on: `io` needs every callback, and the file is cut where a crash tore it. One
-// that was never written is begun. COFFER_DAMAGED where durable data cannot be read: it is never cut away. Logs can be
-// appended to; files of other kinds can be opened so, and then only be closed again.
+// To be written further: `io` needs every callback, and what a crash left of the file is put right, at the first change
+// if it is changed in place. One that was never written is begun. COFFER_DAMAGED, COFFER_TAMPERED where durable data
+// cannot be read: it is never cut away. Logs can be appended to, COFFER_ROLE_IN_PLACE files read and changed anywhere;
+// files of other kinds can be opened so, and then only be closed again. Nobody else has the file open to write it.
 coffer_code_t coffer_file_reopen(coffer_t* coffer, const char* path, coffer_role_t role, const coffer_io_t* io,
                                  coffer_file_t** file, coffer_error_t** error);
 
 // Of the plaintext, without what the file's header and seals take. Of a file that grows: at this moment.
 coffer_code_t coffer_file_size(coffer_file_t* file, uint64_t* size, coffer_error_t** error);
 // Up to `size` bytes of plaintext from `offset` on; `*done`: how many, fewer only at the file's end. On failure all of
-// `out` is zeros. COFFER_UNSUPPORTED for a file that is written: open it for reading besides.
+// `out` is zeros. COFFER_UNSUPPORTED for a file that is written front to back: open it for reading besides.
 coffer_code_t coffer_file_read_at(coffer_file_t* file, uint64_t offset, void* out, size_t size, size_t* done,
                                   coffer_error_t** error);
 // COFFER_UNSUPPORTED for a file that is read, and after coffer_file_sync() of one of kind `blocks`, which completes it.
 // After a failure of a write or sync nothing more is written (COFFER_IO): what reached the disk is unknown.
 coffer_code_t coffer_file_append(coffer_file_t* file, const void* data, size_t size, coffer_error_t** error);
-// Everything appended is durable once it returns.
+// Of a file that is changed in place, COFFER_UNSUPPORTED for every other. The file grows where it has to; what lies
+// between is zeros, and takes no room where whole pages are so. A write is in the file as a whole or, after a failure,
+// in part. COFFER_LIMIT_EXCEEDED beyond 1 TiB.
+coffer_code_t coffer_file_write_at(coffer_file_t* file, uint64_t offset, const void* data, size_t size,
+                                   coffer_error_t** error);
+// Of the same. Cuts it, or makes it longer by zeros.
+coffer_code_t coffer_file_truncate(coffer_file_t* file, uint64_t size, coffer_error_t** error);
+// Of the same. These bytes, as far as there are any, are zeros from then on; whole pages of them take no room.
+coffer_code_t coffer_file_punch_hole(coffer_file_t* file, uint64_t offset, uint64_t size, coffer_error_t** error);
+// Everything written is durable once it returns. Whatever a crash leaves of a file that is changed in place: each of
+// its pages (page_size in coffer.yaml) is as it was when it was last synced, or as it was written since.
 coffer_code_t coffer_file_sync(coffer_file_t* file, coffer_error_t** error);
 // Writes what is owed and frees the handle, also where it fails. What was made durable by coffer_file_sync() stays so;
 // what is written now becomes so when the program syncs its own file, which it closes then.
