@@ -15,6 +15,18 @@ TEST(Crc32c, ChainingEqualsOneCall) {
   EXPECT_EQ(crc32c_extend(crc32c(as_bytes("12345")), as_bytes("6789")), crc32c(as_bytes("123456789")));
 }
 
+TEST(AllZero, IsWhatHasNoOtherByteAnywhere) {
+  for (const size_t size : {0, 1, 2, 7, 8, 9, 512, 7000}) {
+    Bytes bytes(size);
+    EXPECT_TRUE(is_all_zero(bytes)) << size;
+    for (size_t at = 0; at < size; ++at) {
+      bytes[at] = 1;
+      EXPECT_FALSE(is_all_zero(bytes)) << size << " " << at;
+      bytes[at] = 0;
+    }
+  }
+}
+
 TEST(Hex, RefusesWhatIsNotHexadecimal) {
   EXPECT_EQ(from_hex("0g").code(), Code::kInvalidArgument);
   EXPECT_EQ(from_hex("abc").code(), Code::kInvalidArgument);

@@ -5,16 +5,12 @@
 namespace coffer {
 namespace {
 
-bool all_zeros(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
-}
-
 // Of a file that ends inside its header. A crash may leave sectors in any order: either slot may be there as far as the
 // file goes, or be a hole.
 bool begins_like_a_header(ByteView start) {
   auto begins_like_a_slot = [](ByteView slot) {
     const size_t count = std::min(slot.size(), kEnvelopeMagic.size());
-    return std::ranges::equal(slot.first(count), ByteView(kEnvelopeMagic).first(count)) || all_zeros(slot);
+    return std::ranges::equal(slot.first(count), ByteView(kEnvelopeMagic).first(count)) || is_all_zero(slot);
   };
   const size_t first = std::min(start.size(), kSlotSize);
   return begins_like_a_slot(start.first(first)) && begins_like_a_slot(start.subspan(first));
@@ -27,7 +23,7 @@ Result<bool> is_empty_behind(const ReadableFile& file) {
   for (uint64_t offset = kEnvelopeSize;;) {
     COFFER_ASSIGN(offset, file.next_data(offset));
     COFFER_ASSIGN(const size_t count, file.read_at(offset, piece));
-    if (!all_zeros(ByteView(piece).first(count))) return false;
+    if (!is_all_zero(ByteView(piece).first(count))) return false;
     if (count < piece.size()) return true;
     offset += count;
   }

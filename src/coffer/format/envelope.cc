@@ -23,12 +23,6 @@ constexpr size_t kMacOffset = 476;
 constexpr size_t kCrcOffset = 508;
 constexpr uint64_t kBodySizeMax = uint64_t{1} << 40;
 
-// Each byte equals the one before it, and the first is zero: memcmp is many times faster than a loop, and every file
-// that is opened has 7 KiB of zeros to check.
-bool all_zero(ByteView bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
-
 bool has_magic(ByteView slot) { return std::ranges::equal(slot.first(kMagic.size()), kMagic); }
 
 bool is_kind(uint8_t number) {
@@ -74,10 +68,10 @@ std::string_view broken_rule(const EnvelopeFields& fields) {
     return "chunk_log2 is 10 to 20 for blocks, 10 to 16 for pages, and 0 otherwise";
   }
   if (fields.body_sealed && !is_ctr) return "only a ctr body is sealed as a whole";
-  if (!fields.body_sealed && (fields.body_size != 0 || !all_zero(fields.body_mac))) {
+  if (!fields.body_sealed && (fields.body_size != 0 || !is_all_zero(fields.body_mac))) {
     return "a body that is not sealed has neither size nor MAC";
   }
-  if (fields.kind != Kind::kLog && !all_zero(fields.earlier_body)) return "only a log is recycled";
+  if (fields.kind != Kind::kLog && !is_all_zero(fields.earlier_body)) return "only a log is recycled";
   if (fields.body_size > kBodySizeMax) return "a body holds at most 2^40 bytes";
   if (fields.oldest_key_version == 0) return "domain key versions start at 1";
   if (fields.domain_key_version < fields.oldest_key_version || fields.domain_key_version > fields.newest_key_version) {
@@ -168,7 +162,7 @@ SlotReading read_slot(ByteView slot) {
   SlotReading out;
   ByteView record = slot.first(kSlotRecordSize);
   if (!has_magic(slot)) {
-    if (all_zero(slot)) out.state = SlotState::kEmpty;
+    if (is_all_zero(slot)) out.state = SlotState::kEmpty;
     return out;
   }
   if (load_le32(&record[kCrcOffset]) != crc32c(record.first(kCrcOffset))) return out;
@@ -190,11 +184,11 @@ SlotReading read_slot(ByteView slot) {
   fields.body_size = reader.u64();
   reader.copy_to(fields.body_mac);
   size_t wrapped = reader.u16();
-  zero =
-      all_zero(reader.bytes(6)) && zero && (flags & ~kFlagBodySealed) == 0 && all_zero(slot.subspan(kSlotRecordSize));
+  zero = is_all_zero(reader.bytes(6)) && zero && (flags & ~kFlagBodySealed) == 0 &&
+         is_all_zero(slot.subspan(kSlotRecordSize));
   const bool wrapped_fits = wrapped == wrapped_size(suite_info(fields.suite).key_size) &&
-                            all_zero(record.first(kEarlierBodyOffset).subspan(kWrappedOffset + wrapped)) &&
-                            all_zero(record.first(kMacOffset).subspan(kEarlierBodyOffset + fields.earlier_body.size()));
+                            is_all_zero(record.first(kEarlierBodyOffset).subspan(kWrappedOffset + wrapped)) &&
+                            is_all_zero(record.first(kMacOffset).last(kReservedSize));
   std::ranges::copy(record.subspan(kEarlierBodyOffset, fields.earlier_body.size()), fields.earlier_body.begin());
   if (reader.ok() && zero && wrapped_fits && fields.sequence > 0 && broken_rule(fields).empty()) {
     out.state = SlotState::kReadable;
@@ -238,7 +232,7 @@ Result<EnvelopeScan> scan_envelope(ByteView envelope) {
     out.fields = reading.fields;
     out.record.assign(slot.begin(), slot.begin() + kSlotRecordSize);
   }
-  if (out.current >= 0 || all_zero(envelope.first(kEnvelopeSize))) return out;
+  if (out.current >= 0 || is_all_zero(envelope.first(kEnvelopeSize))) return out;
   if (!has_magic(envelope) && !has_magic(envelope.subspan(kSlotSize))) {
     return {Code::kPlaintext, "not a Coffer file: it has no encrypted header"};
   }

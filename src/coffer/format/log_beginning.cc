@@ -1,19 +1,11 @@
-#include <algorithm>
 #include <string>
 
 #include "coffer/format/log_wire.h"
 
 namespace coffer {
-namespace {
-
-bool all_zeros(ByteView bytes) {
-  return std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
-}
-
-}  // namespace
 
 Result<Sha256> earlier_body_of(ByteView beginning) {
-  if (beginning.size() < kLogSessionHeaderSize || all_zeros(beginning.first(kLogSessionHeaderSize))) return Sha256{};
+  if (beginning.size() < kLogSessionHeaderSize || is_all_zero(beginning.first(kLogSessionHeaderSize))) return Sha256{};
   return sha256(beginning.first(kLogSessionHeaderSize));
 }
 

@@ -5,10 +5,6 @@
 
 namespace coffer {
 
-bool is_all_zero(ByteView bytes) {
-  return bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
-
 Result<SqliteKey> SqliteKey::create(const FileKey& file_key, Suite suite, const Id& file_id) {
   COFFER_ASSIGN(const XaesKey body_key, sqlite_body_key(file_key, suite, file_id));
   COFFER_ASSIGN(XaesGcm key, XaesGcm::create(body_key));

@@ -17,7 +17,6 @@ inline constexpr uint32_t kSqlitePageSizeMax = 65536;
 constexpr bool is_sqlite_page_size(uint64_t size) {
   return size >= kSqlitePageSizeMin && size <= kSqlitePageSizeMax && (size & (size - 1)) == 0;
 }
-bool is_all_zero(ByteView bytes);
 
 class SqliteKey;
 
