@@ -9,7 +9,7 @@ namespace coffer {
 namespace {
 
 constexpr size_t kSealOffset = 32;  // behind database id and salt
-constexpr size_t kFieldsOffset = kSealOffset + kSqliteSealSize;
+constexpr size_t kFieldsOffset = kSealOffset + XaesSeal::kSize;
 constexpr size_t kFieldsSize = kJournalHeaderSize + 4;
 constexpr size_t kSectorSizeOffset = 20;
 constexpr size_t kPageSizeOffset = 24;
@@ -35,7 +35,7 @@ class JournalContext {
   std::array<uint8_t, 45> bytes_{};
 };
 
-ByteView seal_of(ByteView sector) { return sector.subspan(kSealOffset, kSqliteSealSize); }
+ByteView seal_of(ByteView sector) { return sector.subspan(kSealOffset, XaesSeal::kSize); }
 
 }  // namespace
 
@@ -108,7 +108,7 @@ bool open_journal_record(const SqliteKey& key, const JournalLife& life, uint64_t
   const size_t content = page_size - kSqliteReserve;
   const size_t seal_offset = kNumberSize + content + kChecksumSize;
   std::fill_n(out, sealed.size(), uint8_t{0});
-  if (!is_all_zero(sealed.subspan(seal_offset + kSqliteSealSize))) return false;
+  if (!is_all_zero(sealed.subspan(seal_offset + XaesSeal::kSize))) return false;
   if (!key.open(JournalContext(life, offset, Part::kRecord, load_le32(sealed.data())).view(),
                 sealed.subspan(kNumberSize, content + kChecksumSize), &sealed[seal_offset], out + kNumberSize)) {
     return false;
@@ -123,7 +123,7 @@ Result<Bytes> seal_journal_name(SqliteSealing& sealing, const JournalLife& life,
   const JournalContext context(life, offset, Part::kName);
   Bytes associated(context.view().begin(), context.view().end());
   associated.insert(associated.end(), record.begin(), record.end());
-  std::array<uint8_t, kSqliteSealSize> seal;
+  std::array<uint8_t, XaesSeal::kSize> seal;
   uint8_t nothing = 0;
   COFFER_TRY(sealing.seal(associated, {}, &nothing, seal.data()));
   Bytes out(record.begin(), record.begin() + kNumberSize);
@@ -141,7 +141,7 @@ size_t journal_name_record_size(std::span<const uint8_t, 16> end) {
 std::optional<Bytes> open_journal_name(const SqliteKey& key, const JournalLife& life, uint64_t offset,
                                        ByteView sealed) {
   Bytes record(sealed.begin(), sealed.begin() + kNumberSize);
-  record.insert(record.end(), sealed.begin() + kNumberSize + kSqliteSealSize, sealed.end());
+  record.insert(record.end(), sealed.begin() + kNumberSize + XaesSeal::kSize, sealed.end());
   const JournalContext context(life, offset, Part::kName);
   Bytes associated(context.view().begin(), context.view().end());
   associated.insert(associated.end(), record.begin(), record.end());

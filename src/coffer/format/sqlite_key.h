@@ -9,7 +9,6 @@ namespace coffer {
 
 // Of each page: nonce, tag, and eight bytes more, which are zero. SQLite leaves them alone.
 inline constexpr size_t kSqliteReserve = 48;
-inline constexpr size_t kSqliteSealSize = sizeof(XaesSeal);
 inline constexpr uint32_t kSqlitePageSizeMin = 1024;
 inline constexpr uint32_t kSqlitePageSizeMax = 65536;
 
@@ -26,7 +25,7 @@ class SqliteSealing {
   // kKeyUnavailable in a child of fork().
   static Result<SqliteSealing> begin(const SqliteKey& key);
 
-  // Writes plaintext.size() bytes to `ciphertext`, which may equal plaintext.data(), and kSqliteSealSize to `seal`.
+  // Writes plaintext.size() bytes to `ciphertext`, which may equal plaintext.data(), and XaesSeal::kSize to `seal`.
   Status seal(ByteView associated, ByteView plaintext, uint8_t* ciphertext, uint8_t* seal);
 
  private:

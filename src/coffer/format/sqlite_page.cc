@@ -67,7 +67,7 @@ Status open_sqlite_page(const SqliteKey& key, const SqlitePagePlace& place, Byte
   const size_t content = sealed.size() - kSqliteReserve;
   const size_t clear = clear_size(place);
   const bool empty = is_all_zero(sealed);
-  const bool well_formed = is_all_zero(sealed.subspan(content + kSqliteSealSize)) &&
+  const bool well_formed = is_all_zero(sealed.subspan(content + XaesSeal::kSize)) &&
                            (place.number != 1 || is_first_page(sealed));
   const PageContext context(place, sealed);
   if (!empty && well_formed &&

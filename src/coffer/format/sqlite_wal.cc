@@ -8,7 +8,7 @@ namespace coffer {
 namespace {
 
 constexpr size_t kWalSealOffset = 16;  // behind the database's id
-constexpr size_t kWalFieldsOffset = kWalSealOffset + kSqliteSealSize;
+constexpr size_t kWalFieldsOffset = kWalSealOffset + XaesSeal::kSize;
 
 enum class WalPart : uint8_t { kLogHeader = 0, kFrameHeader = 1, kPage = 2 };
 
@@ -82,7 +82,7 @@ bool open_wal_frame_header(const SqliteKey& key, const WalLife& life, uint32_t i
 
 bool open_wal_page(const SqliteKey& key, const WalLife& life, uint32_t index, ByteView sealed, uint8_t* out) {
   const size_t content = sealed.size() - kSqliteReserve;
-  const bool good = is_all_zero(sealed.subspan(content + kSqliteSealSize)) &&
+  const bool good = is_all_zero(sealed.subspan(content + XaesSeal::kSize)) &&
                     key.open(WalContext(life, index, WalPart::kPage).view(), sealed.first(content), &sealed[content],
                              out);
   if (!good) std::fill_n(out, content, uint8_t{0});

@@ -11,7 +11,7 @@ namespace coffer {
 
 inline constexpr size_t kWalHeaderSize = 32;
 inline constexpr size_t kWalFrameHeaderSize = 24;
-inline constexpr size_t kWalSealedHeaderSize = kWalFrameHeaderSize + kSqliteSealSize;  // the page stands behind it
+inline constexpr size_t kWalSealedHeaderSize = kWalFrameHeaderSize + XaesSeal::kSize;  // the page stands behind it
 
 // From one header to the next: SQLite's salts.
 struct WalLife {

@@ -186,7 +186,7 @@ int JournalFile::truncate(uint64_t size) {
   // An envelope that is there stays: the next life is this file's again.
   const Status status = head_.look();
   if (!status.is_ok()) return fail(status);
-  return File::truncate(head_.has_key() ? kEnvelopeSize + size + (keeps_name ? kSqliteSealSize : 0) : 0);
+  return File::truncate(head_.has_key() ? kEnvelopeSize + size + (keeps_name ? XaesSeal::kSize : 0) : 0);
 }
 
 }  // namespace coffer::sqlite

@@ -18,7 +18,7 @@ int JournalFile::size(uint64_t* size) {
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   if (result != SQLITE_OK || *size == 0) return result;
   // A name that opens is at the end; its seal is no byte of SQLite's.
-  if (!name_.empty()) *size -= std::min<uint64_t>(*size, kSqliteSealSize);
+  if (!name_.empty()) *size -= std::min<uint64_t>(*size, XaesSeal::kSize);
   return result;
 }
 
@@ -64,7 +64,7 @@ int JournalFile::find_name() {
   if (result != SQLITE_OK || size < kEnvelopeSize + kSqliteSectorSize) return result;
   if ((result = File::read(end, size - end.size())) != SQLITE_OK) return result;
   const size_t record_size = journal_name_record_size(end);
-  const uint64_t sealed_size = record_size + kSqliteSealSize;
+  const uint64_t sealed_size = record_size + XaesSeal::kSize;
   if (record_size == 0 || size < kEnvelopeSize + kSqliteSectorSize + sealed_size) return SQLITE_OK;
   Bytes sealed(sealed_size);
   const uint64_t offset = size - sealed_size - kEnvelopeSize;

@@ -23,7 +23,7 @@ class TempFile final : public File {
  private:
   // SQLite writes pieces of any size anywhere; they are kept in blocks of this size, each with its seal behind it.
   static constexpr size_t kBlockSize = 4096;
-  static constexpr size_t kStride = kBlockSize + kSqliteSealSize;
+  static constexpr size_t kStride = kBlockSize + XaesSeal::kSize;
   using Block = std::array<uint8_t, kBlockSize>;
 
   TempFile(sqlite3_file* base, SqliteKey key) : File(base), key_(std::move(key)) {}
