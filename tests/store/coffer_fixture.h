@@ -128,7 +128,7 @@ class CofferFixture : public ::testing::Test {
   }
 
   static void seal_sqlite(const NewFile& file, const std::string& plaintext, Buffer& out) {
-    const auto key = SqliteKey::create(file.file_key, file.fields.suite, file.fields.file_id);
+    const auto key = SqliteKey::create(file.file_key, file.fields.file_id);
     ASSERT_OK(key);
     auto sealing = SqliteSealing::begin(*key);
     ASSERT_OK(sealing);

@@ -79,8 +79,8 @@ Result<std::unique_ptr<const SqliteParts>> find_parts(const SqliteKey& key, cons
 
 Result<OpenSqlite> OpenSqlite::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
                                     uint64_t physical_size) {
-  const auto make = [suite = opened.fields.suite, file_id = opened.fields.file_id](const FileKey& file_key) {
-    return SqliteKey::create(file_key, suite, file_id);
+  const auto make = [file_id = opened.fields.file_id](const FileKey& file_key) {
+    return SqliteKey::create(file_key, file_id);
   };
   COFFER_ASSIGN(SqliteKey key, make(opened.file_key));
   COFFER_ASSIGN(auto parts, find_parts(key, opened.fields, *file, physical_size));

@@ -42,7 +42,7 @@ Status check_page_count(ByteView page, uint64_t size, const std::string& path) {
 class PageSealer {
  public:
   static Result<PageSealer> create(const NewFile& header) {
-    COFFER_ASSIGN(SqliteKey key, SqliteKey::create(header.file_key, header.fields.suite, header.fields.file_id));
+    COFFER_ASSIGN(SqliteKey key, SqliteKey::create(header.file_key, header.fields.file_id));
     return PageSealer(header.fields.file_id, std::move(key));
   }
 

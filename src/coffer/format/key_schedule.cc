@@ -97,9 +97,8 @@ Result<XaesKey> pages_key(const FileKey& file_key, const Id& file_id, int page_l
   return XaesKey(std::move(key));
 }
 
-Result<XaesKey> sqlite_body_key(const FileKey& file_key, Suite suite, const Id& file_id) {
-  COFFER_TRY(check_file_key(file_key, suite));
-  if (suite != Suite::kXaes256Gcm) return {Code::kInvalidArgument, "files of SQLite are sealed with xaes-256-gcm"};
+Result<XaesKey> sqlite_body_key(const FileKey& file_key, const Id& file_id) {
+  COFFER_TRY(check_file_key(file_key, Suite::kXaes256Gcm));
   COFFER_ASSIGN(SecretBytes key, derive(file_key.reveal(), "sqlite body", file_id.bytes, file_key.size()));
   return XaesKey(std::move(key));
 }

@@ -37,8 +37,8 @@ Result<StreamSchedule> log_session_schedule(const FileKey& file_key, Suite suite
                                             ByteView header_fields);
 
 Result<XaesKey> pages_key(const FileKey& file_key, const Id& file_id, int page_log2);
-// The key of a SQLite database, its rollback journal or its write-ahead log. kInvalidArgument for another suite.
-Result<XaesKey> sqlite_body_key(const FileKey& file_key, Suite suite, const Id& file_id);
+// The key of a SQLite database, its rollback journal or its write-ahead log.
+Result<XaesKey> sqlite_body_key(const FileKey& file_key, const Id& file_id);
 Result<CtrKey> ctr_body_key(const FileKey& file_key, Suite suite, const Id& file_id);
 Result<Key<Gmac::Role>> ctr_mac_key(const FileKey& file_key, const Id& file_id);
 

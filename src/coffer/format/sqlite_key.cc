@@ -5,8 +5,8 @@
 
 namespace coffer {
 
-Result<SqliteKey> SqliteKey::create(const FileKey& file_key, Suite suite, const Id& file_id) {
-  COFFER_ASSIGN(const XaesKey body_key, sqlite_body_key(file_key, suite, file_id));
+Result<SqliteKey> SqliteKey::create(const FileKey& file_key, const Id& file_id) {
+  COFFER_ASSIGN(const XaesKey body_key, sqlite_body_key(file_key, file_id));
   COFFER_ASSIGN(XaesGcm key, XaesGcm::create(body_key));
   return SqliteKey(std::move(key));
 }

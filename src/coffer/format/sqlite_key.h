@@ -37,8 +37,8 @@ class SqliteSealing {
 // Thread-safe.
 class SqliteKey {
  public:
-  // kInvalidArgument for a suite that is not xaes-256-gcm.
-  static Result<SqliteKey> create(const FileKey& file_key, Suite suite, const Id& file_id);
+  // kInvalidArgument for a file key that has not 32 bytes.
+  static Result<SqliteKey> create(const FileKey& file_key, const Id& file_id);
   // Of what never outlives the process: temporary files.
   static Result<SqliteKey> create_random();
 

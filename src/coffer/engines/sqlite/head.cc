@@ -79,8 +79,8 @@ Status Head::look() {
 }
 
 Status Head::take(const OpenedFile& opened) {
-  const auto make = [suite = opened.fields.suite, file_id = opened.fields.file_id](const FileKey& file_key) {
-    return SqliteKey::create(file_key, suite, file_id);
+  const auto make = [file_id = opened.fields.file_id](const FileKey& file_key) {
+    return SqliteKey::create(file_key, file_id);
   };
   COFFER_ASSIGN(SqliteKey key, make(opened.file_key));
   file_id_ = opened.fields.file_id;
