@@ -1,7 +1,7 @@
 // What the C library leaves in memory, and what it says when there is none.
 #include "bindings/c_fixture.h"
-#include "bindings/failing_allocation.h"
 #include "coffer/crypto/random.h"
+#include "support/allocations.h"
 #include "support/memory_search.h"
 
 namespace coffer {

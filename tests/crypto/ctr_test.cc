@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "coffer/crypto/random.h"
-#include "format/allocations.h"
+#include "support/allocations.h"
 
 namespace coffer {
 namespace {

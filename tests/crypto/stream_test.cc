@@ -4,7 +4,7 @@
 
 #include "coffer/crypto/aead.h"
 #include "coffer/crypto/random.h"
-#include "format/allocations.h"
+#include "support/allocations.h"
 
 namespace coffer {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <thread>
 
-#include "format/allocations.h"
 #include "format/sample.h"
+#include "support/allocations.h"
 
 namespace coffer {
 namespace {

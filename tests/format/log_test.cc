@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "format/allocations.h"
 #include "format/log_sample.h"
+#include "support/allocations.h"
 
 namespace coffer {
 namespace {

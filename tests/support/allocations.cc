@@ -1,10 +1,11 @@
-#include "bindings/failing_allocation.h"
+#include "support/allocations.h"
 
 #include <cstdlib>
 #include <new>
 
 namespace {
 
+thread_local size_t allocation_count = 0;
 thread_local int allocations_left = -1;  // negative: no end
 thread_local bool has_failed = false;
 
@@ -12,6 +13,7 @@ thread_local bool has_failed = false;
 
 // Replaces the program's operator new; the other forms end up here.
 void* operator new(size_t size) {
+  ++allocation_count;
   if (allocations_left == 0) {
     has_failed = true;
     throw std::bad_alloc();
@@ -27,6 +29,8 @@ void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete[](void* p, size_t) noexcept { std::free(p); }
 
 namespace coffer {
+
+size_t AllocationCounter::allocations() { return allocation_count; }
 
 void fail_allocation(int number) {
   has_failed = false;
