@@ -1,8 +1,9 @@
-// coffer key …: the life of domain keys, by hand.
+// coffer key list, coffer key show: domain keys, and what needs them.
 #include <fmt/format.h>
 
 #include "coffer/base/clock.h"
 #include "coffer/cli/commands.h"
+#include "coffer/cli/key_json.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/ops/keys.h"
@@ -12,19 +13,6 @@ namespace coffer::cli {
 namespace {
 
 Json time_json(uint64_t time) { return time == 0 ? Json(nullptr) : Json(time); }
-
-Json key_json(const std::string& domain, const DomainKeyEntry& key) {
-  return {{"domain", domain},
-          {"version", key.version},
-          {"id", key.id.hex()},
-          {"state", key_state_name(key.state)},
-          {"created", key.created},
-          {"activated", time_json(key.activated)},
-          {"expires", time_json(key.expires)},
-          {"deactivated", time_json(key.deactivated)},
-          {"compromised", time_json(key.compromised)},
-          {"destroyed", time_json(key.destroyed)}};
-}
 
 // What was done with the key since it was made, where FILES and BYTES are what needs it now.
 struct KeyPast {
@@ -79,8 +67,6 @@ Usage usage_of_key(const Inventory& inventory, const Id& key) {
   const auto found = inventory.by_key.find(key);
   return found == inventory.by_key.end() ? Usage{} : found->second;
 }
-
-// --- looking
 
 Result<Outcome> run_key_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
@@ -149,66 +135,24 @@ Result<Outcome> run_key_show(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
-// --- changing
-
-Outcome answer_with(const ChangedKey& changed, const std::string& done, Console& console) {
-  Json answer = key_json(changed.domain, changed.key);
-  answer["active_version"] = changed.active ? Json(*changed.active) : Json(nullptr);
-  answer["keyring_version"] = changed.keyring_version;
-  std::string text = fmt::format("key {} of domain {} ({}): {}\n", changed.key.version, changed.domain,
-                                 changed.key.id.short_hex(), done);
-  if (changed.active != changed.key.version) {
-    text += changed.active ? fmt::format("  key {} is active\n", *changed.active)
-                           : fmt::format("  no key of the domain is active: coffer rotate domain\n");
-  }
-  console.answer(answer, text);
-  return Outcome::kDone;
-}
-
-template <KeyState state>
-Result<Outcome> run_change(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const ChangedKey changed, change_key(*coffer, arguments.operand("KEY"), state));
-  const Outcome outcome = answer_with(changed, std::string(key_state_name(state)), console);
-  if (state == KeyState::kDeactivated) console.note("coffer rewrap brings its files under the active key");
-  if (state == KeyState::kCompromised) {
-    console.note("who has the key has the keys of the files that it wrapped: coffer reencrypt gives them new ones");
-  }
-  return outcome;
-}
-
-Result<Outcome> run_key_expire(const Arguments& arguments, Console& console) {
-  if (arguments.has("--at") == arguments.has("--never")) {
-    return {Code::kInvalidArgument, "coffer key expire: expected either --at TIME or --never"};
-  }
-  uint64_t when = 0;
-  if (const std::string* text = arguments.find("--at")) {
-    COFFER_ASSIGN(when, parse_time(*text, "--at"));
-  }
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const ChangedKey changed, expire_key(*coffer, arguments.operand("KEY"), when));
-  return answer_with(
-      changed,
-      when == 0 ? "does not expire"
-                : fmt::format("wraps nothing new from {} on; the next file then makes a fresh key", time_text(when)),
-      console);
-}
-
-Result<Outcome> run_key_destroy(const Arguments& arguments, Console& console) {
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const ChangedKey changed, destroy_key(*coffer, arguments.operand("KEY"),
-                                                       arguments.has("--unneeded-by-mariadb")
-                                                           ? Unneeded::kInFilesAndByMariadb
-                                                           : Unneeded::kInFiles));
-  const Outcome outcome = answer_with(changed, "destroyed", console);
-  console.note("older copies of the keyring still have it, for who has the root key of their time");
-  return outcome;
-}
-
-Operand key_operand() { return {"KEY", "DOMAIN:NUMBER, as system:3, or the first digits of the key's id"}; }
 Flag key_history_flag() { return {"--history", "", "also keys that protect nothing any more"}; }
 
 }  // namespace
+
+Json key_json(const std::string& domain, const DomainKeyEntry& key) {
+  return {{"domain", domain},
+          {"version", key.version},
+          {"id", key.id.hex()},
+          {"state", key_state_name(key.state)},
+          {"created", key.created},
+          {"activated", time_json(key.activated)},
+          {"expires", time_json(key.expires)},
+          {"deactivated", time_json(key.deactivated)},
+          {"compromised", time_json(key.compromised)},
+          {"destroyed", time_json(key.destroyed)}};
+}
+
+Operand key_operand() { return {"KEY", "DOMAIN:NUMBER, as system:3, or the first digits of the key's id"}; }
 
 Command key_list_command() {
   return {
@@ -229,77 +173,6 @@ Command key_show_command() {
       .flags = {root_flag()},
       .examples = {"key show /var/lib/db.coffer system:3"},
       .run = run_key_show,
-  };
-}
-
-Command key_activate_command() {
-  return {
-      .name = "key activate",
-      .about = "makes a suspended key the active one again; the active one is deactivated",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {root_flag()},
-      .examples = {"key activate /var/lib/db.coffer system:3"},
-      .run = run_change<KeyState::kActive>,
-  };
-}
-
-Command key_suspend_command() {
-  return {
-      .name = "key suspend",
-      .about = "lets a key wrap nothing new until it is activated again; a fresh key takes its place",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {root_flag()},
-      .examples = {"key suspend /var/lib/db.coffer system:3"},
-      .run = run_change<KeyState::kSuspended>,
-  };
-}
-
-Command key_expire_command() {
-  return {
-      .name = "key expire",
-      .about = "sets the date from which a key wraps nothing new; it goes on unwrapping",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {{"--at", "TIME", "2030-01-01, \"2030-01-01 12:00:00\" (UTC), or Unix seconds"},
-                {"--never", "", "it has no such date any more"},
-                root_flag()},
-      .examples = {"key expire /var/lib/db.coffer system:3 --at 2030-01-01",
-                   "key expire /var/lib/db.coffer system:3 --never"},
-      .run = run_key_expire,
-  };
-}
-
-Command key_revoke_command() {
-  return {
-      .name = "key revoke",
-      .about = "deactivates a key for ever, at once: it goes on unwrapping, and a fresh key takes its place",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {root_flag()},
-      .examples = {"key revoke /var/lib/db.coffer system:3"},
-      .run = run_change<KeyState::kDeactivated>,
-  };
-}
-
-Command key_compromise_command() {
-  return {
-      .name = "key compromise",
-      .about = "says that somebody else may know a key: revokes it, and its files need new keys of their own",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {root_flag()},
-      .examples = {"key compromise /var/lib/db.coffer system:3"},
-      .run = run_change<KeyState::kCompromised>,
-  };
-}
-
-Command key_destroy_command() {
-  return {
-      .name = "key destroy",
-      .about = "erases a key that is deactivated or compromised and that nothing needs any more",
-      .operands = {coffer_operand(), key_operand()},
-      .flags = {{"--unneeded-by-mariadb", "", "of a domain that coffer.yaml lists for a MariaDB server: it needs it no "
-                                              "more"},
-                root_flag()},
-      .examples = {"key destroy /var/lib/db.coffer system:2"},
-      .run = run_key_destroy,
   };
 }
 
