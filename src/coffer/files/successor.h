@@ -5,7 +5,7 @@
 // S2: it takes all names that the file has, or none; where a crash came between two of them, settle() finishes it.
 // S3: a name that begins with kSuccessorPrefix is nobody's file: what stands there may be removed.
 // S4: a file that programs change in place gets one only while no program has it open: whoever had it would go on with
-//     the file that lost its name.
+//     the file that lost its name. Whoever opens it in the last instant finds that it is none any more.
 // S5: a database of SQLite gets one only when no journal or log beside it has anything that is not in it. Those are
 //     bound to the file that they are of: they are gone, durably, before the successor takes its place.
 #pragma once
@@ -68,6 +68,7 @@ class Successors {
     bool is_marked = true;  // marks of freshness go over to it
     // Of what is changed in place: the file, which nobody else may have open until its successor has its place.
     std::unique_ptr<WritableFile> source = nullptr;
+    size_t spoiled_size = kEnvelopeSize;  // of its beginning, which is zeros then
     std::vector<std::string> dead = {};  // journals and logs that go before (S5)
   };
   using Make = std::function<Result<Made>()>;
@@ -105,6 +106,7 @@ class Successors {
   Result<uint64_t> finish(const std::string& path, const FileInfo& info);
   Status take_places(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
   Status take_unchanged(const std::vector<std::string>& names, const FileInfo& info, EngineRole role, const Made& made);
+  Status spoil(const std::vector<std::string>& names, const Made& made);
   Status link_all(const std::vector<std::string>& names);
   Status check_unchanged(const std::vector<std::string>& names, const FileInfo& info, const Made& made) const;
   Status take_place(const std::string& name, EngineRole role, const Made& made);

@@ -68,7 +68,14 @@ Status Successors::take_unchanged(const std::vector<std::string>& names, const F
     return {taken.code(),
             std::string(taken.message()) + "; it was replaced at some of its names: repeat to finish that"};
   }
-  return Status::ok();
+  return made.source == nullptr ? Status::ok() : spoil(names, made);
+}
+
+// Whoever opened it since the last look has a file that has no name any more. Once no crash brings its name back, its
+// beginning goes: so that nobody takes it for one that is still there.
+Status Successors::spoil(const std::vector<std::string>& names, const Made& made) {
+  for (const std::string& name : names) COFFER_TRY(coffer_.disk().sync_directory(std::string(parent_of(name))));
+  return made.source->write_at(0, Bytes(made.spoiled_size));
 }
 
 // All of its names are durable before it takes the first place, so that a crash after that shows which are left.

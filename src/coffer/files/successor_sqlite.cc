@@ -136,7 +136,11 @@ Result<Successors::Made> Successors::make_sqlite(const std::vector<std::string>&
     offset += pages.size();
   }
   COFFER_TRY(file->close());
-  Made made{.fields = header->fields, .is_marked = false, .source = std::move(source), .dead = std::move(dead)};
+  Made made{.fields = header->fields,
+            .is_marked = false,
+            .source = std::move(source),
+            .spoiled_size = kEnvelopeSize + page_size,  // SQLite reads page 1 anew once it has its lock
+            .dead = std::move(dead)};
   COFFER_ASSIGN(made.size, finish(path, info));
   if (made.size != info.size) return {Code::kConflict, path + ": was changed meanwhile; repeat"};
   return made;
