@@ -37,6 +37,12 @@ class ListedParts : public SqliteParts {
   uint64_t torn_bytes_ = 0;
 };
 
+// As SQLite has it.
+bool is_journal_sector_size(uint32_t size) {
+  constexpr uint32_t kMost = 65536;
+  return size >= kSqliteSectorSize && size <= kMost && (size & (size - 1)) == 0;
+}
+
 Status header_is_tampered() {
   return {Code::kTampered, "its first header is not as it was written: damaged, altered, or of another database"};
 }
@@ -97,7 +103,9 @@ class JournalParts final : public ListedParts {
     uint64_t offset = 0;
     while (header && header->is_valid()) {
       const uint32_t sector_size = header->sector_size();
-      if (!is_sqlite_page_size(header->page_size()) || sector_size < kSqliteSectorSize) return header_is_tampered();
+      if (!is_sqlite_page_size(header->page_size()) || !is_journal_sector_size(sector_size)) {
+        return header_is_tampered();
+      }
       add({offset, sector_size, kEnvelopeSize + offset, sector_size});
       offset += sector_size;
       COFFER_TRY(find_records(key, file, size, *header, offset));
