@@ -10,9 +10,8 @@ BenchCoffer::BenchCoffer(const std::string& parent)
   std::filesystem::create_directories(directory_ / "files");
   const std::string key = directory_ / "root.key";
   expect(generate_key_file(Disk::posix(), key, {}).status());
-  const std::string coffer = directory_ / "coffer";
-  expect(Coffer::create(Disk::posix(), coffer, {.root_uri = "file://" + key, .config = {}}, open_provider));
-  coffer_ = expect(Coffer::open(Disk::posix(), coffer, {}, open_provider));
+  expect(Coffer::create(Disk::posix(), place(), {.root_uri = "file://" + key, .config = {}}, open_provider));
+  coffer_ = expect(Coffer::open(Disk::posix(), place(), {}, open_provider));
   store_id_ = expect(coffer_->stores().store_for({.directory = files(), .confirms = true}));
 }
 
@@ -23,6 +22,11 @@ BenchCoffer::~BenchCoffer() {
 
 NewFile BenchCoffer::new_blocks_file() {
   return expect(coffer_->new_file({.kind = Kind::kBlocks, .chunk_log2 = 12, .store_id = store_id_}));
+}
+
+NewFile BenchCoffer::new_pages_file() {
+  return expect(coffer_->new_file(
+      {.kind = Kind::kPages, .suite = Suite::kXaes256Gcm, .chunk_log2 = 12, .store_id = store_id_}));
 }
 
 }  // namespace coffer::bench

@@ -19,7 +19,10 @@ class BenchCoffer {
   Coffer& operator*() { return *coffer_; }
   Coffer* operator->() { return coffer_.get(); }
   std::string files() const { return directory_ / "files"; }
+  // As who opens it names it.
+  std::string place() const { return directory_ / "coffer"; }
   NewFile new_blocks_file();
+  NewFile new_pages_file();
 
  private:
   std::filesystem::path directory_;
