@@ -8,6 +8,7 @@
 #include <climits>
 
 #include "coffer/engines/fuse/file_system.h"
+#include "coffer/engines/fuse/set_ids.h"
 
 namespace coffer::fusefs {
 namespace {
@@ -34,6 +35,7 @@ int set_times(const Inode& inode, const timespec times[2]) {
 }
 
 int set_size(FileSystem& files, Inode& inode, uint64_t size) {
+  if (const int error = drop_set_ids(inode); error != 0) return error;
   const std::shared_lock opening(files.moves());
   bool kept = false;
   Status done = inode.open(files.contents(), true, &kept);

@@ -6,6 +6,7 @@
 #include "coffer/base/scratch.h"
 #include "coffer/engines/fuse/caller.h"
 #include "coffer/engines/fuse/file_system.h"
+#include "coffer/engines/fuse/set_ids.h"
 #include "coffer/io/posix_file.h"
 
 namespace coffer::fusefs {
@@ -37,15 +38,13 @@ int open_inode(FileSystem& files, Inode& inode, int flags, bool* kept) {
   Status status = inode.open(files.contents(), wants_to_write(flags) || (flags & O_TRUNC) != 0, kept);
   if (!status.is_ok()) return files.log().explain(status);
   if ((flags & O_TRUNC) == 0) return 0;
-  status = inode.body()->truncate(0);
+  int error = drop_set_ids(inode);
+  if (error == 0) error = files.log().explain(inode.body()->truncate(0));
   // Also where nothing was in it.
   const timespec times[2] = {{0, UTIME_OMIT}, {0, UTIME_NOW}};
-  if (status.is_ok() && ::utimensat(AT_FDCWD, inode.way().c_str(), times, 0) != 0) {
-    status = posix::failure("set the times of", inode.way());
-  }
-  if (status.is_ok()) return 0;
-  files.release(files.inodes().hold(inode));
-  return files.log().explain(status);
+  if (error == 0 && ::utimensat(AT_FDCWD, inode.way().c_str(), times, 0) != 0) error = errno;
+  if (error != 0) files.release(files.inodes().hold(inode));
+  return error;
 }
 
 void do_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
@@ -163,8 +162,10 @@ Status write_bytes(Inode& inode, ByteView data, uint64_t offset, const fuse_file
 
 void do_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
   answer(request, [&](FileSystem& files) {
+    Inode& inode = *handle_of_file(info).inode;
+    if (const int error = drop_set_ids(inode); error != 0) return error;
     const ByteView bytes(reinterpret_cast<const uint8_t*>(data), size);
-    const Status done = write_bytes(*handle_of_file(info).inode, bytes, static_cast<uint64_t>(offset), *info);
+    const Status done = write_bytes(inode, bytes, static_cast<uint64_t>(offset), *info);
     if (!done.is_ok()) return files.log().explain(done);
     fuse_reply_write(request, size);
     return kAnswered;
@@ -198,8 +199,10 @@ void do_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t 
     const bool is_known = mode == 0 || mode == kPunch || (mode & ~FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE;
     if (!is_known) return EOPNOTSUPP;
     if (offset < 0 || size <= 0) return EINVAL;
-    return files.log().explain(change_extent(*handle_of_file(info).inode->body(), mode, static_cast<uint64_t>(offset),
-                                             static_cast<uint64_t>(size)));
+    Inode& inode = *handle_of_file(info).inode;
+    if (const int error = drop_set_ids(inode); error != 0) return error;
+    return files.log().explain(
+        change_extent(*inode.body(), mode, static_cast<uint64_t>(offset), static_cast<uint64_t>(size)));
   });
 }
 

@@ -13,6 +13,7 @@
 #include "coffer/base/scratch.h"
 #include "coffer/engines/fuse/caller.h"
 #include "coffer/engines/fuse/mountpoint.h"
+#include "coffer/engines/fuse/set_ids.h"
 #include "coffer/io/posix_file.h"
 
 namespace coffer::fusefs {
@@ -36,7 +37,7 @@ void do_init(void* user, fuse_conn_info* connection) {
   connection->congestion_threshold = 3 * kThreadsMax;
   // The kernel knows of every change, since all are made through it: it need not look for others.
   connection->want &= ~unsigned{FUSE_CAP_AUTO_INVAL_DATA};
-  // Bits of the mode that a write takes away the kernel takes away itself, by the writer's rights.
+  // That takes bits of the mode away from everybody who writes: see set_ids.h.
   connection->want &= ~unsigned{FUSE_CAP_HANDLE_KILLPRIV};
   unsigned wanted = FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_DONT_MASK |
                     FUSE_CAP_POSIX_ACL | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
@@ -127,7 +128,7 @@ Status Session::begin() {
                                   "--allow-other"};
   }
   mounted_ = true;
-  return Status::ok();
+  return look_after_set_ids(session_);
 }
 
 Session::~Session() {
