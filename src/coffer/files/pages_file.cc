@@ -157,6 +157,10 @@ Status PagesFile::punch_locked(uint64_t offset, uint64_t end) {
 }
 
 Status PagesFile::sync() {
+  return sync_by([this] { return file_->sync(); });
+}
+
+Status PagesFile::sync_by(const std::function<Status()>& sync_file) {
   std::lock_guard one_sync(sync_mutex_);
   {
     std::unique_lock lock(mutex_);
@@ -165,7 +169,7 @@ Status PagesFile::sync() {
     if (!writer_.must_sync()) return Status::ok();
     COFFER_TRY(writer_.begin_sync());
   }
-  const Status synced = file_->sync();
+  const Status synced = sync_file();
   std::unique_lock lock(mutex_);
   return writer_.end_sync(synced);
 }

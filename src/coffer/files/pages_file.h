@@ -5,6 +5,7 @@
 // number of threads.
 #pragma once
 
+#include <functional>
 #include <shared_mutex>
 
 #include "coffer/files/pages_writer.h"
@@ -41,7 +42,9 @@ class PagesFile {
 
   // All that was written before is durable on return. The file's name is not.
   Status sync();
-  // The same, and all is in its place. Later calls of anything are errors.
+  // By this call, which does as much as fdatasync(2) at least. It is not called where there is nothing to sync.
+  Status sync_by(const std::function<Status()>& sync_file);
+  // As sync(), and all is in its place. Later calls of anything are errors.
   Status close();
 
   // What is written counts as written under this key. Before anything else.

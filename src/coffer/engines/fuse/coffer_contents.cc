@@ -54,10 +54,18 @@ Status PagesBody::reserve(uint64_t size) {
 }
 
 Status PagesBody::sync(bool full) {
-  COFFER_TRY(named(file_->sync()));
-  // What belongs to the file besides its contents. Nothing is left to do where that has not changed.
-  if (!full || posix::retry_interrupted([&] { return ::fsync(backing_); }) == 0) return Status::ok();
-  return posix::failure("sync", path_);
+  if (!full) return named(file_->sync());
+  // Also what belongs to the file besides its contents, which may have changed alone.
+  const auto sync_all = [this] {
+    if (posix::retry_interrupted([&] { return ::fsync(backing_); }) == 0) return Status::ok();
+    return posix::failure("sync", path_);
+  };
+  bool is_synced = false;
+  COFFER_TRY(named(file_->sync_by([&] {
+    is_synced = true;
+    return sync_all();
+  })));
+  return is_synced ? Status::ok() : sync_all();
 }
 
 // Of a file without a header that may not get one.
