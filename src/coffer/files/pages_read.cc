@@ -92,21 +92,23 @@ Result<std::unique_ptr<PagesKeys>> pages_keys(const OpenedFile& opened, std::sha
 }
 
 Status TagCache::get(const ReadableFile& file, const PagesLayout& layout, uint64_t group, TagBlock& out) const {
-  std::lock_guard lock(mutex_);
-  auto& entry = entries_[group % kBlocks];
-  if (entry == nullptr) entry = std::make_unique<Entry>();
-  if (entry->group != group) {
-    entry->group = ~uint64_t{0};
-    const MutableBytes bytes = entry->block.bytes();
-    COFFER_ASSIGN(const size_t count, file.read_at(layout.group_offset(group), bytes));
-    std::fill(bytes.begin() + static_cast<ptrdiff_t>(count), bytes.end(), uint8_t{0});
-    entry->group = group;
+  {
+    std::lock_guard lock(mutex_);
+    const auto& entry = entries_[group % kBlocks];
+    if (entry != nullptr && entry->group == group) {
+      out = entry->block;
+      return Status::ok();
+    }
   }
-  out = entry->block;
+  // While it is read, others go on.
+  const MutableBytes bytes = out.bytes();
+  COFFER_ASSIGN(const size_t count, file.read_at(layout.group_offset(group), bytes));
+  std::fill(bytes.begin() + static_cast<ptrdiff_t>(count), bytes.end(), uint8_t{0});
+  put(group, out);
   return Status::ok();
 }
 
-void TagCache::put(uint64_t group, const TagBlock& block) {
+void TagCache::put(uint64_t group, const TagBlock& block) const {
   std::lock_guard lock(mutex_);
   auto& entry = entries_[group % kBlocks];
   if (entry == nullptr) entry = std::make_unique<Entry>();

@@ -22,12 +22,12 @@ using PagesKeys = HeldForm<PagesCipher>;
 // REQUIRES: it is a pages file
 Result<std::unique_ptr<PagesKeys>> pages_keys(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file);
 
-// Some tag blocks as they are in the file. Thread-safe, but for two who change the file.
+// Some tag blocks as they are in the file. Any number of threads that read it, or one that changes it.
 class TagCache {
  public:
   Status get(const ReadableFile& file, const PagesLayout& layout, uint64_t group, TagBlock& out) const;
-  // The file has this one from now on.
-  void put(uint64_t group, const TagBlock& block);
+  // The file has this one.
+  void put(uint64_t group, const TagBlock& block) const;
   void clear();
 
  private:
