@@ -61,24 +61,35 @@ Status PagesWriter::apply_changes() {
     if (page < state_.pages()) pages.push_back(page);
   }
   std::ranges::sort(pages);
+  for (std::span<const uint64_t> rest(pages); !rest.empty();) {
+    const uint64_t group = PagesLayout::group_of(rest.front());
+    const auto next = std::ranges::lower_bound(rest, (group + 1) * kPagesInGroup);
+    const auto count = static_cast<size_t>(next - rest.begin());
+    COFFER_TRY(apply_to_group(group, rest.first(count)));
+    rest = rest.subspan(count);
+  }
+  return Status::ok();
+}
+
+// `pages`: of that group, in order. Neighbours go by one call, and all their seals by another.
+Status PagesWriter::apply_to_group(uint64_t group, std::span<const uint64_t> pages) {
+  if (state_.in_hole_group(pages.front())) COFFER_TRY(materialize(group));
+  TagBlock block;
+  COFFER_TRY(state_.tags.get(file_, state_.layout, group, block));
   const uint64_t page_size = state_.layout.page_size();
   for (size_t i = 0; i < pages.size();) {
-    // Neighbours of one group, by one call.
     size_t end = i + 1;
-    while (end < pages.size() && pages[end] == pages[end - 1] + 1 && pages[end] % kPagesInGroup != 0) ++end;
-    if (state_.in_hole_group(pages[i])) COFFER_TRY(materialize(PagesLayout::group_of(pages[i])));
+    while (end < pages.size() && pages[end] == pages[end - 1] + 1) ++end;
     Scratch run((end - i) * page_size);
-    std::array<XaesSeal, kPagesInGroup> seals;
     for (size_t k = i; k < end; ++k) {
       const PagesState::Changed& changed = state_.changed.at(pages[k]);
       COFFER_TRY(read_exactly(file_, changed.offset, {run.data() + (k - i) * page_size, page_size}));
-      seals[k - i] = changed.seal;
+      block.set(pages[k] % kPagesInGroup, TagBlock::State::kPage, changed.seal);
     }
     COFFER_TRY(file_.write_at(state_.layout.page_offset(pages[i]), run.bytes()));
-    COFFER_TRY(put_seals(pages[i], std::span(seals).first(end - i), TagBlock::State::kPage));
     i = end;
   }
-  return Status::ok();
+  return put_block(group, block, pages.front() % kPagesInGroup, pages.back() % kPagesInGroup + 1);
 }
 
 Status PagesWriter::apply_cuts() {

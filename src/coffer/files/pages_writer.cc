@@ -95,36 +95,51 @@ Status PagesWriter::cut(uint64_t first, uint64_t end, uint64_t size) {
   return write_root();
 }
 
+// One call writes what lies behind each other: pages, and the tag blocks of the groups that begin among them.
 Status PagesWriter::write_direct(uint64_t first, ByteView plaintext) {
-  const uint64_t page_size = state_.layout.page_size();
-  while (!plaintext.empty()) {
-    const uint64_t in_group = kPagesInGroup - first % kPagesInGroup;
-    const size_t size = std::min<uint64_t>(plaintext.size(), in_group * page_size);
-    if (state_.in_hole_group(first)) COFFER_TRY(materialize(PagesLayout::group_of(first)));
-    COFFER_TRY(write_run(first, plaintext.first(size)));
-    plaintext = plaintext.subspan(size);
-    first += size / page_size;
+  const PagesLayout& layout = state_.layout;
+  const uint64_t end = first + plaintext.size() / layout.page_size();
+  const uint64_t first_group = PagesLayout::group_of(first + kPagesInGroup - 1);
+  const uint64_t end_group = PagesLayout::group_of(end - 1) + 1;
+  for (uint64_t group = PagesLayout::group_of(first); group < end_group; ++group) {
+    if (state_.in_hole_group(group * kPagesInGroup)) COFFER_TRY(materialize(group));
   }
-  return Status::ok();
+  const uint64_t inside = first_group * kPagesInGroup - first;  // pages before those groups
+  const uint64_t begin = inside == 0 ? layout.group_offset(first_group) : layout.page_offset(first);
+  Scratch image(layout.end_of(end) - begin);
+  const auto place = [&](uint64_t offset) { return image.data() + (offset - begin); };
+  COFFER_ASSIGN(const auto seals, seal_pages(first, plaintext, [&](uint64_t page) {
+                  return place(layout.page_offset(page));
+                }));
+  std::vector<TagBlock> blocks(end_group - first_group);
+  for (uint64_t group = first_group; group < end_group; ++group) {
+    TagBlock& block = blocks[group - first_group];
+    COFFER_TRY(state_.tags.get(file_, layout, group, block));
+    const auto of_group = std::span(seals).subspan(group * kPagesInGroup - first);
+    block.set(0, TagBlock::State::kPage, of_group.first(std::min<size_t>(of_group.size(), kPagesInGroup)));
+    std::ranges::copy(block.bytes(), place(layout.group_offset(group)));
+  }
+  COFFER_TRY(file_.write_at(begin, image.bytes()));
+  for (uint64_t group = first_group; group < end_group; ++group) state_.tags.put(group, blocks[group - first_group]);
+  if (inside == 0) return Status::ok();
+  return put_seals(first, std::span(seals).first(std::min<size_t>(seals.size(), inside)), TagBlock::State::kPage);
 }
 
-// Pages of one group.
-Status PagesWriter::write_run(uint64_t first, ByteView plaintext) {
+// By one draw. `place`: where the ciphertext of a page goes.
+template <class Place>
+Result<std::vector<XaesSeal>> PagesWriter::seal_pages(uint64_t first, ByteView plaintext, const Place& place) {
   const uint64_t page_size = state_.layout.page_size();
-  const size_t count = plaintext.size() / page_size;
-  std::array<XaesSeal, kPagesInGroup> seals;
-  Scratch ciphertext(plaintext.size());
+  std::vector<XaesSeal> seals(plaintext.size() / page_size);
   const Status sealed = keys_.with_form([&](const PagesCipher& cipher) -> Status {
     COFFER_ASSIGN(XaesSealing sealing, cipher.sealing());
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < seals.size(); ++i) {
       COFFER_TRY(PagesCipher::seal_page(sealing, first + i, plaintext.subspan(i * page_size, page_size),
-                                        ciphertext.data() + i * page_size, seals[i]));
+                                        place(first + i), seals[i]));
     }
     return Status::ok();
   });
   COFFER_TRY(sealed);
-  COFFER_TRY(file_.write_at(state_.layout.page_offset(first), ciphertext.bytes()));
-  return put_seals(first, std::span(seals).first(count), TagBlock::State::kPage);
+  return seals;
 }
 
 Status PagesWriter::put_seals(uint64_t first, std::span<const XaesSeal> seals, TagBlock::State state) {
@@ -132,10 +147,14 @@ Status PagesWriter::put_seals(uint64_t first, std::span<const XaesSeal> seals, T
   const size_t index = first % kPagesInGroup;
   TagBlock block;
   COFFER_TRY(state_.tags.get(file_, state_.layout, group, block));
-  for (size_t i = 0; i < seals.size(); ++i) block.set(index + i, state, seals[i]);
-  const size_t sector = TagBlock::sector_of(index), end = TagBlock::sector_of(index + seals.size() - 1) + 1;
+  block.set(index, state, seals);
+  return put_block(group, block, index, index + seals.size());
+}
+
+Status PagesWriter::put_block(uint64_t group, const TagBlock& block, size_t first, size_t end) {
+  const size_t sector = TagBlock::sector_of(first), end_sector = TagBlock::sector_of(end - 1) + 1;
   COFFER_TRY(file_.write_at(state_.layout.group_offset(group) + sector * kTagSectorSize,
-                            block.sectors(sector, end - sector)));
+                            block.sectors(sector, end_sector - sector)));
   state_.tags.put(group, block);
   return Status::ok();
 }

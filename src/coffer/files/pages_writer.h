@@ -51,7 +51,8 @@ class PagesWriter {
  private:
   bool is_journaled(uint64_t page) const { return page < floor_ || !state_.cut.empty(); }
   Status write_direct(uint64_t first, ByteView plaintext);
-  Status write_run(uint64_t first, ByteView plaintext);
+  template <class Place>
+  Result<std::vector<XaesSeal>> seal_pages(uint64_t first, ByteView plaintext, const Place& place);
   Status write_journaled(uint64_t first, ByteView plaintext, uint64_t size);
   Status begin_journal(uint64_t end);
   PagesRecord next_record(uint64_t size) const;
@@ -63,10 +64,13 @@ class PagesWriter {
   // The group has a tag block from now on.
   Status materialize(uint64_t group);
   Status put_seals(uint64_t first, std::span<const XaesSeal> seals, TagBlock::State state);
+  // Those of [first, end) of its pages have changed in `block`.
+  Status put_block(uint64_t group, const TagBlock& block, size_t first, size_t end);
 
   // No seal stands behind the end: one of an earlier page must not come back if a crash takes what was put over it.
   Status clear_behind();
   Status apply_changes();
+  Status apply_to_group(uint64_t group, std::span<const uint64_t> pages);
   Status apply_cuts();
   Status sync_now();
   Status write_root();

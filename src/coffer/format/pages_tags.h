@@ -13,6 +13,10 @@ class TagBlock {
   State state(size_t index) const;
   XaesSeal seal(size_t index) const;
   void set(size_t index, State state, const XaesSeal& seal);
+  // The same of some that stand behind each other.
+  void set(size_t index, State state, std::span<const XaesSeal> seals) {
+    for (const XaesSeal& seal : seals) set(index++, state, seal);
+  }
 
   static size_t sector_of(size_t index) { return index / kPagesInSector; }
   ByteView sectors(size_t first, size_t count) const {
