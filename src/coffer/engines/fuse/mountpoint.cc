@@ -95,16 +95,22 @@ std::optional<MountEntry> mount_at(const std::string& path) {
   for (std::string line; std::getline(mounts, line);) {
     std::istringstream fields(line);
     std::string skipped, at, word;
-    fields >> skipped >> skipped >> skipped >> skipped >> at;
+    MountEntry entry;
+    fields >> skipped >> skipped >> entry.device >> skipped >> at;
     while (fields >> word && word != "-") {
     }
-    MountEntry entry;
     fields >> entry.type >> entry.source;
     entry.source = without_escapes(entry.source);
     // The last one is on top.
     if (without_escapes(at) == path) out = std::move(entry);
   }
   return out;
+}
+
+void read_further_ahead(const std::string& mountpoint) {
+  const std::optional<MountEntry> entry = mount_at(mountpoint);
+  if (!entry || entry->type != kFileSystemType) return;
+  std::ofstream("/sys/class/bdi/" + entry->device + "/read_ahead_kb") << kReadAheadSize / 1024;
 }
 
 Result<std::string> canonical_mountpoint(const std::string& path) {

@@ -13,6 +13,7 @@ inline constexpr std::string_view kFileSystemType = "fuse.coffer";
 struct MountEntry {
   std::string type;    // "fuse.coffer"
   std::string source;  // of ours: the store
+  std::string device;  // "0:42"
 };
 
 // What is mounted at this absolute path, on top of everything else there.
@@ -20,6 +21,10 @@ std::optional<MountEntry> mount_at(const std::string& path);
 
 // An existing directory with neither links nor dots in its path; of a dead mount, what its text says.
 Result<std::string> canonical_mountpoint(const std::string& path);
+// What the kernel reads ahead of a file that is read from front to back: four times its own measure.
+inline constexpr unsigned kReadAheadSize = 512 << 10;
+// Of what is mounted there. Where this user may not, the kernel's measure stays.
+void read_further_ahead(const std::string& mountpoint);
 // A mount of ours whose daemon is gone is taken away.
 Status detach_dead_mount(const std::string& mountpoint);
 // Ok for an empty directory that is neither the store, nor around it, nor in it.

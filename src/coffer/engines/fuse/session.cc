@@ -33,6 +33,7 @@ void wake(int) {
 void do_init(void* user, fuse_conn_info* connection) {
   auto& files = *static_cast<FileSystem*>(user);
   connection->max_write = kRequestSizeMax;
+  connection->max_readahead = kReadAheadSize;  // at most: see read_further_ahead()
   connection->max_background = 4 * kThreadsMax;
   connection->congestion_threshold = 3 * kThreadsMax;
   // The kernel knows of every change, since all are made through it: it need not look for others.
@@ -94,7 +95,9 @@ Status mount_device(const MountRequest& request) {
   const std::string type(kFileSystemType);
   const int mounted =
       ::mount(request.store.c_str(), request.mountpoint.c_str(), type.c_str(), flags, options.c_str());
-  return mounted == 0 ? Status::ok() : posix::failure("mount a store at", request.mountpoint);
+  if (mounted != 0) return posix::failure("mount a store at", request.mountpoint);
+  read_further_ahead(request.mountpoint);
+  return Status::ok();
 }
 
 Result<std::unique_ptr<Session>> Session::mount(const MountRequest& request, Contents& contents, TroubleLog& log) {
@@ -128,6 +131,7 @@ Status Session::begin() {
                                   "--allow-other"};
   }
   mounted_ = true;
+  if (request_.device < 0) read_further_ahead(request_.mountpoint);
   return look_after_set_ids(session_);
 }
 
