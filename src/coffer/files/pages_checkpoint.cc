@@ -1,5 +1,6 @@
 // Bringing what the journal of a `pages` file holds to its place, and keeping its holes.
 #include <algorithm>
+#include <cstring>
 
 #include "coffer/base/scratch.h"
 #include "coffer/files/pages_writer.h"
@@ -55,41 +56,51 @@ Status PagesWriter::clear_behind() {
 }
 
 Status PagesWriter::apply_changes() {
-  std::vector<uint64_t> pages;
+  std::vector<ChangedPage> pages;
   pages.reserve(state_.changed.size());
   for (const auto& [page, at] : state_.changed) {
-    if (page < state_.pages()) pages.push_back(page);
+    if (page < state_.pages()) pages.push_back({page, at});
   }
-  std::ranges::sort(pages);
-  for (std::span<const uint64_t> rest(pages); !rest.empty();) {
-    const uint64_t group = PagesLayout::group_of(rest.front());
-    const auto next = std::ranges::lower_bound(rest, (group + 1) * kPagesInGroup);
+  std::ranges::sort(pages, {}, &ChangedPage::page);
+  for (std::span<const ChangedPage> rest(pages); !rest.empty();) {
+    const uint64_t end = (PagesLayout::group_of(rest.front().page) + 1) * kPagesInGroup;
+    const auto next = std::ranges::lower_bound(rest, end, {}, &ChangedPage::page);
     const auto count = static_cast<size_t>(next - rest.begin());
-    COFFER_TRY(apply_to_group(group, rest.first(count)));
+    COFFER_TRY(apply_to_group(rest.first(count)));
     rest = rest.subspan(count);
   }
   return Status::ok();
 }
 
-// `pages`: of that group, in order. Neighbours go by one call, and all their seals by another.
-Status PagesWriter::apply_to_group(uint64_t group, std::span<const uint64_t> pages) {
-  if (state_.in_hole_group(pages.front())) COFFER_TRY(materialize(group));
+// Of one group, in order: neighbours go by one call, and all their seals by another.
+Status PagesWriter::apply_to_group(std::span<const ChangedPage> pages) {
+  const uint64_t group = PagesLayout::group_of(pages.front().page);
+  if (state_.in_hole_group(pages.front().page)) COFFER_TRY(materialize(group));
   TagBlock block;
   COFFER_TRY(state_.tags.get(file_, state_.layout, group, block));
-  const uint64_t page_size = state_.layout.page_size();
   for (size_t i = 0; i < pages.size();) {
     size_t end = i + 1;
-    while (end < pages.size() && pages[end] == pages[end - 1] + 1) ++end;
-    Scratch run((end - i) * page_size);
-    for (size_t k = i; k < end; ++k) {
-      const PagesState::Changed& changed = state_.changed.at(pages[k]);
-      COFFER_TRY(read_exactly(file_, changed.offset, {run.data() + (k - i) * page_size, page_size}));
-      block.set(pages[k] % kPagesInGroup, TagBlock::State::kPage, changed.seal);
-    }
-    COFFER_TRY(file_.write_at(state_.layout.page_offset(pages[i]), run.bytes()));
-    i = end;
+    while (end < pages.size() && pages[end].page == pages[end - 1].page + 1) ++end;
+    COFFER_TRY(apply_run(pages.subspan(i, end - i)));
+    for (; i < end; ++i) block.set(pages[i].page % kPagesInGroup, TagBlock::State::kPage, pages[i].at.seal);
   }
-  return put_block(group, block, pages.front() % kPagesInGroup, pages.back() % kPagesInGroup + 1);
+  return put_block(group, block, pages.front().page % kPagesInGroup, pages.back().page % kPagesInGroup + 1);
+}
+
+// Neighbours. Records that lie behind each other, too, are read by one call, and their headers taken out.
+Status PagesWriter::apply_run(std::span<const ChangedPage> pages) {
+  const uint64_t page_size = state_.layout.page_size(), step = PagesRecord::kHeaderSize + page_size;
+  Scratch run(pages.size() * step);
+  for (size_t i = 0; i < pages.size();) {
+    const uint64_t begin = pages[i].at.offset;
+    size_t count = 1;
+    while (i + count < pages.size() && pages[i + count].at.offset == begin + count * step) ++count;
+    uint8_t* const out = run.data() + i * page_size;
+    COFFER_TRY(read_exactly(file_, begin, {out, count * step - PagesRecord::kHeaderSize}));
+    for (size_t k = 1; k < count; ++k) std::memmove(out + k * page_size, out + k * step, page_size);
+    i += count;
+  }
+  return file_.write_at(state_.layout.page_offset(pages.front().page), run.bytes().first(pages.size() * page_size));
 }
 
 Status PagesWriter::apply_cuts() {

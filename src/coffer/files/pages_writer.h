@@ -49,6 +49,10 @@ class PagesWriter {
   Status finish();
 
  private:
+  struct ChangedPage {
+    uint64_t page = 0;
+    PagesState::Changed at;
+  };
   bool is_journaled(uint64_t page) const { return page < floor_ || !state_.cut.empty(); }
   Status write_direct(uint64_t first, ByteView plaintext);
   template <class Place>
@@ -70,7 +74,8 @@ class PagesWriter {
   // No seal stands behind the end: one of an earlier page must not come back if a crash takes what was put over it.
   Status clear_behind();
   Status apply_changes();
-  Status apply_to_group(uint64_t group, std::span<const uint64_t> pages);
+  Status apply_to_group(std::span<const ChangedPage> pages);
+  Status apply_run(std::span<const ChangedPage> pages);
   Status apply_cuts();
   Status sync_now();
   Status write_root();
