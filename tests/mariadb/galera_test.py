@@ -1,23 +1,17 @@
 """A Galera cluster of three nodes on one coffer, what Galera writes itself on mounts: keys are rotated, nodes join, and
 one is killed with its mount, all while rows are written."""
 
+import unprivileged  # noqa: F401, I001  # the rsync that receives a node's state gives up root's rights as well
+
 import glob
 import os
-import pwd
 import re
 import signal
 import socket
 import subprocess
 import threading
 
-if os.geteuid() == 0:
-    # The rsync that receives a node's state gives up root's rights, and then could not write the data directory.
-    account = pwd.getpwnam("mysql")
-    os.setgroups([])
-    os.setgid(account.pw_gid)
-    os.setuid(account.pw_uid)
-
-from server import MARK, PATIENCE, MariadbTest, Server, main, wait_until  # noqa: E402
+from server import MARK, PATIENCE, MariadbTest, Server, main, wait_until
 
 GALERA = "/usr/lib/galera/libgalera_smm.so"
 CLUSTER = ("--wsrep-on=ON", f"--wsrep-provider={GALERA}", "--wsrep-cluster-name=coffer", "--wsrep-sst-method=rsync",

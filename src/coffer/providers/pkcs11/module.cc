@@ -92,7 +92,9 @@ Status Module::initialize() {
   if (rv == CKR_CANT_LOCK) rv = functions_->C_Initialize(nullptr);  // then mutex() alone keeps threads apart
   if (rv == CKR_OK) ours_ = true;
   if (rv == CKR_OK || rv == CKR_CRYPTOKI_ALREADY_INITIALIZED) return Status::ok();
-  return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start: " + rv_name(rv)};
+  return {Code::kProviderUnavailable, "PKCS#11 module " + name_ + " does not start: " + rv_name(rv) +
+                                          "; it needs its own set-up in this process's environment, and this user's "
+                                          "rights to that and to the token"};
 }
 
 Status Module::look_anew(const std::unique_lock<std::timed_mutex>& lock) {
