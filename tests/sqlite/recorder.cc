@@ -27,6 +27,7 @@ using What = Recorder::Event::What;
 
 int write_recorded(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
   RecordedFile& self = recorded(file);
+  if (!Recorder::get().has_room()) return SQLITE_FULL;
   const std::string text(static_cast<const char*>(bytes), static_cast<size_t>(size));
   Recorder::get().add({What::kWrite, *self.path, static_cast<uint64_t>(offset), text});
   return self.original->xWrite(self.base(), bytes, size, offset);
@@ -39,6 +40,7 @@ int truncate_recorded(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int sync_recorded(sqlite3_file* file, int) {
+  if (!Recorder::get().has_room()) return SQLITE_IOERR_FSYNC;  // as where room is found for what was written
   Recorder::get().add({What::kSync, *recorded(file).path, 0, {}});
   return SQLITE_OK;  // the disk of a test need not spin
 }

@@ -1,5 +1,6 @@
 // A VFS below Coffer's that remembers what was written, cut and synced, and makes of it what a disk may hold after the
-// power failed: of each sector that was not synced an older or a newer state, whatever others have.
+// power failed: of each sector that was not synced an older or a newer state, whatever others have. The disk can
+// be full as well.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,24 @@ class Recorder {
   // The files after a failure at `instant`, by path. Those that are deleted are not in it.
   std::map<std::string, std::string> after_failure(size_t instant, std::mt19937& chance) const;
 
+  // The disk is full: the changes number `first` to `last`, from 1, fail.
+  void fill_disk(uint64_t first, uint64_t last) {
+    changes_ = 0;
+    full_from_ = first;
+    full_to_ = last;
+  }
+  // There is room again. Whether anything has failed.
+  bool make_room() {
+    const bool has_failed = full_from_ != 0 && changes_ >= full_from_;
+    full_from_ = full_to_ = 0;
+    return has_failed;
+  }
+  // Counts a change that would take place now.
+  bool has_room() {
+    ++changes_;
+    return changes_ < full_from_ || changes_ > full_to_;
+  }
+
   struct Event {
     enum class What : uint8_t { kWrite, kTruncate, kSync, kDelete } what = What::kWrite;
     std::string path;
@@ -36,6 +55,8 @@ class Recorder {
   Recorder();
 
   bool recording_ = false;
+  uint64_t changes_ = 0;
+  uint64_t full_from_ = 0, full_to_ = 0;
   std::vector<Event> events_;
 };
 

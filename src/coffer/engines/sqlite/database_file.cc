@@ -16,10 +16,9 @@ uint32_t number_of(uint64_t offset, size_t page_size) { return static_cast<uint3
 }  // namespace
 
 int DatabaseFile::size(uint64_t* size) {
-  int result = flush();
-  if (result != SQLITE_OK) return result;
-  result = File::size(size);
+  const int result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
+  *size = std::max(*size, pending_.end());
   return result;
 }
 
@@ -74,12 +73,11 @@ int DatabaseFile::read(MutableBytes out, uint64_t offset) {
     if (result != SQLITE_NOTFOUND) return result;
   }
   std::ranges::fill(out, uint8_t{0});
-  int result = flush();
-  if (result != SQLITE_OK) return result;
   const Status status = head_.look();
   if (!status.is_ok()) return failed(status, path());
   if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
-  if (page_size_ == 0 && (result = find_page_size()) != SQLITE_OK) return result;
+  const int result = page_size_ == 0 ? find_page_size() : SQLITE_OK;
+  if (result != SQLITE_OK) return result;
   if (offset == 0 || offset == kVersionOffset) return read_start(out, offset);
   if (offset % page_size_ == 0 && out.size() == page_size_) return read_page(number_of(offset, page_size_), out);
   return failed({Code::kInternal, "SQLite reads what is no page"}, path());
@@ -137,14 +135,18 @@ Identity DatabaseFile::identity_of(std::string path, Kind kind) const {
   return {head_.identity().coffer, std::move(path), head_.identity().domain, kind};
 }
 
+// Only where SQLite rolls back if it fails: nothing is kept then.
 int DatabaseFile::flush() {
   if (pending_.empty()) return SQLITE_OK;
   int result = journal_ == nullptr ? SQLITE_OK : journal_->flush();
-  if (result != SQLITE_OK) return result;
-  const Status status = pending_.write(
-      head_, *this, kEnvelopeSize, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes page) {
-        return seal_sqlite_page(sealing, {head_.file_id(), number_of(offset, page.size())}, page, page.data());
-      });
+  Status status;
+  if (result == SQLITE_OK) {
+    status = pending_.write(
+        head_, *this, kEnvelopeSize, &result, [&](SqliteSealing& sealing, uint64_t offset, MutableBytes page) {
+          return seal_sqlite_page(sealing, {head_.file_id(), number_of(offset, page.size())}, page, page.data());
+        });
+  }
+  pending_.clear();
   return status.is_ok() ? result : failed(status, path());
 }
 
@@ -240,10 +242,13 @@ int DatabaseFile::lock(int level) {
 }
 
 int DatabaseFile::control(int operation, void* argument) {
-  // SQLITE_FCNTL_SYNC comes at each commit, even if nothing is synced.
-  const int flushed = flush();
-  if (flushed != SQLITE_OK) return flushed;
   switch (operation) {
+    // Comes at each commit, even if nothing is synced.
+    case SQLITE_FCNTL_SYNC: {
+      const int flushed = flush();
+      if (flushed != SQLITE_OK) return flushed;
+      break;
+    }
     case SQLITE_FCNTL_PDB: connection_ = static_cast<sqlite3**>(argument); break;
     case SQLITE_FCNTL_PRAGMA: {
       const int result = pragma(static_cast<char**>(argument));

@@ -107,7 +107,10 @@ Status Head::make() {
   if (result == SQLITE_OK && identity_.kind != Kind::kSqliteJournal) {
     result = base_->pMethods->xSync(base_, SQLITE_SYNC_NORMAL);
   }
-  if (result != SQLITE_OK) return {Code::kIo, path() + ": its header cannot be written"};
+  if (result != SQLITE_OK) {
+    return {result == SQLITE_FULL ? Code::kNoSpace : Code::kIo,
+            path() + ": its header cannot be written: " + sqlite3_errstr(result)};
+  }
   return take({made.fields, std::move(made.file_key), made.lease});
 }
 

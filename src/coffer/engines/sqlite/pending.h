@@ -1,5 +1,6 @@
 // Parts of a file that SQLite writes, kept until they are sealed with one derivation and written: those that follow
-// each other at once. What is kept is written before anything is done that could tell, and may be read here.
+// each other at once. What is kept is written before anything is done that could tell, and may be read here. SQLite was
+// told that it is written; so when that fails whoever has it says so where SQLite then rolls back, or tries again.
 #pragma once
 
 #include <algorithm>
@@ -12,7 +13,8 @@ class Pending {
  public:
   // Whether one more can be kept: there is room, and nothing is kept for a place in it.
   bool takes(uint64_t offset, size_t size) const {
-    return parts_.empty() || (parts_.size() < kPartsMax && used_ + size <= kSizeMax && !touches(offset, size));
+    return parts_.empty() ||
+           (!failed_ && parts_.size() < kPartsMax && used_ + size <= kSizeMax && !touches(offset, size));
   }
   // Where to put a part that is to stand at `offset`: all of it. REQUIRES: takes()
   MutableBytes add(uint64_t offset, size_t size) {
@@ -22,9 +24,9 @@ class Pending {
     end_ = std::max(end_, offset + size);
     return bytes_of(parts_.back());
   }
-  // The part that is kept for this place; empty: there is none.
+  // The part that is kept for this place, as it was added; empty: there is none.
   MutableBytes find(uint64_t offset, size_t size) const {
-    if (offset >= end_) return {};
+    if (offset >= end_ || failed_) return {};
     for (const Part& part : parts_) {
       if (part.offset == offset && part.size == size) return bytes_of(part);
     }
@@ -40,29 +42,32 @@ class Pending {
     parts_.clear();
     used_ = 0;
     end_ = 0;
+    sealed_ = 0;
+    failed_ = false;
   }
   // Of the part whose place is the last; 0: there is none.
   uint64_t end() const { return end_; }
 
   // Seals each part where it lies, by `seal(sealing, offset, part)`, where offset + `moved` is its place in the file,
-  // and writes all. Nothing is kept then, whatever comes of it.
+  // and writes all. Nothing is kept then, unless that failed: it can be written another time.
   template <class Seal>
   Status write(const Head& head, File& file, uint64_t moved, int* result, const Seal& seal) {
     *result = SQLITE_OK;
     if (empty()) return Status::ok();
+    failed_ = true;
     const Status status = head.with_key([&](const SqliteKey& key) -> Status {
+      if (sealed_ == parts_.size()) return Status::ok();
       COFFER_ASSIGN(SqliteSealing sealing, SqliteSealing::begin(key));
-      for (const Part& part : parts_) {
-        COFFER_TRY(seal(sealing, part.offset, bytes_of(part)));
+      for (; sealed_ < parts_.size(); ++sealed_) {
+        COFFER_TRY(seal(sealing, parts_[sealed_].offset, bytes_of(parts_[sealed_])));
       }
+      head.count(used_);
       return Status::ok();
     });
-    if (status.is_ok()) {
-      head.count(used_);
-      *result = write_sealed(file, moved);
-    }
-    clear();
-    return status;
+    COFFER_TRY(status);
+    *result = write_sealed(file, moved);
+    if (*result == SQLITE_OK) clear();
+    return Status::ok();
   }
 
  private:
@@ -97,6 +102,8 @@ class Pending {
   size_t room_ = 0;  // in bytes_
   size_t used_ = 0;
   uint64_t end_ = 0;
+  size_t sealed_ = 0;  // so many of the parts are
+  bool failed_ = false;
 };
 
 }  // namespace coffer::sqlite

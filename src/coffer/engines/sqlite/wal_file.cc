@@ -23,6 +23,7 @@ void WalFile::drop_of_earlier_turn() {
   if (write_turn_ != database_.write_turn()) pending_.clear();
 }
 
+// Only where SQLite rolls back if it fails: nothing is kept then.
 int WalFile::flush() {
   drop_of_earlier_turn();
   int result = SQLITE_OK;
@@ -36,6 +37,7 @@ int WalFile::flush() {
     return page.empty() ? Status::ok() : seal_wal_page(sealing, *life_, index, page, page.data());
   };
   const Status status = pending_.write(head_, *this, kFramesOffset, &result, seal);
+  pending_.clear();
   return status.is_ok() ? result : fail(status);
 }
 
