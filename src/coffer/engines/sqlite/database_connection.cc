@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "coffer/engines/sqlite/database_file.h"
+#include "coffer/engines/sqlite/failure.h"
 
 namespace coffer::sqlite {
 
@@ -23,11 +24,27 @@ bool DatabaseFile::may_be_attached(const char* name) const {
   return sqlite3_stricmp(name, "vacuum_db") == 0 || (vfs != nullptr && std::string_view(vfs->zName) == "coffer");
 }
 
+// When SQLite begins to look at the database: whether the connection may have it, and what becomes of an empty one.
+int DatabaseFile::begin() {
+  if (!was_asked_for_) {
+    const char* const name = schema_name();
+    if (name != nullptr && !may_be_attached(name)) {
+      return failed({Code::kPermissionDenied,
+                     "is attached to a connection whose temporary files are not encrypted: open an encrypted database, "
+                     "or :memory:, with vfs=coffer first, and attach this one and others to it"},
+                    path());
+    }
+    was_asked_for_ = name != nullptr;
+  }
+  if (page_size_ == 0) reserve_bytes(schema_name());
+  return SQLITE_OK;
+}
+
 // Of a database that has no page yet SQLite is told what to leave free in each, at the last moment before it looks
 // for the first: whatever the program had to say of its pages, it has said.
 void DatabaseFile::reserve_bytes(const char* name) {
   uint64_t size = 0;
-  if (name == nullptr || this->size(&size) != SQLITE_OK || size != 0) return;
+  if (name == nullptr || measure(&size) != SQLITE_OK || size != 0) return;
   int reserve = kSqliteReserve;
   sqlite3_file_control(*connection_, name, SQLITE_FCNTL_RESERVE_BYTES, &reserve);
 }
@@ -37,7 +54,7 @@ int DatabaseFile::pragma(char** words) {
   const char* const value = words[2];
   if (value == nullptr || sqlite3_stricmp(name, "page_size") != 0) return SQLITE_NOTFOUND;
   uint64_t size = 0;
-  const int result = this->size(&size);
+  const int result = measure(&size);
   if (result != SQLITE_OK) return result;
   const auto wanted = std::strtoul(value, nullptr, 10);
   if (size != 0 && page_size_ == 0) find_page_size();

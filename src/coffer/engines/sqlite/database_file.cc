@@ -15,7 +15,13 @@ uint32_t number_of(uint64_t offset, size_t page_size) { return static_cast<uint3
 
 }  // namespace
 
+// With nolock and immutable SQLite takes no lock, and its first look is one of these.
 int DatabaseFile::size(uint64_t* size) {
+  const int result = is_locked_ ? SQLITE_OK : begin();
+  return result == SQLITE_OK ? measure(size) : result;
+}
+
+int DatabaseFile::measure(uint64_t* size) {
   const int result = File::size(size);
   *size -= std::min<uint64_t>(*size, kEnvelopeSize);
   *size = std::max(*size, pending_.end());
@@ -67,17 +73,18 @@ int DatabaseFile::read_sealed(uint32_t number, MutableBytes out, Bytes* seal) {
 }
 
 int DatabaseFile::read(MutableBytes out, uint64_t offset) {
-  const bool knows_pages = head_.has_key() && page_size_ != 0;
+  const bool knows_pages = is_locked_ && head_.has_key() && page_size_ != 0;
   if (knows_pages && offset % page_size_ == 0 && out.size() == page_size_) {
     const int result = read_page(number_of(offset, page_size_), out);
     if (result != SQLITE_NOTFOUND) return result;
   }
   std::ranges::fill(out, uint8_t{0});
+  int result = is_locked_ ? SQLITE_OK : begin();
+  if (result != SQLITE_OK) return result;
   const Status status = head_.look();
   if (!status.is_ok()) return failed(status, path());
   if (!head_.has_key()) return SQLITE_IOERR_SHORT_READ;
-  const int result = page_size_ == 0 ? find_page_size() : SQLITE_OK;
-  if (result != SQLITE_OK) return result;
+  if (page_size_ == 0 && (result = find_page_size()) != SQLITE_OK) return result;
   if (offset == 0 || offset == kVersionOffset) return read_start(out, offset);
   if (offset % page_size_ == 0 && out.size() == page_size_) return read_page(number_of(offset, page_size_), out);
   return failed({Code::kInternal, "SQLite reads what is no page"}, path());
@@ -171,7 +178,7 @@ int DatabaseFile::write_page(uint64_t offset, ByteView page) {
 // disk has lost. Page 1, which says more, is left: SQLite calls zeros there no database.
 int DatabaseFile::fill_gap(uint64_t offset) {
   uint64_t size = 0;
-  int result = this->size(&size);
+  int result = measure(&size);
   const uint64_t begin = std::max<uint64_t>(size, page_size_);
   page_.assign(page_size_, 0);
   for (uint64_t at = begin; result == SQLITE_OK && at < offset; at += page_size_) {
@@ -187,7 +194,7 @@ int DatabaseFile::write(ByteView bytes, uint64_t offset) {
   if (result != SQLITE_OK) return result;
   if (page_size_ == 0) {
     uint64_t size = 0;
-    if ((result = this->size(&size)) != SQLITE_OK) return result;
+    if ((result = measure(&size)) != SQLITE_OK) return result;
     if (size != 0 && (result = find_page_size()) != SQLITE_OK) return result;
     if (size == 0 && is_sqlite_page_size(bytes.size())) page_size_ = static_cast<uint32_t>(bytes.size());
   }
@@ -212,6 +219,7 @@ int DatabaseFile::sync(int flags) {
 int DatabaseFile::unlock(int level) {
   const int result = flush();
   const int unlocked = File::unlock(level);
+  is_locked_ = is_locked_ && level != SQLITE_LOCK_NONE;
   return result == SQLITE_OK ? unlocked : result;
 }
 
@@ -224,21 +232,13 @@ int DatabaseFile::truncate(uint64_t size) {
 }
 
 int DatabaseFile::lock(int level) {
-  if (!was_asked_for_ && level == SQLITE_LOCK_SHARED) {
-    const char* const name = schema_name();
-    if (name != nullptr && !may_be_attached(name)) {
-      return failed({Code::kPermissionDenied,
-                     "is attached to a connection whose temporary files are not encrypted: open an encrypted database, "
-                     "or :memory:, with vfs=coffer first, and attach this one and others to it"},
-                    path());
-    }
-    was_asked_for_ = name != nullptr;
-  }
   const int result = File::lock(level);
   if (result != SQLITE_OK || level != SQLITE_LOCK_SHARED) return result;
+  is_locked_ = true;
   end_ = 0;
-  if (page_size_ == 0) reserve_bytes(schema_name());
-  return result;
+  const int begun = begin();
+  if (begun != SQLITE_OK) unlock(SQLITE_LOCK_NONE);
+  return begun;
 }
 
 int DatabaseFile::control(int operation, void* argument) {

@@ -50,6 +50,8 @@ class DatabaseFile final : public File {
 
  private:
   const std::string& path() const { return head_.path(); }
+  int begin();
+  int measure(uint64_t* size);  // with what is not written yet
   int read_page(uint32_t number, MutableBytes out, Bytes* seal = nullptr);
   int read_sealed(uint32_t number, MutableBytes out, Bytes* seal);
   int read_start(MutableBytes out, uint64_t offset);
@@ -69,7 +71,8 @@ class DatabaseFile final : public File {
   Head head_;
   SharedMemory shared_memory_;
   sqlite3** connection_ = nullptr;
-  bool was_asked_for_ = false;  // the connection has had it locked
+  bool was_asked_for_ = false;  // the connection may have it
+  bool is_locked_ = false;
   uint32_t page_size_ = 0;  // 0: not known, or there is no page
   uint64_t end_ = 0;        // the file is known to have this size at least
   bool in_checkpoint_ = false;

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <new>
 
+#include "coffer/engines/sqlite/failure.h"
+
 namespace coffer::sqlite {
 namespace {
 
@@ -21,6 +23,16 @@ int guarded(const Call& call) noexcept {
   }
 }
 
+// Of an open file. A child of fork() has its parent's, and no key. It gets nothing from them, nor lets go of locks that
+// are the parent's as well.
+template <class Call>
+int use(sqlite3_file* file, const Call& call) noexcept {
+  return guarded([&] {
+    File& object = object_of(file);
+    return object.process().is_here() ? call(object) : failed(object.process().usable(), "a file of SQLite's");
+  });
+}
+
 int close_file(sqlite3_file* file) {
   auto* const handle = reinterpret_cast<Handle*>(file);
   delete handle->object;
@@ -30,50 +42,50 @@ int close_file(sqlite3_file* file) {
 }
 
 int read_file(sqlite3_file* file, void* out, int size, sqlite3_int64 offset) {
-  return guarded([&] {
-    return object_of(file).read({static_cast<uint8_t*>(out), static_cast<size_t>(size)}, static_cast<uint64_t>(offset));
+  return use(file, [&](File& object) {
+    return object.read({static_cast<uint8_t*>(out), static_cast<size_t>(size)}, static_cast<uint64_t>(offset));
   });
 }
 
 int write_file(sqlite3_file* file, const void* bytes, int size, sqlite3_int64 offset) {
-  return guarded([&] {
-    return object_of(file).write({static_cast<const uint8_t*>(bytes), static_cast<size_t>(size)},
-                                 static_cast<uint64_t>(offset));
+  return use(file, [&](File& object) {
+    return object.write({static_cast<const uint8_t*>(bytes), static_cast<size_t>(size)}, static_cast<uint64_t>(offset));
   });
 }
 
 int truncate_file(sqlite3_file* file, sqlite3_int64 size) {
-  return guarded([&] { return object_of(file).truncate(static_cast<uint64_t>(size)); });
+  return use(file, [&](File& object) { return object.truncate(static_cast<uint64_t>(size)); });
 }
 
 int sync_file(sqlite3_file* file, int flags) {
-  return guarded([&] { return object_of(file).sync(flags); });
+  return use(file, [&](File& object) { return object.sync(flags); });
 }
 
 int file_size(sqlite3_file* file, sqlite3_int64* out) {
-  return guarded([&] {
+  *out = 0;
+  return use(file, [&](File& object) {
     uint64_t size = 0;
-    const int result = object_of(file).size(&size);
+    const int result = object.size(&size);
     *out = static_cast<sqlite3_int64>(size);
     return result;
   });
 }
 
 int lock_file(sqlite3_file* file, int level) {
-  return guarded([&] { return object_of(file).lock(level); });
+  return use(file, [&](File& object) { return object.lock(level); });
 }
 
 int unlock_file(sqlite3_file* file, int level) {
-  return guarded([&] { return object_of(file).unlock(level); });
+  return use(file, [&](File& object) { return object.unlock(level); });
 }
 
 int check_reserved_lock(sqlite3_file* file, int* out) {
-  const File& object = object_of(file);
-  return object.methods().xCheckReservedLock(object.base(), out);
+  *out = 0;
+  return use(file, [&](File& object) { return object.methods().xCheckReservedLock(object.base(), out); });
 }
 
 int control_file(sqlite3_file* file, int operation, void* argument) {
-  return guarded([&] { return object_of(file).control(operation, argument); });
+  return use(file, [&](File& object) { return object.control(operation, argument); });
 }
 
 // A journal's header takes one sector, and its seal has to be in it.
@@ -91,17 +103,17 @@ constexpr int kPromisesKept = SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_UN
 int device_characteristics(sqlite3_file* file) { return object_of(file).characteristics() & kPromisesKept; }
 
 int shm_map(sqlite3_file* file, int region, int size, int extend, void volatile** out) {
-  return guarded([&] { return object_of(file).shm_map(region, size, extend, out); });
+  return use(file, [&](File& object) { return object.shm_map(region, size, extend, out); });
 }
 
 int shm_lock(sqlite3_file* file, int offset, int count, int flags) {
-  return guarded([&] { return object_of(file).shm_lock(offset, count, flags); });
+  return use(file, [&](File& object) { return object.shm_lock(offset, count, flags); });
 }
 
 void shm_barrier(sqlite3_file*) { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
 int shm_unmap(sqlite3_file* file, int remove) {
-  return guarded([&] { return object_of(file).shm_unmap(remove); });
+  return use(file, [&](File& object) { return object.shm_unmap(remove); });
 }
 
 // Nothing is mapped: what is on the disk is sealed. So this is version 2, which has no xFetch.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "coffer/base/bytes.h"
+#include "coffer/base/per_process.h"
 #include "coffer/engines/sqlite/api.h"
 
 namespace coffer::sqlite {
@@ -36,11 +37,15 @@ class File {
   virtual int shm_lock(int, int, int) { return SQLITE_IOERR_SHMLOCK; }
   virtual int shm_unmap(int) { return SQLITE_OK; }
 
+  // The one that opened it: no other may use it.
+  const OfOneProcess& process() const { return process_; }
+
   sqlite3_file* base() const { return base_; }
   const sqlite3_io_methods& methods() const { return *base_->pMethods; }
 
  private:
   sqlite3_file* const base_;
+  const OfOneProcess process_;
 };
 
 // What SQLite allocates for a file: this, and behind it what the VFS below wants.

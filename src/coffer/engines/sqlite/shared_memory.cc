@@ -1,12 +1,15 @@
 #include "coffer/engines/sqlite/shared_memory.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "coffer/base/codec.h"
@@ -21,6 +24,30 @@ namespace {
 constexpr off_t kLocksBegin = 120;
 constexpr off_t kPresence = 128;  // held shared by all, and alone by who makes the memory
 constexpr auto kWaitForMaker = std::chrono::milliseconds(200);
+
+// Those of this process that have something mapped. Never destroyed: threads of the program may outlive main().
+struct Mapped {
+  std::mutex mutex;
+  std::set<SharedMemory*> all;
+
+  Mapped() { pthread_atfork(lock, unlock, leave); }
+  static void lock();
+  static void unlock();
+  static void leave();
+};
+
+Mapped& mapped() {
+  static auto* const made = new Mapped;
+  return *made;
+}
+
+void Mapped::lock() { mapped().mutex.lock(); }
+void Mapped::unlock() { mapped().mutex.unlock(); }
+void Mapped::leave() {
+  for (SharedMemory* memory : mapped().all) memory->leave_to_parent();
+  mapped().all.clear();
+  unlock();
+}
 
 Status system_failure(const std::string& path, const char* doing) {
   return {errno == EACCES || errno == EPERM || errno == EROFS ? Code::kPermissionDenied : Code::kIo,
@@ -140,14 +167,29 @@ int SharedMemory::map(int region, int size, int extend, void volatile** out) {
     // Room for it now: without, a process would be killed when it writes there.
     if (posix_fallocate(memory_.get(), 0, needed) != 0) return SQLITE_IOERR_SHMSIZE;
   }
+  const int result = add_regions(count);
+  if (result == SQLITE_OK) *out = regions_[static_cast<size_t>(region)];
+  return result;
+}
+
+int SharedMemory::add_regions(size_t count) {
+  const std::lock_guard lock(mapped().mutex);
   while (regions_.size() < count) {
-    void* const mapped = mmap(nullptr, region_size_, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(),
+    void* const region = mmap(nullptr, region_size_, PROT_READ | PROT_WRITE, MAP_SHARED, memory_.get(),
                               static_cast<off_t>(regions_.size() * region_size_));
-    if (mapped == MAP_FAILED) return SQLITE_IOERR_SHMMAP;
-    regions_.push_back(mapped);
+    if (region == MAP_FAILED) return SQLITE_IOERR_SHMMAP;
+    regions_.push_back(region);
   }
-  *out = regions_[static_cast<size_t>(region)];
+  mapped().all.insert(this);
   return SQLITE_OK;
+}
+
+void SharedMemory::leave_to_parent() {
+  off_t offset = 0;
+  for (void* const region : regions_) {
+    mmap(region, region_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, memory_.get(), offset);
+    offset += static_cast<off_t>(region_size_);
+  }
 }
 
 int SharedMemory::lock(int offset, int count, int flags) {
@@ -158,8 +200,12 @@ int SharedMemory::lock(int offset, int count, int flags) {
 
 // `remove`: nobody else has the database open, which SQLite has made sure of by a lock of the database itself.
 void SharedMemory::unmap(bool remove) {
-  for (void* const mapped : regions_) munmap(mapped, region_size_);
-  regions_.clear();
+  {
+    const std::lock_guard lock(mapped().mutex);
+    mapped().all.erase(this);
+    for (void* const region : regions_) munmap(region, region_size_);
+    regions_.clear();
+  }
   if (remove && memory_.is_open()) {
     ::unlink(memory_path().c_str());
     ::unlink(path().c_str());

@@ -21,7 +21,7 @@ namespace coffer::sqlite {
 class SharedMemory {
  public:
   explicit SharedMemory(std::string database) : database_(std::move(database)) {}
-  ~SharedMemory() { unmap(false); }
+  ~SharedMemory() { unmap(false); }  // in a child of fork() as well: nothing of the parent's goes with it
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
@@ -29,6 +29,9 @@ class SharedMemory {
   int map(int region, int size, int extend, void volatile** out);
   int lock(int offset, int count, int flags);
   void unmap(bool remove);
+  // In a child of fork(), before anything else runs there: what the child's SQLite writes, without a call of the VFS,
+  // is its own from now on.
+  void leave_to_parent();
 
  private:
   int open();
@@ -42,6 +45,7 @@ class SharedMemory {
   std::string memory_path() const;
   Result<Descriptor> create(const std::string& path) const;
   bool set_lock(short type, off_t begin, off_t count) const;
+  int add_regions(size_t count);
 
   const std::string database_;
   Descriptor locks_;
