@@ -88,7 +88,7 @@ class CrashTest(MountTest):
         self.make_coffer()
         loads = {}
         syncs = 0
-        for number in range(60 if LONG else 5):
+        for number in range(200 if LONG else 5):
             self.mount()
             for load in loads.values():
                 self.check(load)
@@ -96,7 +96,7 @@ class CrashTest(MountTest):
                 loads[name] = Load(self.path("m"), name, chance, loads.get(name))
                 loads[name].start()
             # The main thread waits for its turn to kill; the loads do what they can meanwhile.
-            threading.Event().wait(chance.uniform(0.05, 0.3))
+            threading.Event().wait(chance.uniform(0.03, 0.2))
             self.kill()
             for load in loads.values():
                 load.join()
