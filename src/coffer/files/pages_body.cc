@@ -82,4 +82,12 @@ const Body& pages_body() {
   return body;
 }
 
+Result<bool> pages_are_at_rest(const EnvelopeFields& fields, const ReadableFile& file, uint64_t physical_size) {
+  COFFER_ASSIGN(const PagesLayout layout, PagesLayout::create(fields.chunk_log2));
+  COFFER_ASSIGN(const PagesRoot root, look_at_root(file));
+  const uint64_t pages = layout.page_count(root.size);
+  // A root of more than a sector may be torn, and then another counts.
+  return root.journal == 0 && root.proven == pages && root.holes.empty() && physical_size == layout.end_of(pages);
+}
+
 }  // namespace coffer

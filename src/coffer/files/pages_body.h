@@ -28,4 +28,8 @@ class OpenPages {
 
 const Body& pages_body();
 
+// Whether what Body::measure() says of the file is what opening it finds. Where not, nobody has closed it: which of its
+// root, its journal and its pages are whole takes its key to tell.
+Result<bool> pages_are_at_rest(const EnvelopeFields& fields, const ReadableFile& file, uint64_t physical_size);
+
 }  // namespace coffer

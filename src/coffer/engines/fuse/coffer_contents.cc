@@ -189,7 +189,22 @@ Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const st
 Result<uint64_t> CofferContents::shown_size(Descriptor file, const std::string& path, uint64_t physical_size) {
   const std::shared_ptr<const ReadableFile> backing = posix::file_of(std::move(file), path);
   COFFER_ASSIGN(const FileHead head, read_head(*backing, path));
+  if (head.is(FileHead::What::kCoffer) && head.scan.fields.kind == Kind::kPages) {
+    const auto found = found_size(head, backing, path, physical_size);
+    // Without the keys, or of a damaged one, what the file says without them; opening it says what is wrong.
+    if (found.is_ok()) return found;
+  }
   return coffer::shown_size(head, backing, physical_size);
+}
+
+// As opening it will find it: programs go by it, and the kernel keeps it.
+Result<uint64_t> CofferContents::found_size(const FileHead& head, const std::shared_ptr<const ReadableFile>& file,
+                                            const std::string& path, uint64_t physical_size) {
+  COFFER_ASSIGN(const bool at_rest, pages_are_at_rest(head.scan.fields, *file, physical_size));
+  if (at_rest) return coffer::shown_size(head, file, physical_size);
+  COFFER_ASSIGN(const OpenedFile opened, coffer_->open_file(head.scan, path));
+  COFFER_ASSIGN(const OpenPages pages, OpenPages::open(opened, file));
+  return pages.logical_size();
 }
 
 Status CofferContents::let_in(const std::string& from, const std::string& to) {

@@ -34,6 +34,8 @@ class CofferContents final : public Contents {
  private:
   CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id, bool read_only)
       : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id), read_only_(read_only) {}
+  Result<uint64_t> found_size(const FileHead& head, const std::shared_ptr<const ReadableFile>& file,
+                              const std::string& path, uint64_t physical_size);
   Result<NewFile> header_for(const std::string& path);
   // A file of which a crash has left no header.
   Result<std::unique_ptr<FileBody>> begin_again(Descriptor file, const std::string& path);
