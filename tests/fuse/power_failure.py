@@ -10,7 +10,7 @@ import struct
 
 RECORD = struct.Struct("<IBQQQ")  # size, what, node, other, number: disk_record.cc
 SECTOR = 512
-ZEROS = bytes(1 << 16)
+BLOCK = 4096
 MARK = ord("M")
 KINDS = ("dropped", "torn", "reordered", "reordered")
 
@@ -28,13 +28,51 @@ def records(path):
             yield chr(what), node, other, number, file.read(size)
 
 
+class Data:
+    """What stands in a file. Journals begin far behind what they belong to: blocks of zeros are not kept."""
+
+    def __init__(self, data=b""):
+        self.size = 0
+        self.blocks = {}
+        self.write(0, data)
+
+    def copy(self):
+        out = Data()
+        out.size = self.size
+        out.blocks = dict(self.blocks)
+        return out
+
+    def write(self, offset, data):
+        end = offset + len(data)
+        self.size = max(self.size, end)
+        for at in range(offset // BLOCK * BLOCK, end, BLOCK):
+            first, last = max(offset, at), min(end, at + BLOCK)
+            old = self.blocks.get(at, bytes(BLOCK))
+            self.blocks[at] = old[:first - at] + data[first - offset:last - offset] + old[last - at:]
+
+    def resize(self, size):
+        self.size = size
+        for at in [at for at in self.blocks if at >= size]:
+            del self.blocks[at]
+        last = size // BLOCK * BLOCK
+        if last in self.blocks:
+            self.blocks[last] = self.blocks[last][:size - last].ljust(BLOCK, b"\0")
+
+    def put(self, path):
+        with open(path, "wb") as file:
+            for at, block in self.blocks.items():
+                file.seek(at)
+                file.write(block)
+            file.truncate(self.size)
+
+
 class Node:
     """A file or a directory as it durably is; of a directory also the names that programs see."""
 
     def __init__(self, is_directory):
         self.is_directory = is_directory
         self.now = {}
-        self.durable = {} if is_directory else bytearray()
+        self.durable = {} if is_directory else Data()
 
 
 class Change:
@@ -48,17 +86,6 @@ class Change:
 
     def makes_durable(self, node):
         return self.node is node or any(directory is node for directory, _, _ in self.names)
-
-
-def write(data, offset, written):
-    if len(data) < offset:
-        data.extend(bytes(offset - len(data)))
-    data[offset:offset + len(written)] = written
-
-
-def resize(data, size):
-    del data[size:]
-    data.extend(bytes(size - len(data)))
 
 
 class Disk:
@@ -81,7 +108,7 @@ class Disk:
             node.durable = dict(node.now)
         else:
             with open(path, "rb") as file:
-                node.durable = bytearray(file.read())
+                node.durable = Data(file.read())
         return node
 
     def follow(self, what, number_of_node, other, number, data):
@@ -126,12 +153,12 @@ class Disk:
             if node is not None:
                 of(directory)[name] = node
         if change.node is not None and change.data is not None:
-            write(of(change.node), change.offset, change.data)
+            of(change.node).write(change.offset, change.data)
         elif change.node is not None:
-            resize(of(change.node), change.offset)
+            of(change.node).resize(change.offset)
 
     def image(self, kind, chance):
-        """{path: its bytes, or None of a directory}. What is one file by two names is one object."""
+        """{path: its Data, or None of a directory}. What is one file by two names is one object."""
         contents = {}
 
         def of(node):
@@ -157,21 +184,21 @@ class Disk:
     def tear(data, change, chance):
         """Anywhere where the file ends then; elsewhere between two sectors."""
         end = change.offset + chance.randrange(len(change.data) + 1)
-        if end < len(data):
+        if end < data.size:
             end = max(end // SECTOR * SECTOR, change.offset)
-        write(data, change.offset, change.data[:end - change.offset])
+        data.write(change.offset, change.data[:end - change.offset])
 
     @staticmethod
     def scatter(data, change, chance):
         """Each sector by itself; where none arrived the file has grown all the same, or has not."""
         end = change.offset + len(change.data)
-        if len(data) < end and chance.random() < 0.5:
-            resize(data, end)
+        if data.size < end and chance.random() < 0.5:
+            data.resize(end)
         at = change.offset
         while at < end:
             sector_end = min((at // SECTOR + 1) * SECTOR, end)
             if chance.random() < 0.5:
-                write(data, at, change.data[at - change.offset:sector_end - change.offset])
+                data.write(at, change.data[at - change.offset:sector_end - change.offset])
             at = sector_end
 
     def collect(self, path, node, of, found):
@@ -185,7 +212,7 @@ class Disk:
 def lay_out(image, directory):
     """Makes the files of an image."""
     os.makedirs(directory, exist_ok=True)
-    first = {}  # the name of each file's bytes
+    first = {}  # the name of each file's Data
     for path, data in image.items():
         where = os.path.join(directory, path)
         if data is None:
@@ -194,16 +221,4 @@ def lay_out(image, directory):
             os.link(first[id(data)], where)
         else:
             first[id(data)] = where
-            with open(where, "wb") as file:
-                write_sparsely(file, data)
-
-
-def write_sparsely(file, data):
-    """Journals begin far behind what they belong to: nothing but zeros lies between."""
-    with memoryview(data) as view:
-        for at in range(0, len(data), len(ZEROS)):
-            piece = view[at:at + len(ZEROS)]
-            if piece != ZEROS[:len(piece)]:
-                file.seek(at)
-                file.write(piece)
-    file.truncate(len(data))
+            data.put(where)

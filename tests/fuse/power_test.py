@@ -95,7 +95,7 @@ class PowerTest(MountTest):
         chance = seed()
         self.make_coffer()
         disk, loads = self.live(chance)
-        self.check(self.states(disk, "record", loads, 240 if LONG else 16, chance), loads)
+        self.check(self.states(disk, "record", loads, 400 if LONG else 16, chance), loads)
         self.assertEqual(self.log(), "")
 
 
