@@ -67,7 +67,7 @@ class Init(CliTest):
         self.assertEqual(config, {"crypto": None, "cipher": "chacha20-poly1305", "ctr_cipher": "aes-128-ctr",
                                   "chunk_size": 16384, "page_size": 4096, "data_files": "ctr", "log_files": "ctr",
                                   "reads": "mapping", "anchor": self.path("anchor"), "freshness": False, "domains": [],
-                                  "mariadb_keys": {}})
+                                  "mariadb_keys": {}, "mounted_files": []})
 
     def test_an_empty_directory_will_do(self):
         os.mkdir(self.path("c.coffer"))

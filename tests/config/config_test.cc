@@ -259,6 +259,16 @@ INSTANTIATE_TEST_SUITE_P(
                       BadConfig{"mariadb: {keys: {1: a, 01: a}}", "mariadb: keys: 1 is there twice"},
                       BadConfig{"mariadb: {keys: {1: [a]}}", "mariadb: keys: 1"},
                       BadConfig{"mariadb: {ids: {1: a}}", "mariadb: unknown option \"ids\"; known is keys"},
+                      BadConfig{"mounted_files: {a: b}", "mounted_files: expected a list of {match, kind}"},
+                      BadConfig{"mounted_files: [{match: a}]", "mounted_files: match and kind are both needed"},
+                      BadConfig{"mounted_files: [{kind: log}]", "mounted_files: match and kind are both needed"},
+                      BadConfig{"mounted_files: [{match: a, kind: ctr}]",
+                                "mounted_files: kind: \"ctr\" is none; expected pages, blocks or log"},
+                      BadConfig{"mounted_files: [{glob: a, kind: log}]",
+                                "mounted_files: unknown option \"glob\"; known are match and kind"},
+                      BadConfig{"mounted_files: [{match: /a, kind: log}]", "paths begin at the store"},
+                      BadConfig{"mounted_files:\n- {match: a, kind: log}\n- {match: a, kind: log}",
+                                ":4: mounted_files: \"a\" is listed twice"},
                       BadConfig{"- a", "mapping"}, BadConfig{"[a]: 1", ":2: the name of an option: expected one value"},
                       BadConfig{"a: [", "not valid YAML"}));
 
@@ -277,6 +287,29 @@ TEST(Config, EveryKeyGroupThatThereMayBeHasARoot) {
   const auto more = roots(kKeyGroupCountMax + 65);
   EXPECT_EQ(more.code(), Code::kInvalidArgument);
   EXPECT_THAT(std::string(more.status().message()), HasSubstr("c.yaml:4163: roots: more than 4160 names"));
+}
+
+TEST(Config, TheFirstRuleForMountedFilesThatMatchesGivesTheKind) {
+  const auto config = parse_config(
+      "version: 1\nmounted_files:\n- {match: '*.sst', kind: blocks}\n- {match: 'wal/*', kind: log}\n"
+      "- {match: 'a/*/[0-9]*', kind: blocks}\n- {match: 'wal/x', kind: blocks}\n",
+      "c.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  for (const auto& [path, kind] : std::vector<std::pair<std::string, Kind>>{{"1.sst", Kind::kBlocks},
+                                                                            {"deep/er/1.sst", Kind::kBlocks},
+                                                                            {"wal/1.sst", Kind::kBlocks},
+                                                                            {"wal/x", Kind::kLog},
+                                                                            {"wal/deep/x", Kind::kPages},
+                                                                            {"deep/wal/x", Kind::kPages},
+                                                                            {"a/b/0x", Kind::kBlocks},
+                                                                            {"a/b/c/0", Kind::kPages},
+                                                                            {"sst", Kind::kPages}}) {
+    EXPECT_EQ(mounted_kind(config->mounted_files, path), kind) << path;
+  }
+  EXPECT_EQ(mounted_kind({}, "1.sst"), Kind::kPages);
+  const auto read = parse_config(format_config(*config), "c.yaml");
+  ASSERT_TRUE(read.is_ok()) << read.status().to_string();
+  EXPECT_EQ(*read, *config);
 }
 
 TEST(Config, KeyIdsOfMariadbAreReadBack) {

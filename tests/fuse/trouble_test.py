@@ -96,11 +96,11 @@ class TroubleTest(MountTest):
     def test_a_file_of_another_kind_says_so(self):
         self.mount_new()
         self.umount()
-        self.make_file("c.coffer", "store/sst", b"of an engine" * 100)
+        self.make_file("c.coffer", "store/raw", b"of an engine" * 100, "ctr")
         self.mount()
         with self.assertRaises(OSError):
-            self.read("m/sst")
-        self.assert_logged(self.path("store", "sst"))
+            self.read("m/raw")
+        self.assert_logged(self.path("store", "raw"), "kind ctr")
         self.umount()
 
     def test_what_a_crash_left_without_a_header_is_an_empty_file(self):

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <syslog.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "coffer/base/clock.h"
@@ -95,6 +96,14 @@ Result<Outcome> mount_in_background(const Arguments& arguments, const MountReque
   return Outcome::kDone;
 }
 
+// The kernel writes what it has gathered by whole pages, and in no order.
+Status check_write_back(const Config& config, const MountRequest& request) {
+  const auto grows = [](const MountedFiles& rule) { return rule.kind != Kind::kPages; };
+  if (!request.write_back || std::ranges::none_of(config.mounted_files, grows)) return Status::ok();
+  return {Code::kInvalidArgument, config.providers.name + ": mounted_files has files of kinds that grow at their end "
+                                                          "only, which --write-back cannot serve; mount without it"};
+}
+
 Result<Outcome> mount_store(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(MountRequest request, mount_request(arguments, arguments.operand("STORE")));
   COFFER_ASSIGN(request.mountpoint, fusefs::canonical_mountpoint(arguments.operand("MOUNTPOINT")));
@@ -144,6 +153,7 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
   if (is_within(coffer_directory, request.store)) {
     return {Code::kInvalidArgument, request.store + ": the coffer itself is in it; keep the two apart"};
   }
+  COFFER_TRY(check_write_back(coffer->config(), request));
   COFFER_ASSIGN(const auto lock, fusefs::lock_store(request.store));
   {
     // Whoever writes files anew has looked for mounts before, or will from now on, and finds this one.

@@ -90,8 +90,9 @@ class BlocksBody final : public Body {
 
 }  // namespace
 
-Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
-                                    uint64_t physical_size) {
+Result<std::unique_ptr<OpenBlocks::Held>> OpenBlocks::hold(const OpenedFile& opened,
+                                                           std::shared_ptr<const ReadableFile> file,
+                                                           uint64_t physical_size) {
   std::array<uint8_t, kBlocksPrefixSize> prefix{};
   if (physical_size < kEnvelopeSize + prefix.size()) return {Code::kTruncated, "ends inside its header"};
   COFFER_TRY(read_exactly(*file, kEnvelopeSize, prefix));
@@ -99,12 +100,24 @@ Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, std::shared_ptr<co
     return BlocksOpener::create(file_key, params, prefix, physical_size);
   };
   COFFER_ASSIGN(BlocksOpener opener, make(opened.file_key));
+  return std::make_unique<Held>(opened, std::move(file), std::move(opener), make);
+}
+
+Result<OpenBlocks> OpenBlocks::open_unfinished(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file) {
+  COFFER_ASSIGN(const BlocksLayout layout, BlocksLayout::create(opened.fields.chunk_log2));
+  COFFER_ASSIGN(auto held, hold(opened, std::move(file), layout.physical_size(kBlocksSizeMax)));
+  return OpenBlocks(std::move(held));
+}
+
+Result<OpenBlocks> OpenBlocks::open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                                    uint64_t physical_size) {
+  COFFER_ASSIGN(auto held, hold(opened, file, physical_size));
   // The end proves the size, so a cut file is reported before anything of it is released.
-  const BlocksOpener::Range range = opener.end_range();
+  const BlocksOpener::Range range = held->form().end_range();
   Bytes sealed(range.size);
   COFFER_TRY(read_exactly(*file, range.offset, sealed));
-  COFFER_TRY(opener.verify_end(sealed));
-  return OpenBlocks(std::make_unique<Held>(opened, std::move(file), std::move(opener), make));
+  COFFER_TRY(held->with_form([&](const BlocksOpener& opener) { return opener.verify_end(sealed); }));
+  return OpenBlocks(std::move(held));
 }
 
 const Body& blocks_body() {

@@ -25,6 +25,8 @@ class OpenBlocks {
 
   static Result<OpenBlocks> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
                                  uint64_t physical_size);
+  // Of a file that is being written, where whole chunks are there: its end is not looked at, and its size is not known.
+  static Result<OpenBlocks> open_unfinished(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file);
 
   uint64_t logical_size() const { return held_->form().logical_size(); }
   bool size_is_final() const { return true; }
@@ -42,6 +44,8 @@ class OpenBlocks {
 
  private:
   using Held = HeldForm<BlocksOpener>;
+  static Result<std::unique_ptr<Held>> hold(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file,
+                                            uint64_t physical_size);
   explicit OpenBlocks(std::unique_ptr<Held> held) : held_(std::move(held)) {}
 
   std::unique_ptr<Held> held_;

@@ -126,6 +126,11 @@ Json config_json(const Config& config) {
   Json mariadb = Json::object();
   for (const auto& [id, domain] : config.mariadb_keys) mariadb[std::to_string(id)] = domain;
   out["mariadb_keys"] = std::move(mariadb);
+  Json mounted = Json::array();
+  for (const MountedFiles& rule : config.mounted_files) {
+    mounted.push_back({{"match", rule.match}, {"kind", std::string(kind_name(rule.kind))}});
+  }
+  out["mounted_files"] = std::move(mounted);
   return out;
 }
 

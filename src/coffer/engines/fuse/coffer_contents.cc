@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <set>
 
 #include "coffer/base/path.h"
@@ -110,18 +111,15 @@ Result<std::unique_ptr<FileBody>> begin_body(Coffer& coffer, const NewFile& head
   });
 }
 
-class NewPagesBody final : public NewBody {
+// `Begin` makes a body of a new file by what was prepared for it.
+template <class Begin>
+class PreparedBody final : public NewBody {
  public:
-  NewPagesBody(Coffer& coffer, std::string path, NewFile header)
-      : coffer_(coffer), path_(std::move(path)), header_(std::move(header)) {}
-  Result<std::unique_ptr<FileBody>> begin(Descriptor file) override {
-    return begin_body(coffer_, header_, std::move(file), path_);
-  }
+  explicit PreparedBody(Begin begin) : begin_(std::move(begin)) {}
+  Result<std::unique_ptr<FileBody>> begin(Descriptor file) override { return begin_(std::move(file)); }
 
  private:
-  Coffer& coffer_;
-  const std::string path_;
-  const NewFile header_;
+  Begin begin_;
 };
 
 }  // namespace
@@ -137,8 +135,13 @@ Result<std::unique_ptr<CofferContents>> CofferContents::open(std::shared_ptr<Cof
   return out;
 }
 
-Result<NewFile> CofferContents::header_for(const std::string& path) {
+Kind CofferContents::kind_for(const std::string& path) const {
+  return mounted_kind(coffer_->config().mounted_files, path.substr(std::min(path.size(), store_.size() + 1)));
+}
+
+Result<NewFile> CofferContents::header_for(const std::string& path, Kind kind) {
   NewFilePlace place;
+  place.kind = kind;
   place.path = path;
   place.store_directory = store_;
   place.role = EngineRole::kInPlace;
@@ -156,14 +159,28 @@ void CofferContents::remember(const KeyLease& lease) {
 }
 
 Result<std::unique_ptr<NewBody>> CofferContents::prepare(const std::string& path) {
-  COFFER_ASSIGN(NewFile header, header_for(path));
-  return std::unique_ptr<NewBody>(std::make_unique<NewPagesBody>(*coffer_, path, std::move(header)));
+  COFFER_ASSIGN(NewFile header, header_for(path, kind_for(path)));
+  auto begin = [this, path, header = std::move(header)](Descriptor file) mutable {
+    return begin_with(std::move(header), std::move(file), path);
+  };
+  return std::unique_ptr<NewBody>(std::make_unique<PreparedBody<decltype(begin)>>(std::move(begin)));
+}
+
+Result<std::unique_ptr<FileBody>> CofferContents::begin_with(NewFile header, Descriptor file,
+                                                             const std::string& path) {
+  const Kind kind = header.fields.kind;
+  if (kind == Kind::kPages) return begin_body(*coffer_, header, std::move(file), path);
+  return begin_appended(appended(std::move(file), path, kind, true), std::move(header));
+}
+
+AppendedFile CofferContents::appended(Descriptor file, const std::string& path, Kind kind, bool writable) {
+  return {coffer_, path, std::move(file), writable, [this, path, kind] { return header_for(path, kind); }};
 }
 
 Result<std::unique_ptr<FileBody>> CofferContents::begin_again(Descriptor file, const std::string& path) {
-  COFFER_ASSIGN(const NewFile header, header_for(path));
+  COFFER_ASSIGN(NewFile header, header_for(path, kind_for(path)));
   if (::ftruncate(file.get(), 0) != 0) return posix::failure("truncate", path);
-  return begin_body(*coffer_, header, std::move(file), path);
+  return begin_with(std::move(header), std::move(file), path);
 }
 
 Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const std::string& path, bool writable) {
@@ -176,11 +193,13 @@ Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const st
     return std::unique_ptr<FileBody>(std::make_unique<EmptyBody>(path));
   }
   COFFER_ASSIGN(const OpenedFile opened, coffer_->open_file(head.scan, path));
-  if (opened.fields.kind != Kind::kPages) {
-    return {Code::kUnsupported, path + ": is of kind " + std::string(kind_name(opened.fields.kind)) +
-                                    ", and files of a mount are of kind pages; read it with coffer cat"};
+  const Kind kind = opened.fields.kind;
+  if (std::ranges::find(kMountedKinds, kind) == kMountedKinds.end()) {
+    return {Code::kUnsupported, path + ": is of kind " + std::string(kind_name(kind)) +
+                                    ", and files of a mount are of kind pages, blocks or log; read it with coffer cat"};
   }
   remember(opened.lease);
+  if (kind != Kind::kPages) return open_appended(appended(std::move(file), path, kind, writable), opened);
   return make_body(*coffer_, opened.fields, std::move(file), path, [&](std::unique_ptr<WritableFile> backing) {
     return PagesFile::open(opened, std::move(backing));
   });

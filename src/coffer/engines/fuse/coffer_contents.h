@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 
+#include "coffer/engines/fuse/appended_body.h"
 #include "coffer/engines/fuse/contents.h"
 #include "coffer/files/file_head.h"
 #include "coffer/store/coffer.h"
@@ -36,7 +37,11 @@ class CofferContents final : public Contents {
       : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id), read_only_(read_only) {}
   Result<uint64_t> found_size(const FileHead& head, const std::shared_ptr<const ReadableFile>& file,
                               const std::string& path, uint64_t physical_size);
-  Result<NewFile> header_for(const std::string& path);
+  // Of a new file, as coffer.yaml has it.
+  Kind kind_for(const std::string& path) const;
+  Result<NewFile> header_for(const std::string& path, Kind kind);
+  Result<std::unique_ptr<FileBody>> begin_with(NewFile header, Descriptor file, const std::string& path);
+  AppendedFile appended(Descriptor file, const std::string& path, Kind kind, bool writable);
   // A file of which a crash has left no header.
   Result<std::unique_ptr<FileBody>> begin_again(Descriptor file, const std::string& path);
   // Its pages may be in the kernel's cache from now on.
