@@ -42,10 +42,14 @@ void CounterMode::apply(uint64_t offset, ByteView in, uint8_t* out) const {
   do_apply(counter, offset % kBlockSize, in, out);
 }
 
-void CounterMode::encrypt_block(const Counter& block, uint8_t* out) const {
+void CounterMode::apply_from(const Counter& counter, ByteView in, uint8_t* out) const {
   COFFER_REQUIRE(process_.is_here(), "a child of fork() uses no key of its parent's");
+  if (!in.empty()) do_apply(counter, 0, in, out);
+}
+
+void CounterMode::encrypt_block(const Counter& block, uint8_t* out) const {
   const Counter zeros{};
-  do_apply(block, 0, zeros, out);
+  apply_from(block, zeros, out);
 }
 
 }  // namespace coffer

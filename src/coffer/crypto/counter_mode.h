@@ -24,6 +24,8 @@ class CounterMode {
   Status usable() const { return process_.usable(); }
   // See CtrStream::apply. Thread-safe. REQUIRES: usable()
   void apply(uint64_t offset, ByteView in, uint8_t* out) const;
+  // The key stream from a counter block of the caller's on. Thread-safe. REQUIRES: usable()
+  void apply_from(const Counter& counter, ByteView in, uint8_t* out) const;
   // AES of one block, for what is derived by it. Thread-safe. REQUIRES: usable()
   void encrypt_block(const Counter& block, uint8_t* out) const;
 

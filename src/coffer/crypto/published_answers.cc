@@ -5,6 +5,7 @@
 #include "coffer/crypto/aead.h"
 #include "coffer/crypto/counter_mode.h"
 #include "coffer/crypto/gmac.h"
+#include "coffer/crypto/siv.h"
 #include "coffer/crypto/xaes.h"
 
 namespace coffer {
@@ -159,6 +160,23 @@ Status check_published_gmac(const CryptoBackend& backend) {
   computation->update(hex("b96baa8c1c75a671bfb2d08d06be5f36"));
   const bool good = std::ranges::equal(computation->finish(), hex("3e5d486aa2e30b22e040b85723a06e76"));
   return good ? Status::ok() : wrong_answer("GMAC", backend.name);
+}
+
+// RFC 5297, A.1.
+Status check_published_siv() {
+  COFFER_ASSIGN(const CryptoBackend* backend, crypto_backend(Suite::kAes128Ctr));
+  const Bytes key = hex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+  COFFER_ASSIGN(const AesSiv siv, AesSiv::create(key, *backend));
+  const Bytes associated = hex("101112131415161718191a1b1c1d1e1f2021222324252627");
+  const Bytes plaintext = hex("112233445566778899aabbccddee");
+  const Bytes expected = hex("85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c");
+  const ByteView with[] = {associated};
+  Bytes sealed(expected.size()), opened(plaintext.size());
+  COFFER_TRY(siv.seal(with, plaintext, sealed));
+  bool good = sealed == expected && siv.open(with, sealed, opened).is_ok() && opened == plaintext;
+  sealed.back() ^= 1;
+  good = good && siv.open(with, sealed, opened).code() == Code::kTampered;
+  return good ? Status::ok() : wrong_answer("AES-SIV", backend->name);
 }
 
 Status check_published_hash(HashAnswer of, KeyedHash function) {

@@ -12,6 +12,9 @@ namespace coffer {
 Status check_published_suite(const SuiteInfo& info, const CryptoBackend& backend);
 Status check_published_gmac(const CryptoBackend& backend);
 
+// Of AES-SIV, by the backend that has its parts.
+Status check_published_siv();
+
 // Of `key` and `data` as many bytes as `out` has room for.
 using KeyedHash = Status (*)(ByteView key, ByteView data, MutableBytes out);
 enum class HashAnswer : uint8_t { kHmacSha256, kHkdfExpandSha256, kHkdfExpandSha512, kSha256 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coffer/crypto/counter_mode.h"
+#include "coffer/crypto/doubled_block.h"
 #include "coffer/crypto/random.h"
 
 namespace coffer {
@@ -21,13 +22,6 @@ std::array<uint8_t, kNonceSize> last_bytes(const std::array<uint8_t, XaesSeal::k
   std::array<uint8_t, kNonceSize> out;
   std::copy_n(nonce.begin() + kNonceSize, kNonceSize, out.begin());
   return out;
-}
-
-// MSB-first doubling in GF(2^128), as in CMAC (SP 800-38B section 6.1).
-void double_block(uint8_t* block) {
-  const uint8_t carry = block[0] >> 7;
-  for (size_t i = 0; i + 1 < kBlock; ++i) block[i] = static_cast<uint8_t>(block[i] << 1 | block[i + 1] >> 7);
-  block[kBlock - 1] = static_cast<uint8_t>(block[kBlock - 1] << 1 ^ (carry * 0x87));
 }
 
 }  // namespace
@@ -55,7 +49,7 @@ Result<XaesGcm> XaesGcm::create(ByteView key, const CryptoBackend& backend) {
   COFFER_ASSIGN(out.block_, CounterMode::create(Suite::kAes256Ctr, with_iv.reveal(), backend));
   out.subkey_ = SecretBytes(kBlock);
   out.block_->encrypt_block({}, out.subkey_.reveal_mutable().data());
-  double_block(out.subkey_.reveal_mutable().data());
+  double_block(out.subkey_.reveal_mutable().first<kBlock>());
   out.owner_ = DerivedKeyOwner::create();
   return out;
 }
