@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True  # leaves no __pycache__ in the source tree
 
 from decoder.blocks import decode_blocks  # noqa: E402
 from decoder.ctr import decode_ctr  # noqa: E402
+from decoder.directory import decode_directory  # noqa: E402
 from decoder.envelope import check_envelope_mac, current_slot, unwrap_file_key  # noqa: E402
 from decoder.keyring import (KEY_STATES, describe_keyring, group_key_of, open_keyring_of,  # noqa: E402
                              unwrap_domain_key)
@@ -97,7 +98,7 @@ def decode(data, *, keyring=None, group_root_key=None, domain_key=None, file_key
         "keyring_version": slot.keyring_version,
     }
     body_of = {1: decode_blocks, 2: decode_log, 3: decode_ctr, 4: decode_pages, 5: decode_sqlite, 6: decode_journal,
-               7: decode_wal}
+               7: decode_wal, 8: decode_directory}
     plaintext = body_of[slot.kind](data, slot, file_key, about)
     about["size"] = len(plaintext)
     about["sha256"] = hashlib.sha256(plaintext).hexdigest()

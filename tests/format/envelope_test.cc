@@ -107,7 +107,7 @@ TEST(Envelope, UnknownNumbersAreUnsupportedAndSaySo) {
     const char* word;
   } cases[] = {{8, 2, "version 2"}, {9, 1, "version 257"},       {10, 0, "suite 0"},
                {10, 6, "suite 6"},  {10, 19, "suite 19"},        {11, 0, "kind 0"},
-               {11, 8, "kind 8"},   {13, 0, "wrap algorithm 0"}, {13, 2, "wrap algorithm 2"}};
+               {11, 9, "kind 9"},   {13, 0, "wrap algorithm 0"}, {13, 2, "wrap algorithm 2"}};
   for (const auto& c : cases) {
     Bytes bytes = sample.envelope();
     bytes[c.offset] = c.value;

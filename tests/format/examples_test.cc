@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "coffer/crypto/kdf.h"
+#include "coffer/format/directory_names.h"
 #include "coffer/format/key_schedule.h"
 #include "coffer_test_paths.h"
 #include "format/known_pages.h"
@@ -245,6 +246,33 @@ TEST_F(Examples, Pages) {
   text.line("record 1: from page 2 on there is nothing, and the file has 3000 bytes");
   text.dump(slice(bytes, journal, end - journal), journal);
   expect_on_page(text);
+}
+
+TEST_F(Examples, Directory) {
+  fields_.suite = Suite::kXaes256Gcm;
+  fields_.kind = Kind::kDirectory;
+  const LinksKey links = LinksKey::copy_of(counting(64, 0xc0));
+  const Bytes body = DirectoryKey::seal_body(file_key_, fields_.file_id, links).value();
+  const DirectoryKey key = DirectoryKey::create(file_key_, fields_.file_id, body).value();
+  const std::string longest(kNameSizeMax, 'n');
+  const StoredName far = key.seal_name(longest).value();
+  // Of a link that leads to "notes.txt", with the nonce d0…df.
+  const std::string target = "2di5fu6u2xlnpwgz3ln5zxo636io5t4jedfwas47it5zf6qrzgrd3tkayrwilceeycn7naea72vwc";
+  Text text;
+  text.value("names key", directory_names_key(file_key_, fields_.file_id)->reveal());
+  text.value("key of links", links.reveal());
+  text.line("");
+  text.line("body");
+  text.dump(body, kEnvelopeSize);
+  text.line("");
+  text.line("notes.txt: " + key.seal_name("notes.txt")->name);
+  text.line("255 times n: " + far.name);
+  text.line("its link: " + long_name_link(far.name));
+  text.line("leads to");
+  for (size_t at = 0; at < far.rest.size(); at += 80) text.line("  " + far.rest.substr(at, 80));
+  text.line("a target, notes.txt: " + target);
+  expect_on_page(text);
+  EXPECT_EQ(key.open_target(target).value(), "notes.txt");
 }
 
 }  // namespace

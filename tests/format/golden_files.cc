@@ -103,6 +103,13 @@ class GoldenLog {
   uint64_t session_ = 0;
 };
 
+GoldenFile directory(std::string name, std::string note) {
+  GoldenFile file = start_golden(std::move(name), std::move(note), Kind::kDirectory, Suite::kXaes256Gcm);
+  const LinksKey links = LinksKey::copy_of(numbered_key(AesSiv::kKeySize, 0xc0).reveal());
+  append(file.bytes, DirectoryKey::seal_body(file.file_key, file.fields.file_id, links).value());
+  return file;
+}
+
 GoldenFile ctr(std::string name, std::string note, Suite suite, size_t size, bool sealed) {
   GoldenFile file = start_golden(std::move(name), std::move(note), Kind::kCtr, suite);
   file.plaintext = pattern(size, size + 1);
@@ -226,6 +233,10 @@ std::vector<GoldenFile> golden_files() {
   out.push_back(ctr("ctr-aes-192-ctr", "sealed, empty", Suite::kAes192Ctr, 0, true));
   out.push_back(ctr("ctr-aes-128-ctr", "never sealed: nothing proves its plaintext", Suite::kAes128Ctr, 47, false));
   add_golden_pages(out);
+  out.push_back(directory("directory", "has no contents but the key of links"));
+  out.push_back(directory("directory-damaged", "one bit of its body"));
+  out.back().bytes.back() ^= 1;
+  out.back().error = Code::kTampered;
   return out;
 }
 

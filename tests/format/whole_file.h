@@ -3,6 +3,7 @@
 
 #include "coffer/crypto/kdf.h"
 #include "coffer/files/pages_body.h"
+#include "coffer/format/directory_names.h"
 #include "format/log_sample.h"
 
 namespace coffer {
@@ -65,6 +66,10 @@ inline Result<WholeFile> read_whole_file(const Bytes& file, const DomainKey& dom
     case Kind::kSqlite:
     case Kind::kSqliteJournal:
     case Kind::kSqliteWal: return {Code::kUnsupported, "tests/sqlite reads files of SQLite"};
+    case Kind::kDirectory: {
+      COFFER_TRY(DirectoryKey::create(file_key, scan.fields.file_id, ByteView(file).subspan(kEnvelopeSize)).status());
+      break;
+    }
   }
   return out;
 }

@@ -41,7 +41,7 @@ struct StoreFields {
   Id id;
   std::string path;
   std::string also_at = {};
-  uint8_t confirmed = 0;
+  uint8_t flags = 0;
   std::vector<LineageFields> lineage = {};
   std::vector<std::string> domains = {};
 };
@@ -111,7 +111,7 @@ Bytes encode(const BodyFields& fields) {
   for (const StoreFields& store : fields.stores) {
     writer.id(store.id);
     writer.u64(13);
-    writer.u8(store.confirmed);
+    writer.u8(store.flags);
     writer.bytes16(as_bytes(store.path));
     writer.bytes16(as_bytes(store.also_at));
     writer.u16(static_cast<uint16_t>(store.lineage.size()));
@@ -287,7 +287,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"RepeatedStorePath", [](BodyFields& b) { b.stores[1].path = b.stores[0].path; }, "store path"},
         BrokenCase{"RelativeStorePath", [](BodyFields& b) { b.stores[1].path = "b"; }, "absolute"},
         BrokenCase{"StorePathWithDots", [](BodyFields& b) { b.stores[1].path = "/a/../b"; }, "absolute"},
-        BrokenCase{"ConfirmedTwice", [](BodyFields& b) { b.stores[1].confirmed = 2; }, "confirmed, or not"},
+        BrokenCase{"UnknownStoreFlag", [](BodyFields& b) { b.stores[1].flags = 4; }, "flags that are unknown"},
         BrokenCase{"TwoPathsAlike", [](BodyFields& b) { b.stores[1].also_at = "/b"; }, "store path"},
         BrokenCase{"SecondPathOfAnother", [](BodyFields& b) { b.stores[1].also_at = "/a"; }, "store path"},
         BrokenCase{"RelativeSecondPath", [](BodyFields& b) { b.stores[1].also_at = "c"; }, "absolute"},

@@ -158,7 +158,7 @@ def read_domain_key(fields, in_group):
 
 
 def read_store(fields):
-    store = {"id": fields.bytes(16), "created": fields.number(8), "confirmed": fields.number(1),
+    store = {"id": fields.bytes(16), "created": fields.number(8), "flags": fields.number(1),
              "path": fields.sized(2, 4096), "also_at": fields.sized(2, 4096)}
     store["lineage"] = [{"store": fields.bytes(16), "since": fields.number(8), "how": fields.number(1)}
                         for _ in range(fields.number(2))]
@@ -166,7 +166,7 @@ def read_store(fields):
     allowed = [each["store"] for each in store["lineage"]
                if each["store"] != store["id"] or LINEAGE.get(each["how"]) != "older"]
     older = len(store["lineage"]) - len(allowed)  # of the store itself
-    if (store["confirmed"] > 1 or len(store["lineage"]) > 4096 or older > 1 or len(store["domains"]) > 4096
+    if (store["flags"] > 3 or len(store["lineage"]) > 4096 or older > 1 or len(store["domains"]) > 4096
             or any(each["how"] not in LINEAGE for each in store["lineage"])
             or len({store["id"], *allowed}) != len(allowed) + 1 or len(set(store["domains"])) != len(store["domains"])
             or not all(map(any, allowed))
@@ -346,7 +346,8 @@ def describe_keyring(keyring):
         "group_of": {text(name): text(keyring["groups"][group]["name"])
                      for name, group in keyring["group_of"].items() if group},
         "locked": {text(name): since for name, since in keyring["locked"].items() if since},
-        "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["confirmed"] == 1,
+        "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["flags"] & 1 == 1,
+                    "names_encrypted": store["flags"] & 2 == 2,
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
                                 for each in store["lineage"]],
                     "domains": [text(name) for name in store["domains"]]} for store in keyring["stores"]],

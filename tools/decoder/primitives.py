@@ -59,8 +59,9 @@ SUITES = {
     17: ("aes-192-ctr", 24, None),
     18: ("aes-256-ctr", 32, None),
 }
-KINDS = {1: "blocks", 2: "log", 3: "ctr", 4: "pages", 5: "sqlite", 6: "sqlite-journal", 7: "sqlite-wal"}
-SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18), 4: (5,), 5: (5,), 6: (5,), 7: (5,)}
+KINDS = {1: "blocks", 2: "log", 3: "ctr", 4: "pages", 5: "sqlite", 6: "sqlite-journal", 7: "sqlite-wal",
+         8: "directory"}
+SUITES_OF_KIND = {1: (1, 2, 3, 4), 2: (1, 2, 3, 4), 3: (16, 17, 18), 4: (5,), 5: (5,), 6: (5,), 7: (5,), 8: (5,)}
 TAG_SIZE = 16
 BODY_SIZE_MAX = 1 << 40
 

@@ -48,6 +48,7 @@ Json store_json(const Coffer& coffer, const StoreEntry& store, std::string_view 
           {"also_at", store.also_at.empty() ? Json(nullptr) : Json(store.also_at)},
           {"created", store.created},
           {"confirmed", store.confirmed},
+          {"names", store.names_encrypted ? "encrypted" : "clear"},
           {"state", state},
           {"lineage", std::move(lineage)},
           {"domains", store.domains}};
@@ -60,6 +61,7 @@ std::string store_text(const Coffer& coffer, const StoreEntry& store) {
   if (const std::string here = coffer.places().here(store.path); here != store.path) {
     out += fmt::format("  is at {} here\n", printable(here));
   }
+  if (store.names_encrypted) out += "  has encrypted names; coffer names tells them\n";
   for (const Lineage& each : store.lineage) {
     if (each.store == store.id) {
       out += fmt::format("  an older state was taken back {}\n", time_text(each.since));

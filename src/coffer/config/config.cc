@@ -224,7 +224,7 @@ std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name
 }
 
 Suite Config::suite_of(Kind kind, std::string_view domain) const {
-  if (is_of_sqlite(kind)) return Suite::kXaes256Gcm;
+  if (is_of_sqlite(kind) || kind == Kind::kDirectory) return Suite::kXaes256Gcm;
   const auto own = domain_ciphers.find(domain);
   if (kind == Kind::kPages) return Suite::kXaes256Gcm;
   if (kind == Kind::kCtr) return own == domain_ciphers.end() ? ctr_suite : own->second.ctr_suite.value_or(ctr_suite);

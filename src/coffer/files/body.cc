@@ -10,6 +10,7 @@ const Body& body_of(Kind kind) {
     case Kind::kSqlite:
     case Kind::kSqliteJournal:
     case Kind::kSqliteWal: return sqlite_body();
+    case Kind::kDirectory: return directory_body();
     case Kind::kLog: break;
   }
   return log_body();

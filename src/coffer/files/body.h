@@ -7,6 +7,7 @@
 
 #include "coffer/files/blocks_body.h"
 #include "coffer/files/ctr_body.h"
+#include "coffer/files/directory_body.h"
 #include "coffer/files/engine_role.h"
 #include "coffer/files/file_head.h"
 #include "coffer/files/file_writer.h"
@@ -27,7 +28,7 @@ namespace coffer {
 //   authenticated(), prove(file, opened)   whether reading all of it proves it, and what that takes besides
 //   Proof            the same of sealed bytes as they are read, from the first to the last
 // Logs, pages and SQLite's files cannot say that, and read for themselves.
-using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog, OpenPages, OpenSqlite>;
+using OpenBody = std::variant<OpenBlocks, OpenCtr, OpenLog, OpenPages, OpenSqlite, OpenDirectory>;
 
 // A finished or interrupted file, to be written further.
 struct ReopenedFile {

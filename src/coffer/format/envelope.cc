@@ -22,7 +22,8 @@ bool is_kind(uint8_t number) {
     case Kind::kPages:
     case Kind::kSqlite:
     case Kind::kSqliteJournal:
-    case Kind::kSqliteWal: return true;
+    case Kind::kSqliteWal:
+    case Kind::kDirectory: return true;
   }
   return false;
 }
@@ -35,7 +36,8 @@ CipherMode mode_of(Kind kind) {
     case Kind::kPages:
     case Kind::kSqlite:
     case Kind::kSqliteJournal:
-    case Kind::kSqliteWal: break;
+    case Kind::kSqliteWal:
+    case Kind::kDirectory: break;
   }
   return CipherMode::kExtendedAead;
 }
@@ -154,6 +156,7 @@ std::string_view kind_name(Kind kind) {
     case Kind::kSqlite: return "sqlite";
     case Kind::kSqliteJournal: return "sqlite-journal";
     case Kind::kSqliteWal: return "sqlite-wal";
+    case Kind::kDirectory: return "directory";
   }
   return "unknown";
 }

@@ -24,8 +24,9 @@ enum class Kind : uint8_t {
   kSqlite = 5,
   kSqliteJournal = 6,
   kSqliteWal = 7,
+  kDirectory = 8,
 };
-// "blocks", "log", "ctr", "pages", "sqlite", "sqlite-journal", "sqlite-wal"
+// "blocks", "log", "ctr", "pages", "sqlite", "sqlite-journal", "sqlite-wal", "directory"
 std::string_view kind_name(Kind kind);
 // A database of SQLite, or what it needs to repair one.
 constexpr bool is_of_sqlite(Kind kind) {

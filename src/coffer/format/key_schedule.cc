@@ -103,6 +103,11 @@ Result<XaesKey> sqlite_body_key(const FileKey& file_key, const Id& file_id) {
   return XaesKey(std::move(key));
 }
 
+Result<SivKey> directory_names_key(const FileKey& file_key, const Id& file_id) {
+  COFFER_ASSIGN(SecretBytes key, derive(file_key.reveal(), "directory names", file_id.bytes, AesSiv::kKeySize));
+  return SivKey(std::move(key));
+}
+
 Result<CtrKey> ctr_body_key(const FileKey& file_key, Suite suite, const Id& file_id) {
   COFFER_TRY(check_file_key(file_key, suite));
   COFFER_ASSIGN(SecretBytes key, derive(file_key.reveal(), "ctr body", file_id.bytes, ctr_key_size(suite)));

@@ -5,6 +5,7 @@
 #include "coffer/crypto/ctr.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/key_wrap.h"
+#include "coffer/crypto/siv.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/crypto/xaes.h"
 #include "coffer/format/envelope.h"
@@ -39,6 +40,8 @@ Result<StreamSchedule> log_session_schedule(const FileKey& file_key, Suite suite
 Result<XaesKey> pages_key(const FileKey& file_key, const Id& file_id, int page_log2);
 // The key of a SQLite database, its rollback journal or its write-ahead log.
 Result<XaesKey> sqlite_body_key(const FileKey& file_key, const Id& file_id);
+// What seals the names of a directory.
+Result<SivKey> directory_names_key(const FileKey& file_key, const Id& file_id);
 Result<CtrKey> ctr_body_key(const FileKey& file_key, Suite suite, const Id& file_id);
 Result<Key<Gmac::Role>> ctr_mac_key(const FileKey& file_key, const Id& file_id);
 

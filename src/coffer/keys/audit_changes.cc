@@ -175,6 +175,7 @@ void compare_places(const StoreEntry& before, const StoreEntry& after, Changes& 
     out.add(std::move(change));
   }
   if (after.confirmed && !before.confirmed) out.add(store_change("store confirmed", after));
+  if (after.names_encrypted && !before.names_encrypted) out.add(store_change("store names encrypted", after));
 }
 
 // Whose files it may hold from now on.
@@ -196,7 +197,7 @@ void compare_stores(const Keyring* before, const Keyring& after, Changes& out) {
   }
   for (const StoreEntry& store : after.stores()) {
     const auto found = known.find(store.id);
-    const StoreEntry none{store.id, store.created, store.path, {}, false, {}, store.domains};
+    const StoreEntry none{store.id, store.created, store.path, {}, false, false, {}, store.domains};
     if (found == known.end()) out.add(store_change("store added", store));
     const StoreEntry& earlier = found != known.end() ? *found->second : none;
     compare_places(earlier, store, out);

@@ -13,6 +13,9 @@ constexpr size_t kFixedSize = 16 + 8 + 8 + 8 + kAuditKeySize + 8 + 32 + kTagKeyS
 constexpr size_t kShardEntrySize = 1 + 4 + kShardKeySize + 32;
 constexpr size_t kDomainFixedSize = 1 + 8 + 2 + 2;
 constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
+// Flags of a store.
+constexpr uint8_t kConfirmed = 1, kNamesEncrypted = 2;
+
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
 
@@ -96,7 +99,7 @@ size_t size_of(const StoreEntry& store) {
 void encode_store(const StoreEntry& store, Writer& writer) {
   writer.id(store.id);
   writer.u64(store.created);
-  writer.u8(store.confirmed ? 1 : 0);
+  writer.u8(static_cast<uint8_t>((store.confirmed ? kConfirmed : 0) | (store.names_encrypted ? kNamesEncrypted : 0)));
   writer.bytes16(as_bytes(store.path));
   writer.bytes16(as_bytes(store.also_at));
   writer.u16(static_cast<uint16_t>(store.lineage.size()));
@@ -113,7 +116,7 @@ Result<StoreEntry> decode_store(Reader& reader) {
   StoreEntry store;
   store.id = reader.id();
   store.created = reader.u64();
-  const uint8_t confirmed = reader.u8();
+  const uint8_t flags = reader.u8();
   store.path = as_text(reader.bytes16(kStorePathSizeMax));
   store.also_at = as_text(reader.bytes16(kStorePathSizeMax));
   for (uint16_t left = reader.u16(); left > 0 && reader.ok(); --left) {
@@ -127,8 +130,9 @@ Result<StoreEntry> decode_store(Reader& reader) {
     store.domains.emplace_back(as_text(reader.bytes8(kDomainNameSizeMax)));
   }
   if (!reader.ok()) return broken("it must not end within its stores");
-  if (confirmed > 1) return broken("a store must be confirmed, or not");
-  store.confirmed = confirmed == 1;
+  if (flags > (kConfirmed | kNamesEncrypted)) return broken("a store must have no flags that are unknown");
+  store.confirmed = (flags & kConfirmed) != 0;
+  store.names_encrypted = (flags & kNamesEncrypted) != 0;
   if (const Status rule = check_store(store); !rule.is_ok()) return broken(std::string(rule.message()));
   return store;
 }

@@ -42,6 +42,8 @@ struct StoreEntry {
   std::string also_at;  // while its directory is being renamed: where it is going; else empty
   // A database was seen there. Else files were made there, and it may be gone tomorrow: a backup, a staging directory.
   bool confirmed = false;
+  // Names in it are encrypted (docs/format.md, section 22): decided before there is any, and for ever.
+  bool names_encrypted = false;
   std::vector<Lineage> lineage;      // stores whose files may be here; none twice, and itself only as kOlder
   std::vector<std::string> domains;  // whose data files may be here, whatever coffer.yaml has for their paths
 

@@ -167,11 +167,11 @@ Result<OpenedFile> Coffer::open_file(const EnvelopeScan& scan, const std::string
   return opened;
 }
 
-Status Coffer::check_place(const EnvelopeFields& fields, const std::string& path) {
+Status Coffer::check_place(const EnvelopeFields& fields, const std::string& path, const std::string& shown) {
   for (bool looked_again = false;; looked_again = true) {
     const std::shared_ptr<const Keyring> keys = keyring();
     const Domain* domain = keys->find_key(fields.domain_key_id).domain;
-    Status status = places_.check(*keys, fields, domain != nullptr ? domain->name : kSystemDomain, path);
+    Status status = places_.check(*keys, fields, domain != nullptr ? domain->name : kSystemDomain, path, shown);
     if (status.code() != Code::kForeign || looked_again) return status;
     // Another process may just have made, linked or moved it.
     const Status refreshed = keyring_->refresh_unless_just_failed();

@@ -157,8 +157,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // genuine, has seen a newer keyring, or why that one could not be taken up.
   Result<OpenedFile> unlock(ByteView envelope, const std::string& path);
   Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path, IfLocked if_locked = IfLocked::kRefuse);
-  // kForeign unless a file that was unlocked may be opened at `path`.
-  Status check_place(const EnvelopeFields& fields, const std::string& path);
+  // kForeign unless a file that was unlocked may be opened at `path`; `shown` as Places::check().
+  Status check_place(const EnvelopeFields& fields, const std::string& path, const std::string& shown = {});
   // The replacement slot that says of a complete ctr body how long it is and what its MAC is, under the domain's active
   // key. `scan` is a header that the file has or had; held: lock_envelopes().
   Result<SlotUpdate> close_ctr_body(const EnvelopeScan& scan, const FileKey& file_key, uint64_t body_size,

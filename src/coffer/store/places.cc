@@ -78,7 +78,7 @@ std::string Places::domain_of(const std::string& path) const {
 }
 
 Status Places::check(const Keyring& keyring, const EnvelopeFields& fields, std::string_view domain,
-                     const std::string& path) const {
+                     const std::string& path, const std::string& shown) const {
   const std::string directory(parent_of(plain(path)));
   const Place place = of_directory(keyring, directory);
   if (config_.bind == Binding::kStore) {
@@ -87,7 +87,9 @@ Status Places::check(const Keyring& keyring, const EnvelopeFields& fields, std::
     if (!at_home) return foreign_store(keyring, place, fields.store_id, path);
   }
   if (domain == kSystemDomain || (place.store != nullptr && place.store->holds_domain(domain))) return Status::ok();
-  return domain_of(path) == domain ? Status::ok() : foreign_domain(domain, path);
+  if (place.store != nullptr && place.store->names_encrypted && shown.empty()) return Status::ok();
+  const std::string expected = domain_of(shown.empty() ? path : shown);
+  return expected == domain ? Status::ok() : foreign_domain(domain, expected, path);
 }
 
 Status Places::foreign_store(const Keyring& keyring, const Place& place, const Id& store,
@@ -107,9 +109,9 @@ Status Places::foreign_store(const Keyring& keyring, const Place& place, const I
   return {Code::kForeign, std::move(text)};
 }
 
-Status Places::foreign_domain(std::string_view domain, const std::string& path) const {
+Status Places::foreign_domain(std::string_view domain, std::string_view expected, const std::string& path) const {
   return {Code::kForeign, path + ": belongs to the domain " + std::string(domain) +
-                              " and was found at a path of the domain " + domain_of(path) +
+                              " and was found at a path of the domain " + std::string(expected) +
                               "; if it is there on purpose: coffer store adopt " + coffer_directory_ + " " +
                               std::string(parent_of(plain(path)))};
 }

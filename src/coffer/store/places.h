@@ -35,9 +35,10 @@ class Places {
   std::string domain_of(const std::string& path) const;
 
   // Whether a file whose header says this, and was authenticated, may be opened at `path`: kForeign, naming both
-  // places, if not.
-  Status check(const Keyring& keyring, const EnvelopeFields& fields, std::string_view domain,
-               const std::string& path) const;
+  // places, if not. `shown`: the same in a store whose names are encrypted, as its mount shows it. Without that nothing
+  // can be said of the domain there.
+  Status check(const Keyring& keyring, const EnvelopeFields& fields, std::string_view domain, const std::string& path,
+               const std::string& shown = {}) const;
 
  private:
   // Absolute, without "." and "..", by its text.
@@ -46,7 +47,7 @@ class Places {
   std::string known(std::string_view path) const;
   std::string without_links(const std::string& directory) const;
   Status foreign_store(const Keyring& keyring, const Place& place, const Id& store, const std::string& path) const;
-  Status foreign_domain(std::string_view domain, const std::string& path) const;
+  Status foreign_domain(std::string_view domain, std::string_view expected, const std::string& path) const;
 
   Disk& disk_;
   const Config& config_;

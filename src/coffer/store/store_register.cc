@@ -108,6 +108,14 @@ Status StoreRegister::confirm(const std::string& directory) {
   return store_for({.directory = directory, .confirms = true}).status();
 }
 
+Status StoreRegister::encrypt_names(const std::string& directory) {
+  return change([&](Keyring& next) -> Status {
+    COFFER_ASSIGN(StoreEntry entry, entry_for(next, directory, false));
+    entry.confirmed = entry.names_encrypted = true;
+    return next.replace_store(std::move(entry));
+  });
+}
+
 Status StoreRegister::allow(const std::string& directory, const Id& store, std::string_view domain, LineageHow how) {
   const auto enough = [&](const StoreEntry& entry) {
     return (entry.id == store || entry.descends_from(store)) && (domain == kSystemDomain || entry.holds_domain(domain));

@@ -39,6 +39,8 @@ class StoreRegister {
   Result<Id> store_for(const NewPlace& place);
   // A database is in this directory.
   Status confirm(const std::string& directory);
+  // Names in this store are encrypted from now on, and for ever. Confirms it.
+  Status encrypt_names(const std::string& directory);
   // From now on files of the store `store` and of `domain` may be in `directory`. kLimitExceeded when its lineage is
   // full.
   Status allow(const std::string& directory, const Id& store, std::string_view domain, LineageHow how);
