@@ -264,7 +264,8 @@ std::string golden_manifest(const std::vector<GoldenFile>& files) {
       text("sha256", to_hex(sha256(file.plaintext).value()));
       const char* says = file.closed ? "true" : "false";
       const char* name = file.fields.kind == Kind::kCtr ? "authenticated" : "closed";
-      if (file.fields.kind != Kind::kBlocks) out += std::string("\"") + name + "\": " + says + ", ";
+      const bool has_end = file.fields.kind != Kind::kBlocks && file.fields.kind != Kind::kDirectory;
+      if (has_end) out += std::string("\"") + name + "\": " + says + ", ";
       if (file.fields.kind == Kind::kLog) number("torn_bytes", file.torn_bytes);
     }
     out += "\"note\": \"" + file.note + "\"}";

@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
 from decoder.blob import open_blob  # noqa: E402
+from decoder.directory import Directory  # noqa: E402
 from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
 from decoder.pages import decode_pages  # noqa: E402
@@ -152,6 +153,26 @@ class WorkedExamples(unittest.TestCase):
         for place in range(22528, len(data)):
             altered = data[:place] + bytes([data[place] ^ 1]) + data[place + 1:]
             self.assertEqual(decode_pages(altered, slot, self.FILE_KEY, about), plaintext[:2048])
+
+    def test_directory(self):
+        example = self.sections["22"]
+        slot = types.SimpleNamespace(file_id=self.FILE_ID)
+        data = self.bytes_shown("22")
+        directory = Directory(data, slot, self.FILE_KEY)
+        self.assertEqual(directory.links, bytes(range(0xC0, 0x100)))
+        self.assertEqual(directory.name(re.search(r"^notes\.txt: (\w+)$", example, re.MULTILINE)[1]), b"notes.txt")
+        far = re.search(r"^255 times n: (\w+)\nits link: (\S+)\nleads to\n((?:  \S+\n)+)", example, re.MULTILINE)
+        rest = re.sub(r"\s", "", far[3])
+        self.assertEqual((directory.name(far[1], rest), far[2]), (b"n" * 255, far[1] + ".name"))
+        target = re.search(r"^a target, notes\.txt: (\w+)$", example, re.MULTILINE)[1]
+        self.assertEqual(directory.target(target), b"notes.txt")
+        refused = [lambda: directory.name(target), lambda: directory.target(far[1]), lambda: directory.name(far[1]),
+                   lambda: directory.name(far[1], rest.replace("/", "")),
+                   lambda: Directory(data[:-1] + b"\0", slot, self.FILE_KEY)]
+        for call in refused:
+            with self.assertRaises(Failure) as raised:
+                call()
+            self.assertEqual(raised.exception.kind, "tampered")
 
     def test_keyring(self):
         keyring = open_keyring(self.bytes_shown("7"), bytes(range(0x20, 0x40)))

@@ -22,7 +22,7 @@ std::vector<Flag> flags_of(const Command& command) {
 std::span<const Command> all_commands() {
   static const std::vector<Command> commands = {
       keygen_command(),       init_command(),          import_config_command(),  exec_command(),
-      mount_command(),        umount_command(),
+      mount_command(),        umount_command(),        names_command(),
       status_command(),       slot_add_command(),      slot_list_command(),      slot_remove_command(),
       rotate_root_command(),  rotate_domain_command(), rewrap_command(),         reencrypt_command(),
       encrypt_command(),      decrypt_command(),       runs_command(),           verify_command(),

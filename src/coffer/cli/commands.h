@@ -11,6 +11,7 @@ Command import_config_command();
 Command exec_command();
 Command mount_command();
 Command umount_command();
+Command names_command();
 Command status_command();
 Command slot_add_command();
 Command slot_list_command();

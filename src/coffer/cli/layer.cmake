@@ -15,10 +15,11 @@ if(COFFER_TOOLS)
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
     arguments.cc audit.cc cat.cc commands.cc commands_module.cc config.cc console.cc doctor.cc domain.cc engines.cc
-    exec.cc file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc
-    keyring.cc metrics.cc mount.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc
-    provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc shred.cc
-    slot.cc status.cc status_text.cc store.cc tenant.cc text.cc transition.cc verify.cc watching.cc)
+  exec.cc file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc
+  keyring.cc metrics.cc mount.cc names.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc
+  progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc
+  secret_input.cc shred.cc slot.cc status.cc status_text.cc store.cc tenant.cc text.cc transition.cc verify.cc
+  watching.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)

@@ -53,6 +53,8 @@ Command mount_command() {
       .flags = {{"--foreground", "", "stay, and say on standard error what happens"},
                 {"--allow-other", "", "let other users in, each with the rights that the files give them"},
                 {"--read-only", "", "nothing can be changed"},
+                {"--names", "HOW", "what names of a new, empty store are for ever; clear by default",
+                 {"encrypted", "clear"}},
                 {"--write-back", "", "gather writes in memory: faster, and see docs/mount.md for its limits"},
                 {"--log", "FILE", "say there what happens, instead of to the system's log"},
                 root_flag()},

@@ -104,6 +104,12 @@ Status check_write_back(const Config& config, const MountRequest& request) {
                                                           "only, which --write-back cannot serve; mount without it"};
 }
 
+fusefs::NamesAsked names_asked(const Arguments& arguments) {
+  const std::string* asked = arguments.find("--names");
+  if (asked == nullptr) return fusefs::NamesAsked::kAsTheyAre;
+  return *asked == "clear" ? fusefs::NamesAsked::kClear : fusefs::NamesAsked::kEncrypted;
+}
+
 Result<Outcome> mount_store(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(MountRequest request, mount_request(arguments, arguments.operand("STORE")));
   COFFER_ASSIGN(request.mountpoint, fusefs::canonical_mountpoint(arguments.operand("MOUNTPOINT")));
@@ -165,7 +171,10 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
   // Keys and plaintext are in this process.
   const rlimit none{};
   ::setrlimit(RLIMIT_CORE, &none);
-  COFFER_ASSIGN(const auto contents, fusefs::CofferContents::open(coffer, request.store, request.read_only));
+  COFFER_ASSIGN(auto names, fusefs::SealedNames::of_store(coffer, request.store, names_asked(arguments),
+                                                          !request.read_only));
+  COFFER_ASSIGN(const auto contents,
+                fusefs::CofferContents::open(coffer, request.store, std::move(names), request.read_only));
   COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
   COFFER_TRY(steps.prepared());
   coffer->policy().enable();

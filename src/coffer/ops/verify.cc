@@ -1,5 +1,6 @@
 #include "coffer/ops/verify.h"
 
+#include "coffer/base/path.h"
 #include "coffer/files/file_head.h"
 #include "coffer/files/successor.h"
 
@@ -34,6 +35,8 @@ class Verifier {
 
  private:
   EngineRole role_of(const std::string& path) const {
+    // It was durable before its directory had a name.
+    if (base_name(path) == kDirectoryFileName) return EngineRole::kWhole;
     return options_.role_of != nullptr ? options_.role_of(path) : EngineRole::kOther;
   }
 

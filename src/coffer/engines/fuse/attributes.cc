@@ -5,8 +5,6 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
-#include <climits>
-
 #include "coffer/engines/fuse/file_system.h"
 #include "coffer/engines/fuse/set_ids.h"
 
@@ -82,12 +80,9 @@ void do_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* to, int to_set,
 
 void do_readlink(fuse_req_t request, fuse_ino_t ino) {
   answer(request, [&](FileSystem& files) {
-    char out[PATH_MAX + 1];
-    const ssize_t size = ::readlinkat(files.inode(ino).fd(), "", out, sizeof out);
-    if (size < 0) return errno;
-    if (static_cast<size_t>(size) == sizeof out) return ENAMETOOLONG;
-    out[size] = '\0';
-    fuse_reply_readlink(request, out);
+    const auto target = files.inode(ino).target(files.contents());
+    if (!target.is_ok()) return files.log().explain(target.status());
+    fuse_reply_readlink(request, target->c_str());
     return kAnswered;
   });
 }

@@ -125,24 +125,43 @@ class PreparedBody final : public NewBody {
 }  // namespace
 
 Result<std::unique_ptr<CofferContents>> CofferContents::open(std::shared_ptr<Coffer> coffer, std::string store,
-                                                             bool read_only) {
+                                                             std::shared_ptr<SealedNames> names, bool read_only) {
   // Known before there are files in it: what is below belongs to it, wherever links in it lead.
   COFFER_TRY(coffer->stores().confirm(store));
   COFFER_ASSIGN(const Id id, coffer->stores().store_for({.directory = store}));
-  std::unique_ptr<CofferContents> out(new CofferContents(std::move(coffer), std::move(store), id, read_only));
+  std::unique_ptr<CofferContents> out(
+      new CofferContents(std::move(coffer), std::move(store), id, std::move(names), read_only));
+  if (out->names_ != nullptr) {
+    out->names_->on_lease = [raw = out.get()](const KeyLease& lease) { raw->remember(lease); };
+  }
   // As it is at the beginning is no news.
   [[maybe_unused]] const std::string seen = out->news();
   return out;
 }
 
-Kind CofferContents::kind_for(const std::string& path) const {
-  return mounted_kind(coffer_->config().mounted_files, path.substr(std::min(path.size(), store_.size() + 1)));
+Result<std::string> CofferContents::shown(const std::string& path) const {
+  return names_ != nullptr && paths_matter() ? names_->shown_path(path) : path;
+}
+
+Result<OpenedFile> CofferContents::unlock(const EnvelopeScan& scan, const std::string& path) {
+  if (names_ == nullptr) return coffer_->open_file(scan, path);
+  COFFER_ASSIGN(OpenedFile opened, coffer_->unlock(scan, path));
+  COFFER_ASSIGN(const std::string place, shown(path));
+  COFFER_TRY(coffer_->check_place(opened.fields, path, place));
+  return opened;
+}
+
+Result<Kind> CofferContents::kind_for(const std::string& path) const {
+  const auto& rules = coffer_->config().mounted_files;
+  if (rules.empty()) return Kind::kPages;
+  COFFER_ASSIGN(const std::string place, names_ != nullptr ? names_->shown_path(path) : path);
+  return mounted_kind(rules, place.substr(std::min(place.size(), store_.size() + 1)));
 }
 
 Result<NewFile> CofferContents::header_for(const std::string& path, Kind kind) {
   NewFilePlace place;
   place.kind = kind;
-  place.path = path;
+  COFFER_ASSIGN(place.path, shown(path));
   place.store_directory = store_;
   place.role = EngineRole::kInPlace;
   auto header = new_header(*coffer_, place);
@@ -159,7 +178,8 @@ void CofferContents::remember(const KeyLease& lease) {
 }
 
 Result<std::unique_ptr<NewBody>> CofferContents::prepare(const std::string& path) {
-  COFFER_ASSIGN(NewFile header, header_for(path, kind_for(path)));
+  COFFER_ASSIGN(const Kind kind, kind_for(path));
+  COFFER_ASSIGN(NewFile header, header_for(path, kind));
   auto begin = [this, path, header = std::move(header)](Descriptor file) mutable {
     return begin_with(std::move(header), std::move(file), path);
   };
@@ -178,7 +198,8 @@ AppendedFile CofferContents::appended(Descriptor file, const std::string& path, 
 }
 
 Result<std::unique_ptr<FileBody>> CofferContents::begin_again(Descriptor file, const std::string& path) {
-  COFFER_ASSIGN(NewFile header, header_for(path, kind_for(path)));
+  COFFER_ASSIGN(const Kind kind, kind_for(path));
+  COFFER_ASSIGN(NewFile header, header_for(path, kind));
   if (::ftruncate(file.get(), 0) != 0) return posix::failure("truncate", path);
   return begin_with(std::move(header), std::move(file), path);
 }
@@ -192,7 +213,7 @@ Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const st
     if (writable) return begin_again(std::move(file), path);
     return std::unique_ptr<FileBody>(std::make_unique<EmptyBody>(path));
   }
-  COFFER_ASSIGN(const OpenedFile opened, coffer_->open_file(head.scan, path));
+  COFFER_ASSIGN(const OpenedFile opened, unlock(head.scan, path));
   const Kind kind = opened.fields.kind;
   if (std::ranges::find(kMountedKinds, kind) == kMountedKinds.end()) {
     return {Code::kUnsupported, path + ": is of kind " + std::string(kind_name(kind)) +
@@ -221,12 +242,14 @@ Result<uint64_t> CofferContents::found_size(const FileHead& head, const std::sha
                                             const std::string& path, uint64_t physical_size) {
   COFFER_ASSIGN(const bool at_rest, pages_are_at_rest(head.scan.fields, *file, physical_size));
   if (at_rest) return coffer::shown_size(head, file, physical_size);
-  COFFER_ASSIGN(const OpenedFile opened, coffer_->open_file(head.scan, path));
+  COFFER_ASSIGN(const OpenedFile opened, unlock(head.scan, path));
   COFFER_ASSIGN(const OpenPages pages, OpenPages::open(opened, file));
   return pages.logical_size();
 }
 
-Status CofferContents::let_in(const std::string& from, const std::string& to) {
+Status CofferContents::let_in(const std::string& from_below, const std::string& to_below) {
+  COFFER_ASSIGN(const std::string from, shown(from_below));
+  COFFER_ASSIGN(const std::string to, shown(to_below));
   const Places& places = coffer_->places();
   // What may be at `from`: files of its domain, those of domains that are configured below it, and such as the store
   // holds anywhere.
@@ -237,7 +260,7 @@ Status CofferContents::let_in(const std::string& from, const std::string& to) {
   for (const std::string& domain : domains) {
     if (domain == kSystemDomain) continue;
     if (places.domain_of(to) == domain && places.domain_of(to + "/any") == domain) continue;
-    COFFER_TRY(coffer_->stores().allow(store_, store_id_, domain, LineageHow::kLinked).with_context(to));
+    COFFER_TRY(coffer_->stores().allow(store_, store_id_, domain, LineageHow::kLinked).with_context(to_below));
   }
   return Status::ok();
 }

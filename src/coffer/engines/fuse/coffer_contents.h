@@ -6,6 +6,7 @@
 
 #include "coffer/engines/fuse/appended_body.h"
 #include "coffer/engines/fuse/contents.h"
+#include "coffer/engines/fuse/sealed_names.h"
 #include "coffer/files/file_head.h"
 #include "coffer/store/coffer.h"
 
@@ -13,9 +14,10 @@ namespace coffer::fusefs {
 
 class CofferContents final : public Contents {
  public:
-  // `store`: the backing directory, canonical. All that is below it is that store's.
+  // `store`: the backing directory, canonical. All that is below it is that store's. `names`: of a store whose names
+  // are encrypted.
   static Result<std::unique_ptr<CofferContents>> open(std::shared_ptr<Coffer> coffer, std::string store,
-                                                      bool read_only);
+                                                      std::shared_ptr<SealedNames> names, bool read_only);
 
   Result<std::unique_ptr<NewBody>> prepare(const std::string& path) override;
   // A file of which a crash has left no header is empty, and gets one if it may be written. Errors as
@@ -24,6 +26,7 @@ class CofferContents final : public Contents {
   Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) override;
 
   bool is_read_only() const override { return read_only_; }
+  SealedNames* names() const override { return names_.get(); }
   bool paths_matter() const override { return !coffer_->config().domains.empty(); }
   Status let_in(const std::string& from, const std::string& to) override;
   Status move_directory(const std::string& from, const std::string& to, const std::function<bool()>& rename) override;
@@ -33,12 +36,20 @@ class CofferContents final : public Contents {
   std::string news() override;
 
  private:
-  CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id, bool read_only)
-      : coffer_(std::move(coffer)), store_(std::move(store)), store_id_(store_id), read_only_(read_only) {}
+  CofferContents(std::shared_ptr<Coffer> coffer, std::string store, const Id& store_id,
+                 std::shared_ptr<SealedNames> names, bool read_only)
+      : coffer_(std::move(coffer)),
+        store_(std::move(store)),
+        store_id_(store_id),
+        names_(std::move(names)),
+        read_only_(read_only) {}
+  // As coffer.yaml has the path, where names are encrypted below: there it is the one that the mount shows.
+  Result<std::string> shown(const std::string& path) const;
+  Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
   Result<uint64_t> found_size(const FileHead& head, const std::shared_ptr<const ReadableFile>& file,
                               const std::string& path, uint64_t physical_size);
   // Of a new file, as coffer.yaml has it.
-  Kind kind_for(const std::string& path) const;
+  Result<Kind> kind_for(const std::string& path) const;
   Result<NewFile> header_for(const std::string& path, Kind kind);
   Result<std::unique_ptr<FileBody>> begin_with(NewFile header, Descriptor file, const std::string& path);
   AppendedFile appended(Descriptor file, const std::string& path, Kind kind, bool writable);
@@ -50,6 +61,7 @@ class CofferContents final : public Contents {
   const std::shared_ptr<Coffer> coffer_;
   const std::string store_;
   const Id store_id_;
+  const std::shared_ptr<SealedNames> names_;
   const bool read_only_;
   std::mutex mutex_;
   std::map<const KeyGate*, KeyLease> leases_;  // the newest of each domain that was used; guarded by mutex_

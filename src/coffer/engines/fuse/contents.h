@@ -12,6 +12,8 @@
 
 namespace coffer::fusefs {
 
+class SealedNames;
+
 // An open file; thread-safe. Offsets and sizes are of the plaintext.
 class FileBody {
  public:
@@ -56,6 +58,8 @@ class Contents {
 
   // Nothing below is changed.
   virtual bool is_read_only() const = 0;
+  // Null where names are in clear.
+  virtual SealedNames* names() const = 0;
   // Whether files may be at some paths and not at others: then let_in() has to be asked.
   virtual bool paths_matter() const = 0;
   // What is at `from`, and all below it, is about to be at `to` as well, or instead.

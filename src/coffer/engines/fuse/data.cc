@@ -58,10 +58,10 @@ void do_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   });
 }
 
-// A file that is there already: as if it had been looked up and opened. REQUIRES: moves() is held
+// A file that is there already: as if it had been looked up and opened. `name`: that below. REQUIRES: moves() is held
 int open_found(fuse_req_t request, FileSystem& files, Inode& parent, const char* name, fuse_file_info* info) {
   fuse_entry_param entry{};
-  if (const int error = files.look_up(parent, name, &entry); error != 0) return error;
+  if (const int error = files.look_up_below(parent, name, &entry); error != 0) return error;
   Inode& inode = files.inode(entry.ino);
   bool kept = false;
   const int error = inode.is_regular() ? open_inode(files, inode, info->flags, &kept) : EEXIST;
@@ -104,9 +104,12 @@ int make_file(FileSystem& files, const Creation& what, Descriptor* file, std::un
   return 0;
 }
 
-void do_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, fuse_file_info* info) {
+void do_create(fuse_req_t request, fuse_ino_t parent, const char* asked, mode_t mode, fuse_file_info* info) {
   answer(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
+    std::string below;
+    if (const int refused = files.new_name_below(directory, asked, &below); refused != 0) return refused;
+    const char* const name = below.c_str();
     const std::shared_lock opening(files.moves());
     Descriptor file;
     std::unique_ptr<FileBody> body;
@@ -117,7 +120,7 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
       return error;
     }
     fuse_entry_param entry{};
-    if (const int lost = files.look_up(directory, name, &entry); lost != 0) return lost;
+    if (const int lost = files.look_up_below(directory, name, &entry); lost != 0) return lost;
     Inode& inode = files.inode(entry.ino);
     inode.adopt(std::move(body));
     entry.attr.st_size = 0;

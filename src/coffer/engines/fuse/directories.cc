@@ -52,8 +52,16 @@ class DirectoryHandle {
 
 DirectoryHandle& handle_of(const fuse_file_info* info) { return *reinterpret_cast<DirectoryHandle*>(info->fh); }
 
+// Whether they can be told, where they are encrypted.
+int check_names(FileSystem& files, Inode& directory) {
+  if (files.names() == nullptr) return 0;
+  const auto names = directory.names(*files.names());
+  return files.log().explain(names.is_ok() ? (*names)->usable() : names.status());
+}
+
 void do_opendir(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
   answer(request, [&](FileSystem& files) {
+    if (const int error = check_names(files, files.inode(ino)); error != 0) return error;
     Descriptor fd(::openat(files.inode(ino).fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd.is_open()) return errno;
     DIR* const directory = ::fdopendir(fd.get());
@@ -85,25 +93,51 @@ struct Listing {
 };
 
 // How many bytes the entry takes at `out`; more than `room`: it did not fit. With `plus`, looks it up.
-size_t put_entry(const Listing& list, const dirent& entry, char* out, size_t room) {
+size_t put_entry(const Listing& list, const dirent& entry, const char* name, char* out, size_t room) {
   if (!list.plus || is_dot(entry.d_name)) {
     fuse_entry_param about{};
     about.attr.st_ino = entry.d_ino;
     about.attr.st_mode = static_cast<mode_t>(entry.d_type) << 12;
-    return list.plus ? fuse_add_direntry_plus(list.request, out, room, entry.d_name, &about, entry.d_off)
-                     : fuse_add_direntry(list.request, out, room, entry.d_name, &about.attr, entry.d_off);
+    return list.plus ? fuse_add_direntry_plus(list.request, out, room, name, &about, entry.d_off)
+                     : fuse_add_direntry(list.request, out, room, name, &about.attr, entry.d_off);
   }
   fuse_entry_param found{};
   // Before it is looked up: one that does not fit must not have been.
-  const size_t needed = fuse_add_direntry_plus(list.request, nullptr, 0, entry.d_name, &found, entry.d_off);
+  const size_t needed = fuse_add_direntry_plus(list.request, nullptr, 0, name, &found, entry.d_off);
   if (needed > room) return needed;
-  if (list.files.look_up(list.directory, entry.d_name, &found) != 0) {
+  if (list.files.look_up_below(list.directory, entry.d_name, &found) != 0) {
     // Removed meanwhile, or not to be had: the name alone.
     found = {};
     found.attr.st_ino = entry.d_ino;
     found.attr.st_mode = static_cast<mode_t>(entry.d_type) << 12;
   }
-  return fuse_add_direntry_plus(list.request, out, room, entry.d_name, &found, entry.d_off);
+  return fuse_add_direntry_plus(list.request, out, room, name, &found, entry.d_off);
+}
+
+// What an entry is called; nothing for what is not shown: Coffer's own, and what has no name of this directory's. With
+// *error where names cannot be told.
+std::optional<std::string> shown_name(const Listing& list, const std::string& below, int* error) {
+  if (list.files.names() == nullptr || is_dot(below)) return below;
+  const auto names = list.directory.names(*list.files.names());
+  if (!names.is_ok()) return *error = list.files.log().explain(names.status()), std::nullopt;
+  const int directory = list.directory.fd();
+  const StoredForm form = stored_form(below);
+  if (form == StoredForm::kName || form == StoredForm::kLongName) {
+    auto name = (*names)->name_of(directory, below);
+    if (name.is_ok()) return std::move(*name);
+    if (name.code() != Code::kTampered) return *error = list.files.log().explain(name.status()), std::nullopt;
+  } else if (form != StoredForm::kForeign) {
+    if (!list.files.contents().is_read_only()) tidy_entry(directory, below);
+    return std::nullopt;
+  }
+  // One line for a directory: there may be many.
+  if (below != "lost+found") {
+    list.files.log().explain({Code::kTampered, (*names)->path() + ": holds entries whose names are not of this "
+                                                                  "directory, and which are not shown; they were put "
+                                                                  "there, renamed or altered by something else than "
+                                                                  "this mount"});
+  }
+  return std::nullopt;
 }
 
 // Fills `out` with entries from `offset` on. 0, or an error number if there are none for that.
@@ -112,8 +146,11 @@ int fill(const Listing& listing, DirectoryHandle& handle, off_t offset, std::spa
   handle.seek(offset);
   int error = 0;
   while (const dirent* entry = handle.entry(&error)) {
-    const size_t took = put_entry(listing, *entry, out.data() + *used, out.size() - *used);
-    if (took > out.size() - *used) break;
+    const auto name = shown_name(listing, entry->d_name, &error);
+    if (error != 0) break;
+    const size_t room = out.size() - *used;
+    const size_t took = name ? put_entry(listing, *entry, name->c_str(), out.data() + *used, room) : 0;
+    if (took > room) break;
     *used += took;
     handle.step();
   }

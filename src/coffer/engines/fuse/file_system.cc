@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <cstring>
+
 namespace coffer::fusefs {
 
 FileSystem::FileSystem(Descriptor root, const struct stat& st, Contents& contents, TroubleLog& log,
@@ -13,13 +15,55 @@ FileSystem::FileSystem(Descriptor root, const struct stat& st, Contents& content
   });
 }
 
+int FileSystem::stored_name(Inode& parent, const char* name, StoredName* out) {
+  if (std::strlen(name) > kNameSizeMax) return ENAMETOOLONG;
+  const auto directory = parent.names(*names());
+  if (!directory.is_ok()) return log_.explain(directory.status());
+  auto stored = (*directory)->name_below(name);
+  if (!stored.is_ok()) return log_.explain(stored.status());
+  *out = std::move(*stored);
+  return 0;
+}
+
+int FileSystem::name_below(Inode& parent, const char* name, std::string* out) {
+  if (names() == nullptr) {
+    *out = name;
+    return 0;
+  }
+  StoredName stored;
+  const int error = stored_name(parent, name, &stored);
+  *out = std::move(stored.name);
+  return error;
+}
+
+int FileSystem::new_name_below(Inode& parent, const char* name, std::string* out) {
+  if (names() == nullptr) return name_below(parent, name, out);
+  StoredName stored;
+  if (const int error = stored_name(parent, name, &stored); error != 0) return error;
+  *out = stored.name;
+  return make_name_link(parent.fd(), stored);
+}
+
 int FileSystem::look_up(Inode& parent, const char* name, fuse_entry_param* out) {
+  if (names() == nullptr) return look_up_below(parent, name, out);
+  StoredName stored;
+  if (const int error = stored_name(parent, name, &stored); error != 0) return error;
+  const int error = look_up_below(parent, stored.name.c_str(), out);
+  // The rest of a long name, which a listing needs, may have been lost: here it is known.
+  if (error == 0 && !contents_.is_read_only()) make_name_link(parent.fd(), stored);
+  return error;
+}
+
+int FileSystem::look_up_below(Inode& parent, const char* name, fuse_entry_param* out) {
   Descriptor fd(::openat(parent.fd(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.is_open()) return errno;
   struct stat st;
   if (::fstatat(fd.get(), "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return errno;
   const std::shared_ptr<Inode> inode = inodes_.enter(std::move(fd), st);
   *out = {};
+  if (inode->type == S_IFLNK && names() != nullptr) {
+    if (auto directory = parent.names(*names()); directory.is_ok()) inode->found_in(std::move(*directory));
+  }
   if (const int error = inode->stat(contents_, &out->attr); error != 0) {
     inodes_.forget(*inode, 1);
     return error;
@@ -27,8 +71,27 @@ int FileSystem::look_up(Inode& parent, const char* name, fuse_entry_param* out) 
   out->ino = number(*inode);
   out->generation = inode->generation;
   out->attr_timeout = kForeverSeconds;
-  out->entry_timeout = kForeverSeconds;
+  out->entry_timeout = name_seconds();
   return 0;
+}
+
+int FileSystem::check_shared_links(const SealedDirectory* from, Inode& to) {
+  const auto there = to.names(*names());
+  if (!there.is_ok()) return log_.explain(there.status());
+  if (from == nullptr) return EXDEV;
+  const auto shared = from->shares_links_with(**there);
+  if (!shared.is_ok()) return log_.explain(shared.status());
+  return *shared ? 0 : EXDEV;
+}
+
+int FileSystem::check_link_in(const Inode& link, Inode& directory) {
+  return names() != nullptr ? check_shared_links(link.found_in().get(), directory) : 0;
+}
+
+int FileSystem::check_links_in(Inode& from, Inode& to) {
+  if (names() == nullptr || &from == &to) return 0;
+  const auto here = from.names(*names());
+  return here.is_ok() ? check_shared_links(here->get(), to) : log_.explain(here.status());
 }
 
 void FileSystem::forget(fuse_ino_t ino, uint64_t lookups) {

@@ -17,6 +17,12 @@
 
 namespace coffer::fusefs {
 
+// For as long as the kernel likes.
+inline constexpr double kForeverSeconds = 86400.0 * 365;
+
+// Where names are encrypted, and a key that is taken back takes them along.
+inline constexpr double kNameSeconds = 1;
+
 struct FileSystemOptions {
   // Writes gather in the kernel until somebody syncs, closes, or half a minute has gone.
   bool write_back = false;
@@ -36,6 +42,8 @@ class FileSystem {
   Contents& contents() { return contents_; }
   TroubleLog& log() { return log_; }
   const FileSystemOptions& options() const { return options_; }
+  // Null where names are in clear.
+  SealedNames* names() const { return contents_.names(); }
   InodeTable& inodes() { return inodes_; }
   Inode& root() { return *root_; }
   Inode& inode(fuse_ino_t ino) { return ino == FUSE_ROOT_ID ? *root_ : *reinterpret_cast<Inode*>(ino); }
@@ -44,8 +52,20 @@ class FileSystem {
     return &inode == root_.get() ? FUSE_ROOT_ID : reinterpret_cast<fuse_ino_t>(&inode);
   }
 
+  // What an entry of this directory is called below: `name` itself, unless names are encrypted. 0, or an error number.
+  int name_below(Inode& parent, const char* name, std::string* out);
+  // The same of one that is about to be made.
+  int new_name_below(Inode& parent, const char* name, std::string* out);
   // The entry of what is called `name` there, with one more lookup. 0, or an error number.
   int look_up(Inode& parent, const char* name, fuse_entry_param* out);
+  int look_up_below(Inode& parent, const char* below, fuse_entry_param* out);
+  // What a symbolic link leads to is sealed for the directories of one domain. 0, or EXDEV where this one could not be
+  // told in `directory`, as between file systems: whoever moves it then makes another one there.
+  int check_link_in(const Inode& link, Inode& directory);
+  // The same of any link of one directory in another.
+  int check_links_in(Inode& from, Inode& to);
+  // How long the kernel may go by a name without asking.
+  double name_seconds() const { return names() == nullptr ? kForeverSeconds : kNameSeconds; }
   void forget(fuse_ino_t ino, uint64_t lookups);
   // Of a directory's entry, in the backing directory.
   Result<std::string> path_of(Inode& parent, const char* name) const;
@@ -62,6 +82,9 @@ class FileSystem {
   std::function<void()> on_ready;
 
  private:
+  int stored_name(Inode& parent, const char* name, StoredName* out);
+  int check_shared_links(const SealedDirectory* from, Inode& to);
+
   Contents& contents_;
   TroubleLog& log_;
   const FileSystemOptions options_;
@@ -85,12 +108,10 @@ class FileSystem {
 
 // The operations of FUSE, by what they are about.
 void add_name_operations(fuse_lowlevel_ops& ops);
+void add_rename_operations(fuse_lowlevel_ops& ops);
 void add_attribute_operations(fuse_lowlevel_ops& ops);
 void add_directory_operations(fuse_lowlevel_ops& ops);
 void add_data_operations(fuse_lowlevel_ops& ops);
-
-// For as long as the kernel likes.
-inline constexpr double kForeverSeconds = 86400.0 * 365;
 
 inline FileSystem& file_system_of(fuse_req_t request) {
   return *static_cast<FileSystem*>(fuse_req_userdata(request));

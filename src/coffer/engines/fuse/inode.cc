@@ -36,8 +36,42 @@ std::shared_ptr<FileBody> Inode::body() const {
   return out;
 }
 
+Result<std::shared_ptr<const SealedDirectory>> Inode::names(SealedNames& store) {
+  std::lock_guard lock(mutex_);
+  if (names_ == nullptr) {
+    COFFER_ASSIGN(names_, store.directory(fd()));
+  }
+  return names_;
+}
+
+void Inode::found_in(std::shared_ptr<const SealedDirectory> directory) {
+  std::lock_guard lock(mutex_);
+  names_ = std::move(directory);
+}
+
+std::shared_ptr<const SealedDirectory> Inode::found_in() const {
+  std::lock_guard lock(mutex_);
+  return names_;
+}
+
+Result<std::string> Inode::target(const Contents& contents) const {
+  char out[PATH_MAX];
+  const ssize_t size = ::readlinkat(fd(), "", out, sizeof out);
+  if (size < 0) return posix::failure("read the link", way());
+  const std::string_view below(out, static_cast<size_t>(size));
+  if (contents.names() == nullptr) return std::string(below);
+  const auto directory = found_in();
+  if (directory == nullptr) return {Code::kInternal, way() + ": nobody has found this link in a directory"};
+  return directory->open_target(below);
+}
+
 int Inode::stat(Contents& contents, struct stat* out) {
   if (::fstatat(fd(), "", out, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0) return errno;
+  if (type == S_IFLNK && contents.names() != nullptr) {
+    // One whose target cannot be told has its size on disk.
+    if (const auto shown = target(contents); shown.is_ok()) out->st_size = static_cast<off_t>(shown->size());
+    return 0;
+  }
   if (!is_regular()) return 0;
   std::lock_guard lock(mutex_);
   if (body_ != nullptr) {

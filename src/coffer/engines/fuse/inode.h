@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coffer/engines/fuse/contents.h"
+#include "coffer/engines/fuse/sealed_names.h"
 
 namespace coffer::fusefs {
 
@@ -33,6 +34,13 @@ class Inode {
   std::string way() const { return "/proc/self/fd/" + std::to_string(fd_.get()); }
   // Where it stands in the backing directory now.
   Result<std::string> path() const;
+  // Of a directory whose names are encrypted: its names, kept as long as the kernel knows it.
+  Result<std::shared_ptr<const SealedDirectory>> names(SealedNames& store);
+  // Of a symbolic link in a store like that: a directory that it is in.
+  void found_in(std::shared_ptr<const SealedDirectory> directory);
+  std::shared_ptr<const SealedDirectory> found_in() const;
+  // What the link leads to.
+  Result<std::string> target(const Contents& contents) const;
   // 0, or an error number. The size is that of the plaintext, as far as it can be told.
   int stat(Contents& contents, struct stat* out);
 
@@ -78,6 +86,7 @@ class Inode {
   std::atomic<bool> is_open_{false};  // it has a body
   bool writable_ = false;
   uint64_t handles_ = 0;
+  std::shared_ptr<const SealedDirectory> names_;  // its own, or of one that the link is in
   Stamp stamp_;              // of known_size_
   uint64_t known_size_ = 0;  // while it is not open
 };

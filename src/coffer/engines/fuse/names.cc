@@ -1,12 +1,10 @@
-// Names: finding, making, linking, renaming and removing what they stand for.
+// Names: finding, making, linking and removing what they stand for.
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <sys/stat.h>
-
-#include <cstdio>
 
 #include "coffer/engines/fuse/caller.h"
 #include "coffer/engines/fuse/file_system.h"
+#include "coffer/engines/fuse/new_directory.h"
 
 namespace coffer::fusefs {
 namespace {
@@ -17,9 +15,9 @@ int reply_entry(fuse_req_t request, FileSystem& files, const fuse_entry_param& e
   return kAnswered;
 }
 
-int reply_found(fuse_req_t request, FileSystem& files, Inode& parent, const char* name) {
+int reply_found(fuse_req_t request, FileSystem& files, Inode& parent, const std::string& below) {
   fuse_entry_param entry{};
-  const int error = files.look_up(parent, name, &entry);
+  const int error = files.look_up_below(parent, below.c_str(), &entry);
   return error == 0 ? reply_entry(request, files, entry) : error;
 }
 
@@ -29,45 +27,67 @@ void do_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
     const int error = files.look_up(files.inode(parent), name, &entry);
     if (error != 0 && error != ENOENT) return error;
     // Nobody but this mount makes files: what is not there may be remembered as well.
-    if (error == ENOENT) entry.entry_timeout = kForeverSeconds;
+    if (error == ENOENT) entry.entry_timeout = files.name_seconds();
     return reply_entry(request, files, entry);
   });
 }
 
-// `make` makes the name in the parent's directory, and says whether it did.
+// `make` makes what is called `below` in the parent's directory: 0, or an error number.
 template <class Make>
 void make_entry(fuse_req_t request, fuse_ino_t parent, const char* name, const Make& make) {
   answer(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
-    {
-      const AsCaller caller(*fuse_req_ctx(request));
-      if (!make(directory.fd(), caller)) return errno;
-    }
-    return reply_found(request, files, directory, name);
+    std::string below;
+    if (const int error = files.new_name_below(directory, name, &below); error != 0) return error;
+    const int error = make(files, directory, below);
+    return error == 0 ? reply_found(request, files, directory, below) : error;
   });
 }
 
 void do_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
   // A regular file gets its header when it is opened: until then nothing is in it.
-  make_entry(request, parent, name, [&](int directory, const AsCaller& caller) {
-    return ::mknodat(directory, name, caller.mode(mode), device) == 0;
+  make_entry(request, parent, name, [&](FileSystem&, Inode& directory, const std::string& below) {
+    const AsCaller caller(*fuse_req_ctx(request));
+    return errno_unless(::mknodat(directory.fd(), below.c_str(), caller.mode(mode), device) == 0);
   });
 }
 
 void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
-  make_entry(request, parent, name, [&](int directory, const AsCaller& caller) {
-    return ::mkdirat(directory, name, caller.mode(mode)) == 0;
+  make_entry(request, parent, name, [&](FileSystem& files, Inode& directory, const std::string& below) {
+    const fuse_ctx& context = *fuse_req_ctx(request);
+    if (files.names() != nullptr) return make_sealed_directory(files, directory, below, mode, context);
+    const AsCaller caller(context);
+    return errno_unless(::mkdirat(directory.fd(), below.c_str(), caller.mode(mode)) == 0);
   });
 }
 
-void do_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
-  make_entry(request, parent, name,
-             [&](int directory, const AsCaller&) { return ::symlinkat(target, directory, name) == 0; });
+int target_below(FileSystem& files, Inode& directory, const char* target, std::string* out) {
+  *out = target;
+  if (files.names() == nullptr) return 0;
+  if (out->size() > kTargetSizeMax) return ENAMETOOLONG;
+  const auto names = directory.names(*files.names());
+  if (!names.is_ok()) return files.log().explain(names.status());
+  auto sealed = (*names)->seal_target(*out);
+  if (!sealed.is_ok()) return files.log().explain(sealed.status());
+  *out = std::move(*sealed);
+  return 0;
 }
 
-int link_at(Inode& inode, Inode& parent, const char* name) {
-  if (inode.type == S_IFLNK) return errno_unless(::linkat(inode.fd(), "", parent.fd(), name, AT_EMPTY_PATH) == 0);
-  return errno_unless(::linkat(AT_FDCWD, inode.way().c_str(), parent.fd(), name, AT_SYMLINK_FOLLOW) == 0);
+void do_symlink(fuse_req_t request, const char* target, fuse_ino_t parent, const char* name) {
+  make_entry(request, parent, name, [&](FileSystem& files, Inode& directory, const std::string& below) {
+    std::string stored;
+    if (const int error = target_below(files, directory, target, &stored); error != 0) return error;
+    const AsCaller caller(*fuse_req_ctx(request));
+    return errno_unless(::symlinkat(stored.c_str(), directory.fd(), below.c_str()) == 0);
+  });
+}
+
+int link_at(FileSystem& files, Inode& inode, Inode& parent, const char* below) {
+  if (inode.type != S_IFLNK) {
+    return errno_unless(::linkat(AT_FDCWD, inode.way().c_str(), parent.fd(), below, AT_SYMLINK_FOLLOW) == 0);
+  }
+  if (const int error = files.check_link_in(inode, parent); error != 0) return error;
+  return errno_unless(::linkat(inode.fd(), "", parent.fd(), below, AT_EMPTY_PATH) == 0);
 }
 
 Status let_link_in(FileSystem& files, Inode& inode, Inode& parent, const char* name) {
@@ -80,80 +100,26 @@ void do_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* 
   answer(request, [&](FileSystem& files) {
     Inode& inode = files.inode(ino);
     Inode& directory = files.inode(parent);
+    std::string below;
+    if (const int error = files.new_name_below(directory, name, &below); error != 0) return error;
     if (files.contents().paths_matter() && inode.is_regular()) {
       const std::unique_lock moving(files.moves());
-      const int error = files.log().explain(let_link_in(files, inode, directory, name));
+      const int error = files.log().explain(let_link_in(files, inode, directory, below.c_str()));
       if (error != 0) return error;
     }
-    const int error = link_at(inode, directory, name);
-    return error == 0 ? reply_found(request, files, directory, name) : error;
+    const int error = link_at(files, inode, directory, below.c_str());
+    return error == 0 ? reply_found(request, files, directory, below) : error;
   });
 }
 
 void do_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer(request,
-         [&](FileSystem& files) { return errno_unless(::unlinkat(files.inode(parent).fd(), name, 0) == 0); });
-}
-
-void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
   answer(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
-    if (::unlinkat(directory.fd(), name, AT_REMOVEDIR) != 0) return errno;
-    const auto path = files.path_of(directory, name);
-    // It is gone, whatever becomes of what is known of it.
-    files.log().explain(path.is_ok() ? files.contents().removed_directory(*path) : path.status());
+    std::string below;
+    if (const int error = files.name_below(directory, name, &below); error != 0) return error;
+    if (::unlinkat(directory.fd(), below.c_str(), 0) != 0) return errno;
+    if (files.names() != nullptr) drop_name_link(directory.fd(), below);
     return 0;
-  });
-}
-
-struct RenameRequest {
-  Inode& from_directory;
-  const char* from;
-  Inode& to_directory;
-  const char* to;
-  unsigned flags;
-
-  bool run() const {
-    return ::renameat2(from_directory.fd(), from, to_directory.fd(), to, flags) == 0;
-  }
-  bool is_exchange() const { return (flags & RENAME_EXCHANGE) != 0; }
-};
-
-bool is_directory_at(const Inode& parent, const char* name) {
-  struct stat st;
-  return ::fstatat(parent.fd(), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-// Where it is to be known before which files may be at which paths.
-int rename_knowing_paths(FileSystem& files, const RenameRequest& rename, bool is_directory) {
-  Contents& contents = files.contents();
-  const auto from = files.path_of(rename.from_directory, rename.from);
-  const auto to = files.path_of(rename.to_directory, rename.to);
-  if (!from.is_ok() || !to.is_ok()) return files.log().explain(from.is_ok() ? to.status() : from.status());
-  const std::unique_lock moving(files.moves());
-  if (contents.paths_matter()) {
-    Status status = contents.let_in(*from, *to);
-    if (status.is_ok() && rename.is_exchange()) status = contents.let_in(*to, *from);
-    if (!status.is_ok()) return files.log().explain(status);
-  }
-  if (!is_directory || rename.is_exchange()) return errno_unless(rename.run());
-  int error = 0;
-  const Status moved = contents.move_directory(*from, *to, [&] {
-    error = errno_unless(rename.run());
-    return error == 0;
-  });
-  const int explained = files.log().explain(moved);
-  return error != 0 ? error : explained;
-}
-
-void do_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
-               unsigned flags) {
-  answer(request, [&](FileSystem& files) {
-    if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return EINVAL;
-    const RenameRequest rename{files.inode(parent), name, files.inode(new_parent), new_name, flags};
-    const bool is_directory = is_directory_at(rename.from_directory, name);
-    if (is_directory || files.contents().paths_matter()) return rename_knowing_paths(files, rename, is_directory);
-    return errno_unless(rename.run());
   });
 }
 
@@ -177,8 +143,6 @@ void add_name_operations(fuse_lowlevel_ops& ops) {
   ops.symlink = do_symlink;
   ops.link = do_link;
   ops.unlink = do_unlink;
-  ops.rmdir = do_rmdir;
-  ops.rename = do_rename;
   ops.forget = do_forget;
   ops.forget_multi = do_forget_multi;
 }

@@ -52,6 +52,7 @@ fuse_lowlevel_ops operations(bool write_back) {
   fuse_lowlevel_ops out{};
   out.init = do_init;
   add_name_operations(out);
+  add_rename_operations(out);
   add_attribute_operations(out);
   add_directory_operations(out);
   add_data_operations(out);
@@ -197,7 +198,10 @@ void Session::end_by_signal() {
 // Nothing that is read from here on comes from before: the kernel waits for reads that are under way.
 void Session::drop_cached_pages() {
   for (const std::shared_ptr<Inode>& inode : files_->inodes().all()) {
-    if (inode->is_regular()) fuse_lowlevel_notify_inval_inode(session_, files_->number(*inode), 0, 0);
+    // What was listed of a directory whose names are encrypted, and read of a link, lies there too.
+    if (inode->is_regular() || contents_.names() != nullptr) {
+      fuse_lowlevel_notify_inval_inode(session_, files_->number(*inode), 0, 0);
+    }
   }
   Scratch::wipe_all();
   log_.tell("keys were taken back: pages in the cache are dropped");
