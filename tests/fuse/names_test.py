@@ -220,6 +220,17 @@ class Decision(NamesTest):
         self.assertEqual(self.read("m/f"), b"kept")
         self.umount()
 
+    def test_a_program_with_a_mount_of_its_own_sees_the_names(self):
+        self.mount_encrypted()
+        self.put("f", b"kept")
+        self.umount()
+        shell = "cat f && mkdir d && echo made >d/" + "l" * 200
+        run = self.done("exec", "c.coffer", "--mount", "store", "--", "sh", "-c", f"cd {self.path('store')} && {shell}")
+        self.assertEqual(run.out, "kept")
+        self.mount()
+        self.assertEqual(self.read("m/d", "l" * 200), b"made\n")
+        self.umount()
+
     def test_tools_at_rest_work_on_such_a_store(self):
         self.make_coffer()
         self.done("domain", "add", "c.coffer", "acme", "--path", self.path("store", "acme"))

@@ -47,6 +47,8 @@ bool fill(int parent, const std::string& directory, mode_t mode, ByteView conten
 
 int make_sealed_directory(FileSystem& files, Inode& parent, const std::string& below, mode_t mode,
                           const fuse_ctx& caller) {
+  // Its key is of the domain that its path has, and it is to be there then.
+  const std::shared_lock making(files.moves());
   // The key first: without one there is to be no directory.
   const auto contents = file_of_new_directory(files, parent, below);
   if (!contents.is_ok()) return files.log().explain(contents.status());

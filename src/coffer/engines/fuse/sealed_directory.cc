@@ -81,62 +81,43 @@ void remove_unfinished(int parent, const std::string& below, int depth) {
 
 }  // namespace
 
-Result<StoredName> SealedDirectory::name_below(std::string_view name) const {
-  StoredName out;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.seal_name(name));
-                   return Status::ok();
-                 }).with_context(path_));
+template <class T, class Use>
+Result<T> SealedDirectory::by_key(const Use& use) const {
+  T out{};
+  const Status done = key_.with_key([&](const DirectoryKey& key) -> Status {
+    COFFER_ASSIGN(out, use(key));
+    return Status::ok();
+  });
+  if (!done.is_ok()) return done.with_context(path_);
   return out;
+}
+
+Result<StoredName> SealedDirectory::name_below(std::string_view name) const {
+  return by_key<StoredName>([&](const DirectoryKey& key) { return key.seal_name(name); });
 }
 
 Result<std::string> SealedDirectory::name_of(int directory, const std::string& below) const {
   const bool is_long = stored_form(below) == StoredForm::kLongName;
   const std::string rest = is_long ? read_link_at(directory, long_name_link(below)) : std::string();
-  std::string out;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.open_name(below, rest));
-                   return Status::ok();
-                 }).with_context(path_));
-  return out;
+  return by_key<std::string>([&](const DirectoryKey& key) { return key.open_name(below, rest); });
 }
 
 Result<std::string> SealedDirectory::seal_target(std::string_view target) const {
-  std::string out;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.seal_target(target));
-                   return Status::ok();
-                 }).with_context(path_));
-  return out;
+  return by_key<std::string>([&](const DirectoryKey& key) { return key.seal_target(target); });
 }
 
 Result<std::string> SealedDirectory::open_target(std::string_view below) const {
-  std::string out;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.open_target(below));
-                   return Status::ok();
-                 }).with_context(path_));
-  return out;
+  return by_key<std::string>([&](const DirectoryKey& key) { return key.open_target(below); });
 }
 
 Result<LinksKey> SealedDirectory::links() const {
-  LinksKey out;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.links());
-                   return Status::ok();
-                 }).with_context(path_));
-  return out;
+  return by_key<LinksKey>([&](const DirectoryKey& key) { return key.links(); });
 }
 
 Result<bool> SealedDirectory::shares_links_with(const SealedDirectory& other) const {
   if (this == &other) return true;
   COFFER_ASSIGN(const LinksKey theirs, other.links());
-  bool out = false;
-  COFFER_TRY(key_.with_key([&](const DirectoryKey& key) -> Status {
-                   COFFER_ASSIGN(out, key.has_links(theirs));
-                   return Status::ok();
-                 }).with_context(path_));
-  return out;
+  return by_key<bool>([&](const DirectoryKey& key) { return key.has_links(theirs); });
 }
 
 int make_name_link(int directory, const StoredName& name) {

@@ -36,6 +36,10 @@ class SealedDirectory {
   Result<LinksKey> links() const;
 
  private:
+  // What `use` makes of the key.
+  template <class T, class Use>
+  Result<T> by_key(const Use& use) const;
+
   const OpenDirectory key_;
   const std::string domain_;
   const std::string path_;

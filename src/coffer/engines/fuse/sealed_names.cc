@@ -144,7 +144,17 @@ Result<std::shared_ptr<SealedDirectory>> SealedNames::directory(int fd) {
 }
 
 Result<std::shared_ptr<SealedDirectory>> SealedNames::open(int fd) {
-  COFFER_ASSIGN(const std::string directory, path_of_fd(fd));
+  for (;;) {
+    COFFER_ASSIGN(const std::string path, path_of_fd(fd));
+    auto opened = open_at(fd, path);
+    if (opened.code() != Code::kNotFound) return opened;
+    // A directory above it was renamed meanwhile.
+    COFFER_ASSIGN(const std::string path_now, path_of_fd(fd));
+    if (path_now == path) return opened;
+  }
+}
+
+Result<std::shared_ptr<SealedDirectory>> SealedNames::open_at(int fd, const std::string& directory) {
   const std::string path = file_in(directory);
   Descriptor descriptor(
       ::openat(fd, kDirectoryFileName.data(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));

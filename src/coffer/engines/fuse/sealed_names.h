@@ -49,6 +49,7 @@ class SealedNames {
       : coffer_(std::move(coffer)), store_(std::move(store)) {}
   Status make_root();
   Result<std::shared_ptr<SealedDirectory>> open(int fd);
+  Result<std::shared_ptr<SealedDirectory>> open_at(int fd, const std::string& directory);
   Result<OpenedFile> unlock(const ReadableFile& file, const std::string& path, const std::string& directory);
   std::string domain_of(const EnvelopeFields& fields) const;
 
