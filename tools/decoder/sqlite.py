@@ -20,6 +20,10 @@ def is_page_size(size):
     return 1024 <= size <= 65536 and size & (size - 1) == 0
 
 
+def is_sector_size(size):
+    return SECTOR <= size <= 65536 and size & (size - 1) == 0
+
+
 def open_part(key, seal, ciphertext, associated):
     return Xaes(key).open(seal[:SEAL_SIZE], ciphertext, associated)
 
@@ -96,6 +100,8 @@ def decode_journal(data, slot, file_key, about):
         raise Failure("tampered", "the first header does not fit its tag")
     while header:
         page_size, sector_size, durable, said = header
+        if not is_page_size(page_size) or not is_sector_size(sector_size):
+            raise Failure("tampered", "a header names pages or sectors that SQLite does not have")
         out += bytes(offset - len(out)) + said + bytes(sector_size - len(said))
         offset += sector_size
         count = 0
