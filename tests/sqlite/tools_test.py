@@ -22,16 +22,38 @@ class ToolsTest(SqliteTest):
     def count(self, db):
         return db.execute("SELECT count(*) FROM t WHERE b LIKE ?", (CANARY + "%",)).fetchone()[0]
 
+    def shell(self, *commands):
+        words = [shutil.which("sqlite3", path="/usr/bin"), "-batch", ":memory:",
+                 f".load {os.path.splitext(EXTENSION)[0]}", *commands]
+        run = self.run_program(words)
+        self.assertEqual((run.status, run.err), (0, ""), run)
+        return run.out
+
     def test_the_shell_reads_what_python_wrote_and_no_file_has_it_in_clear(self):
         db = self.open()
         self.fill(db)
         db.close()
-        words = [shutil.which("sqlite3", path="/usr/bin"), "-batch", ":memory:",
-                 f".load {os.path.splitext(EXTENSION)[0]}",
-                 f".open {uri(self.path('c.coffer'), self.path('db', 'x.db'))}", "SELECT count(*) FROM t"]
-        run = self.run_program(words)
-        self.assertEqual((run.status, run.out), (0, "300\n"), run)
-        self.assertNotIn(CANARY.encode(), self.read("db", "x.db"))
+        opened = f".open {self.database('x.db')}"
+        self.assertEqual(self.shell(opened, "SELECT count(*) FROM t"), "300\n")
+        for name, commands in {"cloned.db": (opened, f".clone {self.database('cloned.db')}"),
+                               "saved.db": (opened, f".backup '{self.database('saved.db')}'"),
+                               "restored.db": (f".open {self.database('restored.db')}",
+                                               f".restore '{self.database('x.db')}'")}.items():
+            self.shell(*commands)
+            self.assertEqual(self.count(self.open(name)), 300, name)
+        for name in os.listdir(self.path("db")):
+            self.assertNotIn(CANARY.encode(), self.read("db", name), name)
+
+    def test_a_dump_of_the_shell_is_read_into_another_database(self):
+        db = self.open()
+        self.fill(db)
+        db.close()
+        self.write("dump.sql", self.shell(f".open {self.database('x.db')}", ".dump").encode())
+        self.shell(f".open {self.database('y.db')}", f".read {self.path('dump.sql')}")
+        self.assertEqual(self.count(self.open("y.db")), 300)
+
+    def database(self, name):
+        return uri(self.path("c.coffer"), self.path("db", name))
 
     def test_status_verify_and_cat_know_it(self):
         db = self.open()
