@@ -32,6 +32,20 @@ TEST(SqliteSharedCache, ConnectionsReadAndWriteOneCacheInEveryJournalMode) {
   }
 }
 
+TEST(SqliteSharedCache, IsNotAttachedWhereTemporaryFilesWouldBeInClear) {
+  for (const std::string mode : {"delete", "wal"}) {
+    const Workplace place;
+    const Connection db = place.open("x.db", "&cache=shared");
+    ASSERT_EQ(db.ask("PRAGMA journal_mode = " + mode), mode);
+    ASSERT_SQL(db, kRows);
+    const Connection plain = place.open_plain("p.db");
+    EXPECT_NE(plain.run("ATTACH '" + place.uri("x.db", "&cache=shared") + "' AS x; SELECT * FROM x.t"), SQLITE_OK);
+    EXPECT_THAT(plain.coffer_error(), HasSubstr("temporary files"));
+    ASSERT_SQL(db, fill(10));
+    EXPECT_EQ(db.ask("SELECT count(*) FROM t"), "10");
+  }
+}
+
 TEST(SqliteSharedCache, ADatabaseInMemoryIsSharedAndSpillsNothingInClear) {
   const Workplace place;
   const std::string uri = "file:shared?mode=memory&cache=shared&vfs=coffer";

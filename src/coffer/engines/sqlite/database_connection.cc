@@ -26,7 +26,8 @@ bool DatabaseFile::may_be_attached(const char* name) const {
 
 // When SQLite begins to look at the database: whether the connection may have it, and what becomes of an empty one.
 int DatabaseFile::begin() {
-  if (!was_asked_for_) {
+  sqlite3* const connection = connection_ == nullptr ? nullptr : *connection_;
+  if (connection != user_) {  // the first one, or, of a shared cache, another
     const char* const name = schema_name();
     if (name != nullptr && !may_be_attached(name)) {
       return failed({Code::kPermissionDenied,
@@ -34,7 +35,7 @@ int DatabaseFile::begin() {
                      "or :memory:, with vfs=coffer first, and attach this one and others to it"},
                     path());
     }
-    was_asked_for_ = name != nullptr;
+    if (name != nullptr) user_ = connection;
   }
   if (page_size_ == 0) reserve_bytes(schema_name());
   return SQLITE_OK;

@@ -278,6 +278,9 @@ int DatabaseFile::shm_map(int region, int size, int extend, void volatile** out)
 
 int DatabaseFile::shm_lock(int offset, int count, int flags) {
   constexpr int kWriteLock = 0;
+  // A shared cache keeps the database locked while it has a log.
+  const int begun = (flags & SQLITE_SHM_LOCK) != 0 && offset > kWriteLock ? begin() : SQLITE_OK;
+  if (begun != SQLITE_OK) return begun;
   const int result = shared_memory_.lock(offset, count, flags);
   if (result == SQLITE_OK && (flags & SQLITE_SHM_EXCLUSIVE) != 0 && offset == kWriteLock) ++write_turn_;
   return result;

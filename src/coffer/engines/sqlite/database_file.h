@@ -71,7 +71,7 @@ class DatabaseFile final : public File {
   Head head_;
   SharedMemory shared_memory_;
   sqlite3** connection_ = nullptr;
-  bool was_asked_for_ = false;  // the connection may have it
+  const sqlite3* user_ = nullptr;  // the connection that used it last, and may
   bool is_locked_ = false;
   uint32_t page_size_ = 0;  // 0: not known, or there is no page
   uint64_t end_ = 0;        // the file is known to have this size at least
