@@ -123,6 +123,29 @@ class KindsTest(MountTest):
                 self.assertEqual(memory[:] == written, True)
             self.assertEqual(os.lseek(out, 0, os.SEEK_HOLE), len(written))
 
+    def rocksdb(self, name, *words):
+        """What db_bench says of a database whose tables are blocks and whose logs are log."""
+        run = self.run_program(["db_bench", f"--db={self.path('m', name)}", f"--wal_dir={self.path('m', 'wal')}",
+                                "--write_buffer_size=150000", "--compression_type=none", *words])
+        self.assertEqual(run.status, 0, run)
+        return run.out
+
+    def test_rocksdb_runs_and_recovers(self):
+        self.mount_new()
+        self.rocksdb("db", "--num=5000", "--benchmarks=fillseq,overwrite,compact,verifychecksum")
+        self.assertIn(" 5000 operations", self.rocksdb("db", "--num=5000", "--use_existing_db", "--benchmarks=readseq"))
+        for name in os.listdir(self.path("store", "db")):
+            if os.path.getsize(self.path("store", "db", name)) == 0:
+                continue  # its lock
+            self.assertEqual(self.kind(f"db/{name}") == "blocks", name.endswith(".sst"), name)
+        self.rocksdb("synced", "--num=300", "--sync", "--benchmarks=fillseq")
+        self.kill()
+        self.mount()
+        self.assertIn(" 300 operations",
+                      self.rocksdb("synced", "--num=300", "--use_existing_db", "--benchmarks=readseq"))
+        self.umount()
+        self.assertEqual(self.log(), "")
+
     # --- what they are not for
 
     def test_a_change_that_is_no_append_is_refused_and_said(self):

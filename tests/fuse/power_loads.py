@@ -320,6 +320,75 @@ class SqliteLoad(Load):
         database.close()
 
 
+class LogLoad(Load):
+    """Appends lines to a file of kind log, and syncs each of them."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.past = CountedPast()
+
+    @staticmethod
+    def line(number):
+        return b"%d " % number * (number % 90) + b"\n"
+
+    def work(self):
+        with open(os.path.join(self.folder, "f.log"), "ab", buffering=0) as file:
+            sync_directory(self.folder)
+            for number in range(self.steps):
+                self.tell("begin")
+                file.write(self.line(number))
+                os.fdatasync(file.fileno())
+                self.tell("done")
+
+    def check(self, test, state, past):
+        path = os.path.join(state, self.name, "f.log")
+        if past.done == 0 and not os.path.exists(path):
+            return
+        with open(path, "rb") as file:
+            lines = file.read()
+        at_least = b"".join(map(self.line, range(past.done)))
+        test.assertTrue(lines.startswith(at_least), "what was acknowledged is not there")
+        test.assertTrue((at_least + self.line(past.done)).startswith(lines), "something was never appended")
+        with open(path, "ab") as file:
+            file.write(b"goes on")
+        test.assertEqual(os.stat(path).st_size, len(lines) + len(b"goes on"))
+
+
+class BlocksLoad(Load):
+    """Writes files of kind blocks, each once."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.past = CountedPast()
+
+    @staticmethod
+    def contents(number):
+        return b"%d " % number * (number * 531 % 4000 + 1)
+
+    def work(self):
+        for number in range(self.steps):
+            self.tell("begin")
+            with open(os.path.join(self.folder, f"{number}.sst"), "wb") as file:
+                file.write(self.contents(number))
+                file.flush()
+                os.fsync(file.fileno())
+            sync_directory(self.folder)
+            self.tell("done")
+
+    def check(self, test, state, past):
+        for number in range(past.begun):
+            path = os.path.join(state, self.name, f"{number}.sst")
+            if number < past.done:
+                with open(path, "rb") as file:
+                    test.assertTrue(file.read() == self.contents(number), f"{number}.sst is not as it was synced")
+            elif os.path.exists(path):
+                # Nobody was promised anything: but there is a way to go on.
+                with open(path, "wb") as file:
+                    file.write(b"anew")
+                with open(path, "rb") as file:
+                    test.assertEqual(file.read(), b"anew")
+
+
 class RedisLoad(Load):
     """Sets keys, one after another, in an append-only file."""
 

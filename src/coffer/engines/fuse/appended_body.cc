@@ -61,8 +61,9 @@ class AppendedBody : public FileBody {
   virtual uint64_t size_locked() const = 0;
   virtual Result<size_t> read_locked(uint64_t offset, MutableBytes out) = 0;
   virtual Status append_locked(ByteView data) = 0;
-  // What was appended is complete, as far as this kind has to be for that, and durable.
-  virtual Status sync_locked(bool full) = 0;
+  // What was appended here is durable, and complete where it has to be for that. False: nothing was, so that there is
+  // nothing to sync but what others left. `lock` may be let go: who syncs has a handle, so nobody closes.
+  virtual Result<bool> sync_locked(std::unique_lock<std::shared_mutex>& lock, bool full) = 0;
   virtual Status close_locked() = 0;
   // As a new file, with this header. Nothing is in the file below.
   virtual Status begin(NewFile header) = 0;
@@ -70,14 +71,14 @@ class AppendedBody : public FileBody {
   // From `size` on, of the file below.
   Status lend_from(uint64_t size) {
     COFFER_ASSIGN(auto handle, second_handle(file_));
-    lent_.emplace(Disk::posix(), file_.path, std::move(handle), size);
+    lent_ = std::make_shared<DiskAppendFile>(Disk::posix(), file_.path, std::move(handle), size);
     return Status::ok();
   }
 
   const AppendedFile file_;
   const Kind kind_;
   const std::shared_ptr<const ReadableFile> reading_;
-  std::optional<DiskAppendFile> lent_;  // to what writes
+  std::shared_ptr<DiskAppendFile> lent_;  // to what writes
 
  private:
   Status refuse(const std::string& what) const {
@@ -115,8 +116,11 @@ Status AppendedBody::begin_again() {
 }
 
 Status AppendedBody::sync(bool full) {
-  const std::unique_lock lock(mutex_);
-  COFFER_TRY(sync_locked(full).with_context(file_.path));
+  std::unique_lock lock(mutex_);
+  auto synced = sync_locked(lock, full);
+  if (!synced.is_ok()) return synced.status().with_context(file_.path);
+  if (lock.owns_lock()) lock.unlock();
+  if (*synced && !full) return Status::ok();
   // What belongs to the file besides its contents, or was written before it was opened.
   const auto sync = full ? &::fsync : &::fdatasync;
   if (posix::retry_interrupted([&] { return sync(file_.file.get()); }) == 0) return Status::ok();
@@ -168,7 +172,11 @@ class BlocksFile final : public AppendedBody {
     if (growing_ != nullptr) return growing_->append(data, *lent_);
     return {Code::kUnsupported, "is of kind blocks and complete, and takes no more"};
   }
-  Status sync_locked(bool full) override { return growing_ != nullptr ? growing_->sync(full, *lent_) : Status::ok(); }
+  Result<bool> sync_locked(std::unique_lock<std::shared_mutex>&, bool full) override {
+    if (growing_ == nullptr) return false;
+    COFFER_TRY(growing_->sync(full, *lent_));
+    return true;
+  }
   Status close_locked() override { return growing_ != nullptr ? growing_->close(*lent_) : Status::ok(); }
 
  private:
@@ -209,7 +217,15 @@ class LogFile final : public AppendedBody {
     if (writer_ == nullptr) COFFER_TRY(write_further());
     return writer_->append(data, *lent_);
   }
-  Status sync_locked(bool full) override { return writer_ != nullptr ? writer_->sync(full, *lent_) : Status::ok(); }
+  // Others append meanwhile, as engines do that commit in groups.
+  Result<bool> sync_locked(std::unique_lock<std::shared_mutex>& lock, bool full) override {
+    const auto writer = writer_;
+    const auto lent = lent_;
+    lock.unlock();
+    if (writer == nullptr) return false;
+    COFFER_TRY(writer->sync(full, *lent));
+    return true;
+  }
   Status close_locked() override { return writer_ != nullptr ? writer_->close(*lent_) : Status::ok(); }
 
  private:
@@ -230,7 +246,7 @@ class LogFile final : public AppendedBody {
     return Status::ok();
   }
 
-  std::unique_ptr<FileWriter> writer_;  // since something was appended here
+  std::shared_ptr<FileWriter> writer_;  // since something was appended here
   std::optional<OpenLog> log_;
   uint64_t found_size_ = 0;
 };
