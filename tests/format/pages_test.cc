@@ -253,7 +253,7 @@ TEST_F(PagesFormat, ATagBlockHoldsEverySealApartAndLeavesTheRestZero) {
   }
   block.set(6, TagBlock::State::kPage, seals[6]);
   EXPECT_EQ(block.state(6), TagBlock::State::kPage) << "no hole any more";
-  block.set(7, TagBlock::State::kNothing, {});
+  block.set(7, TagBlock::State::kNothing, XaesSeal{});
   EXPECT_EQ(block.state(7), TagBlock::State::kNothing);
   EXPECT_EQ(block.state(8), state_of(8));
 }

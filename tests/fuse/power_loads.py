@@ -344,8 +344,10 @@ class LogLoad(Load):
         path = os.path.join(state, self.name, "f.log")
         if past.done == 0 and not os.path.exists(path):
             return
+        size = os.stat(path).st_size
         with open(path, "rb") as file:
             lines = file.read()
+        test.assertEqual(len(lines), size)
         at_least = b"".join(map(self.line, range(past.done)))
         test.assertTrue(lines.startswith(at_least), "what was acknowledged is not there")
         test.assertTrue((at_least + self.line(past.done)).startswith(lines), "something was never appended")

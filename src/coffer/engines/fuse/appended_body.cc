@@ -108,9 +108,13 @@ Status AppendedBody::begin_again() {
   COFFER_ASSIGN(const uint64_t on_disk, reading_->size());
   auto header = file_.fresh();
   if (!header.is_ok()) return header.status();
-  // Durably empty before another header stands there: one over the old body would be damage.
-  if (on_disk > 0 && (::ftruncate(file_.file.get(), 0) != 0 || ::fdatasync(file_.file.get()) != 0)) {
-    return posix::failure("truncate", file_.path);
+  if (on_disk > 0) {
+    // A rewrap that has read the old header would put a slot of it over the new one.
+    COFFER_ASSIGN(const auto alone, file_.coffer->lock_envelopes());
+    // Durably empty before another header stands there: one over the old body would be damage.
+    if (::ftruncate(file_.file.get(), 0) != 0 || ::fdatasync(file_.file.get()) != 0) {
+      return posix::failure("truncate", file_.path);
+    }
   }
   return begin(std::move(*header)).with_context(file_.path);
 }
