@@ -3,7 +3,7 @@
 //
 // S1: a successor takes a place only once it is durable, and only if all of the file was read authenticated.
 // S2: it takes all names that the file has, or none; where a crash came between two of them, settle() finishes it.
-// S3: a name that begins with kSuccessorPrefix is nobody's file: what stands there may be removed.
+// S3: a name that begins with one of the prefixes is nobody's file: what stands there may be removed.
 // S4: a file that programs change in place gets one only while no program has it open: whoever had it would go on with
 //     the file that lost its name. Whoever opens it in the last instant finds that it is none any more.
 // S5: a database of SQLite gets one only when no journal or log beside it has anything that is not in it. Those are
@@ -21,6 +21,8 @@
 namespace coffer {
 
 inline constexpr std::string_view kSuccessorPrefix = ".coffer-new.";
+// The same of a name that leaves no room for the other.
+inline constexpr std::string_view kLongSuccessorPrefix = ".coffer-new-of.";
 
 bool is_successor(std::string_view path);
 // "/db/000012.sst" → "/db/.coffer-new.000012.sst"
@@ -79,6 +81,8 @@ class Successors {
   Result<Made> make_encrypted(const std::string& path, const FileInfo& info, const NewFilePlace& place);
   Result<Made> make_plaintext(const std::string& path, const FileInfo& info, EngineRole role);
   Result<Kind> kind_at(const std::string& path) const;
+  // The name that a successor is to take, which its own name tells. kNotFound.
+  Result<std::string> place_of(const std::string& successor) const;
   // To change it: nobody else has it open.
   Result<std::unique_ptr<WritableFile>> open_alone(const std::string& path) const;
   Status copy_pages(const PagesFile& from, PagesFile& to);

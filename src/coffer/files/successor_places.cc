@@ -1,4 +1,6 @@
 // How a successor that is made takes the places of its file.
+#include "coffer/base/codec.h"
+#include "coffer/base/crc32c.h"
 #include "coffer/base/path.h"
 #include "coffer/files/counted_file.h"
 #include "coffer/files/marked_files.h"
@@ -14,10 +16,36 @@ std::string in_directory_of(std::string_view path, std::string_view name) {
 
 }  // namespace
 
-bool is_successor(std::string_view path) { return base_name(path).starts_with(kSuccessorPrefix); }
+bool is_successor(std::string_view path) {
+  const std::string_view name = base_name(path);
+  return name.starts_with(kSuccessorPrefix) || name.starts_with(kLongSuccessorPrefix);
+}
 
 std::string successor_of(std::string_view path) {
-  return in_directory_of(path, std::string(kSuccessorPrefix) + std::string(base_name(path)));
+  constexpr size_t kNameMax = 255, kShown = 200;
+  const std::string_view name = base_name(path);
+  if (kSuccessorPrefix.size() + name.size() <= kNameMax) {
+    return in_directory_of(path, std::string(kSuccessorPrefix) + std::string(name));
+  }
+  std::array<uint8_t, 4> which;
+  store_le32(which.data(), crc32c(as_bytes(name)));
+  return in_directory_of(path, std::string(kLongSuccessorPrefix) + to_hex(which) + "." +
+                                   std::string(name.substr(0, kShown)));
+}
+
+Result<std::string> Successors::place_of(const std::string& successor) const {
+  const std::string_view name = base_name(successor);
+  if (name.starts_with(kSuccessorPrefix)) return in_directory_of(successor, name.substr(kSuccessorPrefix.size()));
+  std::string out;
+  COFFER_ASSIGN(const auto entries, coffer_.disk().list(std::string(parent_of(successor))));
+  for (const DirectoryEntry& entry : entries) {
+    const std::string path = in_directory_of(successor, entry.name);
+    if (is_successor(path) || successor_of(path) != successor) continue;
+    if (!out.empty()) return {Code::kConflict, successor + ": may be of " + out + " or of " + path + "; rename one"};
+    out = path;
+  }
+  if (!out.empty()) return out;
+  return {Code::kNotFound, successor + ": the file that it is of is gone"};
 }
 
 Status Successors::let_in(const std::vector<std::string>& names, const NewFilePlace& place, const Made& made) {
@@ -132,14 +160,14 @@ Status Successors::take_place(const std::string& name, EngineRole role, const Ma
 
 Status Successors::settle(const std::string& path, bool has_a_place) {
   directories_.insert(std::string(parent_of(path)));
-  const std::string place = in_directory_of(path, base_name(path).substr(kSuccessorPrefix.size()));
-  auto there = coffer_.disk().info(place);
+  if (!has_a_place) return coffer_.disk().remove(path);  // S3
+  const auto place = place_of(path);
+  auto there = place.is_ok() ? coffer_.disk().info(*place) : Result<FileInfo>(place.status());
   COFFER_ASSIGN(const FileInfo left, coffer_.disk().info(path));
   const bool is_it = there.is_ok() && there->inode == left.inode && there->device == left.device;
-  // S3
-  if (!has_a_place || is_it || there.code() == Code::kNotFound) return coffer_.disk().remove(path);
+  if (is_it || there.code() == Code::kNotFound) return coffer_.disk().remove(path);
   COFFER_TRY(there.status());
-  return coffer_.disk().rename(path, place);
+  return coffer_.disk().rename(path, *place);
 }
 
 Status Successors::sync_names() {
