@@ -175,6 +175,7 @@ class KindsTest(MountTest):
         self.assertEqual(self.read("m/wal/f"), b"x" * 5000 + b"more" * 2 + b"later")
         fd = self.open("f.sst", os.O_WRONLY | os.O_APPEND)
         self.assert_errno(errno.EOPNOTSUPP, os.write, fd, b"more")
+        self.assert_logged(self.path("store", "f.sst"), "complete", "kind log")
 
     def test_cut_to_nothing_a_file_is_a_new_one(self):
         self.mount_new()

@@ -16,6 +16,7 @@ class GrowingBlocks {
   ~GrowingBlocks();
 
   uint64_t logical_size() const { return writer_->logical_size(); }
+  bool is_complete() const { return complete_; }
   // kUnsupported once it is complete.
   Status append(ByteView data, AppendFile& file);
   Status sync(bool full, AppendFile& file);

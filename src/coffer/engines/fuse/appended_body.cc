@@ -173,8 +173,10 @@ class BlocksFile final : public AppendedBody {
   }
   Status append_locked(ByteView data) override {
     COFFER_TRY(unreadable_);
-    if (growing_ != nullptr) return growing_->append(data, *lent_);
-    return {Code::kUnsupported, "is of kind blocks and complete, and takes no more"};
+    if (growing_ != nullptr && !growing_->is_complete()) return growing_->append(data, *lent_);
+    return {Code::kUnsupported,
+            "is of kind blocks, complete since it was synced or closed, and takes no more; where a program appends "
+            "later, mounted_files of coffer.yaml must give its files kind log"};
   }
   Result<bool> sync_locked(std::unique_lock<std::shared_mutex>&, bool full) override {
     if (growing_ == nullptr) return false;
