@@ -307,7 +307,9 @@ def listing_while_it_changes(d):
         for count, entry in enumerate(entries):
             seen.add(entry.name)
             if count == 100:
-                os.unlink(f"{d}/299") if "299" not in seen else os.unlink(f"{d}/298")
+                # Whether or not they were seen: where they come in a listing differs.
+                os.unlink(f"{d}/298")
+                os.unlink(f"{d}/299")
     # What was there all the time is seen, once.
     return len({name for name in seen if int(name) < 298})
 
