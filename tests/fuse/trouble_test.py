@@ -103,6 +103,17 @@ class TroubleTest(MountTest):
         self.assert_logged(self.path("store", "raw"), "kind ctr")
         self.umount()
 
+    def test_names_of_coffer_s_own_are_refused(self):
+        self.mount_new()
+        self.put("f", b"x")
+        for name in (".coffer-new.f", ".coffer-new-of.00112233.f"):
+            self.assert_errno(errno.EINVAL, self.put, name, b"y")
+            self.assert_errno(errno.EINVAL, os.mkdir, self.path("m", name))
+            self.assert_errno(errno.EINVAL, os.rename, self.path("m", "f"), self.path("m", name))
+            self.assert_errno(errno.EINVAL, os.link, self.path("m", "f"), self.path("m", name))
+        self.assertEqual(os.listdir(self.path("m")), ["f"])
+        self.umount()
+
     def test_what_a_crash_left_without_a_header_is_an_empty_file(self):
         self.mount_new()
         self.umount()

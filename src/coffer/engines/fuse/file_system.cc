@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "coffer/files/successor.h"
+
 namespace coffer::fusefs {
 
 FileSystem::FileSystem(Descriptor root, const struct stat& st, Contents& contents, TroubleLog& log,
@@ -37,7 +39,11 @@ int FileSystem::name_below(Inode& parent, const char* name, std::string* out) {
 }
 
 int FileSystem::new_name_below(Inode& parent, const char* name, std::string* out) {
-  if (names() == nullptr) return name_below(parent, name, out);
+  if (names() == nullptr) {
+    // A re-encryption would take it for what an earlier one has left behind, and remove it.
+    if (is_successor(name)) return EINVAL;
+    return name_below(parent, name, out);
+  }
   StoredName stored;
   if (const int error = stored_name(parent, name, &stored); error != 0) return error;
   *out = stored.name;
