@@ -47,8 +47,10 @@ class Node(Server):
             os.mkdir(directory)
         self.daemon = None
         at = f"127.0.0.1:{port}"
-        provider = (f"gmcast.listen_addr=tcp://{at};ist.recv_addr=127.0.0.1:{port + 1};"
-                    f"gcache.size=4M;pc.recovery=FALSE;pc.weight={2 if number == 1 else 1}")
+        # Room for all that a node may miss in its absence, and time for one that is stopped.
+        provider = (f"gmcast.listen_addr=tcp://{at};ist.recv_addr=127.0.0.1:{port + 1};gcache.size=32M;"
+                    f"evs.suspect_timeout=PT15S;evs.inactive_timeout=PT20S;pc.recovery=FALSE;"
+                    f"pc.weight={2 if number == 1 else 1}")
         super().__init__(test, name, (
             *test.options_on(coffer), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
             f"--tmpdir={self.temporary}", f"--wsrep-data-home-dir={self.galera}",
@@ -214,18 +216,22 @@ class GaleraTest(MariadbTest):
 
     def write_what_galera_spills(self, nodes):
         """A large transaction: its write set is in a file while it waits for a node that is stopped."""
+        statement = f"insert into d.t select seq, concat('{MARK}', seq), repeat('x', 1000) from " \
+                    f"seq_5000000_to_{5000000 + LARGE - 1}"
+        outcome = []
+        client = threading.Thread(target=lambda: outcome.append(nodes[0].client(statement, "-D", "d")))
         os.kill(nodes[2].process.pid, signal.SIGSTOP)
         try:
-            client = threading.Thread(target=nodes[0].sql, args=(
-                f"use d; insert into t select seq, concat('{MARK}', seq), repeat('x', 1000) from "
-                f"seq_5000000_to_{5000000 + LARGE - 1}",))
             client.start()
             spilled = nodes[0].galera + "/0x*_data.*"
             wait_until(lambda: any(nodes[0].has(path, MARK) for path in glob.glob(spilled)), "a write set is in a file")
             self.assertEqual(nodes[0].places_with(MARK), [])
         finally:
             os.kill(nodes[2].process.pid, signal.SIGCONT)
-        client.join()
+            client.join()
+        self.assertEqual([run.stderr for run in outcome], [""])
+        for node in nodes:
+            node.sql("set wsrep_sync_wait = 1; select 1 from d.t limit 1")
 
     def check_that_all_agree(self, nodes, committed):
         for node in nodes:
