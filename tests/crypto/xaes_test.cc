@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -123,6 +124,16 @@ TEST_P(Xaes, AnyNumberOfOpeningsAndSealingsLiveAtOnce) {
       EXPECT_FALSE(openings[i ^ 1].open({}, messages[i].ciphertext, messages[i].seal, opened.data()));
     }
   }
+}
+
+TEST_P(Xaes, ASealingOutlivesItsKey) {
+  std::optional<XaesGcm> key = with(key_);
+  auto sealing = XaesSealing::begin(*key).value();
+  key.reset();
+  XaesMessage message{Bytes(50, 7), {}};
+  ASSERT_TRUE(sealing.seal({}, message.ciphertext, message.ciphertext.data(), message.seal));
+  Bytes opened;
+  EXPECT_TRUE(opens(xaes_, {}, message, opened));
 }
 
 TEST_P(Xaes, ManyThreadsUseItAtOnce) {

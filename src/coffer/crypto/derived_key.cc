@@ -1,20 +1,42 @@
 #include "coffer/crypto/derived_key.h"
 
-#include <algorithm>
-#include <thread>
-
 namespace coffer {
 
+// Nobody waits for a place: who holds one may be about to wait for him, or be himself.
 struct alignas(64) DerivedKey::Place {
+  // For what is in no place; no owner has these numbers.
+  static constexpr uint64_t kForgotten = 0, kWiped = ~uint64_t{0};
+
   std::atomic<bool> taken{false};
-  std::atomic<uint64_t> owner{0};  // changes only while taken
+  std::atomic<uint64_t> owner{kWiped};
   Origin origin{};
   const CryptoBackend* backend = nullptr;
   std::unique_ptr<AeadKey> key;
   bool is_shared = true;
 
   bool take() { return !taken.load(std::memory_order_relaxed) && !taken.exchange(true, std::memory_order_acquire); }
-  void give_back() { taken.store(false, std::memory_order_release); }
+  void give_back() {
+    taken.store(false);
+    wipe_forgotten();
+  }
+  // While it is taken, it goes when it is given back.
+  void forget(uint64_t number) {
+    const bool is_its = owner.load(std::memory_order_relaxed) == number;
+    if (is_its && owner.compare_exchange_strong(number, kForgotten)) wipe_forgotten();
+  }
+
+ private:
+  // Whoever gives it back, and whoever forgets it, looks at what the other has written, in one order of all: so at
+  // least one of them wipes.
+  void wipe_forgotten() {
+    while (owner.load() == kForgotten && take()) {
+      if (owner.load() == kForgotten) {
+        key.reset();
+        owner.store(kWiped);
+      }
+      taken.store(false);
+    }
+  }
 };
 
 class DerivedKey::Places {
@@ -28,22 +50,14 @@ class DerivedKey::Places {
       last = index;
       return &places_[index];
     }
-    auto* own = new Place;  // nobody waits for another who may wait for him
+    auto* own = new Place;
     own->is_shared = false;
     own->taken = true;
     return own;
   }
 
-  void forget(uint64_t owner) {
-    for (Place& place : places_) {
-      if (place.owner.load(std::memory_order_relaxed) != owner) continue;
-      while (!place.take()) std::this_thread::yield();
-      if (place.owner.load(std::memory_order_relaxed) == owner) {
-        place.key.reset();
-        place.owner.store(0, std::memory_order_relaxed);
-      }
-      place.give_back();
-    }
+  void forget(uint64_t number) {
+    for (Place& place : places_) place.forget(number);
   }
 
  private:
@@ -86,7 +100,7 @@ bool DerivedKey::holds(const DerivedKeyOwner& owner, const Origin& origin) const
 Status DerivedKey::put(const DerivedKeyOwner& owner, const Origin& origin, ByteView key,
                        const CryptoBackend& backend) {
   Place& place = *place_;
-  place.owner.store(0, std::memory_order_relaxed);
+  place.owner.store(Place::kForgotten, std::memory_order_relaxed);
   if (place.key == nullptr || place.backend != &backend || !place.key->replace(key)) {
     COFFER_ASSIGN(place.key, AeadKey::create(Suite::kAes256Gcm, key, backend));
     place.backend = &backend;

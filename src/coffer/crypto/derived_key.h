@@ -20,7 +20,7 @@ class DerivedKeyOwner {
   }
   ~DerivedKeyOwner() { forget(); }
 
-  // REQUIRES: nobody uses one of them
+  // One that is in use at the moment is wiped when its user gives it back.
   void forget();
 
  private:
