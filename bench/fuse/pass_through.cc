@@ -59,6 +59,7 @@ class PlainContents final : public Contents {
   }
   Result<uint64_t> shown_size(Descriptor, const std::string&, uint64_t physical_size) override { return physical_size; }
   bool is_read_only() const override { return false; }
+  SealedNames* names() const override { return nullptr; }
   bool paths_matter() const override { return false; }
   Status let_in(const std::string&, const std::string&) override { return Status::ok(); }
   Status move_directory(const std::string&, const std::string&, const std::function<bool()>& rename) override {
