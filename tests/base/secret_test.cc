@@ -172,17 +172,21 @@ TEST(ScratchMemory, OneThatIsInUseIsWipedAtItsEnd) {
 }
 
 TEST(ScratchMemory, OneThatIsNotKeptOrOutgrownLeavesNothing) {
-  const Plaintext small(4), inner(5), large(6);
+  const Plaintext small(4), inner(5), innermost(6), large(7);
   {
     Scratch outer(5000);
     small.put(outer.bytes());
-    { inner.put(Scratch(5000).bytes()); }
+    Scratch second(5000);
+    inner.put(second.bytes());
+    { innermost.put(Scratch(5000).bytes()); }
     { large.put(Scratch(size_t{5} << 20).bytes()); }
-    EXPECT_EQ(inner.count() + large.count(), 0u);
-    EXPECT_EQ(small.count(), 1u);
+    EXPECT_EQ(innermost.count() + large.count(), 0u);
+    EXPECT_EQ(small.count() + inner.count(), 2u);
   }
-  { Scratch larger(200'000); }
-  EXPECT_EQ(small.count(), 0u);
+  {
+    Scratch larger(200'000), second(200'000);
+  }
+  EXPECT_EQ(small.count() + inner.count(), 0u);
 }
 
 TEST(Scratch, IsNobodyElsesWhileItIsInUse) {

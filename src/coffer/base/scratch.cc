@@ -1,5 +1,6 @@
 #include "coffer/base/scratch.h"
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -78,31 +79,42 @@ Kept* take_kept() {
   return kept;
 }
 
-thread_local constinit Kept* my_kept = nullptr;
+// Two: what is read is opened into a second one where that is not the caller's memory, as on a mount.
+thread_local constinit std::array<Kept*, 2> my_kept{};
 
-// Gives it back when the thread ends. What still runs then (destructors of static objects) takes another one.
+// Gives them back when the thread ends. What still runs then (destructors of static objects) takes others.
 struct KeptReturner {
   ~KeptReturner() {
-    Kept* kept = std::exchange(my_kept, nullptr);
-    if (kept == nullptr) return;
-    while (!kept->may_lend()) std::this_thread::yield();  // somebody wipes it
-    kept->free_memory();
-    kept->hold.store(Hold::kClean, std::memory_order_release);
-    kept->is_taken.store(false);
+    for (Kept*& mine : my_kept) {
+      Kept* kept = std::exchange(mine, nullptr);
+      if (kept == nullptr) continue;
+      while (!kept->may_lend()) std::this_thread::yield();  // somebody wipes it
+      kept->free_memory();
+      kept->hold.store(Hold::kClean, std::memory_order_release);
+      kept->is_taken.store(false);
+    }
   }
 };
 
-[[gnu::noinline]] Kept* first_kept() {
+[[gnu::noinline]] Kept* keep_one(Kept*& mine) {
   thread_local const KeptReturner at_its_end;
   static_cast<void>(&at_its_end);
-  return my_kept = take_kept();
+  return mine = take_kept();
 }
 
-// Null where this thread's is in use, or is being wiped.
+// Null where all of this thread's are in use, or are being wiped.
+Kept* lend_one() {
+  for (Kept*& mine : my_kept) {
+    Kept* kept = mine != nullptr ? mine : keep_one(mine);
+    if (kept->may_lend()) return kept;
+  }
+  return nullptr;
+}
+
 Kept* borrow(size_t size) {
   if (size > kKeptSizeMax) return nullptr;
-  Kept* kept = my_kept != nullptr ? my_kept : first_kept();
-  if (!kept->may_lend()) return nullptr;
+  Kept* kept = lend_one();
+  if (kept == nullptr) return nullptr;
   if (kept->data != nullptr && kept->size >= size) return kept;
   kept->free_memory();
   const size_t needed = rounded(size + 1);

@@ -1,5 +1,6 @@
-// Memory for the sealed bytes of one read: each thread keeps one piece and reuses it, so that reads allocate nothing.
-// Chunks are opened in it, so it holds plaintext, which wipe_all() takes from all threads at once.
+// Memory for the sealed bytes of one read. Each thread keeps two pieces and reuses them, so that reads allocate
+// nothing, even on a mount, where what is read is opened into a second one. They hold plaintext, which wipe_all()
+// takes from all threads at once.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 
 namespace coffer {
 
-// Aligned for direct I/O. Borrowed from the thread while it lives; a second one on the same thread at the same time
-// (one Coffer file system upon another) owns memory of its own.
+// Aligned for direct I/O. Borrowed from the thread while it lives; a third one on the same thread at the same time owns
+// memory of its own.
 class Scratch {
  public:
   static constexpr size_t kAlignment = 4096;
