@@ -25,7 +25,7 @@ class RequestsTest(MountTest):
         self.mount_new()
         device = os.stat(self.path("m")).st_dev
         with open(f"/sys/class/bdi/{os.major(device)}:{os.minor(device)}/read_ahead_kb", encoding="utf-8") as file:
-            self.assertEqual(int(file.read()), 512)
+            self.assertEqual(int(file.read()), 1024)
         size = 16 << 20
         with open(self.path("m", "f"), "wb") as file:
             file.write(os.urandom(size))
@@ -35,7 +35,7 @@ class RequestsTest(MountTest):
             before = self.calls_to_read()
             while file.read(1 << 20):
                 pass
-        # For each of 32 requests: itself, tags, and contents in a few pieces. At 128 KiB they would be 128.
+        # For each of 64 requests: itself, tags, and contents in a few pieces. At 128 KiB they would be 128.
         self.assertLess(self.calls_to_read() - before, 230)
         self.umount()
 

@@ -21,8 +21,8 @@ std::optional<MountEntry> mount_at(const std::string& path);
 
 // An existing directory with neither links nor dots in its path; of a dead mount, what its text says.
 Result<std::string> canonical_mountpoint(const std::string& path);
-// What the kernel reads ahead of a file that is read from front to back: four times its own measure.
-inline constexpr unsigned kReadAheadSize = 512 << 10;
+// What the kernel reads ahead of a file that is read from front to back: eight times its own measure.
+inline constexpr unsigned kReadAheadSize = 1 << 20;
 // Of what is mounted there. Where this user may not, the kernel's measure stays.
 void read_further_ahead(const std::string& mountpoint);
 // A mount of ours whose daemon is gone is taken away.

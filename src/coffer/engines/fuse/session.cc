@@ -32,7 +32,8 @@ void wake(int) {
 
 void do_init(void* user, fuse_conn_info* connection) {
   auto& files = *static_cast<FileSystem*>(user);
-  connection->max_write = kRequestSizeMax;
+  connection->max_write = kWriteSizeMax;
+  connection->max_read = kReadSizeMax;  // and in the options of the mount, which libfuse wants to be the same
   connection->max_readahead = kReadAheadSize;  // at most: see read_further_ahead()
   connection->max_background = 4 * kThreadsMax;
   connection->congestion_threshold = 3 * kThreadsMax;
@@ -72,7 +73,8 @@ std::string escaped_option(const std::string& text) {
 }
 
 std::string mount_options(const MountRequest& request) {
-  std::string out = "default_permissions,subtype=coffer,fsname=" + escaped_option(request.store);
+  std::string out = "default_permissions,subtype=coffer,max_read=" + std::to_string(kReadSizeMax) +
+                    ",fsname=" + escaped_option(request.store);
   if (request.allow_other) out += ",allow_other";
   if (request.read_only) out += ",ro";
   return out;
@@ -91,7 +93,7 @@ void allow_many_descriptors() {
 Status mount_device(const MountRequest& request) {
   const std::string options = "fd=" + std::to_string(request.device) + ",rootmode=40000,user_id=" +
                               std::to_string(::getuid()) + ",group_id=" + std::to_string(::getgid()) +
-                              ",default_permissions,allow_other";
+                              ",default_permissions,allow_other,max_read=" + std::to_string(kReadSizeMax);
   const unsigned long flags = MS_NOSUID | MS_NODEV | (request.read_only ? MS_RDONLY : 0);
   const std::string type(kFileSystemType);
   const int mounted =

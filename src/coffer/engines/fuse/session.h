@@ -24,8 +24,9 @@ Status mount_device(const MountRequest& request);
 
 // Threads that work for the kernel: with what each is at work on, that bounds the memory of a mount.
 inline constexpr unsigned kThreadsMax = 16;
-// Bytes of one request at most.
-inline constexpr unsigned kRequestSizeMax = 1 << 20;
+// Bytes of one request at most. What is read ahead is several, so that several threads open it.
+inline constexpr unsigned kWriteSizeMax = 1 << 20;
+inline constexpr unsigned kReadSizeMax = 256 << 10;
 
 // One at a time in a process.
 class Session {
