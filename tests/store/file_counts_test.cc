@@ -128,6 +128,30 @@ TEST_F(FileCountsTest, AFileThatIsBeingWrittenCountsWithItsFirstBytes) {
   EXPECT_EQ(kept().at(store).by_class.at(next), (Usage{1, 15000}));
 }
 
+TEST_F(FileCountsTest, AFileThatIsLookedAtCountsByEachOfItsNames) {
+  const auto before = kept();
+  const Id store = before.begin()->first;
+  const FileClass of{.what = FileClass::What::kEncrypted, .key = active_key()};
+  const Usage then = before.at(store).by_class.at(of);
+  std::optional<CountedFile> now = CountedFile{store, {.what = FileClass::What::kEmpty}, 0, 1};
+  {
+    GrowingFile file(counts(), {.store = store, .of = {}, .names = 0}, [&] { return now; });
+    ASSERT_OK(counts().save());
+    EXPECT_EQ(kept().at(store).by_class.at(now->of), (Usage{1, 0}));
+    now = CountedFile{store, of, 9000, 3};
+    ASSERT_OK(counts().save());
+    EXPECT_EQ(kept().at(store).by_class, (std::map<FileClass, Usage>{{of, {then.files + 3, then.bytes + 27000}}}));
+    now.reset();  // cannot be looked at: stays as it was
+    ASSERT_OK(counts().save());
+    EXPECT_EQ(kept().at(store).by_class.at(of).files, then.files + 3);
+    now = CountedFile{store, of, 5000, 1};
+    file.settle();
+    now->names = 0;
+  }
+  ASSERT_OK(counts().save());
+  EXPECT_EQ(kept(), before);
+}
+
 TEST_F(FileCountsTest, WhatAFullCountHasSeenIsNotAddedOnceMore) {
   add("d", sealed_file(Kind::kBlocks, "abc"));
   remove("a");

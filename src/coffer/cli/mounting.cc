@@ -184,6 +184,8 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
     notify_service("READY=1");
   });
   notify_service("STOPPING=1");
+  // Before the store is let go: whoever asks then is to find what was done here.
+  log.explain(coffer->file_counts().save());
   return served;
 }
 

@@ -24,11 +24,23 @@ GrowingFile::GrowingFile(FileCounts& owner, CountedFile file, bool there)
   owner_.growing_.insert(this);
 }
 
+GrowingFile::GrowingFile(FileCounts& owner, const CountedFile& file, Look look)
+    : owner_(owner), size_(file.size), told_(file), is_told_(true), since_(now_milliseconds()), look_(std::move(look)) {
+  std::lock_guard lock(owner_.mutex_);
+  owner_.growing_.insert(this);
+}
+
 GrowingFile::~GrowingFile() {
   if (!owner_.process_.is_here()) return;
   std::lock_guard lock(owner_.mutex_);
   owner_.settle(*this);
   owner_.growing_.erase(this);
+}
+
+void GrowingFile::settle() {
+  if (!owner_.process_.is_here()) return;
+  std::lock_guard lock(owner_.mutex_);
+  owner_.settle(*this);
 }
 
 void GrowingFile::is_under(const Id& key) {
@@ -85,10 +97,18 @@ Id FileCounts::store_of(const std::string& path) const {
 
 void FileCounts::changed(const std::optional<CountedFile>& from, const std::optional<CountedFile>& to) {
   if ((!from && !to) || !process_.is_here() || !are_kept()) return;
+  constexpr CountedFile kNothing{.names = 0};
   const uint64_t now = now_milliseconds();
   std::lock_guard lock(mutex_);
-  if (from) note({now, from->store, from->of}, {-1, -difference(from->size, 0)});
-  if (to) note({now, to->store, to->of}, {1, difference(to->size, 0)});
+  note_change(now, from.value_or(kNothing), to.value_or(kNothing));
+}
+
+void FileCounts::note_change(uint64_t at, const CountedFile& from, const CountedFile& to) {
+  if (from == to) return;
+  if (from.names > 0) {
+    note({at, from.store, from.of}, {-difference(from.names, 0), -difference(from.names * from.size, 0)});
+  }
+  if (to.names > 0) note({at, to.store, to.of}, {difference(to.names, 0), difference(to.names * to.size, 0)});
 }
 
 void FileCounts::note(const When& when, const Change& change) {
@@ -111,6 +131,7 @@ void FileCounts::merge(uint64_t at) {
 // A change counts as of the time when the file was as it is counted so far: a full count that began after that has seen
 // at least the beginning of it.
 void FileCounts::settle(GrowingFile& file) {
+  if (file.look_) return settle_by_look(file);
   const uint64_t size = file.size_.load(std::memory_order_relaxed);
   const bool is_news = file.is_told_ ? size != file.told_.size : size > 0;
   if (is_news && are_kept()) {
@@ -123,6 +144,16 @@ void FileCounts::settle(GrowingFile& file) {
     file.told_.size = size;
   }
   if (file.is_told_) file.since_ = now_milliseconds();
+}
+
+void FileCounts::settle_by_look(GrowingFile& file) {
+  if (!are_kept()) return;
+  const uint64_t now = now_milliseconds();
+  const std::optional<CountedFile> found = file.look_();
+  if (!found) return;
+  note_change(file.since_, file.told_, *found);
+  file.told_ = *found;
+  file.since_ = now;
 }
 
 FileCounts::Changes FileCounts::take() {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -25,7 +26,10 @@ namespace coffer {
 struct CountedFile {
   Id store{};
   FileClass of{};
-  uint64_t size = 0;  // on disk
+  uint64_t size = 0;   // on disk
+  uint64_t names = 1;  // counts by each, as a full count comes upon it by each; 0: there is none
+
+  bool operator==(const CountedFile&) const = default;
 };
 
 class FileCounts;
@@ -36,6 +40,10 @@ class GrowingFile {
  public:
   // `there`: it was before, with this size.
   GrowingFile(FileCounts& owner, CountedFile file, bool there);
+  // One that nobody tells of: `look` says what it is by now, nullopt where it cannot. Called when counts are saved and
+  // by settle(), under their lock: it calls nothing of FileCounts. `file`: as it is counted so far.
+  using Look = std::function<std::optional<CountedFile>()>;
+  GrowingFile(FileCounts& owner, const CountedFile& file, Look look);
   ~GrowingFile();
   GrowingFile(const GrowingFile&) = delete;
   GrowingFile& operator=(const GrowingFile&) = delete;
@@ -47,6 +55,8 @@ class GrowingFile {
   }
   // Its header needs this key alone.
   void is_under(const Id& key);
+  // Counts as what it is now, for who has changed its names.
+  void settle();
 
  private:
   friend class FileCounts;
@@ -56,6 +66,7 @@ class GrowingFile {
   CountedFile told_;                // what is counted of it; this and the following: guarded by FileCounts::mutex_
   bool is_told_;
   uint64_t since_ = 0;  // when that was so
+  const Look look_ = nullptr;
 };
 
 // Thread-safe. What it is made of outlives it.
@@ -110,6 +121,8 @@ class FileCounts {
   static void apply(const Changes& changes, CountedFiles& counted);
   // REQUIRES for these: mutex_ is held.
   void settle(GrowingFile& file);
+  void settle_by_look(GrowingFile& file);
+  void note_change(uint64_t at, const CountedFile& from, const CountedFile& to);
   void note(const When& when, const Change& change);
   void merge(uint64_t at);
 

@@ -8,6 +8,7 @@
 #include "coffer/base/path.h"
 #include "coffer/crypto/key_memory.h"
 #include "coffer/files/body.h"
+#include "coffer/files/counted_file.h"
 #include "coffer/files/new_file.h"
 #include "coffer/files/pages_file.h"
 #include "coffer/format/pages_layout.h"
@@ -204,11 +205,13 @@ Result<std::unique_ptr<FileBody>> CofferContents::begin_again(Descriptor file, c
   return begin_with(std::move(header), std::move(file), path);
 }
 
-Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const std::string& path, bool writable) {
+Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const std::string& path, bool writable,
+                                                       FileClass* found) {
   Descriptor same(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
   if (!same.is_open()) return posix::failure("open", path);
   COFFER_ASSIGN(const FileHead head, read_head(*posix::file_of(std::move(same), path), path));
   COFFER_TRY(head.refusal);
+  *found = class_of(head);
   if (head.is(FileHead::What::kNothing)) {
     if (writable) return begin_again(std::move(file), path);
     return std::unique_ptr<FileBody>(std::make_unique<EmptyBody>(path));

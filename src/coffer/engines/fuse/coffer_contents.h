@@ -6,6 +6,7 @@
 
 #include "coffer/engines/fuse/appended_body.h"
 #include "coffer/engines/fuse/contents.h"
+#include "coffer/engines/fuse/counting.h"
 #include "coffer/engines/fuse/sealed_names.h"
 #include "coffer/files/file_head.h"
 #include "coffer/store/coffer.h"
@@ -22,11 +23,13 @@ class CofferContents final : public Contents {
   Result<std::unique_ptr<NewBody>> prepare(const std::string& path) override;
   // A file of which a crash has left no header is empty, and gets one if it may be written. Errors as
   // Coffer::open_file(); kPlaintext for what is none of Coffer's files.
-  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable) override;
+  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable,
+                                         FileClass* found) override;
   Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) override;
 
   bool is_read_only() const override { return read_only_; }
   SealedNames* names() const override { return names_.get(); }
+  Counting& counting() override { return counting_; }
   bool paths_matter() const override { return !coffer_->config().domains.empty(); }
   Status let_in(const std::string& from, const std::string& to) override;
   Status move_directory(const std::string& from, const std::string& to, const std::function<bool()>& rename) override;
@@ -42,7 +45,8 @@ class CofferContents final : public Contents {
         store_(std::move(store)),
         store_id_(store_id),
         names_(std::move(names)),
-        read_only_(read_only) {}
+        read_only_(read_only),
+        counting_(*coffer_, store_id_) {}
   // As coffer.yaml has the path, where names are encrypted below: there it is the one that the mount shows.
   Result<std::string> shown(const std::string& path) const;
   Result<OpenedFile> unlock(const EnvelopeScan& scan, const std::string& path);
@@ -63,6 +67,7 @@ class CofferContents final : public Contents {
   const Id store_id_;
   const std::shared_ptr<SealedNames> names_;
   const bool read_only_;
+  Counting counting_;
   std::mutex mutex_;
   std::map<const KeyGate*, KeyLease> leases_;  // the newest of each domain that was used; guarded by mutex_
   // Of the one thread that asks for news.

@@ -9,9 +9,11 @@
 
 #include "coffer/base/bytes.h"
 #include "coffer/io/descriptor.h"
+#include "coffer/store/counted_files.h"
 
 namespace coffer::fusefs {
 
+class Counting;
 class SealedNames;
 
 // An open file; thread-safe. Offsets and sizes are of the plaintext.
@@ -52,7 +54,9 @@ class Contents {
   virtual ~Contents() = default;
 
   virtual Result<std::unique_ptr<NewBody>> prepare(const std::string& path) = 0;
-  virtual Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable) = 0;
+  // `found`: what it counted as.
+  virtual Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable,
+                                                 FileClass* found) = 0;
   // Of a file that is not open, as it tells it itself: `file` is open for reading.
   virtual Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) = 0;
 
@@ -60,6 +64,8 @@ class Contents {
   virtual bool is_read_only() const = 0;
   // Null where names are in clear.
   virtual SealedNames* names() const = 0;
+  // Where what comes, changes and goes is counted.
+  virtual Counting& counting() = 0;
   // Whether files may be at some paths and not at others: then let_in() has to be asked.
   virtual bool paths_matter() const = 0;
   // What is at `from`, and all below it, is about to be at `to` as well, or instead.

@@ -122,7 +122,7 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char* asked, mode_t 
     fuse_entry_param entry{};
     if (const int lost = files.look_up_below(directory, name, &entry); lost != 0) return lost;
     Inode& inode = files.inode(entry.ino);
-    inode.adopt(std::move(body));
+    inode.adopt(files.contents(), std::move(body));
     entry.attr.st_size = 0;
     return reply_handle(files, files.inodes().hold(inode), info, true, [&] {
       const int answered = fuse_reply_create(request, &entry, info);

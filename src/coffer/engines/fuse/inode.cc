@@ -4,6 +4,7 @@
 
 #include <climits>
 
+#include "coffer/engines/fuse/counting.h"
 #include "coffer/io/posix_file.h"
 
 namespace coffer::fusefs {
@@ -122,8 +123,9 @@ Status Inode::open_locked(Contents& contents, bool for_writing, bool* kept) {
   // Pages that the kernel has were read from the file that the stamp was taken of.
   *kept = stamp_.physical_size < 0 || stamp_ == Stamp::of(st);
   COFFER_ASSIGN(const std::string where, path());
-  COFFER_ASSIGN(std::shared_ptr<FileBody> body, contents.open(std::move(file), where, writable));
-  set_body(std::move(body));
+  FileClass found;
+  COFFER_ASSIGN(std::shared_ptr<FileBody> body, contents.open(std::move(file), where, writable, &found));
+  set_body(std::move(body), writable ? contents.counting().list(fd(), st, found) : nullptr);
   writable_ = writable;
   return Status::ok();
 }
@@ -135,9 +137,9 @@ Status Inode::open(Contents& contents, bool for_writing, bool* kept) {
   return Status::ok();
 }
 
-void Inode::adopt(std::unique_ptr<FileBody> body) {
+void Inode::adopt(Contents& contents, std::unique_ptr<FileBody> body) {
   std::lock_guard lock(mutex_);
-  set_body(std::move(body));
+  set_body(std::move(body), contents.counting().list_new(fd()));
   writable_ = true;
   ++handles_;
 }
@@ -156,7 +158,12 @@ Status Inode::close_if_idle() {
 void Inode::drop_if_unlinked() {
   struct stat st;
   std::lock_guard lock(mutex_);
-  if (handles_ == 0 && ::fstatat(fd(), "", &st, AT_EMPTY_PATH) == 0 && st.st_nlink == 0) set_body(nullptr);
+  if (handles_ == 0 && ::fstatat(fd(), "", &st, AT_EMPTY_PATH) == 0 && st.st_nlink == 0) set_body(nullptr, nullptr);
+}
+
+std::shared_ptr<GrowingFile> Inode::listing() const {
+  std::lock_guard lock(mutex_);
+  return listing_;
 }
 
 Status Inode::sync_if_open() {
@@ -174,7 +181,7 @@ Status Inode::close_locked() {
   const bool is_known = ::fstatat(fd(), "", &before, AT_EMPTY_PATH) == 0;
   const uint64_t size = body_->size();
   const Status closed = body_->close();
-  set_body(nullptr);
+  set_body(nullptr, nullptr);
   writable_ = false;
   stamp_ = {};
   if (!is_known || ::fstatat(fd(), "", &after, AT_EMPTY_PATH) != 0) return closed;
@@ -218,6 +225,12 @@ void InodeTable::settle(const Inode& inode) {
 std::shared_ptr<Inode> InodeTable::hold(const Inode& inode) const {
   std::lock_guard lock(mutex_);
   return inodes_.at({inode.device, inode.number});
+}
+
+std::shared_ptr<Inode> InodeTable::find(const struct stat& st) const {
+  std::lock_guard lock(mutex_);
+  const auto found = inodes_.find({st.st_dev, st.st_ino});
+  return found != inodes_.end() ? found->second : nullptr;
 }
 
 std::vector<std::shared_ptr<Inode>> InodeTable::all() const {

@@ -9,6 +9,7 @@
 
 #include "coffer/engines/fuse/contents.h"
 #include "coffer/engines/fuse/sealed_names.h"
+#include "coffer/store/file_counts.h"
 
 namespace coffer::fusefs {
 
@@ -47,7 +48,7 @@ class Inode {
   // One more handle. `kept`: nobody has changed the file since it was open last, so that cached pages still hold.
   Status open(Contents& contents, bool for_writing, bool* kept);
   // The same of one that was just made.
-  void adopt(std::unique_ptr<FileBody> body);
+  void adopt(Contents& contents, std::unique_ptr<FileBody> body);
   // One handle less. Whether that was the last: the file stays open until close_if_idle() or the next handle.
   bool release();
   Status close_if_idle();
@@ -56,13 +57,16 @@ class Inode {
   // REQUIRES: a handle is open
   std::shared_ptr<FileBody> body() const;
   Status sync_if_open();
+  // What counts it while it is open; null where it is not.
+  std::shared_ptr<GrowingFile> listing() const;
   // Closes it, whatever handles there are: the mount has ended.
   Status abandon();
 
  private:
   friend class InodeTable;
-  void set_body(std::shared_ptr<FileBody> body) {
+  void set_body(std::shared_ptr<FileBody> body, std::shared_ptr<GrowingFile> listing) {
     body_ = std::move(body);
+    listing_ = std::move(listing);
     is_open_ = body_ != nullptr;
   }
   // What a file looked like when its size was known.
@@ -89,6 +93,7 @@ class Inode {
   std::shared_ptr<const SealedDirectory> names_;  // its own, or of one that the link is in
   Stamp stamp_;              // of known_size_
   uint64_t known_size_ = 0;  // while it is not open
+  std::shared_ptr<GrowingFile> listing_;  // with body_, if that may change
 };
 
 // Thread-safe. As large as what the kernel has looked up and not forgotten: each costs a descriptor.
@@ -102,6 +107,8 @@ class InodeTable {
   void settle(const Inode& inode);
   // REQUIRES: the kernel knows it
   std::shared_ptr<Inode> hold(const Inode& inode) const;
+  // Null where the kernel does not know it, nor is it open.
+  std::shared_ptr<Inode> find(const struct stat& st) const;
   std::vector<std::shared_ptr<Inode>> all() const;
 
  private:

@@ -5,7 +5,7 @@ coffer_layer(coffer engines/fuse mountpoint.cc sealed_directory.cc sealed_names.
 pkg_check_modules(FUSE3 REQUIRED IMPORTED_TARGET fuse3)
 add_library(coffer_fuse STATIC)
 coffer_layer(coffer_fuse engines/fuse
-  appended_body.cc attributes.cc caller.cc coffer_contents.cc data.cc directories.cc file_system.cc inode.cc
+  appended_body.cc attributes.cc caller.cc coffer_contents.cc counting.cc data.cc directories.cc file_system.cc inode.cc
   names.cc new_directory.cc renames.cc session.cc set_ids.cc trouble.cc)
 target_compile_definitions(coffer_fuse PUBLIC FUSE_USE_VERSION=312)
 target_link_libraries(coffer_fuse PUBLIC coffer PkgConfig::FUSE3 PRIVATE $<BUILD_INTERFACE:coffer_flags>)

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "coffer/engines/fuse/caller.h"
+#include "coffer/engines/fuse/counting.h"
 #include "coffer/engines/fuse/file_system.h"
 #include "coffer/engines/fuse/new_directory.h"
 
@@ -46,16 +47,24 @@ void make_entry(fuse_req_t request, fuse_ino_t parent, const char* name, const M
 
 void do_mknod(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode, dev_t device) {
   // A regular file gets its header when it is opened: until then nothing is in it.
-  make_entry(request, parent, name, [&](FileSystem&, Inode& directory, const std::string& below) {
-    const AsCaller caller(*fuse_req_ctx(request));
-    return errno_unless(::mknodat(directory.fd(), below.c_str(), caller.mode(mode), device) == 0);
+  make_entry(request, parent, name, [&](FileSystem& files, Inode& directory, const std::string& below) {
+    {
+      const AsCaller caller(*fuse_req_ctx(request));
+      if (::mknodat(directory.fd(), below.c_str(), caller.mode(mode), device) != 0) return errno;
+    }
+    NameChange(files).made(directory, below);
+    return 0;
   });
 }
 
 void do_mkdir(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t mode) {
   make_entry(request, parent, name, [&](FileSystem& files, Inode& directory, const std::string& below) {
     const fuse_ctx& context = *fuse_req_ctx(request);
-    if (files.names() != nullptr) return make_sealed_directory(files, directory, below, mode, context);
+    if (files.names() != nullptr) {
+      const int error = make_sealed_directory(files, directory, below, mode, context);
+      if (error == 0) NameChange(files).made(directory, directory_file(below));
+      return error;
+    }
     const AsCaller caller(context);
     return errno_unless(::mkdirat(directory.fd(), below.c_str(), caller.mode(mode)) == 0);
   });
@@ -107,7 +116,10 @@ void do_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* 
       const int error = files.log().explain(let_link_in(files, inode, directory, below.c_str()));
       if (error != 0) return error;
     }
+    NameChange change(files);
+    change.gains(inode);
     const int error = link_at(files, inode, directory, below.c_str());
+    if (error == 0) change.done();
     return error == 0 ? reply_found(request, files, directory, below) : error;
   });
 }
@@ -117,7 +129,10 @@ void do_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
     Inode& directory = files.inode(parent);
     std::string below;
     if (const int error = files.name_below(directory, name, &below); error != 0) return error;
+    NameChange change(files);
+    change.loses(directory, below);
     if (::unlinkat(directory.fd(), below.c_str(), 0) != 0) return errno;
+    change.done();
     if (files.names() != nullptr) drop_name_link(directory.fd(), below);
     return 0;
   });

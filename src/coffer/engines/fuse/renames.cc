@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "coffer/engines/fuse/counting.h"
 #include "coffer/engines/fuse/file_system.h"
 
 namespace coffer::fusefs {
@@ -30,7 +31,10 @@ int check_empty(FileSystem& files, const Inode& parent, const std::string& below
 int remove_directory(FileSystem& files, const Inode& parent, const std::string& below) {
   if (files.names() == nullptr) return errno_unless(::unlinkat(parent.fd(), below.c_str(), AT_REMOVEDIR) == 0);
   if (const int error = check_empty(files, parent, below); error != 0) return error;
+  NameChange change(files);
+  change.loses(parent, directory_file(below));
   if (const int error = remove_sealed_directory(parent.fd(), below); error != 0) return error;
+  change.done();
   drop_name_link(parent.fd(), below);
   return 0;
 }
@@ -66,15 +70,36 @@ struct RenameRequest {
 // A directory whose names are encrypted is not empty below: it changes places with the other one, and then goes.
 int replace_sealed_directory(FileSystem& files, const RenameRequest& rename) {
   if (const int error = check_empty(files, rename.to_directory, rename.to); error != 0) return error;
+  NameChange change(files);
+  change.loses(rename.to_directory, directory_file(rename.to));
   if (const int error = rename.run(RENAME_EXCHANGE); error != 0) return error;
-  return remove_sealed_directory(rename.from_directory.fd(), rename.from);
+  const int error = remove_sealed_directory(rename.from_directory.fd(), rename.from);
+  if (error == 0) change.done();
+  return error;
+}
+
+// Two names of one file: both stay.
+bool is_same_file(const RenameRequest& rename) {
+  const struct stat from = entry_at(rename.from_directory, rename.from);
+  const struct stat to = entry_at(rename.to_directory, rename.to);
+  return from.st_ino == to.st_ino && from.st_dev == to.st_dev;
+}
+
+int rename_entry(FileSystem& files, const RenameRequest& rename) {
+  NameChange change(files);
+  if (!rename.is_exchange() && change.is_counted() && !is_same_file(rename)) {
+    change.loses(rename.to_directory, rename.to);
+  }
+  const int error = rename.run(rename.flags);
+  if (error == 0) change.done();
+  return error;
 }
 
 int run_rename(FileSystem& files, const RenameRequest& rename) {
-  if (files.names() == nullptr) return rename.run(rename.flags);
+  if (files.names() == nullptr) return rename_entry(files, rename);
   const bool replaces = rename.flags == 0 && is_directory_at(rename.from_directory, rename.from) &&
                         is_directory_at(rename.to_directory, rename.to);
-  const int error = replaces ? replace_sealed_directory(files, rename) : rename.run(rename.flags);
+  const int error = replaces ? replace_sealed_directory(files, rename) : rename_entry(files, rename);
   if (error == 0 && !rename.is_exchange()) drop_name_link(rename.from_directory.fd(), rename.from);
   return error;
 }

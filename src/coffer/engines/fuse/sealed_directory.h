@@ -45,6 +45,9 @@ class SealedDirectory {
   const std::string path_;
 };
 
+// The file of the directory that is called `below`.
+inline std::string directory_file(const std::string& below) { return below + "/" + std::string(kDirectoryFileName); }
+
 // The rest of a long name stands beside what has it: made before, taken away after. 0, or an error number.
 int make_name_link(int directory, const StoredName& name);
 void drop_name_link(int directory, const std::string& below);
