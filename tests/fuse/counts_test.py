@@ -8,7 +8,7 @@ from mounting import MountTest, main, seed
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE = 1, 2
-STEPS = 250
+STEPS = 150
 RULES = "mounted_files:\n  - {match: '*.log', kind: log}\n  - {match: '*.tbl', kind: blocks}\n"
 
 

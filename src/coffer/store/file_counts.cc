@@ -43,6 +43,14 @@ void GrowingFile::settle() {
   owner_.settle(*this);
 }
 
+void GrowingFile::is_gone() {
+  if (!owner_.process_.is_here()) return;
+  std::lock_guard lock(owner_.mutex_);
+  if (is_told_ && owner_.are_kept()) owner_.note({since_, told_.store, told_.of}, {-1, -difference(told_.size, 0)});
+  is_told_ = false;
+  size_ = 0;
+}
+
 void GrowingFile::is_under(const Id& key) {
   std::lock_guard lock(owner_.mutex_);
   owner_.settle(*this);

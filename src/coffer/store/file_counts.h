@@ -57,6 +57,8 @@ class GrowingFile {
   void is_under(const Id& key);
   // Counts as what it is now, for who has changed its names.
   void settle();
+  // Counts no more: it was removed.
+  void is_gone();
 
  private:
   friend class FileCounts;

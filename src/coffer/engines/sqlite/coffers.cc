@@ -4,16 +4,25 @@
 #include <map>
 #include <mutex>
 
+#include "coffer/base/interval_thread.h"
 #include "coffer/base/path.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::sqlite {
 namespace {
 
+constexpr std::chrono::minutes kSaveInterval{1};
+
+struct Opened {
+  std::shared_ptr<Coffer> coffer = nullptr;
+  // What a program has made and removed is in the counts of files before it ends, which may be never.
+  std::unique_ptr<IntervalThread> saving = nullptr;
+};
+
 struct Coffers {
   std::mutex mutex;
   // By place, and the process that opened it: a child of fork() opens its own.
-  std::map<std::pair<std::string, uint32_t>, std::shared_ptr<Coffer>> open;
+  std::map<std::pair<std::string, uint32_t>, Opened> open;
 };
 
 // Never destroyed: threads of the program may outlive the end of main().
@@ -23,15 +32,25 @@ Coffers& coffers() {
 }
 
 // What was counted since the last look: no destructor does it.
-void save_usage_at_exit() {
+void save_at_exit() {
   static const int registered = std::atexit([] {
-    for (const auto& [place, coffer] : coffers().open) {
-      if (place.second != process_number()) continue;
+    for (const auto& [place, opened] : coffers().open) {
+      if (place.second != process_number() || opened.coffer == nullptr) continue;
       // Who ends has nobody to tell; what is lost is a count.
-      [[maybe_unused]] const Status lost = coffer->usage().save();
+      [[maybe_unused]] const Status lost = opened.coffer->usage().save();
+      [[maybe_unused]] const Status lost_files = opened.coffer->file_counts().save();
     }
   });
   (void)registered;
+}
+
+std::unique_ptr<IntervalThread> save_now_and_then(FileCounts& counts) {
+  auto thread = std::make_unique<IntervalThread>();
+  thread->start([&counts] {
+    [[maybe_unused]] const Status later = counts.save();  // what could not be saved is there the next time
+    return std::chrono::milliseconds(kSaveInterval);
+  });
+  return thread;
 }
 
 }  // namespace
@@ -39,13 +58,23 @@ void save_usage_at_exit() {
 Result<std::shared_ptr<Coffer>> coffer_at(const std::string& place) {
   const std::string path = absolute_path(place);
   const std::lock_guard lock(coffers().mutex);
-  auto& found = coffers().open[{path, process_number()}];
-  if (found == nullptr) {
-    COFFER_ASSIGN(found, Coffer::open(Disk::posix(), path, {.open_anchor = open_anchor}, open_provider));
-    found->watch_keys();
-    save_usage_at_exit();
+  Opened& found = coffers().open[{path, process_number()}];
+  if (found.coffer == nullptr) {
+    COFFER_ASSIGN(found.coffer, Coffer::open(Disk::posix(), path, {.open_anchor = open_anchor}, open_provider));
+    found.coffer->watch_keys();
+    found.saving = save_now_and_then(found.coffer->file_counts());
+    save_at_exit();
   }
-  return found;
+  return found.coffer;
+}
+
+std::vector<std::shared_ptr<Coffer>> open_coffers() {
+  const std::lock_guard lock(coffers().mutex);
+  std::vector<std::shared_ptr<Coffer>> out;
+  for (const auto& [place, opened] : coffers().open) {
+    if (place.second == process_number() && opened.coffer != nullptr) out.push_back(opened.coffer);
+  }
+  return out;
 }
 
 }  // namespace coffer::sqlite

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "coffer/store/coffer.h"
 
@@ -10,5 +11,7 @@ namespace coffer::sqlite {
 
 // `place` is a coffer's directory or its configuration file. Thread-safe. Errors as Coffer::open().
 Result<std::shared_ptr<Coffer>> coffer_at(const std::string& place);
+// Those that this process has opened.
+std::vector<std::shared_ptr<Coffer>> open_coffers();
 
 }  // namespace coffer::sqlite

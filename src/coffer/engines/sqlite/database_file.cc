@@ -233,6 +233,7 @@ int DatabaseFile::truncate(uint64_t size) {
 
 int DatabaseFile::lock(int level) {
   const int result = File::lock(level);
+  growth().forget();
   if (result != SQLITE_OK || level != SQLITE_LOCK_SHARED) return result;
   is_locked_ = true;
   end_ = 0;
@@ -262,6 +263,7 @@ int DatabaseFile::control(int operation, void* argument) {
     // Another process may have made the file smaller since.
     case SQLITE_FCNTL_CKPT_START:
       end_ = 0;
+      growth().forget();
       in_checkpoint_ = true;
       break;
     case SQLITE_FCNTL_CKPT_DONE: in_checkpoint_ = false; break;

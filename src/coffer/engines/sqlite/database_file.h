@@ -19,7 +19,7 @@ class DatabaseFile final : public File {
  public:
   // `identity` is of kind kSqlite.
   DatabaseFile(sqlite3_file* base, Identity identity)
-      : File(base), head_(base, std::move(identity)), shared_memory_(head_.path()) {}
+      : File(base), head_(*this, std::move(identity)), shared_memory_(head_.path()) {}
 
   // An existing database is unlocked; an empty one gets its envelope with its first page.
   Status open() { return head_.look(); }

@@ -148,6 +148,31 @@ int File::size(uint64_t* size) {
   return result;
 }
 
+int File::measure_below() {
+  uint64_t size = 0;
+  const int result = File::size(&size);
+  if (result == SQLITE_OK) growth_.measured(size);
+  return result;
+}
+
+int File::write(ByteView bytes, uint64_t offset) {
+  const uint64_t end = offset + bytes.size();
+  int result = growth_.must_be_measured(end) ? measure_below() : SQLITE_OK;
+  if (result != SQLITE_OK) return result;
+  result = methods().xWrite(base_, bytes.data(), static_cast<int>(bytes.size()), static_cast<sqlite3_int64>(offset));
+  if (result == SQLITE_OK) growth_.reached(end);
+  return result;
+}
+
+int File::truncate(uint64_t size) {
+  growth_.forget();
+  int result = growth_.must_be_measured(UINT64_MAX) ? measure_below() : SQLITE_OK;
+  if (result != SQLITE_OK) return result;
+  result = methods().xTruncate(base_, static_cast<sqlite3_int64>(size));
+  if (result == SQLITE_OK) growth_.became(size);
+  return result;
+}
+
 Handle* Handle::of(sqlite3_file* file) {
   if (file == nullptr || file->pMethods != &kMethods) return nullptr;
   return reinterpret_cast<Handle*>(file);

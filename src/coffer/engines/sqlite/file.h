@@ -7,6 +7,7 @@
 #include "coffer/base/bytes.h"
 #include "coffer/base/per_process.h"
 #include "coffer/engines/sqlite/api.h"
+#include "coffer/engines/sqlite/growth.h"
 
 namespace coffer::sqlite {
 
@@ -22,10 +23,8 @@ class File {
   virtual int read(MutableBytes out, uint64_t offset) {
     return methods().xRead(base_, out.data(), static_cast<int>(out.size()), static_cast<sqlite3_int64>(offset));
   }
-  virtual int write(ByteView bytes, uint64_t offset) {
-    return methods().xWrite(base_, bytes.data(), static_cast<int>(bytes.size()), static_cast<sqlite3_int64>(offset));
-  }
-  virtual int truncate(uint64_t size) { return methods().xTruncate(base_, static_cast<sqlite3_int64>(size)); }
+  virtual int write(ByteView bytes, uint64_t offset);
+  virtual int truncate(uint64_t size);
   virtual int sync(int flags) { return methods().xSync(base_, flags); }
   virtual int size(uint64_t* size);
   virtual int lock(int level) { return methods().xLock(base_, level); }
@@ -40,12 +39,18 @@ class File {
   // The one that opened it: no other may use it.
   const OfOneProcess& process() const { return process_; }
 
+  // Of the file below, for the counts of files.
+  Growth& growth() { return growth_; }
+
   sqlite3_file* base() const { return base_; }
   const sqlite3_io_methods& methods() const { return *base_->pMethods; }
 
  private:
+  int measure_below();
+
   sqlite3_file* const base_;
   const OfOneProcess process_;
+  Growth growth_;
 };
 
 // What SQLite allocates for a file: this, and behind it what the VFS below wants.

@@ -75,10 +75,10 @@ Status Head::look() {
   const Kind found = head.scan.fields.kind;
   if (found != identity_.kind) return not_of_kind(found, identity_.kind, path());
   COFFER_ASSIGN(const OpenedFile opened, identity_.coffer->open_file(head.scan, path()));
-  return take(opened);
+  return take(opened, /*is_new=*/false);
 }
 
-Status Head::take(const OpenedFile& opened) {
+Status Head::take(const OpenedFile& opened, bool is_new) {
   const auto make = [file_id = opened.fields.file_id](const FileKey& file_key) {
     return SqliteKey::create(file_key, file_id);
   };
@@ -86,6 +86,7 @@ Status Head::take(const OpenedFile& opened) {
   file_id_ = opened.fields.file_id;
   counter_ = identity_.coffer->usage().counter(opened.fields.domain_key_id);
   held_ = std::make_unique<Held>(opened, std::make_shared<BaseFile>(base_, path()), std::move(key), make);
+  growth_.begin(identity_.coffer, path(), opened.fields, is_new);
   return Status::ok();
 }
 
@@ -111,7 +112,9 @@ Status Head::make() {
     return {result == SQLITE_FULL ? Code::kNoSpace : Code::kIo,
             path() + ": its header cannot be written: " + sqlite3_errstr(result)};
   }
-  return take({made.fields, std::move(made.file_key), made.lease});
+  COFFER_TRY(take({made.fields, std::move(made.file_key), made.lease}, /*is_new=*/true));
+  growth_.became(kEnvelopeSize);
+  return Status::ok();
 }
 
 }  // namespace coffer::sqlite

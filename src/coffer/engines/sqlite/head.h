@@ -18,7 +18,9 @@ struct Identity {
 
 class Head {
  public:
-  Head(sqlite3_file* base, Identity identity) : base_(base), identity_(std::move(identity)) {}
+  // Of this file, whose growth it begins when it has its header.
+  Head(File& file, Identity identity)
+      : base_(file.base()), growth_(file.growth()), identity_(std::move(identity)) {}
 
   // Takes the key of an envelope that is there, unless it has it. Ok and no key: nothing was ever written, or, of a
   // journal, never synced, so that nobody relies upon it.
@@ -41,9 +43,10 @@ class Head {
 
  private:
   using Held = HeldForm<SqliteKey>;
-  Status take(const OpenedFile& opened);
+  Status take(const OpenedFile& opened, bool is_new);
 
   sqlite3_file* const base_;
+  Growth& growth_;
   const Identity identity_;
   Id file_id_;
   std::unique_ptr<Held> held_;

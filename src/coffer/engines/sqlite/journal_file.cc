@@ -76,6 +76,7 @@ int JournalFile::erase(uint64_t offset) {
 
 int JournalFile::begin_life() {
   forget();
+  growth().forget();
   Status status = head_.look();
   if (status.is_ok() && !head_.has_key()) status = head_.make();
   if (!status.is_ok()) return fail(status);

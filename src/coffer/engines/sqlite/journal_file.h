@@ -13,7 +13,7 @@ class JournalFile final : public File, public HoldsBack {
  public:
   // `database` outlives it.
   JournalFile(sqlite3_file* base, DatabaseFile& database, Identity identity)
-      : File(base), database_(database), head_(base, std::move(identity)) {
+      : File(base), database_(database), head_(*this, std::move(identity)) {
     database_.set_journal(this);
   }
   ~JournalFile() override {

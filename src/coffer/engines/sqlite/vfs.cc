@@ -54,6 +54,7 @@ MadeFile make_file(sqlite3_file* base, const char* name, int flags) {
 
 int open_guarded(sqlite3_file* base, const char* name, int flags, Handle& handle) noexcept {
   try {
+    settle_closed();
     auto made = make_file(base, name, flags);
     if (!made.is_ok()) return failed(made.status(), name == nullptr ? "a temporary file" : name);
     set_methods(handle, std::move(*made));
@@ -77,8 +78,13 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags,
   return result;
 }
 
-int delete_file(sqlite3_vfs* vfs, const char* name, int sync) {
-  return base_of(vfs)->xDelete(base_of(vfs), name, sync);
+int delete_file(sqlite3_vfs* vfs, const char* name, int sync) noexcept {
+  const auto remove = [&] { return base_of(vfs)->xDelete(base_of(vfs), name, sync); };
+  try {
+    return remove_counted(name, remove);
+  } catch (...) {
+    return SQLITE_IOERR_DELETE;
+  }
 }
 
 int access_file(sqlite3_vfs* vfs, const char* name, int flags, int* out) {

@@ -85,6 +85,7 @@ int WalFile::follow_writers() {
   written_end_ = 0;
   const Status status = head_.look();
   if (!status.is_ok()) return fail(status);
+  growth().doubt();
   const int result = head_.has_key() ? read_header() : SQLITE_OK;
   return result == SQLITE_OK && !life_ ? SQLITE_IOERR_WRITE : result;
 }
@@ -122,6 +123,7 @@ int WalFile::write_header(ByteView bytes) {
   });
   if (!status.is_ok()) return fail(status);
   head_.count(sector.size());
+  growth().forget();
   const int result = File::write(sector, kEnvelopeSize);
   header_ = header;
   page_size_ = header.page_size();

@@ -11,7 +11,10 @@ class WalFile final : public File {
  public:
   // `database` outlives it.
   WalFile(sqlite3_file* base, DatabaseFile& database, Identity identity)
-      : File(base), database_(database), head_(base, std::move(identity)) {}
+      : File(base), database_(database), head_(*this, std::move(identity)) {}
+
+  // Others may have written to it since this one did.
+  ~WalFile() override { growth().doubt(); }
 
   int read(MutableBytes out, uint64_t offset) override;
   int write(ByteView bytes, uint64_t offset) override;

@@ -15,7 +15,7 @@ Status not_as_written(uint32_t index) {
 
 // Zeros are no header: a log that nobody has begun, or never synced.
 int WalFile::read_header() {
-  life_.reset();
+  const auto before = std::exchange(life_, std::nullopt);
   header_ = {};
   Sector sector{};
   const int result = File::read(sector, kEnvelopeSize);
@@ -34,6 +34,8 @@ int WalFile::read_header() {
   header_ = *header;
   page_size_ = header_.page_size();
   life_ = WalLife{*database_id, header_.salts()};
+  // Who begins a log anew may make its file smaller, and nobody else does.
+  if (!before || before->salts != life_->salts) growth().forget();
   return SQLITE_OK;
 }
 
