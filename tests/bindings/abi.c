@@ -37,7 +37,7 @@ EXPECT_SAME(COFFER_ROLE_WHOLE == 4);
 EXPECT_SAME(COFFER_ROLE_TEMPORARY == 5);
 EXPECT_SAME(COFFER_ROLE_OTHER == 6);
 EXPECT_SAME(COFFER_ROLE_IN_PLACE == 7);
-EXPECT_SAME(COFFER_C_ABI_VERSION == 2);
+EXPECT_SAME(COFFER_C_ABI_VERSION == 3);
 EXPECT_SAME(COFFER_BLOB_OVERHEAD == 124);
 EXPECT_SAME(COFFER_MESSAGE_SIZE_MAX == 1073741824);
 EXPECT_SAME(COFFER_CONTEXT_SIZE_MAX == 65536);
@@ -110,3 +110,6 @@ coffer_code_t coffer_file_punch_hole(coffer_file_t*, uint64_t, uint64_t, coffer_
 coffer_code_t coffer_file_sync(coffer_file_t*, coffer_error_t**);
 coffer_code_t coffer_file_close(coffer_file_t*, coffer_error_t**);
 void coffer_file_abandon(coffer_file_t*);
+coffer_code_t coffer_file_remove(coffer_t*, const char*, coffer_error_t**);
+coffer_code_t coffer_file_rename(coffer_t*, const char*, const char*, coffer_error_t**);
+coffer_code_t coffer_file_link(coffer_t*, const char*, const char*, coffer_error_t**);

@@ -22,4 +22,37 @@ std::optional<CountedFile> counted_at(Coffer& coffer, const std::string& path) {
   return CountedFile{coffer.file_counts().store_of(path), class_of(*head), *size};
 }
 
+Status remove_counted(Coffer& coffer, const std::string& path) {
+  const auto gone = counted_at(coffer, path);
+  COFFER_TRY(coffer.disk().remove(path));
+  coffer.file_counts().changed(gone, std::nullopt);
+  return Status::ok();
+}
+
+Status rename_counted(Coffer& coffer, const std::string& from, const std::string& to) {
+  FileCounts& counts = coffer.file_counts();
+  std::optional<CountedFile> moved, replaced;
+  if (counts.are_kept()) {
+    COFFER_ASSIGN(const FileInfo before, coffer.disk().info(from));
+    const auto there = coffer.disk().info(to);
+    // Two names of one file both stay.
+    const bool is_same = there.is_ok() && there->inode == before.inode && there->device == before.device;
+    if (!is_same) replaced = counted_at(coffer, to);
+    if (!is_same && counts.store_of(from) != counts.store_of(to)) moved = counted_at(coffer, from);
+  }
+  COFFER_TRY(coffer.disk().rename(from, to));
+  counts.changed(replaced, std::nullopt);
+  if (!moved) return Status::ok();
+  CountedFile there = *moved;
+  there.store = counts.store_of(to);
+  counts.changed(moved, there);
+  return Status::ok();
+}
+
+Status link_counted(Coffer& coffer, const std::string& existing, const std::string& path) {
+  COFFER_TRY(coffer.disk().link(existing, path));
+  coffer.file_counts().changed(std::nullopt, counted_at(coffer, path));
+  return Status::ok();
+}
+
 }  // namespace coffer

@@ -44,11 +44,22 @@ Result<uint64_t> CallbackFile::size() const {
   return size;
 }
 
-Status CallbackChangedFile::write_at(uint64_t offset, ByteView bytes) {
-  return said_by(io_.write(io_.user, offset, bytes.data(), bytes.size()), "write");
+void CallbackChangedFile::became(uint64_t size) {
+  size_ = size;
+  if (listing_ != nullptr) listing_->reached(size);
 }
 
-Status CallbackChangedFile::truncate(uint64_t size) { return said_by(io_.truncate(io_.user, size), "truncate"); }
+Status CallbackChangedFile::write_at(uint64_t offset, ByteView bytes) {
+  COFFER_TRY(said_by(io_.write(io_.user, offset, bytes.data(), bytes.size()), "write"));
+  became(std::max(size_, offset + bytes.size()));
+  return Status::ok();
+}
+
+Status CallbackChangedFile::truncate(uint64_t size) {
+  COFFER_TRY(said_by(io_.truncate(io_.user, size), "truncate"));
+  became(size);
+  return Status::ok();
+}
 
 Status CallbackChangedFile::sync() { return said_by(io_.sync(io_.user), "sync"); }
 

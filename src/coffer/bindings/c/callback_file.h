@@ -30,7 +30,9 @@ class CallbackFile final : public ReadableFile {
 // Changed at any place. Of the program's file nothing else is known.
 class CallbackChangedFile final : public WritableFile {
  public:
-  explicit CallbackChangedFile(const coffer_io_t& io) : io_(io), reading_(io) {}
+  // `listing`: told how large the file becomes, which has `size` bytes; null: nobody wants to know.
+  explicit CallbackChangedFile(const coffer_io_t& io, uint64_t size = 0, std::shared_ptr<GrowingFile> listing = {})
+      : io_(io), reading_(io), size_(size), listing_(std::move(listing)) {}
 
   Result<size_t> read_at(uint64_t offset, MutableBytes out) const override { return reading_.read_at(offset, out); }
   Result<uint64_t> size() const override { return reading_.size(); }
@@ -48,8 +50,12 @@ class CallbackChangedFile final : public WritableFile {
   Status lock_range(uint64_t, uint64_t) override { return info().status(); }
 
  private:
+  void became(uint64_t size);
+
   const coffer_io_t io_;
   const CallbackFile reading_;
+  uint64_t size_;  // as far as it was written here
+  const std::shared_ptr<GrowingFile> listing_;
 };
 
 // Written from `size` on.

@@ -4,8 +4,10 @@
 #include "coffer/base/path.h"
 #include "coffer/bindings/c/handles.h"
 #include "coffer/bindings/c/open_file.h"
+#include "coffer/files/counted_file.h"
 
 struct coffer_file {
+  const std::shared_ptr<coffer::Coffer> coffer;  // which counts the file to its end
   std::unique_ptr<coffer::bindings::OpenFile> file;
   const std::string path;
   const coffer::OfOneProcess process = {};
@@ -70,7 +72,7 @@ Status make_file(const FileArguments& given, Opening opening, coffer_file_t** ou
   COFFER_ASSIGN(const coffer_io_t io, callbacks_of(given.io, given.use));
   const FileRequest request{absolute_path(given.path), role, given.domain != nullptr ? given.domain : "", io};
   COFFER_ASSIGN(auto file, opening(given.coffer->coffer, request));
-  *out = new coffer_file{std::move(file), request.path};
+  *out = new coffer_file{given.coffer->coffer, std::move(file), request.path};
   return Status::ok();
 }
 
@@ -87,6 +89,17 @@ coffer_code_t with_file(coffer_file_t* handle, coffer_error_t** error, const Use
 coffer_code_t open_handle(const FileArguments& given, Opening opening, coffer_file_t** out, coffer_error_t** error) {
   if (out != nullptr) *out = nullptr;
   return guarded(error, [&] { return make_file(given, opening, out); });
+}
+
+// `change` is given the coffer and both paths, absolute.
+coffer_code_t change_names(coffer_t* handle, const char* from, const char* to, coffer_error_t** error,
+                           Status (*change)(Coffer&, const std::string&, const std::string&)) {
+  return guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(Coffer* const coffer, opened(handle));
+    COFFER_TRY(check_absolute(from, "from"));
+    COFFER_TRY(check_absolute(to, "to"));
+    return change(*coffer, absolute_path(from), absolute_path(to));
+  });
 }
 
 // In a child of fork() nothing is freed: the parent's threads may have held its locks.
@@ -109,6 +122,22 @@ coffer_code_t coffer_confirm_store(coffer_t* handle, const char* directory, coff
     COFFER_TRY(coffer::bindings::check_absolute(directory, "directory"));
     return coffer->stores().confirm(coffer::absolute_path(directory));
   });
+}
+
+coffer_code_t coffer_file_remove(coffer_t* handle, const char* path, coffer_error_t** error) {
+  return coffer::bindings::guarded(error, [&]() -> Status {
+    COFFER_ASSIGN(coffer::Coffer* const coffer, coffer::bindings::opened(handle));
+    COFFER_TRY(coffer::bindings::check_absolute(path, "path"));
+    return coffer::remove_counted(*coffer, coffer::absolute_path(path));
+  });
+}
+
+coffer_code_t coffer_file_rename(coffer_t* handle, const char* from, const char* to, coffer_error_t** error) {
+  return coffer::bindings::change_names(handle, from, to, error, coffer::rename_counted);
+}
+
+coffer_code_t coffer_file_link(coffer_t* handle, const char* from, const char* to, coffer_error_t** error) {
+  return coffer::bindings::change_names(handle, from, to, error, coffer::link_counted);
 }
 
 coffer_code_t coffer_file_create(coffer_t* coffer, const char* path, coffer_role_t role, const char* domain,

@@ -37,17 +37,35 @@ class WritingFile final : public OpenFile {
   std::unique_ptr<FileWriter> writer_;
 };
 
+// For the counts of files, which are of those that stand at their path. Null for others: nobody finds those there.
+std::shared_ptr<GrowingFile> list(Coffer& coffer, const FileRequest& request, const FileClass& of, uint64_t size) {
+  const auto there = coffer.disk().info(request.path);
+  if (!there.is_ok() || there->is_directory || there->size != size) return nullptr;
+  FileCounts& counts = coffer.file_counts();
+  CountedFile file;
+  file.store = counts.store_of(request.path);
+  file.of = of;
+  file.size = size;
+  return std::make_shared<GrowingFile>(counts, file, size > 0);
+}
+
+FileClass class_of_new(const EnvelopeFields& fields) {
+  return {.what = FileClass::What::kEncrypted, .key = fields.domain_key_id};
+}
+
 Result<std::unique_ptr<OpenFile>> begin_file(const std::shared_ptr<Coffer>& coffer, const FileRequest& request) {
   COFFER_ASSIGN(NewFile header, new_header(*coffer, {.path = request.path,
                                                      .store_directory = std::string(parent_of(request.path)),
                                                      .role = request.role,
                                                      .domain = request.domain}));
+  auto listing = list(*coffer, request, class_of_new(header.fields), 0);
   if (header.fields.kind == Kind::kPages) {
-    COFFER_ASSIGN(auto pages, PagesFile::create(header, std::make_unique<CallbackChangedFile>(request.io)));
+    COFFER_ASSIGN(auto pages, PagesFile::create(header, std::make_unique<CallbackChangedFile>(request.io, 0, listing)));
     pages->be_counted(coffer->usage().counter(header.fields.domain_key_id));
     return changing_file(std::move(pages));
   }
   COFFER_ASSIGN(auto writer, new_writer(coffer, std::move(header), request.role));
+  writer->be_listed(std::move(listing), 0, 0);
   return std::unique_ptr<OpenFile>(std::make_unique<WritingFile>(request.io, 0, std::move(writer)));
 }
 
@@ -71,8 +89,9 @@ Result<std::unique_ptr<OpenFile>> open_to_append(const std::shared_ptr<Coffer>& 
   }
   COFFER_ASSIGN(OpenedFile opened, coffer->open_file(head.scan, request.path));
   const auto counter = coffer->usage().counter(opened.fields.domain_key_id);
+  auto listing = list(*coffer, request, class_of(head.scan), size);
   if (opened.fields.kind == Kind::kPages) {
-    auto pages = PagesFile::open(opened, std::make_unique<CallbackChangedFile>(request.io));
+    auto pages = PagesFile::open(opened, std::make_unique<CallbackChangedFile>(request.io, size, listing));
     if (!pages.is_ok()) return pages.status().with_context(request.path);
     (*pages)->be_counted(counter);
     return changing_file(std::move(*pages));
@@ -85,6 +104,7 @@ Result<std::unique_ptr<OpenFile>> open_to_append(const std::shared_ptr<Coffer>& 
     size = *reopened->cut_at;
     COFFER_TRY(CallbackAppendFile(request.io, size).truncate(size));
   }
+  reopened->writer->be_listed(std::move(listing), size, 0);
   return std::unique_ptr<OpenFile>(std::make_unique<WritingFile>(request.io, size, std::move(reopened->writer)));
 }
 

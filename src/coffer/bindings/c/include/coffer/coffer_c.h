@@ -36,7 +36,7 @@ extern "C" {
 
 // One more with every version of this header that has more functions or constants. One that takes something away has
 // another soname.
-#define COFFER_C_ABI_VERSION 2
+#define COFFER_C_ABI_VERSION 3
 // Of the library that is loaded: at least that of the header a program was compiled with, or the linker said no.
 uint32_t coffer_abi_version(void);
 // "0.1.0": the library's. Never freed.
@@ -167,7 +167,7 @@ coffer_code_t coffer_blob_is_outdated(coffer_t* coffer, const void* blob, size_t
 //
 // Coffer says which bytes go where; the program reads and writes them, by callbacks. `path` is the file's own, from the
 // root on. It says which store the file belongs to and which domain it is for, and nothing else: a file opens at its
-// place only (COFFER_FOREIGN elsewhere), and no function here opens `path`.
+// place only (COFFER_FOREIGN elsewhere), and no function here opens `path` but those that change names.
 
 // The program's file, for the time of each call. Callbacks return COFFER_OK or another code, of which the caller hears
 // as it is (any that is none: COFFER_IO). They are called on the thread that made the call, and never after
@@ -255,6 +255,14 @@ coffer_code_t coffer_file_sync(coffer_file_t* file, coffer_error_t** error);
 coffer_code_t coffer_file_close(coffer_file_t* file, coffer_error_t** error);
 // Frees the handle and calls no callback, as if the program had crashed: for a file that is given up.
 void coffer_file_abandon(coffer_file_t* file);
+
+// As unlink(2), rename(2) and link(2) of files, by paths from the root on; the names are not durable on return. Whoever
+// changes names otherwise does no harm: these have `coffer status` of many files know of it at once, where it answers
+// from counts (docs/keys.md), which are of files that stand at their `path` in a file system. Nobody has a handle of
+// what is removed or replaced, or has two names.
+coffer_code_t coffer_file_remove(coffer_t* coffer, const char* path, coffer_error_t** error);
+coffer_code_t coffer_file_rename(coffer_t* coffer, const char* from, const char* to, coffer_error_t** error);
+coffer_code_t coffer_file_link(coffer_t* coffer, const char* from, const char* to, coffer_error_t** error);
 
 #ifdef __cplusplus
 }
