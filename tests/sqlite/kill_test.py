@@ -3,11 +3,14 @@
 import os
 import random
 import signal
+import subprocess
 import time
 
 from sqlite_harness import SqliteTest, connect, main, seed
 
 KILLS = int(os.environ.get("KILLS", "3"))  # of each mode
+COMMITS = 60  # in each locking mode
+ROWS = range(60)
 
 
 def write(coffer, path, mode, name, chance, acknowledge):
@@ -99,6 +102,69 @@ class KillTest(SqliteTest):
 
     def test_two_writers_of_a_log(self):
         self.kill_writers("wal", ["a", "b"])
+
+
+class RewrittenFrames(SqliteTest):
+    """A transaction that is larger than the cache is in the log before it commits. What it changes again there is
+    written anew in its place, and so are the headers of all frames from there on."""
+
+    def change(self, db, rows, turn, chance):
+        for row in chance.choices(ROWS, k=chance.randrange(20, 60)):
+            db.execute("UPDATE t SET turn = ?, filling = randomblob(1500) WHERE a = ?", (turn, row))
+            rows[row] = turn
+
+    def transaction(self, db, committed, turn, chance):
+        """What is in the database after it, and how the log began before the second half of it."""
+        rows = dict(committed)
+        db.execute("BEGIN")
+        self.change(db, rows, turn, chance)
+        log = self.copies("-wal")
+        db.execute("SAVEPOINT s")
+        undone = dict(rows) if turn % 2 == 0 else rows
+        self.change(db, undone, turn, chance)
+        if turn % 2 == 0:
+            db.execute("ROLLBACK TO s")
+        self.change(db, rows, turn, chance)
+        db.execute("COMMIT")
+        return rows, log
+
+    def copies(self, *suffixes):
+        """As a kill would leave them now: another database of this store. Another process makes them, since this one
+        would lose its locks by reading. Returns the last."""
+        for suffix in suffixes:
+            subprocess.run(["cp", self.path("db", "x.db" + suffix), self.path("db", "copy.db" + suffix)], check=True)
+        return self.read("db", "copy.db" + suffixes[-1])
+
+    def commit_and_look(self, locking):
+        chance = seed()
+        db = self.open()
+        for setting in (f"locking_mode = {locking}", "journal_mode = wal", "cache_size = 3"):
+            db.execute(f"PRAGMA {setting}")
+        db.execute("PRAGMA wal_autocheckpoint = 300")  # the log is begun anew now and then
+        db.execute("CREATE TABLE t(a INTEGER PRIMARY KEY, turn, filling)")
+        db.execute("BEGIN")
+        committed = dict.fromkeys(ROWS, 0)
+        db.executemany("INSERT INTO t VALUES (?, ?, randomblob(1500))", committed.items())
+        db.execute("COMMIT")
+        for turn in range(1, COMMITS + 1):
+            if turn % 3 == 0:
+                db.execute("BEGIN")
+                self.change(db, {}, turn, chance)
+                db.execute("ROLLBACK")
+            committed, log = self.transaction(db, committed, turn, chance)
+            log_after = self.copies("", "-wal")
+            if turn == 1:
+                self.assertNotEqual(log_after[:len(log)], log, "no frame was written anew")
+            copy = self.open("copy.db")
+            self.assertEqual(copy.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+            self.assertEqual(dict(copy.execute("SELECT a, turn FROM t")), committed, f"after commit {turn}")
+            copy.close()
+
+    def test_a_kill_after_any_commit_leaves_what_was_committed(self):
+        self.commit_and_look("normal")
+
+    def test_so_it_is_where_one_connection_has_the_database_to_itself(self):
+        self.commit_and_look("exclusive")
 
 
 if __name__ == "__main__":
