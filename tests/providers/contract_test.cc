@@ -10,6 +10,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/keys/keyring.h"
 #include "coffer/providers/registry.h"
+#include "support/long.h"
 
 namespace coffer {
 namespace {
@@ -140,6 +141,8 @@ TEST_P(ProviderContract, AnAlteredOrCutWrappedKeyIsNoticed) {
   const WrappedKeyringKey wrapped = wrap(handle);
   const size_t step = surroundings_->is_slow() ? 61 : 1;
   for (size_t bit = 0; bit < wrapped.bytes.size() * 8; bit += step) {
+    // One of each byte, the first of the first and so on.
+    if (step == 1 && !may_take_long() && bit % 8 != bit / 8 % 8) continue;
     WrappedKeyringKey flipped = wrapped;
     flipped.bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
     EXPECT_EQ(provider_->unwrap(handle, context_, flipped).code(), Code::kWrongKey) << "bit " << bit;
