@@ -59,6 +59,26 @@ class Body {
                                 uint64_t physical_size, EngineRole role) const = 0;
 };
 
+// Of a kind whose files are not written from front to back, so that no FileWriter makes one anew or writes it further.
+class ReadOnlyBody : public Body {
+ public:
+  // `why` that is so. It outlives this.
+  explicit ReadOnlyBody(const char* why) : why_(why) {}
+
+  bool proves_each_read() const final { return true; }
+  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile, EngineRole) const final {
+    return refusal();
+  }
+  Result<ReopenedFile> reopen(OpenedFile, std::shared_ptr<const ReadableFile>, uint64_t, EngineRole) const final {
+    return refusal();
+  }
+
+ private:
+  Status refusal() const { return {Code::kUnsupported, why_}; }
+
+  const char* const why_;
+};
+
 const Body& body_of(Kind kind);
 
 // The size of the plaintext, for listings: Body::measure(), zero for a file that was never written, and its own size

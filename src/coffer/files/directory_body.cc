@@ -6,29 +6,20 @@
 namespace coffer {
 namespace {
 
-class DirectoryBody final : public Body {
+class DirectoryBody final : public ReadOnlyBody {
  public:
+  DirectoryBody()
+      : ReadOnlyBody(
+            "a directory's names are sealed with this file's key, so it cannot get another one; make a new directory "
+            "on the mount, move there what is in this one, and remove it") {}
+
   Result<uint64_t> measure(const EnvelopeFields&, std::shared_ptr<const ReadableFile>, uint64_t) const override {
     return uint64_t{0};
-  }
-  bool proves_each_read() const override { return true; }
-  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile, EngineRole) const override {
-    return keeps_its_key();
-  }
-  Result<ReopenedFile> reopen(OpenedFile, std::shared_ptr<const ReadableFile>, uint64_t, EngineRole) const override {
-    return keeps_its_key();
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
                         EngineRole) const override {
     COFFER_ASSIGN(OpenDirectory body, OpenDirectory::open(opened, std::move(file), physical_size));
     return OpenBody(std::move(body));
-  }
-
- private:
-  static Status keeps_its_key() {
-    return {Code::kUnsupported,
-            "a directory's names are sealed with this file's key, so it cannot get another one; make a new directory "
-            "on the mount, move there what is in this one, and remove it"};
   }
 };
 

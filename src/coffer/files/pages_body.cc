@@ -7,10 +7,6 @@
 namespace coffer {
 namespace {
 
-Status not_from_front_to_back() {
-  return {Code::kUnsupported, "a pages file is changed in place and not written from front to back"};
-}
-
 // What the newest of the roots says; nothing where there is none.
 Result<PagesRoot> look_at_root(const ReadableFile& file) {
   PagesRoot out;
@@ -23,8 +19,10 @@ Result<PagesRoot> look_at_root(const ReadableFile& file) {
   return out;
 }
 
-class PagesBody final : public Body {
+class PagesBody final : public ReadOnlyBody {
  public:
+  PagesBody() : ReadOnlyBody("a pages file is changed in place and not written from front to back") {}
+
   // A journal that a crash left may know better than the root.
   Result<uint64_t> measure(const EnvelopeFields& fields, std::shared_ptr<const ReadableFile> file,
                            uint64_t) const override {
@@ -41,13 +39,6 @@ class PagesBody final : public Body {
       at += record->total_size(layout.page_size());
     }
     return size;
-  }
-  bool proves_each_read() const override { return true; }
-  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile, EngineRole) const override {
-    return not_from_front_to_back();
-  }
-  Result<ReopenedFile> reopen(OpenedFile, std::shared_ptr<const ReadableFile>, uint64_t, EngineRole) const override {
-    return not_from_front_to_back();
   }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t,
                         EngineRole) const override {

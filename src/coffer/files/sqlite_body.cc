@@ -42,29 +42,19 @@ class DatabaseParts final : public SqliteParts {
   const uint64_t size_;
 };
 
-class SqliteBody final : public Body {
+class SqliteBody final : public ReadOnlyBody {
  public:
+  SqliteBody() : ReadOnlyBody("files of SQLite are written by SQLite: copy a database with VACUUM INTO") {}
+
   // Journals and logs say in what is sealed where they end: their own size here.
   Result<uint64_t> measure(const EnvelopeFields&, std::shared_ptr<const ReadableFile>,
                            uint64_t physical_size) const override {
     return std::max<uint64_t>(physical_size, kEnvelopeSize) - kEnvelopeSize;
   }
-  bool proves_each_read() const override { return true; }
-  Result<std::unique_ptr<FileWriter>> create(std::shared_ptr<Coffer>, NewFile, EngineRole) const override {
-    return written_by_sqlite();
-  }
-  Result<ReopenedFile> reopen(OpenedFile, std::shared_ptr<const ReadableFile>, uint64_t, EngineRole) const override {
-    return written_by_sqlite();
-  }
   Result<OpenBody> open(const OpenedFile& opened, std::shared_ptr<const ReadableFile> file, uint64_t physical_size,
                         EngineRole) const override {
     COFFER_ASSIGN(OpenSqlite body, OpenSqlite::open(opened, std::move(file), physical_size));
     return OpenBody(std::move(body));
-  }
-
- private:
-  static Status written_by_sqlite() {
-    return {Code::kUnsupported, "files of SQLite are written by SQLite: copy a database with VACUUM INTO"};
   }
 };
 
