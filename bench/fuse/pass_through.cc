@@ -54,12 +54,13 @@ class PlainContents final : public Contents {
   Result<std::unique_ptr<NewBody>> prepare(const std::string&) override {
     return std::unique_ptr<NewBody>(std::make_unique<NewPlainBody>());
   }
-  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string&, bool) override {
+  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string&, Opening, FileClass*) override {
     return std::unique_ptr<FileBody>(std::make_unique<PlainBody>(std::move(file)));
   }
   Result<uint64_t> shown_size(Descriptor, const std::string&, uint64_t physical_size) override { return physical_size; }
   bool is_read_only() const override { return false; }
   SealedNames* names() const override { return nullptr; }
+  Counting* counting() override { return nullptr; }
   bool paths_matter() const override { return false; }
   Status let_in(const std::string&, const std::string&) override { return Status::ok(); }
   Status move_directory(const std::string&, const std::string&, const std::function<bool()>& rename) override {

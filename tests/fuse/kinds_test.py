@@ -235,6 +235,51 @@ class KindsTest(MountTest):
         self.put("cut.sst", b"anew")
         self.assertEqual(self.read("m/cut.sst"), b"anew")
 
+    def test_a_file_whose_header_is_lost_is_read_by_nobody_and_can_be_cut_to_nothing(self):
+        self.mount_new()
+        names = ("zeros.sst", "damaged.sst", "wal/zeros", "zeros.pages")
+        for name in names:
+            self.put(name, b"first" * 5000)
+        self.umount()
+        for name in names:
+            if "zeros" in name:
+                with open(self.path("store", name), "r+b") as file:
+                    file.write(bytes(HEADER_SIZE))
+        for slot in (0, HEADER_SIZE // 2):
+            self.set_byte("store/damaged.sst", slot + 100)
+        self.mount()
+        for name in names:
+            for flags in (os.O_RDONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND):
+                self.assert_errno(errno.EIO, os.open, self.path("m", name), flags)
+            self.assert_errno(errno.EIO, os.truncate, self.path("m", name), 100)
+            self.assert_logged(self.path("store", name))
+        for name in names:
+            if name != "zeros.sst":
+                os.truncate(self.path("m", name), 0)
+                self.assertEqual(self.read("m", name), b"")
+            self.put(name, b"second" * 5000)
+        self.umount()
+        self.mount()
+        for name in names:
+            self.assertEqual(self.read("m", name), b"second" * 5000)
+        self.umount()
+        self.assertEqual({name: self.kind(name) for name in names},
+                         {"zeros.sst": "blocks", "damaged.sst": "blocks", "wal/zeros": "log", "zeros.pages": "pages"})
+        self.assertEqual(self.verified("c.coffer", "store"), {})
+
+    def test_reading_an_empty_file_that_was_never_written_is_no_change(self):
+        self.mount_new()
+        self.umount()
+        for name in ("f.sst", "wal/f", "f"):
+            self.write(os.path.join("store", name), b"")
+            os.utime(self.path("store", name), (1000, 1000))
+        self.mount()
+        for name in ("f.sst", "wal/f", "f"):
+            self.assertEqual(self.read("m", name), b"")
+        self.umount()
+        for name in ("f.sst", "wal/f", "f"):
+            self.assertEqual(os.stat(self.path("store", name)).st_mtime, 1000, name)
+
     def test_a_file_of_another_store_is_refused(self):
         self.mount_new()
         self.put("f.sst", b"here" * 1000)

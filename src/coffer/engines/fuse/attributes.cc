@@ -36,7 +36,7 @@ int set_size(FileSystem& files, Inode& inode, uint64_t size) {
   if (const int error = drop_set_ids(inode); error != 0) return error;
   const std::shared_lock opening(files.moves());
   bool kept = false;
-  Status done = inode.open(files.contents(), true, &kept);
+  Status done = inode.open(files.contents(), size == 0 ? Opening::kCutting : Opening::kWriting, &kept);
   if (!done.is_ok()) return files.log().explain(done);
   done = inode.body()->truncate(size);
   files.release(files.inodes().hold(inode));

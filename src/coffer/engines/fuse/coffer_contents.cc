@@ -201,17 +201,26 @@ AppendedFile CofferContents::appended(Descriptor file, const std::string& path, 
 Result<std::unique_ptr<FileBody>> CofferContents::begin_again(Descriptor file, const std::string& path) {
   COFFER_ASSIGN(const Kind kind, kind_for(path));
   COFFER_ASSIGN(NewFile header, header_for(path, kind));
-  if (::ftruncate(file.get(), 0) != 0) return posix::failure("truncate", path);
+  struct stat st;
+  if (::fstat(file.get(), &st) != 0) return posix::failure("stat", path);
+  if (st.st_size > 0) {  // one that is empty keeps its time of change
+    COFFER_ASSIGN(const auto alone, coffer_->lock_envelopes());
+    // Durably empty before another header stands there: one over what was behind the last would be damage.
+    if (::ftruncate(file.get(), 0) != 0 || ::fdatasync(file.get()) != 0) return posix::failure("truncate", path);
+  }
   return begin_with(std::move(header), std::move(file), path);
 }
 
-Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const std::string& path, bool writable,
+Result<std::unique_ptr<FileBody>> CofferContents::open(Descriptor file, const std::string& path, Opening opening,
                                                        FileClass* found) {
+  const bool writable = opening != Opening::kReading;
   Descriptor same(::fcntl(file.get(), F_DUPFD_CLOEXEC, 0));
   if (!same.is_open()) return posix::failure("open", path);
   COFFER_ASSIGN(const FileHead head, read_head(*posix::file_of(std::move(same), path), path));
-  COFFER_TRY(head.refusal);
   *found = class_of(head);
+  // Whoever reads it hears that; whoever cuts it wants nothing of what was there.
+  if (opening == Opening::kCutting && head.refusal.code() == Code::kDamaged) return begin_again(std::move(file), path);
+  COFFER_TRY(head.refusal);
   if (head.is(FileHead::What::kNothing)) {
     if (writable) return begin_again(std::move(file), path);
     return std::unique_ptr<FileBody>(std::make_unique<EmptyBody>(path));

@@ -22,14 +22,15 @@ class CofferContents final : public Contents {
 
   Result<std::unique_ptr<NewBody>> prepare(const std::string& path) override;
   // A file of which a crash has left no header is empty, and gets one if it may be written. Errors as
-  // Coffer::open_file(); kPlaintext for what is none of Coffer's files.
-  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable,
+  // Coffer::open_file(); kPlaintext for what is none of Coffer's files. One whose header is lost is begun anew if it is
+  // to be cut.
+  Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, Opening opening,
                                          FileClass* found) override;
   Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) override;
 
   bool is_read_only() const override { return read_only_; }
   SealedNames* names() const override { return names_.get(); }
-  Counting& counting() override { return counting_; }
+  Counting* counting() override { return &counting_; }
   bool paths_matter() const override { return !coffer_->config().domains.empty(); }
   Status let_in(const std::string& from, const std::string& to) override;
   Status move_directory(const std::string& from, const std::string& to, const std::function<bool()>& rename) override;
@@ -57,7 +58,7 @@ class CofferContents final : public Contents {
   Result<NewFile> header_for(const std::string& path, Kind kind);
   Result<std::unique_ptr<FileBody>> begin_with(NewFile header, Descriptor file, const std::string& path);
   AppendedFile appended(Descriptor file, const std::string& path, Kind kind, bool writable);
-  // A file of which a crash has left no header.
+  // A file without a header. What stands behind where that was goes.
   Result<std::unique_ptr<FileBody>> begin_again(Descriptor file, const std::string& path);
   // Its pages may be in the kernel's cache from now on.
   void remember(const KeyLease& lease);

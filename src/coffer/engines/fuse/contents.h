@@ -48,6 +48,9 @@ class NewBody {
   virtual Result<std::unique_ptr<FileBody>> begin(Descriptor file) = 0;
 };
 
+// What a file is opened for. kCutting: to be written, and cut to nothing first.
+enum class Opening { kReading, kWriting, kCutting };
+
 // Thread-safe. Paths are those of the backing directory, absolute; errors name them.
 class Contents {
  public:
@@ -55,7 +58,7 @@ class Contents {
 
   virtual Result<std::unique_ptr<NewBody>> prepare(const std::string& path) = 0;
   // `found`: what it counted as.
-  virtual Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, bool writable,
+  virtual Result<std::unique_ptr<FileBody>> open(Descriptor file, const std::string& path, Opening opening,
                                                  FileClass* found) = 0;
   // Of a file that is not open, as it tells it itself: `file` is open for reading.
   virtual Result<uint64_t> shown_size(Descriptor file, const std::string& path, uint64_t physical_size) = 0;
@@ -64,8 +67,8 @@ class Contents {
   virtual bool is_read_only() const = 0;
   // Null where names are in clear.
   virtual SealedNames* names() const = 0;
-  // Where what comes, changes and goes is counted.
-  virtual Counting& counting() = 0;
+  // Where what comes, changes and goes is counted. Null: nowhere.
+  virtual Counting* counting() = 0;
   // Whether files may be at some paths and not at others: then let_in() has to be asked.
   virtual bool paths_matter() const = 0;
   // What is at `from`, and all below it, is about to be at `to` as well, or instead.

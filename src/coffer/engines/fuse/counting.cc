@@ -68,8 +68,9 @@ std::optional<CountedFile> Counting::at(int directory, const std::string& path, 
   return CountedFile{store_, *found, static_cast<uint64_t>(st.st_size)};
 }
 
-NameChange::NameChange(FileSystem& files)
-    : files_(files), counting_(files.contents().counting().are_kept() ? &files.contents().counting() : nullptr) {}
+NameChange::NameChange(FileSystem& files) : files_(files), counting_(files.contents().counting()) {
+  if (counting_ != nullptr && !counting_->are_kept()) counting_ = nullptr;
+}
 
 void NameChange::loses(const Inode& parent, const std::string& below) {
   struct stat st;

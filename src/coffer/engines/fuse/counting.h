@@ -64,7 +64,7 @@ class NameChange {
   };
 
   FileSystem& files_;
-  Counting* const counting_;  // null: nobody wants to know
+  Counting* counting_;  // null: nobody wants to know
   std::vector<Affected> affected_;
 };
 

@@ -14,7 +14,10 @@ namespace {
 
 FileHandle& handle_of_file(const fuse_file_info* info) { return *reinterpret_cast<FileHandle*>(info->fh); }
 
-bool wants_to_write(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+Opening opening_of(int flags) {
+  if ((flags & O_TRUNC) != 0) return Opening::kCutting;
+  return (flags & O_ACCMODE) != O_RDONLY ? Opening::kWriting : Opening::kReading;
+}
 
 // Gives the open file a handle, and tells the kernel of it by `reply`.
 template <class Reply>
@@ -35,7 +38,7 @@ int reply_handle(FileSystem& files, std::shared_ptr<Inode> inode, fuse_file_info
 
 // REQUIRES: moves() is held
 int open_inode(FileSystem& files, Inode& inode, int flags, bool* kept) {
-  Status status = inode.open(files.contents(), wants_to_write(flags) || (flags & O_TRUNC) != 0, kept);
+  Status status = inode.open(files.contents(), opening_of(flags), kept);
   if (!status.is_ok()) return files.log().explain(status);
   if ((flags & O_TRUNC) == 0) return 0;
   int error = drop_set_ids(inode);

@@ -111,7 +111,8 @@ Result<Descriptor> Inode::open_backing(bool read_only, bool for_writing, bool* w
   return posix::failure("open", where.is_ok() ? *where : way());
 }
 
-Status Inode::open_locked(Contents& contents, bool for_writing, bool* kept) {
+Status Inode::open_locked(Contents& contents, Opening opening, bool* kept) {
+  const bool for_writing = opening != Opening::kReading;
   if (body_ != nullptr && (writable_ || !for_writing)) {
     *kept = true;
     return Status::ok();
@@ -123,23 +124,27 @@ Status Inode::open_locked(Contents& contents, bool for_writing, bool* kept) {
   // Pages that the kernel has were read from the file that the stamp was taken of.
   *kept = stamp_.physical_size < 0 || stamp_ == Stamp::of(st);
   COFFER_ASSIGN(const std::string where, path());
+  if (!writable) opening = Opening::kReading;
+  if (writable && !for_writing) opening = Opening::kWriting;
   FileClass found;
-  COFFER_ASSIGN(std::shared_ptr<FileBody> body, contents.open(std::move(file), where, writable, &found));
-  set_body(std::move(body), writable ? contents.counting().list(fd(), st, found) : nullptr);
+  COFFER_ASSIGN(std::shared_ptr<FileBody> body, contents.open(std::move(file), where, opening, &found));
+  Counting* const counting = writable ? contents.counting() : nullptr;
+  set_body(std::move(body), counting != nullptr ? counting->list(fd(), st, found) : nullptr);
   writable_ = writable;
   return Status::ok();
 }
 
-Status Inode::open(Contents& contents, bool for_writing, bool* kept) {
+Status Inode::open(Contents& contents, Opening opening, bool* kept) {
   std::lock_guard lock(mutex_);
-  COFFER_TRY(open_locked(contents, for_writing, kept));
+  COFFER_TRY(open_locked(contents, opening, kept));
   ++handles_;
   return Status::ok();
 }
 
 void Inode::adopt(Contents& contents, std::unique_ptr<FileBody> body) {
   std::lock_guard lock(mutex_);
-  set_body(std::move(body), contents.counting().list_new(fd()));
+  Counting* const counting = contents.counting();
+  set_body(std::move(body), counting != nullptr ? counting->list_new(fd()) : nullptr);
   writable_ = true;
   ++handles_;
 }

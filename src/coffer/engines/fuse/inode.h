@@ -46,7 +46,7 @@ class Inode {
   int stat(Contents& contents, struct stat* out);
 
   // One more handle. `kept`: nobody has changed the file since it was open last, so that cached pages still hold.
-  Status open(Contents& contents, bool for_writing, bool* kept);
+  Status open(Contents& contents, Opening opening, bool* kept);
   // The same of one that was just made.
   void adopt(Contents& contents, std::unique_ptr<FileBody> body);
   // One handle less. Whether that was the last: the file stays open until close_if_idle() or the next handle.
@@ -78,7 +78,7 @@ class Inode {
     bool operator==(const Stamp& other) const;
   };
   std::shared_ptr<FileBody> body_if_open() const;
-  Status open_locked(Contents& contents, bool for_writing, bool* kept);
+  Status open_locked(Contents& contents, Opening opening, bool* kept);
   Status close_locked();
   // Also opens for reading alone what may not be written, for who does not write.
   Result<Descriptor> open_backing(bool read_only, bool for_writing, bool* writable) const;
