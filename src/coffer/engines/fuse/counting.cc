@@ -59,11 +59,11 @@ std::shared_ptr<GrowingFile> Counting::list_new(int fd) {
   return std::make_shared<GrowingFile>(coffer_.file_counts(), nothing, Looking(fd, nothing, nullptr));
 }
 
-std::optional<CountedFile> Counting::at(int directory, const std::string& path, int follow) const {
+std::optional<CountedFile> Counting::at(int directory, const std::string& path, int flags) const {
   struct stat st;
-  const int flags = follow == O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
-  if (::fstatat(directory, path.c_str(), &st, flags) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
-  const auto found = class_behind(Descriptor(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC | follow)));
+  const int stat_flags = flags == O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+  if (::fstatat(directory, path.c_str(), &st, stat_flags) != 0 || !S_ISREG(st.st_mode)) return std::nullopt;
+  const auto found = class_behind(Descriptor(::openat(directory, path.c_str(), O_RDONLY | O_CLOEXEC | flags)));
   if (!found) return std::nullopt;
   return CountedFile{store_, *found, static_cast<uint64_t>(st.st_size)};
 }

@@ -30,8 +30,9 @@ class Counting {
   std::shared_ptr<GrowingFile> list(int fd, const struct stat& st, const FileClass& found);
   // The same of one that was just made.
   std::shared_ptr<GrowingFile> list_new(int fd);
-  // What `path` leads to, seen from `directory`, counts once. nullopt for what is no regular file, nor can be read.
-  std::optional<CountedFile> at(int directory, const std::string& path, int follow) const;
+  // The file at `path`, seen from `directory`, by that name alone; `flags`: O_NOFOLLOW, or 0. nullopt for what is no
+  // regular file, or cannot be read.
+  std::optional<CountedFile> at(int directory, const std::string& path, int flags) const;
   void changed(const std::optional<CountedFile>& from, const std::optional<CountedFile>& to) {
     coffer_.file_counts().changed(from, to);
   }

@@ -36,6 +36,7 @@ void save_at_exit() {
   static const int registered = std::atexit([] {
     for (const auto& [place, opened] : coffers().open) {
       if (place.second != process_number() || opened.coffer == nullptr) continue;
+      opened.saving->stop();
       // Who ends has nobody to tell; what is lost is a count.
       [[maybe_unused]] const Status lost = opened.coffer->usage().save();
       [[maybe_unused]] const Status lost_files = opened.coffer->file_counts().save();
