@@ -153,12 +153,20 @@ def check_documents(compiler, prefix, scratch):
     check(count >= 2, "README.md and docs/embedding.md have no programs")
 
 
+def check_manual(prefix):
+    share = os.path.join(prefix, "share")
+    for path in ("man/man1/coffer.1", "man/man1/coffer-rotate-root.1", "bash-completion/completions/coffer",
+                 "zsh/site-functions/_coffer", "fish/vendor_completions.d/coffer.fish"):
+        check(os.path.getsize(os.path.join(share, path)) > 1000, f"share/{path} is no page or script")
+
+
 def main():
     build, compiler = sys.argv[1:]
     with tempfile.TemporaryDirectory() as scratch:
         prefix = os.path.join(scratch, "prefix")
         run("cmake", "--install", build, "--prefix", prefix, stdout=subprocess.DEVNULL)
         check_headers(compiler, prefix)
+        check_manual(prefix)
         for name in ("coffer", "coffer_rocksdb"):
             check_exports(prefix, name)
         check_documents(compiler, prefix, scratch)

@@ -40,6 +40,7 @@ std::span<const Command> all_commands() {
       kmip_destroy_command(), kmip_ping_command(),
 #endif
       audit_show_command(),   audit_verify_command(),  scan_command(),           seal_value_command(),
+      manual_command(),       completion_command(),
   };
   return commands;
 }

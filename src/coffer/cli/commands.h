@@ -70,5 +70,7 @@ Command audit_show_command();
 Command audit_verify_command();
 Command scan_command();
 Command seal_value_command();
+Command manual_command();
+Command completion_command();
 
 }  // namespace coffer::cli

@@ -14,12 +14,12 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
-    arguments.cc audit.cc cat.cc commands.cc commands_module.cc config.cc console.cc doctor.cc domain.cc engines.cc
-  exec.cc file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc
-  keyring.cc metrics.cc mount.cc names.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc
-  progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc
-  secret_input.cc shred.cc slot.cc status.cc status_text.cc store.cc tenant.cc text.cc transition.cc verify.cc
-  watching.cc)
+    arguments.cc audit.cc cat.cc commands.cc commands_module.cc completion.cc completion_bash.cc
+    completion_fish.cc completion_zsh.cc config.cc console.cc doctor.cc domain.cc engines.cc exec.cc file_work.cc
+    group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc keyring.cc manual.cc
+    metrics.cc mount.cc names.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc
+    provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc
+    shred.cc slot.cc status.cc status_text.cc store.cc tenant.cc text.cc transition.cc verify.cc watching.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)
@@ -56,4 +56,8 @@ if(COFFER_TOOLS)
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS coffer_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS coffer_commands coffer_mount LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(CODE "set(COFFER_BINDIR ${CMAKE_INSTALL_BINDIR})
+set(COFFER_DATADIR ${CMAKE_INSTALL_DATADIR})
+set(COFFER_MANDIR ${CMAKE_INSTALL_MANDIR})")
+  install(SCRIPT ${PROJECT_SOURCE_DIR}/cmake/InstallManual.cmake)
 endif()
