@@ -3,6 +3,9 @@
 # coffer_c). docs/embedding.md.
 include(CMakePackageConfigHelpers)
 
+# Components are packages (CofferPackages.cmake). What says nothing is for who compiles.
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev)
+
 set(COFFER_INSTALL_CMAKE ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
 set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
 
@@ -18,21 +21,29 @@ install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/bindings/c/include/coffer/coffer_
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
 install(FILES ${COFFER_GENERATED}/coffer/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
 
+# A shared library, in its own package; the name that linkers look for belongs to who compiles.
+function(coffer_install_shared target export component)
+  install(TARGETS ${target} EXPORT ${export}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT ${component} NAMELINK_COMPONENT dev)
+endfunction()
+
 install(TARGETS coffer EXPORT coffer_static_targets)
 install(TARGETS coffer_providers EXPORT coffer_providers_targets)
 install(TARGETS coffer_rocksdb EXPORT coffer_rocksdb_static_targets)
 if(TARGET coffer_shared)
-  install(TARGETS coffer_shared EXPORT coffer_shared_targets)
-  install(TARGETS coffer_rocksdb_shared EXPORT coffer_rocksdb_shared_targets)
+  coffer_install_shared(coffer_shared coffer_shared_targets library)
+  coffer_install_shared(coffer_rocksdb_shared coffer_rocksdb_shared_targets rocksdb_library)
 endif()
-install(TARGETS coffer_c_shared EXPORT coffer_c_targets)
-install(TARGETS coffer_rocksdb_preload coffer_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+coffer_install_shared(coffer_c_shared coffer_c_targets c_library)
+install(TARGETS coffer_rocksdb_preload LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT rocksdb)
+install(TARGETS coffer_sqlite LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sqlite)
 if(TARGET coffer_key_management)
-  install(TARGETS coffer_key_management LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(TARGETS coffer_key_management LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT mariadb)
 endif()
 get_property(modules GLOBAL PROPERTY COFFER_PROVIDER_MODULES)
 if(modules)
-  install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${COFFER_PROVIDER_FOLDER})
+  install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/${COFFER_PROVIDER_FOLDER}
+    COMPONENT providers)
 endif()
 
 write_basic_package_version_file(${COFFER_GENERATED}/cofferConfigVersion.cmake COMPATIBILITY SameMinorVersion)
