@@ -37,7 +37,7 @@ endfunction()
 set(same "(= ${PROJECT_VERSION})")
 set(CPACK_COMPONENTS_ALL "")
 coffer_package(tools coffer admin
-  "encryption at rest for storage engines: the command line\nMakes coffers, rotates their keys, and says which keys protect which files."
+  "encryption at rest for storage engines: the command line\nMakes coffers, rotates keys, says what they protect."
   RECOMMENDS "coffer-providers ${same}")
 coffer_package(providers coffer-providers admin
   "root keys of Coffer in a KMS: KMIP, PKCS#11, TPM, Vault and clouds\nRoot keys in key files need none of them.")
