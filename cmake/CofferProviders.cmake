@@ -1,6 +1,6 @@
 # Which key providers are built, and how: coffer_provider() makes of each a part of the static library coffer_providers,
 # for programs that link it, and a module of its own that is loaded when its scheme is opened.
-set(COFFER_PROVIDERS_KNOWN file exec keystore kmip pkcs11 tpm vault aws-kms gcp-kms azure-kv recipient)
+set(COFFER_PROVIDERS_KNOWN file exec keystore kmip pkcs11 tpm vault aws-kms gcp-kms azure-kv recipient etcd)
 set(COFFER_PROVIDERS "" CACHE STRING "The key providers to build (a list of URI schemes); empty: all")
 if(NOT COFFER_PROVIDERS)  # not in the cache, where a list would stay as it is when there is one more
   set(COFFER_PROVIDERS ${COFFER_PROVIDERS_KNOWN})
@@ -25,7 +25,8 @@ function(coffer_any_provider out)
     endif()
   endforeach()
 endfunction()
-coffer_any_provider(COFFER_WITH_HTTP vault aws-kms gcp-kms azure-kv)
+coffer_any_provider(COFFER_WITH_HTTP vault aws-kms gcp-kms azure-kv etcd)
+coffer_any_provider(COFFER_WITH_ETCD etcd)
 coffer_any_provider(COFFER_WITH_KMIP kmip)
 coffer_any_provider(COFFER_WITH_PKCS11 pkcs11)
 coffer_any_provider(COFFER_WITH_TPM tpm)
@@ -43,16 +44,22 @@ if(COFFER_WITH_RECIPIENT)
   pkg_check_modules(GFSHARE REQUIRED IMPORTED_TARGET libgfshare)
 endif()
 
-# coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] [REACH FUNCTION] SOURCES a.cc …), where LAYER is the sources'
-# folder below src/coffer, OPENER the function in it that opens a URI (an OpenProvider of providers/module.h), or an
-# anchor, and FUNCTION a ReachProviderGroup.
+# coffer_provider(SCHEME LAYER OPENER [ANCHOR OPENER] [REACH FUNCTION] [STORE OPENER] SOURCES a.cc …), where LAYER is
+# the sources' folder below src/coffer, OPENER the function in it that opens a URI (an OpenProvider of
+# providers/module.h; "" where the scheme has no root keys), an anchor, or a place for keyrings, and FUNCTION a
+# ReachProviderGroup.
 function(coffer_provider scheme layer opener)
-  cmake_parse_arguments(ARG "" "ANCHOR;REACH" "SOURCES" ${ARGN})
+  cmake_parse_arguments(ARG "" "ANCHOR;REACH;STORE" "SOURCES" ${ARGN})
   if(NOT scheme IN_LIST COFFER_PROVIDERS)
     return()
   endif()
   coffer_layer(coffer_providers ${layer} ${ARG_SOURCES})
-  set(COFFER_MODULE_FUNCTIONS "OpenProvider ${opener};")
+  set(COFFER_MODULE_FUNCTIONS "")
+  if(opener)
+    set(COFFER_MODULE_FUNCTIONS "OpenProvider ${opener};")
+  else()
+    set(opener "nullptr")
+  endif()
   set(COFFER_MODULE_ANCHOR "nullptr")
   if(ARG_ANCHOR)
     set(COFFER_MODULE_ANCHOR ${ARG_ANCHOR})
@@ -63,6 +70,11 @@ function(coffer_provider scheme layer opener)
     set(COFFER_MODULE_REACH ${ARG_REACH})
     string(APPEND COFFER_MODULE_FUNCTIONS "\nReachProviderGroup ${ARG_REACH};")
   endif()
+  set(COFFER_MODULE_STORE "nullptr")
+  if(ARG_STORE)
+    set(COFFER_MODULE_STORE ${ARG_STORE})
+    string(APPEND COFFER_MODULE_FUNCTIONS "\nOpenKeyringStore ${ARG_STORE};")
+  endif()
   set(COFFER_MODULE_SCHEME ${scheme})
   set(COFFER_MODULE_OPENER ${opener})
 
@@ -70,7 +82,7 @@ function(coffer_provider scheme layer opener)
   configure_file(${PROJECT_SOURCE_DIR}/src/coffer/providers/module_entry.cc.in ${entry} @ONLY)
   set_property(GLOBAL APPEND_STRING PROPERTY COFFER_LINKED_FUNCTIONS "${COFFER_MODULE_FUNCTIONS}\n")
   set_property(GLOBAL APPEND PROPERTY COFFER_LINKED_PARTS
-    "    {\"${scheme}\", ${opener}, ${COFFER_MODULE_ANCHOR}, ${COFFER_MODULE_REACH}},\n")
+    "    {\"${scheme}\", ${opener}, ${COFFER_MODULE_ANCHOR}, ${COFFER_MODULE_REACH}, ${COFFER_MODULE_STORE}},\n")
   if(COFFER_FUZZ)
     return()
   endif()

@@ -81,8 +81,9 @@ endfunction()
 # SANITIZERS_BLIND: a pattern of tests of which a sanitizer's build sees less than a plain one: they search memory, or
 # start programs that are not ours. `./test all` runs them in the plain build too, by the label `plain`.
 # LONG: a pattern of tests that do more where they may take long (tests/support/long.h), and run so in `./test all`.
+# BESIDE: the words of a program that runs it beside a server.
 function(coffer_test name)
-  cmake_parse_arguments(ARG "" "SHARDS;SANITIZERS_BLIND;LONG" "SOURCES;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS;SANITIZERS_BLIND;LONG" "SOURCES;LIBRARIES;BESIDE" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBRARIES} coffer_flags GTest::gmock GTest::gtest_main)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_BINARY_DIR}/generated/tests)
@@ -116,7 +117,7 @@ function(coffer_test name)
     if(ARG_SHARDS EQUAL 1)
       set(test ${name}.all)
     endif()
-    add_test(NAME ${test} COMMAND ${name}_test --gtest_brief=1 ${others})
+    add_test(NAME ${test} COMMAND ${ARG_BESIDE} $<TARGET_FILE:${name}_test> --gtest_brief=1 ${others})
     set_tests_properties(${test} PROPERTIES ${properties})
     math(EXPR index "${shard} - 1")
     set_property(TEST ${test} APPEND PROPERTY ENVIRONMENT

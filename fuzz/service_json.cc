@@ -1,8 +1,10 @@
-// What key services and commands (exec:) answer, and AWS's shared files: whatever it is, it is read within its bounds;
-// what is JSON for a JSON library is the same JSON for our reader; and of what is shown, nothing could be a key.
+// What key services, etcd and commands (exec:) answer, and AWS's shared files: whatever it is, it is read within its
+// bounds; what is JSON for a JSON library is the same JSON for our reader; and of what is shown, nothing could be a
+// key.
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "coffer/net/etcd/messages.h"
 #include "coffer/net/http/json_view.h"
 #include "coffer/providers/aws_kms/ini_file.h"
 #include "coffer/providers/exec/message.h"
@@ -87,10 +89,17 @@ void check_exec(ByteView bytes) {
   require(is_fit_for_log(exec::last_line_for_log(bytes, 1024)));
 }
 
+void check_etcd(ByteView text) {
+  if (const auto answer = etcd::read_answer(text); answer.is_ok()) require(answer->revision > 0);
+  require(etcd::read_refusal(500, text).code <= 16);
+  if (const auto event = etcd::read_watch_event(text); !event.is_ok()) require(event.code() == Code::kTampered);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_json(ByteView(data, size));
+  check_etcd(ByteView(data, size));
   check_ini(ByteView(data, size));
   check_exec(ByteView(data, size));
   return 0;

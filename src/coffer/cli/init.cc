@@ -16,7 +16,7 @@ namespace coffer::cli {
 namespace {
 
 constexpr const char* kConfigFlags[] = {"--cipher",    "--ctr-cipher", "--chunk-size", "--data-files",
-                                        "--log-files", "--reads",      "--anchor"};
+                                        "--log-files", "--reads",      "--anchor",     "--keyring-store"};
 
 std::vector<std::string_view> names_of(std::span<const Kind> kinds) {
   std::vector<std::string_view> out;
@@ -25,7 +25,7 @@ std::vector<std::string_view> names_of(std::span<const Kind> kinds) {
 }
 
 // The declaration of the flags has checked the values: each is one of its choices.
-Config config_from(const Arguments& arguments) {
+Result<Config> config_from(const Arguments& arguments) {
   Config config;
   if (const std::string* name = arguments.find("--cipher")) config.suite = find_suite(*name)->suite;
   if (const std::string* name = arguments.find("--ctr-cipher")) config.ctr_suite = find_suite(*name)->suite;
@@ -42,6 +42,9 @@ Config config_from(const Arguments& arguments) {
   if (const std::string* place = arguments.find("--anchor")) {
     config.anchor = place->starts_with("tpm:") ? *place : absolute_path(*place);
   }
+  if (const std::string* store = arguments.find("--keyring-store")) {
+    COFFER_ASSIGN(config.keyring_store, parse_provider_uri(*store));
+  }
   return config;
 }
 
@@ -49,7 +52,7 @@ Config config_from(const Arguments& arguments) {
 Status take_config(const Arguments& arguments, Coffer::CreateOptions& options) {
   const std::string* file = arguments.find("--template");
   if (file == nullptr) {
-    options.config = config_from(arguments);
+    COFFER_ASSIGN(options.config, config_from(arguments));
     return Status::ok();
   }
   for (const char* flag : kConfigFlags) {
@@ -78,11 +81,14 @@ Result<Outcome> run_init(const Arguments& arguments, Console& console) {
   if (const std::string* keyring = arguments.find("--keyring")) options.keyring = absolute_path(*keyring);
   COFFER_TRY(take_config(arguments, options));
   options.open_anchor = open_anchor;
+  options.open_keyring_store = open_keyring_store;
   const bool keeps_keyring = arguments.has("--keep-keyring");
   const Status made = keeps_keyring ? Coffer::restore_config(Disk::posix(), place, options, open_provider)
                                     : Coffer::create(Disk::posix(), place, options, open_provider);
   COFFER_TRY(naming_root_flag(made));
-  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), place, {.open_anchor = open_anchor}, open_provider));
+  COFFER_ASSIGN(auto coffer,
+                Coffer::open(Disk::posix(), place,
+                             {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store}, open_provider));
   const KeyringHeader header = *coffer->live_keyring().header();
   const KeyringSlot& slot = header.slots.front();
   const ProviderConfig config = provider_config_of(*coffer);
@@ -123,6 +129,7 @@ Command init_command() {
               {"--log-files", "KIND", "how all other files are written", names_of(kLogKinds)},
               {"--reads", "HOW", "how data files are read", {"auto", "pread", "mapping"}},
               {"--keep-keyring", "", "the keyring is there and its configuration is lost: writes that one anew"},
+              {"--keyring-store", "URI", "keeps the keyring in etcd://HOST[,HOST]/PREFIX?OPTIONS, not in a file"},
               {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",

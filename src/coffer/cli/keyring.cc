@@ -47,10 +47,10 @@ std::string ended_text(const DomainKeyEntry& entry) {
   return "";
 }
 
-std::string keyring_text(const std::string& directory, const Keyring& keyring, const KeyringHeader& header,
+std::string keyring_text(const std::string& place, const Keyring& keyring, const KeyringHeader& header,
                          const ProviderConfig& config) {
   using Align = Table::Align;
-  std::string out = fmt::format("{}/keyring: version {} of coffer {}\n", printable(directory), keyring.version(),
+  std::string out = fmt::format("{}: version {} of coffer {}\n", printable(place), keyring.version(),
                                 keyring.coffer_id().hex());
   out += fmt::format("  created {}, changed {}\n\n", time_text(keyring.created()), time_text(keyring.updated()));
   Table slots({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
@@ -84,7 +84,7 @@ Result<Outcome> run_keyring_show(const Arguments& arguments, Console& console) {
   const auto keyring = coffer->keyring();
   const ProviderConfig config = provider_config_of(*coffer);
   console.answer(keyring_json(coffer->directory(), *keyring, header, config),
-                 keyring_text(coffer->directory(), *keyring, header, config));
+                 keyring_text(coffer->live_keyring().name(), *keyring, header, config));
   return Outcome::kDone;
 }
 

@@ -38,6 +38,7 @@ Result<std::shared_ptr<Coffer>> open_coffer_for_paths(const Arguments& arguments
 
 Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::OpenOptions options) {
   options.open_anchor = open_anchor;
+  options.open_keyring_store = open_keyring_store;
   options.root_uri = arguments.value("--root", "");
   if (const std::string* keyring = arguments.find("--keyring")) options.keyring = absolute_path(*keyring);
   if (arguments.has("--root") && options.root_uri.empty()) {

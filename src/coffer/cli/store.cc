@@ -159,7 +159,9 @@ Result<Outcome> run_store_clone(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
   const std::string directory = absolute_path(arguments.operand("DIRECTORY"));
   COFFER_TRY(coffer->clone_to(directory, open_provider));
-  COFFER_ASSIGN(const auto made, Coffer::open(Disk::posix(), directory, {.open_anchor = open_anchor}, open_provider));
+  COFFER_ASSIGN(const auto made,
+                Coffer::open(Disk::posix(), directory,
+                             {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store}, open_provider));
   console.answer(
       Json{{"coffer", directory}, {"id", made->keyring()->coffer_id().hex()}},
       fmt::format("made the coffer {}, independent of {}\n", printable(directory), printable(coffer->directory())));

@@ -42,6 +42,7 @@ class Parser {
     if (key == "version") return expect_version(value);
     if (key == "coffer") return coffer_id(value);
     if (key == "keyring") return path(value, key, config_.keyring);
+    if (key == "keyring_store") return keyring_store(entry);
     if (key == "roots") return take(read_roots(reader_, value), config_.providers.roots);
     if (key == "crypto") return crypto(value);
     if (key == "cipher") return take(read_cipher(reader_, value, key, true), config_.suite);
@@ -66,7 +67,7 @@ class Parser {
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
     return reader_.error(entry.key_node,
                          "unknown option \"" + key +
-                             "\"; known are version, coffer, keyring, roots, crypto, cipher, "
+                             "\"; known are version, coffer, keyring, keyring_store, roots, crypto, cipher, "
                              "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, "
                              "domains, stores, bind, policy, mariadb, mounted_files, key_providers, kmip_hosts and "
                              "sealing_key");
@@ -80,6 +81,11 @@ class Parser {
 
   Status path(const YAML::Node& value, const std::string& what, std::string& out) {
     return take(reader_.absolute_path(value, what), out);
+  }
+
+  Status keyring_store(const YamlReader::Entry& entry) {
+    COFFER_ASSIGN(config_.keyring_store, read_keyring_store(reader_, entry));
+    return Status::ok();
   }
 
   static std::string scalar(const YAML::Node& value) { return value.IsScalar() ? value.Scalar() : std::string(); }

@@ -60,6 +60,8 @@ std::optional<Kind> find_kind(std::span<const Kind> kinds, std::string_view name
 struct Config {
   Id coffer_id;         // of the coffer that this file is for; zero: init has not written it yet
   std::string keyring;  // absolute path of the keyring's directory, where the coffer is at home; empty: as above
+  // Where the keyring itself is, if not in a file there: etcd.
+  std::optional<ProviderUri> keyring_store = {};
   bool fips = false;    // nothing computes but OpenSSL's FIPS provider
   Suite suite = Suite::kAes256Gcm;      // of blocks and log files
   Suite ctr_suite = Suite::kAes256Ctr;  // of ctr files

@@ -72,6 +72,17 @@ std::string indented(std::string_view lines, const std::string& indent) {
   return out;
 }
 
+// The end of what is indented behind `line` by more than `indent`. Blank lines and comments at its end are no part.
+size_t end_of_entry(std::string_view yaml, Line line, size_t indent) {
+  size_t end = line.end;
+  for (size_t at = end; at < yaml.size(); at = line_at(yaml, at).end) {
+    const std::string_view text = text_of(yaml, line_at(yaml, at));
+    if (!says_nothing(text) && indent_of(text) <= indent) break;
+    if (!says_nothing(text)) end = line_at(yaml, at).end;
+  }
+  return end;
+}
+
 // The proof that an edit did what it should, whatever the file looks like.
 Result<std::string> proved(std::string edited, const Config& expected, const std::string& file,
                            const std::string& by_hand) {
@@ -130,15 +141,7 @@ Result<std::string> without_root(std::string_view yaml, const std::string& name,
   const size_t section = begin_section(out, "roots", indent);
   std::optional<Line> entry = find_key(out, name, section, indent.size());
   if (!entry.has_value()) entry = find_key(out, yaml_quoted(name), section, indent.size());
-  if (entry.has_value()) {
-    size_t end = entry->end;
-    for (size_t at = end; at < out.size(); at = line_at(out, at).end) {
-      const std::string_view text = text_of(out, line_at(out, at));
-      if (!says_nothing(text) && indent_of(text) <= indent.size()) break;
-      if (!says_nothing(text)) end = line_at(out, at).end;
-    }
-    out.erase(entry->begin, end - entry->begin);
-  }
+  if (entry.has_value()) out.erase(entry->begin, end_of_entry(out, *entry, indent.size()) - entry->begin);
   return proved(std::move(out), expected, file, "take root " + name + " out of \"roots\"");
 }
 
@@ -152,6 +155,24 @@ Result<std::string> with_identity(std::string_view yaml, const Id& coffer_id, co
   set_line(out, "coffer", coffer_id.hex());
   return proved(std::move(out), expected, file,
                 "put these lines into it: coffer: " + coffer_id.hex() + " and keyring: " + keyring);
+}
+
+Result<std::string> with_keyring_store(std::string_view yaml, const std::optional<ProviderUri>& store,
+                                       const std::string& file) {
+  COFFER_ASSIGN(Config expected, parse_config(yaml, file));
+  expected.keyring_store = store;
+  std::string out(yaml);
+  if (const auto line = find_key(out, "keyring_store")) {
+    out.erase(line->begin, end_of_entry(out, *line, 0) - line->begin);
+  }
+  const std::string section = store.has_value() ? format_keyring_store(*store) : "";
+  const auto before = find_key(out, store.has_value() && find_key(out, "keyring") ? "keyring" : "version");
+  if (before.has_value()) {
+    if (out[before->end - 1] != '\n') out += '\n';
+    out.insert(line_at(out, before->begin).end, section);
+  }
+  return proved(std::move(out), expected, file,
+                store.has_value() ? "put this into it:\n" + section : "take the section \"keyring_store\" out");
 }
 
 Result<std::string> without_anchor(std::string_view yaml, const std::string& file) {

@@ -20,6 +20,9 @@ Result<std::string> without_root(std::string_view yaml, const std::string& name,
 // Sets `coffer` and `keyring`, whether they are there or not.
 Result<std::string> with_identity(std::string_view yaml, const Id& coffer_id, const std::string& keyring,
                                   const std::string& name_for_errors);
+// Sets the section `keyring_store`; nothing takes it out.
+Result<std::string> with_keyring_store(std::string_view yaml, const std::optional<ProviderUri>& store,
+                                       const std::string& name_for_errors);
 // Takes the lines of `anchor` and `freshness` out, if they are there: freshness needs an anchor.
 Result<std::string> without_anchor(std::string_view yaml, const std::string& name_for_errors);
 

@@ -11,6 +11,7 @@ std::string format_identity(const Config& config) {
   std::string out;
   if (!config.coffer_id.is_zero()) out += "coffer: \"" + config.coffer_id.hex() + "\"\n";
   if (!config.keyring.empty()) out += "keyring: " + yaml_quoted(config.keyring) + "\n";
+  if (config.keyring_store) out += format_keyring_store(*config.keyring_store);
   return out + format_roots(config.providers.roots);
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "coffer/config/uri.h"
+#include "coffer/keys/keyring_store.h"
 #include "coffer/keys/provider.h"
 
 namespace coffer {
@@ -40,5 +41,8 @@ struct ProviderConfig {
 // Opens a root key. providers/ has the one list; store/ gets it passed in.
 using ProviderOpener = Result<std::unique_ptr<RootKeyProvider>> (*)(const ProviderUri& uri,
                                                                     const ProviderConfig& config);
+// The same for `keyring_store` in coffer.yaml, of which the URI is.
+using KeyringStoreOpener = Result<std::unique_ptr<KeyringStore>> (*)(const ProviderUri& uri,
+                                                                     const ProviderConfig& config);
 
 }  // namespace coffer

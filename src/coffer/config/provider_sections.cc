@@ -25,12 +25,17 @@ class SectionReader {
       COFFER_TRY(check_name(entry));
       if (out.size() == kNamesMax)
         return reader_.error(entry.key_node, section_ + ": more than " + std::to_string(kNamesMax) + " names");
-      COFFER_ASSIGN(ProviderUri uri, read_one(entry, begin));
+      COFFER_ASSIGN(ProviderUri uri, read_one(entry, section_ + ": " + entry.key + ": ", begin));
       out.emplace(entry.key, std::move(uri));
       return Status::ok();
     });
     if (!status) return status;
     return out;
+  }
+
+  template <class Begin>
+  Result<ProviderUri> read_one(const YamlReader::Entry& section, Begin begin) const {
+    return read_one(section, section_ + ": ", begin);
   }
 
  private:
@@ -41,8 +46,7 @@ class SectionReader {
   }
 
   template <class Begin>
-  Result<ProviderUri> read_one(const YamlReader::Entry& named, Begin begin) const {
-    const std::string what = section_ + ": " + named.key + ": ";
+  Result<ProviderUri> read_one(const YamlReader::Entry& named, const std::string& what, Begin begin) const {
     ProviderUri uri;
     if (named.value.IsMap() && named.value[first_]) {
       COFFER_ASSIGN(const std::string text, reader_.text_or_list(named.value[first_], what + first_));
@@ -51,7 +55,7 @@ class SectionReader {
     } else if (named.value.IsMap()) {
       return reader_.error(named.value, what + first_ + " is missing");
     }
-    uri.place = reader_.place(named.key_node) + ": " + section_ + ": " + named.key;
+    uri.place = reader_.place(named.key_node) + ": " + what.substr(0, what.size() - 2);
     const Status status = reader_.each(named.value, what, [&](const YamlReader::Entry& option) -> Status {
       // HCD's name for what is called so everywhere else.
       const std::string name = section_ == "kmip_hosts" && option.key == "timeout" ? "timeout_millis" : option.key;
@@ -151,12 +155,26 @@ std::string format_root(const std::string& name, const RootSetting& root) {
   return out + format_options(root.uri);
 }
 
+Result<ProviderUri> read_keyring_store(const YamlReader& reader, const YamlReader::Entry& section) {
+  COFFER_ASSIGN(ProviderUri uri, SectionReader(reader, "keyring_store", "uri").read_one(section, begin_by_uri));
+  uri.configured_as = "keyring_store";
+  return uri;
+}
+
 Result<NamedProviders> read_kmip_hosts(const YamlReader& reader, const YAML::Node& section) {
   return SectionReader(reader, "kmip_hosts", "hosts").read(section, [](const std::string& text, ProviderUri& uri) {
     uri.scheme = "kmip";
     uri.authority = text;
     return Status::ok();
   });
+}
+
+std::string format_keyring_store(const ProviderUri& store) {
+  std::string out = "keyring_store:\n  " + uri_line(store) + "\n";
+  for (const auto& [option, value] : store.options) {
+    out += "  " + yaml_quoted(option) + ": " + yaml_quoted(value) + "\n";
+  }
+  return out;
 }
 
 std::string format_roots(const RootSettings& roots) {

@@ -35,13 +35,16 @@ Status create_coffer(const std::string& directory, const NewCoffer& what) noexce
     Coffer::CreateOptions options;
     options.root_uri = what.root_uri;
     options.open_anchor = open_anchor;
+    options.open_keyring_store = open_keyring_store;
     options.config_text = what.configuration;
     return Coffer::create(Disk::posix(), directory, options, open_provider);
   });
 }
 
 Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const std::string& root_uri) noexcept {
-  return no_throw([&] { return Coffer::open(Disk::posix(), directory, {root_uri, open_anchor}, open_provider); });
+  return no_throw([&] {
+    return Coffer::open(Disk::posix(), directory, {root_uri, open_anchor, open_keyring_store}, open_provider);
+  });
 }
 
 uint64_t keyring_version(const Coffer& coffer) noexcept { return coffer.keyring()->version(); }
@@ -69,7 +72,10 @@ Result<Findings> examine_coffer(const std::string& directory, const std::string&
     COFFER_ASSIGN(ProcessLimits limits, process_limits(disk, ""));
     COFFER_ASSIGN(Examination found, examine(disk, config_path, std::move(limits), [&] {
                     return Coffer::open(disk, config_path,
-                                        {.root_uri = root_uri, .open_anchor = open_anchor, .may_be_away = true},
+                                        {.root_uri = root_uri,
+                                         .open_anchor = open_anchor,
+                                         .open_keyring_store = open_keyring_store,
+                                         .may_be_away = true},
                                         open_provider);
                   }));
     return std::move(found.findings);

@@ -1,4 +1,4 @@
-// Where sealed keyrings are kept. One interface for a file and, later, a cluster's consensus store.
+// Where sealed keyrings are kept. One interface for a file and for etcd (providers/etcd).
 #pragma once
 
 #include "coffer/io/disk.h"
@@ -44,6 +44,11 @@ class KeyringStore {
   virtual Result<Bytes> load_audit_log() = 0;
   // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
   virtual bool may_have_changed() = 0;
+  // Whether load() and load_shard() wait for others than the disk: then whoever must not wait has them done aside.
+  virtual bool is_remote() const { return false; }
+  // What saves have replaced, destroyed keys with it, is to be read from here no more. A file is replaced as a whole.
+  // Else why that is not so yet; the next save tries it again, as does calling this.
+  virtual Status forget_replaced() { return Status::ok(); }
 };
 
 // The files `<directory>/keyring`, `<directory>/keyring.d/…` and `<directory>/audit.log`. While saving,

@@ -129,6 +129,17 @@ void LiveKeyring::publish(const Status& outcome) {
   ++condition_.change_count;
 }
 
+void LiveKeyring::note_replaced(const Status& forgotten) {
+  std::lock_guard lock(mutex_);
+  condition_.replaced = forgotten;
+}
+
+Status LiveKeyring::forget_replaced() {
+  const Status forgotten = store_->forget_replaced();
+  note_replaced(forgotten);
+  return forgotten;
+}
+
 // --- keeping up
 
 Status LiveKeyring::refresh() {
@@ -162,8 +173,15 @@ Status LiveKeyring::reload_unless_just_failed(Unlocking unlocking) {
 
 Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
   COFFER_TRY(check_fence());
-  // What could not be taken up must be looked at again, although it has not changed since.
-  if (!store_->may_have_changed() && condition().last_refresh.is_ok()) return Status::ok();
+  // What could not be taken up must be looked at again, although it has not changed since. That a store elsewhere has
+  // changed is heard a moment later: who needs what the snapshot lacks looks for himself.
+  const bool is_remote = store_->is_remote();
+  const bool must_look = is_remote && unlocking == Unlocking::kNow;
+  if (!must_look && !store_->may_have_changed() && condition().last_refresh.is_ok()) return Status::ok();
+  if (is_remote && unlocking == Unlocking::kAside) {
+    ask_aside();
+    return condition().last_refresh;
+  }
   return reload(unlocking).status();
 }
 
@@ -173,7 +191,8 @@ Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
   Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   // Whoever has rotated the root key meanwhile may have taken the old one out of the configuration.
   const auto looks_max = [&] { return outcome.code() == Code::kNotFound ? kLooksAgainForShardsMax : kLooksAgainMax; };
-  for (int again = 0; !outcome.is_ok() && again < looks_max() && store_->may_have_changed(); ++again) {
+  const auto may_help = [&] { return (stored.is_ok() || !store_->is_remote()) && store_->may_have_changed(); };
+  for (int again = 0; !outcome.is_ok() && again < looks_max() && may_help(); ++again) {
     stored = load();
     outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   }
@@ -335,6 +354,7 @@ Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, 
   COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);
   publish(outcome);
+  note_replaced(store_->forget_replaced());
   return outcome;
 }
 

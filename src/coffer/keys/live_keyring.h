@@ -64,6 +64,7 @@ struct KeyringCondition {
   bool opened_locally = false;
   Status root_memory;         // Ok, or why what a look found could not be remembered
   Status fenced;              // Ok, or why there are no keys: LiveKeyring::fence()
+  Status replaced;            // Ok, or why what was replaced can still be read (KeyringStore::forget_replaced())
   uint64_t change_count = 0;  // of this condition since the keyring was opened, which is the first
 };
 
@@ -76,6 +77,8 @@ class LiveKeyring {
   LiveKeyring(const LiveKeyring&) = delete;
   LiveKeyring& operator=(const LiveKeyring&) = delete;
 
+  // What messages call the place that it is kept in.
+  const std::string& name() const { return store_->name(); }
   std::shared_ptr<const Keyring> snapshot() const;
   KeyringCondition condition() const;
   // One line for a log about the condition, if it has changed since `seen`, which then moves up; else "". `seen` is 0
@@ -119,6 +122,8 @@ class LiveKeyring {
   // KeyringSurroundings::may_change comes first; where it was opened locally, only who watches the root key changes
   // anything. The audit log has what it changed, and `note` beside that.
   Status update(const std::function<Status(Keyring&)>& change, std::string_view note = {});
+  // Destroyed keys are to be read nowhere any more: KeyringStore::forget_replaced().
+  Status forget_replaced();
   // As it is stored: read_audit_log() says what it is worth.
   Result<Bytes> audit_log() const { return store_->load_audit_log(); }
 
@@ -187,6 +192,7 @@ class LiveKeyring {
                                            const Id& coffer_id, const KeyringKey& key) const;
   void ask_aside();
   void publish(const Status& outcome);
+  void note_replaced(const Status& forgotten);
   std::string uri_instead() const;  // takes turn_
   void learn_check_interval();
   void look_at_root();

@@ -155,6 +155,7 @@ Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneede
   const Id id = found.entry->id;
   COFFER_TRY(coffer.live_keyring().update(
       [&](Keyring& next) { return next.change_key(id, KeyState::kDestroyed, now_seconds()); }));
+  COFFER_TRY(coffer.live_keyring().forget_replaced().with_context("the key is destroyed, but not gone"));
   return changed_of(coffer, id);
 }
 

@@ -46,7 +46,7 @@ Result<std::string> certificate_of(const Coffer& coffer, const std::string& doma
                                      {"coffer", keyring->coffer_id().hex()},
                                      {"domain", domain},
                                      {"time", now_seconds()},
-                                     {"keyring", coffer.directory() + "/keyring"},
+                                     {"keyring", coffer.live_keyring().name()},
                                      {"keyring_version_before", version_before},
                                      {"keyring_version_after", done.keyring_version},
                                      {"keys", keys_json(done.keys)},
@@ -112,6 +112,9 @@ Result<Shredding> shred(Coffer& coffer, const std::string& domain) {
       return keyring.shred_domain(domain, now_seconds());
     }));
   }
+  // What still has the keys is no certificate's matter before they are gone there, too.
+  const Status forgotten = coffer.live_keyring().forget_replaced();
+  if (!forgotten.is_ok()) return not_certified(domain, forgotten);
   const auto after = coffer.keyring();
   out.keyring_version = after->version();
   out.keys = after->find_domain(domain)->keys;

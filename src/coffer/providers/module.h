@@ -21,11 +21,14 @@ using OpenProviderAnchor = Result<std::unique_ptr<VersionAnchor>>(Disk& disk, co
                                                                   const AnchorPlace& place);
 // Whether anybody of a configured group of hosts answers.
 using ReachProviderGroup = Status(const std::string& group, const ProviderConfig& config);
+// A place for keyrings, which has no root keys.
+using OpenKeyringStore = Result<std::unique_ptr<KeyringStore>>(const ProviderUri& uri, const ProviderConfig& config);
 struct ProviderPart {
   std::string_view scheme;
   OpenProvider* open = nullptr;
   OpenProviderAnchor* open_anchor = nullptr;
   ReachProviderGroup* reach_group = nullptr;
+  OpenKeyringStore* open_keyring_store = nullptr;
 };
 
 // Module and program hand each other C++ objects, so that both must come from one build: version and compiler.

@@ -65,7 +65,9 @@ Status check_fips(std::string_view scheme, Beside beside) {
   const bool forbidden = beside == Beside::kKeystores || beside == Beside::kRecipients ||
                          (beside == Beside::kHostsOpenSsl && !is_host_openssl_fips());
   if (!is_fips() || !forbidden) return Status::ok();
-  const std::string what = "crypto: fips does not allow a root key in " + std::string(scheme) + ":, ";
+  const std::string what = "crypto: fips does not allow a " +
+                           std::string(scheme == "etcd" ? "keyring" : "root key") + " in " + std::string(scheme) +
+                           ":, ";
   if (beside == Beside::kKeystores) {
     return {Code::kUnsupported, what +
                                     "since no FIPS provider can read a keystore; keep it in a key file or at a key "
@@ -155,6 +157,16 @@ Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace
   COFFER_TRY(check_fips(uri.scheme, Beside::kHostsOpenSsl));
   COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
   return part.open_anchor(disk, uri, place);
+}
+
+Result<std::unique_ptr<KeyringStore>> open_keyring_store(const ProviderUri& uri, const ProviderConfig& config) {
+  if (uri.scheme != "etcd") {
+    return {Code::kInvalidArgument,
+            "keyring_store: there is no \"" + uri.scheme + ":\" for keyrings; expected etcd://HOST[,HOST…]/PREFIX"};
+  }
+  COFFER_TRY(check_fips(uri.scheme, Beside::kHostsOpenSsl));
+  COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));
+  return part.open_keyring_store(uri, config);
 }
 
 std::vector<ProviderScheme> provider_schemes() {

@@ -21,6 +21,8 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& uri, c
 
 // What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place);
+// What `keyring_store` in coffer.yaml names: "etcd://HOST,…/PREFIX". A KeyringStoreOpener.
+Result<std::unique_ptr<KeyringStore>> open_keyring_store(const ProviderUri& uri, const ProviderConfig& config);
 
 struct ProviderScheme {
   std::string_view scheme;

@@ -44,7 +44,9 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
   COFFER_TRY(apply_crypto(config));
   COFFER_ASSIGN(KeyringPlace keyring_place, keyring_place_of(disk, file->path(), config, options.keyring));
   if (!options.may_be_away) COFFER_TRY(keyring_place.at_home);
-  KeyringSurroundings surroundings = surroundings_of(disk, keyring_place, config, file, opener, options.open_anchor);
+  COFFER_ASSIGN(KeyringSurroundings surroundings,
+                surroundings_of(disk, keyring_place, config, file,
+                                {opener, options.open_anchor, options.open_keyring_store}));
   surroundings.root_uri = options.root_uri;
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));

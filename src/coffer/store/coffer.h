@@ -66,11 +66,13 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
     // The keyring's directory, if it is not the coffer's own: then `place` is the configuration file.
     std::string keyring = {};
     AnchorOpener open_anchor = open_anchor_at_path;
+    KeyringStoreOpener open_keyring_store = open_no_keyring_store;
   };
   struct OpenOptions {
     // Instead of the URI that is configured: the same root key at another place.
     std::string root_uri = {};
     AnchorOpener open_anchor = open_anchor_at_path;
+    KeyringStoreOpener open_keyring_store = open_no_keyring_store;
     // Instead of the keyring's directory that is configured.
     std::string keyring = {};
     // A coffer that was copied or moved is opened too, for looking at: nothing of it may be changed.

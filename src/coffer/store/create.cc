@@ -37,6 +37,11 @@ Result<std::string> home_path(Disk& disk, const std::string& directory) {
 
 // What to do where there is a coffer already, or a part of one. Ok where there is none.
 Status check_no_coffer(Disk& disk, const Plan& plan) {
+  if (plan.config.keyring_store) {
+    // What is in the store is found by saving there.
+    if (!disk.info(plan.config_path).is_ok()) return Status::ok();
+    return {Code::kAlreadyExists, plan.config_path + " is there already; a new coffer takes a place of its own"};
+  }
   const bool has_keyring = disk.info(plan.directory + "/keyring").is_ok();
   const bool has_config = disk.info(plan.config_path).is_ok();
   if (has_keyring && (has_config || disk.info(plan.directory + "/coffer.yaml").is_ok())) {
@@ -140,7 +145,19 @@ Status write_new(Disk& disk, const std::string& path, ByteView contents, uint32_
 
 std::string audit_path_of(const Plan& plan) { return plan.directory + "/" + std::string(kAuditFileName); }
 
-Status write_keyring(Disk& disk, const Plan& plan) {
+Status save_first_keyring(Disk& disk, const Plan& plan, const Openers& openers) {
+  COFFER_ASSIGN(const auto store, open_store_of(disk, plan.directory, plan.config, openers.keyring_store));
+  std::vector<Sha256> named;
+  for (const SealedShard& shard : plan.first.shards) named.push_back(shard.name);
+  const Status saved = store->save(plan.first.sealed, 0, plan.first.audit_record, {plan.first.shards, named});
+  if (saved.code() != Code::kConflict && saved.code() != Code::kInvalidArgument) return saved;
+  return {Code::kAlreadyExists, "there is a keyring at " + store->name() +
+                                    " already; if it is this coffer's: coffer init --keep-keyring; a new coffer takes "
+                                    "a place of its own"};
+}
+
+Status write_keyring(Disk& disk, const Plan& plan, const Openers& openers) {
+  if (plan.config.keyring_store) return save_first_keyring(disk, plan, openers);
   return write_new(disk, plan.directory + "/keyring", plan.first.sealed, 0600, [&] {
     COFFER_TRY(write_shard_files(disk, plan.directory, plan.first.shards));
     remove_leftovers(disk, audit_path_of(plan));
@@ -204,19 +221,24 @@ Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& sta
 }
 
 // The keyring first: who saves it has the place. Killed behind it, restore_config() goes on.
-Status write_parts(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
-  COFFER_TRY(write_keyring(disk, plan));
-  COFFER_TRY(write_config(disk, plan));
+Status write_parts(Disk& disk, const Plan& plan, const Openers& openers) {
+  COFFER_TRY(write_keyring(disk, plan, openers));
+  const Status written = write_config(disk, plan);
+  if (!written.is_ok() && plan.config.keyring_store) {
+    return written.with_context("its keyring is in " + plan.config.keyring_store->place +
+                                " already; coffer init --keep-keyring goes on with it");
+  }
+  COFFER_TRY(written);
   auto file = std::make_shared<ConfigFile>(disk, plan.config_path);
-  return remember_first_keyring(
-      surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), opener, open_anchor),
-      plan.first.sealed);
+  COFFER_ASSIGN(const KeyringSurroundings surroundings,
+                surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), openers));
+  return remember_first_keyring(surroundings, plan.first.sealed);
 }
 
-Status carry_out(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpener open_anchor) {
+Status carry_out(Disk& disk, const Plan& plan, const Openers& openers) {
   COFFER_TRY(check_no_coffer(disk, plan));
   COFFER_ASSIGN(const bool made, claim_directory(disk, plan.directory));
-  const Status status = write_parts(disk, plan, opener, open_anchor);
+  const Status status = write_parts(disk, plan, openers);
   return status.is_ok() ? status : undo(disk, plan, made, status);
 }
 
@@ -224,7 +246,7 @@ Status carry_out(Disk& disk, const Plan& plan, ProviderOpener opener, AnchorOpen
 
 Status Coffer::create(Disk& disk, const std::string& place, const CreateOptions& options, ProviderOpener opener) {
   COFFER_ASSIGN(const Plan plan, make_plan(disk, absolute_path(place), options, opener));
-  return carry_out(disk, plan, opener, options.open_anchor);
+  return carry_out(disk, plan, {opener, options.open_anchor, options.open_keyring_store});
 }
 
 Status Coffer::restore_config(Disk& disk, const std::string& place, const CreateOptions& options,
@@ -233,13 +255,15 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
   if (disk.info(plan.config_path).is_ok()) {
     return {Code::kAlreadyExists, plan.config_path + " is there already; move it away if it is to be written anew"};
   }
-  COFFER_ASSIGN(const KeyringStore::Snapshot stored, open_file_keyring_store(disk, plan.directory)->load());
+  COFFER_ASSIGN(const auto store, open_store_of(disk, plan.directory, plan.config, options.open_keyring_store));
+  COFFER_ASSIGN(const KeyringStore::Snapshot stored, store->load());
   COFFER_TRY(name_root_of_slot(stored.header.slots, options.root_uri, opener, plan));
   COFFER_ASSIGN(plan.config_text,
                 with_identity(plan.config_text, stored.header.coffer_id, plan.directory, plan.config_path));
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
-  KeyringSurroundings surroundings =
-      surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, nullptr, opener, options.open_anchor);
+  COFFER_ASSIGN(KeyringSurroundings surroundings,
+                surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, nullptr,
+                                {opener, options.open_anchor, options.open_keyring_store}));
   surroundings.open_root = [&](const std::string& name, const std::string& uri_instead) {
     return open_configured_root(name, uri_instead, plan.config, opener);
   };
@@ -247,7 +271,7 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
   // What the keyring says is believed once the root key has opened it; else nothing is written.
   auto keyring = LiveKeyring::open(std::move(surroundings));
   if (keyring.code() == Code::kWrongKey) {
-    return {Code::kWrongKey, plan.directory + "/keyring is not locked by the key at " + options.root_uri +
+    return {Code::kWrongKey, store->name() + " is not locked by the key at " + options.root_uri +
                                  "; name the root key that locks it"};
   }
   if (!keyring.is_ok()) return keyring.status();
@@ -264,6 +288,7 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
   COFFER_ASSIGN(const Id coffer_id, random_id());
   COFFER_ASSIGN(const Bytes text, read_file(disk_, config_path(), kConfigSizeMax));
   COFFER_ASSIGN(plan.config_text, without_anchor(as_text(text), config_path()));
+  COFFER_ASSIGN(plan.config_text, with_keyring_store(plan.config_text, std::nullopt, config_path()));
   COFFER_ASSIGN(plan.config_text, with_identity(plan.config_text, coffer_id, plan.directory, config_path()));
   COFFER_ASSIGN(plan.config, parse_config(plan.config_text, plan.config_path));
   COFFER_ASSIGN(const KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
@@ -271,7 +296,7 @@ Status Coffer::clone_to(const std::string& directory, ProviderOpener opener) con
   COFFER_ASSIGN(Keyring clone, keyring()->clone_for(coffer_id, now_seconds()));
   COFFER_ASSIGN(plan.first,
                 seal_first_keyring(std::move(clone), slots, key, "a clone of coffer " + keyring()->coffer_id().hex()));
-  return carry_out(disk_, plan, opener, open_anchor_at_path);
+  return carry_out(disk_, plan, {opener, open_anchor_at_path, open_no_keyring_store});
 }
 
 }  // namespace coffer

@@ -132,16 +132,26 @@ Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::
   return root;
 }
 
-KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
-                                    std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,
-                                    AnchorOpener open_anchor) {
+Result<std::unique_ptr<KeyringStore>> open_no_keyring_store(const ProviderUri& uri, const ProviderConfig&) {
+  return {Code::kUnsupported, uri.place + ": this program knows keyrings in files only"};
+}
+
+Result<std::unique_ptr<KeyringStore>> open_store_of(Disk& disk, const std::string& directory, const Config& config,
+                                                    KeyringStoreOpener open_keyring_store) {
+  if (!config.keyring_store) return open_file_keyring_store(disk, directory);
+  auto store = open_keyring_store(*config.keyring_store, config.providers);
+  return store.is_ok() ? std::move(store) : store.status().with_context(config.keyring_store->place);
+}
+
+Result<KeyringSurroundings> surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
+                                            std::shared_ptr<ConfigFile> config_file, const Openers& openers) {
   KeyringSurroundings out;
-  out.store = open_file_keyring_store(disk, place.directory);
+  COFFER_ASSIGN(out.store, open_store_of(disk, place.directory, config, openers.keyring_store));
   out.coffer_id = config.coffer_id;
   out.may_change = place.at_home;
   // A copy of the coffer is for looking at, and keeps nothing.
-  if (place.at_home.is_ok()) out.root_memory = open_root_memory(disk, config_file, open_provider, place.directory);
-  out.open_root = [config_file = std::move(config_file), open_provider](
+  if (place.at_home.is_ok()) out.root_memory = open_root_memory(disk, config_file, openers.provider, place.directory);
+  out.open_root = [config_file = std::move(config_file), open_provider = openers.provider](
                       const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
     COFFER_ASSIGN(const Config now, config_file->read());
     return open_configured_root(name, uri_instead, now, open_provider);
@@ -149,7 +159,7 @@ KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const
   // A copy is older than the original by right, and must not make the original look old.
   if (!config.anchor.empty() && place.at_home.is_ok()) {
     const AnchorPlace anchor{config.anchor, config.coffer_id, place.directory, config.providers.sealing_key};
-    out.open_anchor = [&disk, open_anchor, anchor] { return open_anchor(disk, anchor); };
+    out.open_anchor = [&disk, open_anchor = openers.anchor, anchor] { return open_anchor(disk, anchor); };
   }
   return out;
 }

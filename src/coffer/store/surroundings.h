@@ -62,9 +62,20 @@ Result<std::optional<NamedRoot>> named_root(const std::string& said, const Provi
 Result<ConfiguredRoot> open_configured_root(const std::string& name, const std::string& uri_instead,
                                             const Config& config, ProviderOpener open_provider);
 
+// A KeyringStoreOpener of a program that knows keyrings in files only: kUnsupported.
+Result<std::unique_ptr<KeyringStore>> open_no_keyring_store(const ProviderUri& uri, const ProviderConfig& config);
+// Where `config` says that the keyring is. `disk` outlives it.
+Result<std::unique_ptr<KeyringStore>> open_store_of(Disk& disk, const std::string& directory, const Config& config,
+                                                    KeyringStoreOpener open_keyring_store);
+
+// What opens the parts of a coffer that are elsewhere.
+struct Openers {
+  ProviderOpener provider;
+  AnchorOpener anchor;
+  KeyringStoreOpener keyring_store;
+};
 // Providers are opened with the configuration as it is at that time. `disk` outlives what is returned.
-KeyringSurroundings surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
-                                    std::shared_ptr<ConfigFile> config_file, ProviderOpener open_provider,
-                                    AnchorOpener open_anchor);
+Result<KeyringSurroundings> surroundings_of(Disk& disk, const KeyringPlace& place, const Config& config,
+                                            std::shared_ptr<ConfigFile> config_file, const Openers& openers);
 
 }  // namespace coffer

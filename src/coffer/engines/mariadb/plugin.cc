@@ -38,7 +38,9 @@ coffer::Status open() {
             "configuration file"};
   }
   COFFER_ASSIGN(auto coffer, coffer::Coffer::open(coffer::Disk::posix(), coffer_path,
-                                                  {.open_anchor = coffer::open_anchor}, coffer::open_provider));
+                                                  {.open_anchor = coffer::open_anchor,
+                                                   .open_keyring_store = coffer::open_keyring_store},
+                                                  coffer::open_provider));
   if (coffer->config().mariadb_keys.empty()) {
     return {coffer::Code::kInvalidArgument, coffer->config_path() +
                                                 " says nothing of MariaDB's key ids; add \"mariadb: {keys: {1: "

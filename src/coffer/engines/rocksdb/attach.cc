@@ -69,7 +69,8 @@ Result<SharedEnv> attach(::rocksdb::DBOptions& options, const std::string& coffe
                          const AttachOptions& attach_options) noexcept {
   return rocks::no_throw<SharedEnv>([&]() -> Result<SharedEnv> {
     COFFER_ASSIGN(auto coffer,
-                  Coffer::open(Disk::posix(), coffer_directory, {attach_options.root_uri, open_anchor}, open_provider));
+                  Coffer::open(Disk::posix(), coffer_directory,
+                               {attach_options.root_uri, open_anchor, open_keyring_store}, open_provider));
     return attach_to(options, std::move(coffer), attach_options);
   });
 }

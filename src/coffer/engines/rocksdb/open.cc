@@ -40,7 +40,8 @@ Result<Made> make(std::shared_ptr<Coffer> coffer, SharedFileSystem base) {
 }
 
 Result<Made> make(const std::string& directory, SharedFileSystem base, const FileSystemOptions& options) {
-  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory, {options.root_uri, open_anchor}, open_provider));
+  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory, {options.root_uri, open_anchor, open_keyring_store},
+                                          open_provider));
   return make(std::move(coffer), std::move(base));
 }
 

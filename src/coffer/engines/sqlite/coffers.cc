@@ -61,7 +61,9 @@ Result<std::shared_ptr<Coffer>> coffer_at(const std::string& place) {
   const std::lock_guard lock(coffers().mutex);
   Opened& found = coffers().open[{path, process_number()}];
   if (found.coffer == nullptr) {
-    COFFER_ASSIGN(found.coffer, Coffer::open(Disk::posix(), path, {.open_anchor = open_anchor}, open_provider));
+    COFFER_ASSIGN(found.coffer, Coffer::open(Disk::posix(), path,
+                                             {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store},
+                                             open_provider));
     found.coffer->watch_keys();
     found.saving = save_now_and_then(found.coffer->file_counts());
     save_at_exit();

@@ -132,15 +132,30 @@ std::string encode_url_path(std::string_view path) {
   return out;
 }
 
-Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {
-  COFFER_ASSIGN(const UrlParts parts, parts_of(request.url));
-  const std::string host = parts.host + ":" + parts.port;
+Result<Aim> aim_at(const HttpSettings& settings, const std::string& url) {
+  COFFER_ASSIGN(const UrlParts parts, parts_of(url));
+  Aim out{parts.host + ":" + parts.port, settings};
   if (parts.scheme == "http" && !settings.allow_http && !is_this_machine(parts.host)) {
     return {Code::kInvalidArgument,
-            host + ": http:// would send credentials in the clear; use https://, or allow_http=true if you mean it"};
+            out.host + ": http:// would send credentials in the clear; use https://, or allow_http=true if you mean "
+                       "it"};
   }
-  HttpSettings of_try = settings;
-  of_try.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_this_machine(parts.host);
+  out.settings.use_proxy = settings.use_proxy && parts.scheme == "https" && !is_this_machine(parts.host);
+  return out;
+}
+
+Result<Response> send_once(const HttpSettings& settings, const Request& request, Deadline deadline) {
+  COFFER_ASSIGN(Aim aim, aim_at(settings, request.url));
+  const milliseconds left = left_until(deadline);
+  if (left <= milliseconds(0)) return {Code::kProviderUnavailable, aim.host + ": no time left to ask it"};
+  aim.settings.try_timeout = std::min(left, settings.try_timeout);
+  return transfer(aim.settings, request, aim.host).result;
+}
+
+Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline) {
+  COFFER_ASSIGN(Aim aim, aim_at(settings, request.url));
+  const std::string& host = aim.host;
+  HttpSettings& of_try = aim.settings;
   // What tells most: an answer, else a reason that is not just that time was short.
   std::optional<Result<Response>> latest;
   for (int tries = 1;; ++tries) {

@@ -100,6 +100,8 @@ inline Deadline deadline_from_now(const HttpSettings& settings) { return deadlin
 //   kInvalidArgument      a URL that is none, or http:// where it is not allowed
 //   kTampered             an answer larger than allowed
 Result<Response> send(const HttpSettings& settings, const Request& request, Deadline deadline);
+// The same with one try, whatever comes of it: for whoever has another host to ask.
+Result<Response> send_once(const HttpSettings& settings, const Request& request, Deadline deadline);
 
 // "host:port" of a URL, for messages; kInvalidArgument when it is not an http(s) URL with a host and nothing like a
 // password in it.

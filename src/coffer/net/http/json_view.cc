@@ -215,6 +215,14 @@ size_t JsonView::element_count() const {
   return count;
 }
 
+std::vector<JsonView> JsonView::elements() const {
+  std::vector<JsonView> out;
+  if (is_array()) {
+    Scanner(value_).children(0, [&](std::string_view, std::string_view value) { out.push_back(JsonView(value)); });
+  }
+  return out;
+}
+
 std::optional<SecretBytes> JsonView::secret(size_t size_max) const {
   if (!is_string()) return std::nullopt;
   const std::string_view raw = value_.substr(1, value_.size() - 2);

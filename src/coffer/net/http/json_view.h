@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "coffer/base/secret.h"
 
@@ -31,6 +32,8 @@ class JsonView {
   // An element of an array.
   JsonView at(size_t index) const;
   size_t element_count() const;
+  // All of them in order, in one pass.
+  std::vector<JsonView> elements() const;
 
   // For what is not secret. Nothing when this is not a string or longer than size_max.
   std::optional<std::string> text(size_t size_max) const;

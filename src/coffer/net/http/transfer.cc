@@ -1,6 +1,5 @@
 #include "coffer/net/http/transfer.h"
 
-#include <curl/curl.h>
 #include <malloc.h>
 #include <openssl/ssl.h>
 
@@ -46,12 +45,6 @@ char* duplicate(const char* text) {
   return out;
 }
 
-CURLcode set_up_once() {
-  static const CURLcode result =
-      curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, wiping_free, wiping_realloc, duplicate, std::calloc);
-  return result;
-}
-
 // ----------------------------------------------------------------------------------------------------- one exchange
 
 struct EasyFree {
@@ -80,6 +73,7 @@ Status append(SecretBuffer line, HeaderList& list) {
 }
 
 struct Answer {
+  const Streaming* streaming = nullptr;
   size_t body_size_max = 0;
   size_t headers_size = 0;
   bool too_large = false;
@@ -89,6 +83,9 @@ struct Answer {
 
 size_t take_body(char* data, size_t, size_t size, void* user) noexcept {
   auto& answer = *static_cast<Answer*>(user);
+  if (answer.streaming != nullptr) {
+    return answer.streaming->take(as_bytes(std::string_view(data, size))) ? size : 0;
+  }
   if (answer.body.size() + size > answer.body_size_max) {
     answer.too_large = true;
     return 0;
@@ -198,9 +195,9 @@ void set_request(CURL* easy, const HttpSettings& settings, const Request& reques
   curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
 }
 
-CURLcode perform(CURL* easy) {
+CURLcode perform(CURL* easy, const Streaming* streaming) {
   const HeldPipeSignal held;
-  return curl_easy_perform(easy);
+  return streaming != nullptr ? streaming->perform(easy) : curl_easy_perform(easy);
 }
 
 // ---------------------------------------------------------------------------------------------------------- failures
@@ -247,13 +244,21 @@ Status too_large(const std::string& host, size_t size_max) {
 
 }  // namespace
 
-Try transfer(const HttpSettings& settings, const Request& request, const std::string& host) {
-  const CURLcode ready = set_up_once();
+CURLcode set_up_libcurl() {
+  static const CURLcode result =
+      curl_global_init_mem(CURL_GLOBAL_DEFAULT, std::malloc, wiping_free, wiping_realloc, duplicate, std::calloc);
+  return result;
+}
+
+Try transfer(const HttpSettings& settings, const Request& request, const std::string& host,
+             const Streaming* streaming) {
+  const CURLcode ready = set_up_libcurl();
   const Easy easy(ready == CURLE_OK ? curl_easy_init() : nullptr);
   if (easy == nullptr) return {Status(Code::kInternal, "libcurl cannot be set up")};
   HeaderList headers;
   if (Status status = set_headers(request, headers); !status.is_ok()) return {status};
   Answer answer;
+  answer.streaming = streaming;
   answer.body_size_max = settings.response_size_max;
   char detail[CURL_ERROR_SIZE] = {};
   set_bounds(easy.get(), settings);
@@ -268,7 +273,7 @@ Try transfer(const HttpSettings& settings, const Request& request, const std::st
   curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, take_header);
   curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &answer);
-  const CURLcode code = perform(easy.get());
+  const CURLcode code = perform(easy.get(), streaming);
   if (answer.too_large) return {too_large(host, settings.response_size_max)};
   if (code != CURLE_OK) {
     const std::string reason = reason_of(easy.get(), code, detail, settings.try_timeout);
