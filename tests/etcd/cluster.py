@@ -2,7 +2,8 @@
 """A real etcd of one or several members on loopback, with TLS, client certificates and users, for tests.
 
 As a program it runs another one beside it: cluster.py PROGRAM…, with COFFER_TEST_ETCD, a URI of which the prefix PREFIX
-is to be replaced, and COFFER_TEST_ETCDCTL, the words of a client, in its environment."""
+is to be replaced, COFFER_TEST_ETCDCTL, the words of a client, COFFER_TEST_ETCD_PID, and COFFER_TEST_ETCD_LIAR, the
+port of who lies in etcd's place (liar.py), in its environment."""
 
 import json
 import os
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import liar
 
 PASSWORD = "p4ssword-of-coffer"
 CONF = """[req]\nprompt=no\ndistinguished_name=n\n[n]\nO=%s\n[e]
@@ -166,6 +169,8 @@ def main():
         cluster = Cluster(directory)
         try:
             environment = {**os.environ, "COFFER_TEST_ETCD": cluster.uri("coffers/PREFIX"), "ETCDCTL_API": "3",
+                           "COFFER_TEST_ETCD_LIAR": str(liar.serve()),
+                           "COFFER_TEST_ETCD_PID": str(cluster.processes[0].pid),
                            "COFFER_TEST_ETCDCTL": " ".join(cluster.client(f"https://127.0.0.1:{cluster.ports[0]}"))}
             sys.exit(subprocess.run(sys.argv[1:], env=environment, check=False).returncode)
         finally:

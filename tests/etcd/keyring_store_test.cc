@@ -214,6 +214,26 @@ TEST_F(EtcdStoreTest, WhoMayNotIsToldSo) {
   EXPECT_EQ((*store)->load().code(), Code::kPermissionDenied);
 }
 
+// Nothing that is said in etcd's place is more than an error.
+TEST(EtcdLiar, WhateverIsAnsweredIsAnErrorAndNothingIsFollowed) {
+  ASSERT_NE(std::getenv("COFFER_TEST_ETCD_LIAR"), nullptr) << "run it by ctest, which starts an etcd beside it";
+  const std::string host = "etcd://127.0.0.1:" + std::string(std::getenv("COFFER_TEST_ETCD_LIAR"));
+  KeyringHistory history;
+  for (const std::string lie :
+       {"empty", "html", "nothing", "cut", "base64", "otherkey", "norevision", "two", "negative", "none", "rubbish",
+        "deep", "redirect", "refusal", "endless", "closes"}) {
+    const std::string uri = host + "/" + lie + "/c?tls=false&timeout_millis=250";
+    const auto store = open_keyring_store(parse_provider_uri(uri).value(), {}).value();
+    const Code loaded = store->load().code();
+    EXPECT_TRUE(loaded == Code::kTampered || loaded == Code::kProviderUnavailable || loaded == Code::kPlaintext ||
+                loaded == Code::kAlreadyExists)
+        << lie << ": " << store->load().status().to_string();
+    EXPECT_FALSE(store->save(history.sealed(1), 0).is_ok()) << lie;
+    EXPECT_FALSE(store->load_shard(entry_of(shard_of(1, 10))).is_ok() && lie != "rubbish") << lie;
+    EXPECT_TRUE(store->may_have_changed()) << lie;
+  }
+}
+
 TEST_F(EtcdStoreTest, UrisThatAreNoneAreRefused) {
   for (const char* text :
        {"etcd://h", "etcd://h/", "etcd:/x", "etcd:///x", "etcd://h,,i/x", "etcd://u:p@h/x", "etcd://h/x?nonsense=1",

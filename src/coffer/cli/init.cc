@@ -40,7 +40,7 @@ Result<Config> config_from(const Arguments& arguments) {
     config.read_mode = *mode == "mapping" ? ReadMode::kMapping : *mode == "pread" ? ReadMode::kPread : ReadMode::kAuto;
   }
   if (const std::string* place = arguments.find("--anchor")) {
-    config.anchor = place->starts_with("tpm:") ? *place : absolute_path(*place);
+    config.anchor = place->starts_with("tpm:") || place->starts_with("etcd:") ? *place : absolute_path(*place);
   }
   if (const std::string* store = arguments.find("--keyring-store")) {
     COFFER_ASSIGN(config.keyring_store, parse_provider_uri(*store));
@@ -130,7 +130,7 @@ Command init_command() {
               {"--reads", "HOW", "how data files are read", {"auto", "pread", "mapping"}},
               {"--keep-keyring", "", "the keyring is there and its configuration is lost: writes that one anew"},
               {"--keyring-store", "URI", "keeps the keyring in etcd://HOST[,HOST]/PREFIX?OPTIONS, not in a file"},
-              {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file elsewhere, or tpm:INDEX"},
+              {"--anchor", "PATH", "remembers the newest keyring, to notice rollbacks: a file, tpm: or etcd:"},
           },
       .examples = {"init /var/lib/db.coffer --root file:///etc/coffer/root.key",
                    "init /var/lib/db.coffer --root file:///etc/coffer/root.key --cipher chacha20-poly1305",

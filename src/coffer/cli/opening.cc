@@ -47,6 +47,10 @@ Result<std::shared_ptr<Coffer>> open_coffer(const Arguments& arguments, Coffer::
   auto coffer = Coffer::open(Disk::posix(), absolute_path(arguments.operand("COFFER")), options, open_provider);
   if (!coffer.is_ok()) return naming_root_flag(coffer.status());
   const KeyringCondition condition = (*coffer)->live_keyring().condition();
+  if (condition.copied != 0) {
+    Console(arguments.has("--json"))
+        .note("OPENED BY THIS NODE'S COPY of the keyring, of " + utc_text(condition.copied) + ": etcd does not answer");
+  }
   if (condition.opened_locally) {
     Console(arguments.has("--json"))
         .note("OPENED BY THE LOCAL UNLOCK of this machine: the root key does not answer since " +

@@ -19,6 +19,7 @@ class Parser {
     COFFER_TRY(reader_.each(root, "", [&](const YamlReader::Entry& entry) { return option(entry); }));
     if (!root["version"]) return reader_.error(root, "version is missing; write \"version: 1\" in its first line");
     if (config_.freshness) COFFER_TRY(check_freshness(root["freshness"]));
+    if (config_.anchor.starts_with("etcd:")) COFFER_TRY(check_anchor_elsewhere(root["anchor"]));
     if (config_.local_unlock) {
       const Status local = check_local_unlock(*config_.local_unlock, config_.providers.roots, config_.keyring);
       if (!local) return reader_.error(root["policy"], std::string(local.message()));
@@ -133,7 +134,8 @@ class Parser {
   }
 
   Status anchor(const YAML::Node& value) {
-    if (scalar(value).starts_with("tpm:")) return take(reader_.text(value, "anchor"), config_.anchor);
+    const bool is_uri = scalar(value).starts_with("tpm:") || scalar(value).starts_with("etcd:");
+    if (is_uri) return take(reader_.text(value, "anchor"), config_.anchor);
     return path(value, "anchor", config_.anchor);
   }
 
@@ -151,10 +153,27 @@ class Parser {
     }
     if (!config_.anchor.starts_with('/')) {
       return reader_.error(value,
-                           "freshness: the anchor must be a file; a TPM's counter has no room for marks of stores");
+                           "freshness: the anchor must be a file; a TPM or etcd has no room for marks of stores");
     }
     if (config_.log_kind != Kind::kLog) {
       return reader_.error(value, "freshness: log_files must be log; a ctr file does not prove how far it reaches");
+    }
+    return Status::ok();
+  }
+
+  // Who can write the one could put both back.
+  Status check_anchor_elsewhere(const YAML::Node& value) {
+    const auto uri = parse_provider_uri(config_.anchor);
+    if (!uri.is_ok()) return reader_.error(value, "anchor: " + std::string(uri.status().message()));
+    if (!config_.keyring_store) return Status::ok();
+    const auto hosts_of = [](const ProviderUri& of) { return sealed_place(of, "").hosts; };
+    const std::string of_keyring = hosts_of(*config_.keyring_store), of_anchor = hosts_of(*uri);
+    const std::vector<std::string_view> hosts = split_list(of_keyring);
+    for (const std::string_view host : split_list(of_anchor)) {
+      if (std::ranges::find(hosts, host) == hosts.end()) continue;
+      return reader_.error(value, "anchor: " + std::string(host) +
+                                      " has the keyring, too: who puts that back puts the anchor back; name another "
+                                      "etcd, a file or a TPM");
     }
     return Status::ok();
   }

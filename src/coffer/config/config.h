@@ -70,7 +70,7 @@ struct Config {
   Kind data_kind = Kind::kBlocks;       // SST and blob files
   Kind log_kind = Kind::kLog;           // everything else
   ReadMode read_mode = ReadMode::kAuto;
-  std::string anchor;      // absolute path of the version anchor, or "tpm:…"; empty: none
+  std::string anchor;      // absolute path of the version anchor, "tpm:…" or "etcd:…"; empty: none
   bool freshness = false;  // the anchor's file has marks of stores beside it
   std::vector<DomainPath> domains;
   std::vector<StorePlace> stores;

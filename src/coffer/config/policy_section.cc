@@ -195,13 +195,16 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     Status read = read_key_option(reader, entry, "policy: ", out.policy.all);
     if (entry.key == "reencrypt_rate")
       read = read_rate(reader, entry.value, "policy: reencrypt_rate", out.policy.reencrypt_rate);
+    if (entry.key == "keyring_copy") {
+      read = read_period(reader, entry.value, "policy: keyring_copy", 1, out.policy.keyring_copy);
+    }
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node,
                         "policy: unknown option \"" + entry.key +
                             "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
                             "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace, "
-                            "local_unlock and domains");
+                            "local_unlock, keyring_copy and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -217,6 +220,7 @@ std::string format_policy(const PolicySection& section) {
                     "  on_revoked: " + std::string(reaction_name(policy.root.on_revoked, RootTrouble::kRevoked)) +
                     "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage, RootTrouble::kUnreachable)) +
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n" +
+                    (policy.keyring_copy ? "  keyring_copy: " + period_text(*policy.keyring_copy) + "\n" : "") +
                     format_local_unlock(section.local_unlock);
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);

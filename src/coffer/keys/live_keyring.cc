@@ -43,6 +43,7 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
       open_anchor_(std::move(surroundings.open_anchor)),
       may_change_(std::move(surroundings.may_change)),
       root_memory_(std::move(surroundings.root_memory)),
+      copy_(std::move(surroundings.copy)),
       retry_delay_(surroundings.retry_delay),
       root_uri_(std::move(surroundings.root_uri)),
       check_interval_(surroundings.check_interval) {}
@@ -97,6 +98,10 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   if (!now.fenced.is_ok()) {
     return "keyring " + store_->name() + ": its keys were wiped from memory, " + now.fenced.to_string();
   }
+  if (now.copied != 0) {
+    return "keyring " + store_->name() + ": OPENED BY THIS NODE'S COPY, " + version + " of " + utc_text(now.copied) +
+           " is in use: " + now.last_refresh.to_string();
+  }
   if (now.opened_locally) {
     return "keyring " + store_->name() + ": OPENED BY THE LOCAL UNLOCK of this machine, " + version +
            " is in use: its root key does not answer since " + utc_text(now.root_key_answered) + ": " +
@@ -105,6 +110,9 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   if (!now.root_key.is_ok()) {
     return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
            " stays in use: " + now.root_key.to_string();
+  }
+  if (!now.copy.is_ok()) {
+    return "keyring " + store_->name() + ": no copy of it can be kept on this node: " + now.copy.to_string();
   }
   if (!now.root_memory.is_ok()) {
     return "keyring " + store_->name() +
@@ -120,12 +128,14 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
 void LiveKeyring::publish(const Status& outcome) {
   std::shared_ptr<const Keyring> before;  // dies when the lock is free again
   std::lock_guard lock(mutex_);
-  if (keyring_ == in_use_.keyring && same(condition_.last_refresh, outcome)) return;
+  const bool copy_stays = of_copy_ || condition_.copied == 0;
+  if (keyring_ == in_use_.keyring && same(condition_.last_refresh, outcome) && copy_stays) return;
   if (in_use_.keyring != nullptr && in_use_.keyring != keyring_) groups_->follow(in_use_.keyring->groups());
   before = std::exchange(keyring_, in_use_.keyring);
   header_ = in_use_.header;
   condition_.version = keyring_ != nullptr ? keyring_->version() : 0;
   condition_.last_refresh = outcome;
+  if (outcome.is_ok() && !of_copy_) condition_.copied = 0;
   ++condition_.change_count;
 }
 
@@ -200,6 +210,7 @@ Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
   // That a provider is asked once more is no news while it is known why it did not unlock the last time.
   const bool asked_again = unlocking == Unlocking::kAside && asker_runs_ &&
                            outcome.code() == Code::kProviderUnavailable && !condition().last_refresh.is_ok();
+  of_copy_ = stored.is_ok() && stored->is_copy;
   if (!asked_again) publish(outcome);
   if (!outcome.is_ok()) return outcome;
   return stored;
@@ -211,7 +222,9 @@ Result<LiveKeyring::Stored> LiveKeyring::load() {
   if (anchor_ != nullptr) {
     COFFER_ASSIGN(stored.remembered, anchor_->load());
   }
-  COFFER_ASSIGN(stored.snapshot, store_->load());
+  auto loaded = store_->load();
+  if (!loaded.is_ok()) loaded = load_copy(loaded.status(), stored.is_copy);
+  COFFER_ASSIGN(stored.snapshot, std::move(loaded));
   const Id& found = stored.snapshot.header.coffer_id;
   if (found == coffer_id_) return stored;
   return {Code::kForeign, store_->name() + " is the keyring of coffer " + found.short_hex() +
@@ -232,7 +245,7 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
   const bool has_keys = in_use_.keyring != nullptr && in_use_.keyring->has_keys();
   if (has_keys && header.version == in_use_.keyring->version()) return Status::ok();
 
-  COFFER_ASSIGN(InUse next, open_stored(stored.snapshot, unlocking));
+  COFFER_ASSIGN(InUse next, open_stored(stored, unlocking));
   next.hash = found.mark.hash;
   for (const std::optional<KeyringMark>& known : {seen, stored.remembered}) {
     if (known.has_value()) COFFER_TRY(check_descent(*known, *next.keyring).with_context(store_->name()));
@@ -244,9 +257,10 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
   return Status::ok();
 }
 
-Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking) {
+Result<LiveKeyring::InUse> LiveKeyring::open_stored(const Stored& from, Unlocking unlocking) {
+  const KeyringStore::Snapshot& stored = from.snapshot;
   COFFER_ASSIGN(KeyringKey key, in_use_.key.open());
-  const auto shards = [this](const ShardEntry& shard, const Keyring& of) { return open_shard(shard, of); };
+  const auto shards = [&](const ShardEntry& shard, const Keyring& of) { return open_shard(shard, of, from.is_copy); };
   auto opened = key.empty() ? Result<Keyring>(Code::kWrongKey, "no keyring key yet, or none any more")
                             : KeyringCodec::open(stored.sealed, key, shards);
   if (opened.code() == Code::kWrongKey) {
@@ -259,6 +273,11 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
     opened = KeyringCodec::open(stored.sealed, key, shards);
   }
   if (!opened.is_ok()) return opened.status().with_context(store_->name());
+  if (from.is_copy) {
+    COFFER_ASSIGN(const uint64_t answered, copy_->confirm(*opened, stored.sealed));
+    std::lock_guard lock(mutex_);
+    condition_.copied = answered;
+  }
   InUse next;
   COFFER_ASSIGN(next.key, RestingKey<KeyringRole>::seal(key));
   opened->open_groups_with(groups_);
@@ -267,12 +286,13 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const KeyringStore::Snapshot
   return next;
 }
 
-Result<std::shared_ptr<const Shard>> LiveKeyring::open_shard(const ShardEntry& shard, const Keyring& of) {
+Result<std::shared_ptr<const Shard>> LiveKeyring::open_shard(const ShardEntry& shard, const Keyring& of,
+                                                             bool is_copy) {
   const auto known = opened_shards_.find(shard.name);
   if (known != opened_shards_.end() && known->second.first == shard.first && known->second.depth == shard.depth) {
     return known->second.contents;
   }
-  COFFER_ASSIGN(const Bytes sealed, store_->load_shard(shard));
+  COFFER_ASSIGN(const Bytes sealed, is_copy ? copy_->load_shard(shard) : store_->load_shard(shard));
   auto contents = ShardCodec::open(sealed, shard, of);
   if (!contents.is_ok()) return contents.status().with_context(store_->shard_name(shard.name));
   ShardEntry& opened = opened_shards_[shard.name] = shard;

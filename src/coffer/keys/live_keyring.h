@@ -22,7 +22,7 @@
 #include <thread>
 
 #include "coffer/base/interval_thread.h"
-#include "coffer/keys/keyring_store.h"
+#include "coffer/keys/keyring_copy.h"
 #include "coffer/keys/live_groups.h"
 #include "coffer/keys/root_memory.h"
 #include "coffer/keys/slot.h"
@@ -44,6 +44,8 @@ struct KeyringSurroundings {
   Status may_change = {};
   // Null: nothing is remembered, and nothing opens without the root key.
   std::unique_ptr<RootMemory> root_memory = {};
+  // Null: nothing opens without the store.
+  std::unique_ptr<KeyringCopy> copy = {};
   // A provider that is away is asked again this often, and not for every file.
   std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
   // Until the root key's provider has advised another one.
@@ -62,6 +64,10 @@ struct KeyringCondition {
   uint64_t root_key_answered = 0;
   // Opened by the local unlock, as the root key did not answer, and has not since (RootMemory).
   bool opened_locally = false;
+  // Unix seconds: it was opened by this node's copy, which was the newest then, as the store did not answer, nor has
+  // since (KeyringCopy); 0: by what is stored.
+  uint64_t copied = 0;
+  Status copy;                // Ok, or why no copy could be kept
   Status root_memory;         // Ok, or why what a look found could not be remembered
   Status fenced;              // Ok, or why there are no keys: LiveKeyring::fence()
   Status replaced;            // Ok, or why what was replaced can still be read (KeyringStore::forget_replaced())
@@ -154,6 +160,7 @@ class LiveKeyring {
   struct Stored {
     KeyringStore::Snapshot snapshot;
     std::optional<KeyringMark> remembered = {};
+    bool is_copy = false;
   };
   struct InUse {
     std::shared_ptr<const Keyring> keyring;
@@ -176,9 +183,12 @@ class LiveKeyring {
   Result<Stored> reload(Unlocking unlocking);
   Result<Stored> load();
   Status take_up(const Stored& stored, Unlocking unlocking);
-  Result<InUse> open_stored(const KeyringStore::Snapshot& stored, Unlocking unlocking);
+  Result<InUse> open_stored(const Stored& stored, Unlocking unlocking);
+  // By the copy, where nothing is open yet and `why` is that the store does not answer; else `why`. local_opening.cc.
+  Result<KeyringStore::Snapshot> load_copy(const Status& why, bool& is_copy);
+  void keep_copy();
   // That of an earlier keyring, or of an earlier attempt, where that is the very same.
-  Result<std::shared_ptr<const Shard>> open_shard(const ShardEntry& shard, const Keyring& of);
+  Result<std::shared_ptr<const Shard>> open_shard(const ShardEntry& shard, const Keyring& of, bool is_copy);
   void keep_shards_of(const Keyring* keyring);
   Result<KeyringKey> ask_providers(const KeyringHeader& header);
   // By the local unlock, where `why` is that nobody answers; else `why`. local_opening.cc.
@@ -209,6 +219,7 @@ class LiveKeyring {
   const decltype(KeyringSurroundings::open_anchor) open_anchor_;
   const Status may_change_;
   const std::unique_ptr<RootMemory> root_memory_;
+  const std::unique_ptr<KeyringCopy> copy_;
   const std::chrono::milliseconds retry_delay_;
   std::unique_ptr<VersionAnchor> anchor_;
 
@@ -223,6 +234,7 @@ class LiveKeyring {
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;
+  bool of_copy_ = false;  // what was loaded last was this node's copy
   std::atomic<bool> serves_{false};  // watch_root() was called
   IntervalThread watcher_;
   const OfOneProcess here_;

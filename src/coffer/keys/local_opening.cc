@@ -27,6 +27,28 @@ Result<KeyringKey> LiveKeyring::open_locally(const KeyringHeader& header, const 
   return std::move((*local)->key);
 }
 
+Result<KeyringStore::Snapshot> LiveKeyring::load_copy(const Status& why, bool& is_copy) {
+  const bool is_opening = in_use_.keyring == nullptr;
+  if (!is_opening || copy_ == nullptr || why.code() != Code::kProviderUnavailable) return why;
+  auto copy = copy_->load();
+  if (copy.code() == Code::kNotFound) {
+    return {why.code(), std::string(copy.status().message()) + ", and " + std::string(why.message())};
+  }
+  is_copy = copy.is_ok();
+  return copy;
+}
+
+void LiveKeyring::keep_copy() {
+  if (copy_ == nullptr) return;
+  const std::shared_ptr<const Keyring> in_use = snapshot();
+  if (!in_use->has_keys()) return;
+  const Status kept = copy_->keep(*in_use);
+  std::lock_guard lock(mutex_);
+  if (kept.code() == condition_.copy.code() && kept.message() == condition_.copy.message()) return;
+  condition_.copy = kept;
+  ++condition_.change_count;
+}
+
 Status LiveKeyring::confirm_opening() {
   const KeyringCondition now = condition();
   if (now.opened_locally) return root_memory_->confirm(*in_use_.keyring, now.root_key_answered);

@@ -64,6 +64,8 @@ struct Policy {
   RootPolicy root;
   // Of re-encryptions that nobody gave another, in bytes a second; nothing: as fast as they go.
   std::optional<uint64_t> reencrypt_rate = {};
+  // How many seconds a node's copy of a keyring in etcd opens after etcd last answered; nothing: none is kept.
+  std::optional<uint64_t> keyring_copy = {};
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;

@@ -55,6 +55,7 @@ void LiveKeyring::watch_root() {
       look_at_root();
       remember_root(*before);
     }
+    keep_copy();
     std::lock_guard lock(mutex_);
     const auto least = condition_.opened_locally ? kLooksWithoutRoot : check_interval_max_;
     return std::min({check_interval_, check_interval_max_, least});

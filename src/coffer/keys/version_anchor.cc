@@ -17,7 +17,7 @@ class FileAnchor final : public VersionAnchor {
     auto text = read_file(disk_, path_, kAnchorSizeMax);
     if (text.code() == Code::kNotFound) return std::optional<KeyringMark>();
     if (!text.is_ok()) return text.status().with_context("version anchor");
-    COFFER_ASSIGN(KeyringMark mark, parse(as_text(*text)));
+    COFFER_ASSIGN(KeyringMark mark, parse_anchor(as_text(*text), coffer_id_, path_));
     return std::optional(mark);
   }
 
@@ -27,47 +27,51 @@ class FileAnchor final : public VersionAnchor {
     if (remembered.has_value() && remembered->version > mark.version) return {};
     COFFER_TRY(check_mark(remembered, mark));
     if (remembered == mark) return {};
-    return replace_file(disk_, path_, as_bytes(format(mark)), kAnchorMode).with_context("version anchor");
+    const std::string text = format_anchor(coffer_id_, mark);
+    return replace_file(disk_, path_, as_bytes(text), kAnchorMode).with_context("version anchor");
   }
 
  private:
-  std::string format(const KeyringMark& mark) const {
-    return "{\"coffer\":\"" + coffer_id_.hex() + "\",\"version\":" + std::to_string(mark.version) + ",\"sha256\":\"" +
-           to_hex(mark.hash) + "\"}\n";
-  }
-
-  Status not_an_anchor(std::string_view why) const {
-    return {Code::kInvalidArgument, "version anchor " + path_ + ": " + std::string(why) +
-                                        "; if the coffer's keyring is known to be the newest, remove the anchor"};
-  }
-
-  Result<KeyringMark> parse(std::string_view text) const {
-    const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || json.size() != 3) return not_an_anchor("not an anchor's three fields");
-    const auto coffer = json.find("coffer"), version = json.find("version"), hash = json.find("sha256");
-    if (coffer == json.end() || version == json.end() || hash == json.end() || !coffer->is_string() ||
-        !version->is_number_unsigned() || !hash->is_string()) {
-      return not_an_anchor("not an anchor's three fields");
-    }
-    auto coffer_id = Id::parse(coffer->get<std::string>());
-    if (!coffer_id.is_ok()) return not_an_anchor("coffer must be 32 hexadecimal digits");
-    if (*coffer_id != coffer_id_) {
-      return not_an_anchor("it is for coffer " + coffer_id->hex() + ", not for " + coffer_id_.hex());
-    }
-    auto raw = from_hex(hash->get<std::string>());
-    KeyringMark mark;
-    if (!raw.is_ok() || raw->size() != mark.hash.size()) return not_an_anchor("sha256 must be 64 hexadecimal digits");
-    std::copy(raw->begin(), raw->end(), mark.hash.begin());
-    mark.version = version->get<uint64_t>();
-    return mark;
-  }
-
   Disk& disk_;
   const std::string path_;
   const Id coffer_id_;
 };
 
+Status not_an_anchor(const std::string& name, std::string_view why) {
+  return {Code::kInvalidArgument, "version anchor " + name + ": " + std::string(why) +
+                                      "; if the coffer's keyring is known to be the newest, remove the anchor"};
+}
+
 }  // namespace
+
+std::string format_anchor(const Id& coffer_id, const KeyringMark& mark) {
+  const std::string version = std::to_string(mark.version);
+  return "{\"coffer\":\"" + coffer_id.hex() + "\",\"version\":" + version + ",\"sha256\":\"" +
+         to_hex(mark.hash) + "\"}\n";
+}
+
+Result<KeyringMark> parse_anchor(std::string_view text, const Id& coffer_id, const std::string& name) {
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || json.size() != 3) return not_an_anchor(name, "not an anchor's three fields");
+  const auto coffer = json.find("coffer"), version = json.find("version"), hash = json.find("sha256");
+  if (coffer == json.end() || version == json.end() || hash == json.end() || !coffer->is_string() ||
+      !version->is_number_unsigned() || !hash->is_string()) {
+    return not_an_anchor(name, "not an anchor's three fields");
+  }
+  const auto found = Id::parse(coffer->get<std::string>());
+  if (!found.is_ok()) return not_an_anchor(name, "coffer must be 32 hexadecimal digits");
+  if (*found != coffer_id) {
+    return not_an_anchor(name, "it is for coffer " + found->hex() + ", not for " + coffer_id.hex());
+  }
+  const auto raw = from_hex(hash->get<std::string>());
+  KeyringMark mark;
+  if (!raw.is_ok() || raw->size() != mark.hash.size()) {
+    return not_an_anchor(name, "sha256 must be 64 hexadecimal digits");
+  }
+  std::copy(raw->begin(), raw->end(), mark.hash.begin());
+  mark.version = version->get<uint64_t>();
+  return mark;
+}
 
 Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMark& found) {
   if (!remembered.has_value()) return {};

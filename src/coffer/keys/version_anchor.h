@@ -36,6 +36,10 @@ Status check_mark(const std::optional<KeyringMark>& remembered, const KeyringMar
 // coffer: {"coffer":"…","version":7,"sha256":"…"}. kInvalidArgument when the file is another coffer's or no anchor.
 std::unique_ptr<VersionAnchor> open_file_anchor(Disk& disk, const std::string& path, const Id& coffer_id);
 
+// The same text, for anchors that keep it elsewhere. `name` is what errors call the anchor.
+std::string format_anchor(const Id& coffer_id, const KeyringMark& mark);
+Result<KeyringMark> parse_anchor(std::string_view text, const Id& coffer_id, const std::string& name);
+
 struct AnchorPlace {
   std::string name;  // `anchor` in coffer.yaml
   Id coffer_id;

@@ -65,9 +65,9 @@ Status check_fips(std::string_view scheme, Beside beside) {
   const bool forbidden = beside == Beside::kKeystores || beside == Beside::kRecipients ||
                          (beside == Beside::kHostsOpenSsl && !is_host_openssl_fips());
   if (!is_fips() || !forbidden) return Status::ok();
-  const std::string what = "crypto: fips does not allow a " +
-                           std::string(scheme == "etcd" ? "keyring" : "root key") + " in " + std::string(scheme) +
-                           ":, ";
+  const char* kept = scheme == "etcd" ? "keyring or anchor" : "root key";
+  const std::string what =
+      "crypto: fips does not allow a " + std::string(kept) + " in " + std::string(scheme) + ":, ";
   if (beside == Beside::kKeystores) {
     return {Code::kUnsupported, what +
                                     "since no FIPS provider can read a keystore; keep it in a key file or at a key "
@@ -152,7 +152,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& parsed
 }
 
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place) {
-  if (!place.name.starts_with("tpm:")) return open_anchor_at_path(disk, place);
+  if (!place.name.starts_with("tpm:") && !place.name.starts_with("etcd:")) return open_anchor_at_path(disk, place);
   COFFER_ASSIGN(const ProviderUri uri, parse_provider_uri(place.name));
   COFFER_TRY(check_fips(uri.scheme, Beside::kHostsOpenSsl));
   COFFER_ASSIGN(const ProviderPart part, find_provider_part(uri.scheme));

@@ -19,7 +19,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_provider(const std::string& uri, c
 // The same of a URI that was taken apart already. A ProviderOpener.
 Result<std::unique_ptr<RootKeyProvider>> open_provider(const ProviderUri& uri, const ProviderConfig& config);
 
-// What `anchor` in coffer.yaml names: an absolute path, or "tpm:INDEX". An AnchorOpener.
+// What `anchor` in coffer.yaml names: an absolute path, "tpm:INDEX" or "etcd://HOST,…/KEY". An AnchorOpener.
 Result<std::unique_ptr<VersionAnchor>> open_anchor(Disk& disk, const AnchorPlace& place);
 // What `keyring_store` in coffer.yaml names: "etcd://HOST,…/PREFIX". A KeyringStoreOpener.
 Result<std::unique_ptr<KeyringStore>> open_keyring_store(const ProviderUri& uri, const ProviderConfig& config);

@@ -7,6 +7,7 @@
 #include "coffer/base/period.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/audit_file.h"
+#include "coffer/store/keyring_copy.h"
 #include "coffer/store/root_record.h"
 #include "coffer/store/runs.h"
 
@@ -62,13 +63,15 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
 bool Coffer::is_own_file(std::string_view name) {
   for (const std::string_view own :
        {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"),
-        std::string_view("counts"), kAuditFileName, kRunsFileName, kRootRecordName}) {
+        std::string_view("counts"), kAuditFileName, kRunsFileName, kRootRecordName,
+        kKeyringCopyName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {
-      "keyring.d",   "keyring.lock", "keyring.turn",   "coffer.yaml.lock", "envelope.lock", "anchor.lock", "usage.lock",
-      "counts.lock", "policy.lock",  "reencrypt.lock", "reencrypt.rate",   "runs.lock",     "outage.lock"};
+      "keyring.d",     "keyring.copy.lock", "keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
+      "anchor.lock",   "usage.lock",        "counts.lock",  "policy.lock",  "reencrypt.lock",   "reencrypt.rate",
+      "runs.lock",     "outage.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 

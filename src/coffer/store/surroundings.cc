@@ -2,6 +2,7 @@
 
 #include "coffer/base/path.h"
 #include "coffer/io/trusted_path.h"
+#include "coffer/store/keyring_copy.h"
 #include "coffer/store/root_memory.h"
 
 namespace coffer {
@@ -147,6 +148,12 @@ Result<KeyringSurroundings> surroundings_of(Disk& disk, const KeyringPlace& plac
                                             std::shared_ptr<ConfigFile> config_file, const Openers& openers) {
   KeyringSurroundings out;
   COFFER_ASSIGN(out.store, open_store_of(disk, place.directory, config, openers.keyring_store));
+  if (config.keyring_store && config.policy.keyring_copy && place.at_home.is_ok()) {
+    const auto open_store = [&disk, directory = place.directory, config, open = openers.keyring_store] {
+      return open_store_of(disk, directory, config, open);
+    };
+    out.copy = open_keyring_copy(disk, place.directory, *config.policy.keyring_copy, open_store);
+  }
   out.coffer_id = config.coffer_id;
   out.may_change = place.at_home;
   // A copy of the coffer is for looking at, and keeps nothing.

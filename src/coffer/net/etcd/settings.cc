@@ -9,7 +9,7 @@ constexpr std::string_view kUsualEtcdPort = "2379";
 constexpr size_t kEndpointsMax = 32;
 constexpr size_t kPrefixSizeMax = 512;
 // So that one member that hangs leaves time for others.
-constexpr int kTriesInTime = 3;
+constexpr size_t kTriesInTime = 3;
 
 Status take_endpoints(const ProviderUri& uri, bool tls, Settings& out) {
   const std::string authority = uri.authority.value_or("");
@@ -58,7 +58,8 @@ Result<Settings> read_settings(const ProviderUri& uri, const std::string& sealin
     return {Code::kInvalidArgument,
             "etcd: user goes with password_file, password_env or password_sealed; give both, or none"};
   }
-  out.http.try_timeout = std::max(out.http.total_timeout / kTriesInTime, http::milliseconds(1));
+  const auto tries = static_cast<int>(std::min(out.endpoints.size(), kTriesInTime));
+  out.http.try_timeout = std::max(out.http.total_timeout / tries, http::milliseconds(1));
   // The longest list there is: docs/format.md, "Keyring in etcd".
   out.http.response_size_max = size_t{32} << 20;
   return out;

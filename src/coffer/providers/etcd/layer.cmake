@@ -1,4 +1,5 @@
-# etcd: a place for keyrings.
+# etcd: a place for keyrings, and for version anchors.
 coffer_provider(etcd providers/etcd ""
+  ANCHOR open_etcd_anchor
   STORE open_etcd_keyring
-  SOURCES keyring_store.cc)
+  SOURCES anchor.cc keyring_store.cc)
