@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "coffer/config/config.h"
+#include "coffer/ops/doctor.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 #include "io/temporary_directory.h"
@@ -199,6 +200,19 @@ TEST_F(EtcdNodesTest, AnAnchorInEtcdNeverGoesBack) {
   other[0] = 1;
   EXPECT_EQ(anchor->advance({9, other}).code(), Code::kDiverged);
   EXPECT_EQ(open_anchor(Disk::posix(), place(2)).value()->load().code(), Code::kInvalidArgument);
+}
+
+TEST_F(EtcdNodesTest, TheDoctorSaysWhereDestroyedKeysCanStillBeRead) {
+  const auto findings_for = [&](const std::string& store) {
+    Config config;
+    config.keyring_store = parse_provider_uri(store).value();
+    config.anchor = directory_ / "anchor";  // beside nothing: the keyring is elsewhere
+    return examine_placement(Disk::posix(), "/etc/hostname", config, directory_ / ".", {});
+  };
+  EXPECT_EQ(findings_for("etcd://n1/coffers/db").size(), 0u);
+  const Findings found = findings_for("etcd://n1/coffers/db?compact=false");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_THAT(found[0].what, HasSubstr("compact is false"));
 }
 
 TEST_F(EtcdNodesTest, AnAnchorBesideTheKeyringIsRefused) {

@@ -7,6 +7,8 @@
 #include "coffer/cli/text.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/providers/kmip/key_handle.h"
+#include "coffer/providers/registry.h"
+#include "coffer/store/surroundings.h"
 
 namespace coffer::cli {
 namespace {
@@ -70,8 +72,13 @@ std::string coffer_at_hand(const Arguments& arguments) {
 // A keyring's slots can be read without its root key.
 Status check_not_needed(const Arguments& arguments, const kmip::KeyAttributes& key) {
   const std::string coffer = coffer_at_hand(arguments);
-  if (coffer.empty() || !Disk::posix().info(coffer + "/keyring").is_ok()) return Status::ok();
-  COFFER_ASSIGN(const KeyringStore::Snapshot keyring, open_file_keyring_store(Disk::posix(), coffer)->load());
+  if (coffer.empty()) return Status::ok();
+  const auto config = read_config(Disk::posix(), coffer + "/coffer.yaml");
+  const bool is_elsewhere = config.is_ok() && config->keyring_store.has_value();
+  if (!is_elsewhere && !Disk::posix().info(coffer + "/keyring").is_ok()) return Status::ok();
+  COFFER_ASSIGN(const auto store,
+                open_store_of(Disk::posix(), coffer, is_elsewhere ? *config : Config(), open_keyring_store));
+  COFFER_ASSIGN(const KeyringStore::Snapshot keyring, store->load());
   for (const KeyringSlot& slot : keyring.header.slots) {
     const auto name = kmip::decode_handle(slot.handle);
     if (!name.has_value() || name->id != key.id) continue;

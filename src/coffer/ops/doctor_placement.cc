@@ -47,10 +47,18 @@ void examine_anchor(Disk& disk, const Config& config, const std::string& keyring
     out.push_back(
         {false, "there is no version anchor", rollback,
          "name one in coffer.yaml: anchor, a file on another file system or a counter of this machine's TPM"});
-  } else if (config.anchor.front() == '/' &&
+  } else if (config.anchor.front() == '/' && !config.keyring_store &&
              is_same_file_system(disk, std::string(parent_of(config.anchor)), keyring_directory)) {
     out.push_back({true, config.anchor + ": the version anchor is on the keyring's file system", rollback,
                    "name one on another file system; a snapshot takes this one along"});
+  }
+  if (!config.keyring_store) return;
+  const auto compact = UriOptions(*config.keyring_store).take_switch("compact", true);
+  if (compact.is_ok() && !*compact) {
+    out.push_back({false, "etcd's history is not compacted after a save: compact is false",
+                   "keys that were destroyed can be read at older revisions",
+                   "set compact: true, if the coffer has an etcd of its own, or have etcd compact by itself: "
+                   "--auto-compaction-retention"});
   }
 }
 
