@@ -75,6 +75,10 @@ class Members(CliTest):
         os.rename(self.path("c.coffer", "coffer.yaml"), self.path("node2", "coffer.yaml"))
         self.secrets.add(b"p4ssword-of-coffer")
         self.done("rotate", "domain", "node2", "system")
+        os.mkdir(self.path("node3"), 0o700)
+        self.done("init", "node3", "--root", self.uri("root.key"), "--keyring-store", self.etcd.uri("coffers/db"),
+                  "--keep-keyring")
+        self.done("rotate", "domain", "node3", "system")
         self.assertNotIn(b"p4ssword-of-coffer", self.read("node2", "coffer.yaml"))
         self.refused(["init", "other", "--root", self.uri("root.key"), "--keyring-store", self.etcd.uri("coffers/db")],
                      "already_exists", "there is a keyring at etcd://")

@@ -220,19 +220,22 @@ Status undo(Disk& disk, const Plan& plan, bool made_directory, const Status& sta
   return clean ? status : status.with_context("left behind: " + plan.directory);
 }
 
-// The keyring first: who saves it has the place. Killed behind it, restore_config() goes on.
-Status write_parts(Disk& disk, const Plan& plan, const Openers& openers) {
-  COFFER_TRY(write_keyring(disk, plan, openers));
-  const Status written = write_config(disk, plan);
-  if (!written.is_ok() && plan.config.keyring_store) {
-    return written.with_context("its keyring is in " + plan.config.keyring_store->place +
-                                " already; coffer init --keep-keyring goes on with it");
-  }
-  COFFER_TRY(written);
+// What stands behind the keyring.
+Status finish_parts(Disk& disk, const Plan& plan, const Openers& openers) {
+  COFFER_TRY(write_config(disk, plan));
   auto file = std::make_shared<ConfigFile>(disk, plan.config_path);
   COFFER_ASSIGN(const KeyringSurroundings surroundings,
                 surroundings_of(disk, {plan.directory, Status::ok()}, plan.config, std::move(file), openers));
   return remember_first_keyring(surroundings, plan.first.sealed);
+}
+
+// The keyring first: who saves it has the place. Killed behind it, restore_config() goes on.
+Status write_parts(Disk& disk, const Plan& plan, const Openers& openers) {
+  COFFER_TRY(write_keyring(disk, plan, openers));
+  const Status finished = finish_parts(disk, plan, openers);
+  if (finished.is_ok() || !plan.config.keyring_store) return finished;
+  return {finished.code(), std::string(finished.message()) + "; its keyring is in etcd already, with which coffer init "
+                                                             "--keep-keyring goes on"};
 }
 
 Status carry_out(Disk& disk, const Plan& plan, const Openers& openers) {
