@@ -23,47 +23,63 @@ Result<std::unique_ptr<File>> TempFile::create(sqlite3_file* base) {
 
 int TempFile::flush() {
   if (!changed_) return SQLITE_OK;
+  const uint64_t index = *written_.index;
   auto sealing = SqliteSealing::begin(key_);
   const Status status = sealing.is_ok()
-                            ? sealing->seal(place_of(*index_), block_, sealed_.data(), &sealed_[kBlockSize])
+                            ? sealing->seal(place_of(index), written_.block, sealed_.data(), &sealed_[kBlockSize])
                             : sealing.status();
   if (!status.is_ok()) return failed(status, "a temporary file");
-  const int result = File::write(sealed_, *index_ * kStride);
+  const int result = File::write(sealed_, index * kStride);
   if (result != SQLITE_OK) return result;
   changed_ = false;
-  sealed_end_ = std::max(sealed_end_, *index_ + 1);
+  sealed_end_ = std::max(sealed_end_, index + 1);
   return SQLITE_OK;
 }
 
+int TempFile::read_block(uint64_t index, Block& out) {
+  out.fill(0);
+  if (index >= sealed_end_) return SQLITE_OK;
+  const int result = File::read(sealed_, index * kStride);
+  if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
+  const bool is_hole = is_all_zero(sealed_);  // a block that was left out
+  const ByteView content = ByteView(sealed_).first(kBlockSize);
+  if (is_hole || key_.open(place_of(index), content, &sealed_[kBlockSize], out.data())) return SQLITE_OK;
+  return failed({Code::kTampered, "block " + std::to_string(index) + " is not as it was written"}, "a temporary file");
+}
+
 int TempFile::load(uint64_t index, bool is_replaced) {
-  if (index_ == index) return SQLITE_OK;
+  if (written_.index == index) return SQLITE_OK;
   int result = flush();
   if (result != SQLITE_OK) return result;
-  index_.reset();
-  block_.fill(0);
-  if (!is_replaced && index < sealed_end_) {
-    result = File::read(sealed_, index * kStride);
-    if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ) return result;
-    const ByteView content = ByteView(sealed_).first(kBlockSize);
-    const bool is_hole = is_all_zero(sealed_);  // a block that was left out
-    if (!is_hole && !key_.open(place_of(index), content, &sealed_[kBlockSize], block_.data())) {
-      return failed({Code::kTampered, "block " + std::to_string(index) + " is not as it was written"},
-                    "a temporary file");
-    }
+  written_.index.reset();
+  if (is_replaced) {
+    written_.block.fill(0);
+  } else if (result = read_block(index, written_.block); result != SQLITE_OK) {
+    return result;
   }
-  index_ = index;
+  written_.index = index;
+  if (read_.index == index) read_.index.reset();
   return SQLITE_OK;
+}
+
+int TempFile::look(uint64_t index) {
+  if (written_.index == index || read_.index == index) return SQLITE_OK;
+  read_.index.reset();
+  const int result = read_block(index, read_.block);
+  if (result == SQLITE_OK) read_.index = index;
+  return result;
 }
 
 int TempFile::read(MutableBytes out, uint64_t offset) {
   std::ranges::fill(out, uint8_t{0});
   const uint64_t count = std::min<uint64_t>(out.size(), size_ - std::min(offset, size_));
   for (uint64_t done = 0; done < count;) {
-    const uint64_t at = offset + done;
-    const int result = load(at / kBlockSize, false);
+    const uint64_t at = offset + done, index = at / kBlockSize;
+    const int result = look(index);
     if (result != SQLITE_OK) return result;
+    const Block& block = written_.index == index ? written_.block : read_.block;
     const uint64_t piece = std::min<uint64_t>(kBlockSize - at % kBlockSize, count - done);
-    std::copy_n(block_.begin() + at % kBlockSize, piece, out.begin() + static_cast<ptrdiff_t>(done));
+    std::copy_n(block.begin() + at % kBlockSize, piece, out.begin() + static_cast<ptrdiff_t>(done));
     done += piece;
   }
   return count == out.size() ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
@@ -75,7 +91,7 @@ int TempFile::write(ByteView bytes, uint64_t offset) {
     const uint64_t piece = std::min<uint64_t>(kBlockSize - at % kBlockSize, bytes.size() - done);
     const int result = load(at / kBlockSize, piece == kBlockSize);
     if (result != SQLITE_OK) return result;
-    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(done), piece, block_.begin() + at % kBlockSize);
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(done), piece, written_.block.begin() + at % kBlockSize);
     changed_ = true;
     done += piece;
   }
@@ -90,14 +106,15 @@ int TempFile::truncate(uint64_t size) {
   if (tail != 0) {
     const int result = load(size / kBlockSize, false);
     if (result != SQLITE_OK) return result;
-    std::fill(block_.begin() + static_cast<ptrdiff_t>(tail), block_.end(), uint8_t{0});
+    std::fill(written_.block.begin() + static_cast<ptrdiff_t>(tail), written_.block.end(), uint8_t{0});
     changed_ = true;
   }
   const uint64_t blocks = (size + kBlockSize - 1) / kBlockSize;
-  if (index_ && *index_ >= blocks) {
-    index_.reset();
+  if (written_.index && *written_.index >= blocks) {
+    written_.index.reset();
     changed_ = false;
   }
+  if (read_.index && *read_.index >= blocks) read_.index.reset();
   size_ = size;
   if (sealed_end_ <= blocks) return SQLITE_OK;
   sealed_end_ = blocks;

@@ -28,16 +28,23 @@ class TempFile final : public File {
 
   TempFile(sqlite3_file* base, SqliteKey key) : File(base), key_(std::move(key)) {}
 
-  // Has the block in block_, which may have to be written first.
+  struct Held {
+    std::optional<uint64_t> index;
+    Block block{};
+  };
+  // Has the block in written_; what is there may have to be written first.
   int load(uint64_t index, bool is_replaced);
+  // The same in read_, if it is not in written_: a read never has to write, which on a full disk would fail. SQLite
+  // brings back from here what a statement has changed when it finds the disk full.
+  int look(uint64_t index);
+  int read_block(uint64_t index, Block& out);
   int flush();
 
   const SqliteKey key_;
   uint64_t size_ = 0;
   uint64_t sealed_end_ = 0;  // blocks before it may be in the file; what is not there is zeros
-  std::optional<uint64_t> index_;  // of block_
-  bool changed_ = false;
-  Block block_{};
+  Held written_, read_;      // never the same block
+  bool changed_ = false;     // written_, since it was written
   std::array<uint8_t, kStride> sealed_{};
 };
 
