@@ -217,6 +217,9 @@ TEST_P(CCountsTest, NamesAreChangedAsTheSystemDoesIt) {
   EXPECT_EQ(coffer_file_rename(c_, db("none").c_str(), db("a").c_str(), error_.out()), COFFER_NOT_FOUND);
   EXPECT_EQ(coffer_file_link(c_, db("none").c_str(), db("a").c_str(), error_.out()), COFFER_NOT_FOUND);
   EXPECT_EQ(coffer_file_remove(c_, "db/a", error_.out()), COFFER_INVALID_ARGUMENT);
+  std::filesystem::create_directory(db("folder"));
+  EXPECT_EQ(coffer_file_remove(c_, db("folder").c_str(), error_.out()), COFFER_INVALID_ARGUMENT);
+  EXPECT_TRUE(std::filesystem::remove(db("folder")));
   EXPECT_EQ(coffer_file_rename(c_, db("a").c_str(), "a", error_.out()), COFFER_INVALID_ARGUMENT);
   EXPECT_EQ(coffer_file_link(c_, nullptr, db("a").c_str(), error_.out()), COFFER_INVALID_ARGUMENT);
   write(db("a"), "a");

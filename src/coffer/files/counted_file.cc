@@ -23,6 +23,10 @@ std::optional<CountedFile> counted_at(Coffer& coffer, const std::string& path) {
 }
 
 Status remove_counted(Coffer& coffer, const std::string& path) {
+  const auto found = coffer.disk().info(path);
+  if (found.is_ok() && found->is_directory) {
+    return {Code::kInvalidArgument, path + ": is a directory; expected a file"};
+  }
   const auto gone = counted_at(coffer, path);
   COFFER_TRY(coffer.disk().remove(path));
   coffer.file_counts().changed(gone, std::nullopt);
