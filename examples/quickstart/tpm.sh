@@ -2,38 +2,18 @@
 # Root keys sealed to a TPM 2.0, for ./quickstart: swtpm's, on the loopback.
 # shellcheck disable=SC2034,SC2154  # ./quickstart has the other ends of these variables
 
-# The TSS takes the control channel to be at the next port.
-two_free_ports() {
-  /usr/bin/python3 - <<'PORTS'
-import socket
-while True:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        port = first.getsockname()[1]
-        try:
-            second.bind(("127.0.0.1", port + 1))
-        except (OSError, OverflowError):
-            continue
-        print(port)
-        break
-PORTS
-}
-
 # It ends with this script: when its end of the pipe does.
 start_tpm() {
-  local port
-  port=$(two_free_ports)
   mkdir tpm
   exec {tpm_input}> >(
     swtpm socket --tpm2 --tpmstate "dir=$work/tpm" --flags not-need-init,startup-clear \
-      --server "type=tcp,bindaddr=127.0.0.1,port=$port" \
-      --ctrl "type=tcp,bindaddr=127.0.0.1,port=$((port + 1))" >>"$log" 2>&1 &
+      --server "type=unixio,path=$work/tpm/tpm" --ctrl "type=unixio,path=$work/tpm/tpm.ctrl" >>"$log" 2>&1 &
     cat >/dev/null
     kill "$!"
   )
-  tcti=swtpm:host=127.0.0.1,port=$port
+  tcti=swtpm:path=$work/tpm/tpm
   for _ in {1..100}; do
-    if (: <"/dev/tcp/127.0.0.1/$((port + 1))") 2>/dev/null; then return; fi
+    if [[ -S tpm/tpm ]]; then return; fi
     sleep 0.1
   done
   die "swtpm did not start"

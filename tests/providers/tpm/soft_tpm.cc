@@ -1,9 +1,9 @@
 #include "providers/tpm/soft_tpm.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_tctildr.h>
@@ -18,34 +18,6 @@
 
 namespace coffer {
 namespace {
-
-sockaddr_in loopback(int port) {
-  sockaddr_in out{};
-  out.sin_family = AF_INET;
-  out.sin_port = htons(static_cast<uint16_t>(port));
-  out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return out;
-}
-
-// The port that the system gave, or nothing (0) when it is taken.
-int try_bind(int port) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = loopback(port);
-  socklen_t size = sizeof address;
-  const bool bound = ::bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                     ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0;
-  ::close(listener);
-  return bound ? ntohs(address.sin_port) : 0;
-}
-
-// The TSS takes the control channel to be at the next port.
-int two_free_ports() {
-  for (int round = 0; round < 100; ++round) {
-    const int port = try_bind(0);
-    if (port != 0 && port < 65535 && try_bind(port + 1) != 0) return port;
-  }
-  throw std::runtime_error("no two free ports");
-}
 
 void with_esys(const std::string& tcti, const std::function<TSS2_RC(ESYS_CONTEXT*)>& work) {
   TSS2_TCTI_CONTEXT* connection = nullptr;
@@ -67,35 +39,35 @@ SoftTpm::SoftTpm() {
 
 SoftTpm::~SoftTpm() { stop(); }
 
-std::string SoftTpm::tcti() const { return "swtpm:host=127.0.0.1,port=" + std::to_string(port_); }
+std::string SoftTpm::tcti() const { return "swtpm:path=" + (directory_ / "tpm"); }
 
 void SoftTpm::start() {
-  for (int round = 0; round < 5; ++round) {
-    if (port_ == 0) port_ = two_free_ports();
-    const std::string state = "dir=" + directory_.path(), log = "file=" + (directory_ / "log");
-    const std::string server = "type=tcp,bindaddr=127.0.0.1,port=" + std::to_string(port_);
-    const std::string control = "type=tcp,bindaddr=127.0.0.1,port=" + std::to_string(port_ + 1);
-    process_ = ::fork();
-    if (process_ == 0) {
-      const int null = ::open("/dev/null", O_RDWR);
-      for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
-      ::execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state.c_str(), "--server", server.c_str(), "--ctrl",
-               control.c_str(), "--flags", "not-need-init,startup-clear", "--log", log.c_str(), nullptr);
-      ::_exit(127);
-    }
-    for (int wait = 0; wait < 500 && ::waitpid(process_, nullptr, WNOHANG) == 0; ++wait) {
-      if (answers()) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    stop();
-    port_ = 0;  // somebody else was faster
+  const std::string state = "dir=" + directory_.path(), log = "file=" + (directory_ / "log");
+  const std::string server = "type=unixio,path=" + (directory_ / "tpm");
+  const std::string control = server + ".ctrl";  // where the TSS looks for it
+  std::filesystem::remove(directory_ / "tpm");
+  process_ = ::fork();
+  if (process_ == 0) {
+    const int null = ::open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+    ::execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state.c_str(), "--server", server.c_str(), "--ctrl",
+             control.c_str(), "--flags", "not-need-init,startup-clear", "--log", log.c_str(), nullptr);
+    ::_exit(127);
   }
+  for (int wait = 0; wait < 1000 && ::waitpid(process_, nullptr, WNOHANG) == 0; ++wait) {
+    if (answers()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  stop();
   throw std::runtime_error("swtpm does not start; is it installed?");
 }
 
+// It opens this socket last, the control socket before it.
 bool SoftTpm::answers() const {
-  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = loopback(port_ + 1);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (directory_ / "tpm").copy(address.sun_path, sizeof address.sun_path - 1);
+  const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const bool out = ::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   ::close(client);
   return out;

@@ -1,4 +1,4 @@
-// A TPM of the test's own: swtpm on two ports of the loopback, with its state in a directory of its own.
+// A TPM of the test's own: swtpm on two sockets in a directory of its own, where its state is too.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@ class SoftTpm {
   SoftTpm(const SoftTpm&) = delete;
   SoftTpm& operator=(const SoftTpm&) = delete;
 
-  // "swtpm:host=127.0.0.1,port=…"
+  // "swtpm:path=…"
   std::string tcti() const;
   // A place for sealed keys and passwords.
   std::string path(const std::string& name) const { return directory_ / name; }
@@ -34,7 +34,6 @@ class SoftTpm {
  private:
   bool answers() const;
   TemporaryDirectory directory_;
-  int port_ = 0;
   pid_t process_ = -1;
 };
 

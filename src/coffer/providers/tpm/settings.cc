@@ -22,7 +22,8 @@ Result<std::string> take_tcti(UriOptions& options) {
   const bool plain = std::all_of(tcti.begin(), tcti.end(), [](char c) { return c > 0x20 && c < 0x7f; });
   if (known && plain && tcti.size() <= kTctiSizeMax) return tcti;
   return {Code::kInvalidArgument,
-          "tpm: tcti: expected device:/dev/tpmrm0, tabrmd, swtpm:host=HOST,port=PORT or mssim:host=HOST,port=PORT"};
+          "tpm: tcti: expected device:/dev/tpmrm0, tabrmd, swtpm:path=SOCKET, swtpm:host=HOST,port=PORT or "
+          "mssim:host=HOST,port=PORT"};
 }
 
 Status take_passwords(UriOptions& options, uint64_t timeout_default_millis, Access& out) {
