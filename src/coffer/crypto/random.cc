@@ -70,6 +70,13 @@ Status unique_bytes(MutableBytes out) {
   return no_entropy();
 }
 
+uint64_t random_number() {
+  uint64_t out = 0;
+  MutableBytes bytes(reinterpret_cast<uint8_t*>(&out), sizeof out);
+  if (!unique_bytes(bytes).is_ok()) out = 0;
+  return out;
+}
+
 Result<Id> random_id() {
   Id id;
   COFFER_TRY(random_bytes(id.bytes));

@@ -10,6 +10,8 @@ Status random_bytes(MutableBytes out);
 // At most 256 bytes that everybody may know and nobody may see twice, as nonces: from the operating system's generator
 // alone, which costs half as much. With require_fips() it is random_bytes().
 Status unique_bytes(MutableBytes out);
+// Where nothing but luck depends on it, as the lengths of pauses: 0 on failure.
+uint64_t random_number();
 Result<Id> random_id();
 Result<SecretBytes> random_secret(size_t size);
 

@@ -2,9 +2,9 @@
 
 #include <thread>
 
-#include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
 #include "coffer/net/http/json_body.h"
+#include "coffer/net/http/retry.h"
 
 namespace coffer::etcd {
 namespace {
@@ -22,14 +22,6 @@ bool is_final(int code) {
          code == kUnauthenticated;
 }
 
-// Between half of it and the whole, so that many clients do not come back together.
-milliseconds jittered(milliseconds pause) {
-  uint8_t bytes[8] = {};
-  const uint64_t random = random_bytes(bytes).is_ok() ? load_le64(bytes) : 0;
-  const auto half = static_cast<uint64_t>(pause.count()) / 2;
-  return milliseconds(static_cast<int64_t>(half + random % (half + 1)));
-}
-
 }  // namespace
 
 http::Request Client::request_to(size_t member, const char* path, const SecretBytes& body, const Token* token) const {
@@ -45,7 +37,7 @@ http::Request Client::request_to(size_t member, const char* path, const SecretBy
 Result<std::optional<Refused>> Client::ask_any(const char* path, const SecretBytes& body, const Token* token,
                                                const Taken& take, Deadline deadline) {
   Status last(Code::kProviderUnavailable, settings_.name + ": no time left to ask it");
-  milliseconds pause = settings_.http.pause_first;
+  http::RetryPauses pauses(settings_.http.pause_first, kRoundPauseMax);
   for (size_t tries = 1;; ++tries) {
     const size_t member = preferred_;
     const http::Request request = request_to(member, path, body, token);
@@ -68,10 +60,9 @@ Result<std::optional<Refused>> Client::ask_any(const char* path, const SecretByt
     size_t expected = member;
     preferred_.compare_exchange_strong(expected, member + 1);
     if (tries % settings_.endpoints.size() == 0) {
-      const milliseconds wait = jittered(pause);
-      pause = std::min(pause * 2, kRoundPauseMax);
-      if (wait >= left_until(deadline)) return last;
-      std::this_thread::sleep_for(wait);
+      const auto pause = pauses.next(milliseconds(0), left_until(deadline), random_number());
+      if (!pause.has_value()) return last;
+      std::this_thread::sleep_for(*pause);
     }
     if (left_until(deadline).count() == 0) return last;
   }

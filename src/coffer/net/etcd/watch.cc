@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
 
 namespace coffer::etcd {
@@ -19,9 +18,7 @@ constexpr size_t kLineSizeMax = size_t{8} << 20;
 constexpr size_t kTakenMax = size_t{64} << 20;
 
 milliseconds by_chance(uint64_t least, uint64_t most) {
-  uint8_t bytes[8] = {};
-  const uint64_t random = random_bytes(bytes).is_ok() ? load_le64(bytes) : 0;
-  return milliseconds(static_cast<int64_t>(least + random % (most - least + 1)));
+  return milliseconds(static_cast<int64_t>(least + random_number() % (most - least + 1)));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 #include <memory>
 #include <thread>
 
-#include "coffer/base/codec.h"
 #include "coffer/crypto/random.h"
+#include "coffer/net/http/retry.h"
 #include "coffer/net/http/transfer.h"
 
 namespace coffer::http {
@@ -63,17 +63,6 @@ milliseconds wanted_pause(const Response& response) {
     seconds = static_cast<int64_t>(date) - static_cast<int64_t>(time(nullptr));
   }
   return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, kSecondsMax));
-}
-
-// Between half of the step and the whole of it, so that many clients do not come back together.
-milliseconds pause_before_try(const HttpSettings& settings, int tries_done) {
-  milliseconds step = settings.pause_first;
-  for (int i = 1; i < tries_done && step < settings.pause_max; ++i) step *= 2;
-  step = std::min(step, settings.pause_max);
-  uint8_t bytes[8] = {};
-  const uint64_t random = random_bytes(bytes).is_ok() ? load_le64(bytes) : 0;
-  const auto half = static_cast<uint64_t>(step.count()) / 2;
-  return milliseconds(static_cast<int64_t>(half + random % (half + 1)));
 }
 
 }  // namespace
@@ -158,7 +147,8 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
   HttpSettings& of_try = aim.settings;
   // What tells most: an answer, else a reason that is not just that time was short.
   std::optional<Result<Response>> latest;
-  for (int tries = 1;; ++tries) {
+  RetryPauses pauses(settings.pause_first, settings.pause_max);
+  for (;;) {
     const milliseconds left = left_until(deadline);
     if (left <= milliseconds(0)) {
       if (latest.has_value()) return std::move(*latest);
@@ -169,12 +159,12 @@ Result<Response> send(const HttpSettings& settings, const Request& request, Dead
     const bool answered = one.result.is_ok();
     const bool again = answered ? request.is_transient(*one.result) : one.may_repeat;
     if (!again) return std::move(one.result);
-    milliseconds pause = pause_before_try(settings, tries);
-    if (answered) pause = std::max(pause, wanted_pause(*one.result));
+    const milliseconds wanted = answered ? wanted_pause(*one.result) : milliseconds(0);
     const bool cut_short = left < settings.try_timeout;
     if (answered || !latest.has_value() || (!latest->is_ok() && !cut_short)) latest.emplace(std::move(one.result));
-    if (pause >= left_until(deadline)) return std::move(*latest);
-    std::this_thread::sleep_for(pause);
+    const auto pause = pauses.next(wanted, left_until(deadline), random_number());
+    if (!pause.has_value()) return std::move(*latest);
+    std::this_thread::sleep_for(*pause);
   }
 }
 

@@ -72,7 +72,7 @@ struct HttpSettings {
   milliseconds connect_timeout{3000};  // TCP and TLS of one try
   milliseconds try_timeout{5000};      // the whole of one try
   milliseconds total_timeout{10000};   // of one call of a provider: all requests, tries and pauses
-  milliseconds pause_first{100};       // before the second try; doubles, and a random half of it is waited
+  milliseconds pause_first{100};       // before the second try, and pause_max: RetryPauses
   milliseconds pause_max{2000};
   size_t response_size_max = size_t{256} << 10;
   std::string ca_file;                  // PEM, instead of the system's
@@ -93,9 +93,9 @@ HttpSettings machine_settings(HttpSettings settings);
 inline Deadline deadline_from_now(const HttpSettings& settings) { return deadline_in(settings.total_timeout); }
 
 // Sends, and sends again after 429, 5xx (or what the request calls transient) and failures to connect or to get a whole
-// answer, until one is not transient or the deadline is near; Retry-After is honoured if it ends
-// before the deadline. Any answer of the service is a Response, the last transient one too. Redirections are not
-// followed: they are answers.
+// answer, until one is not transient or the deadline is near; Retry-After is honoured if it ends before the deadline
+// (RetryPauses). Any answer of the service is a Response, the last transient one too. Redirections are not followed:
+// they are answers.
 //   kProviderUnavailable  no answer: names host and reason (refused, timed out, certificate not trusted)
 //   kInvalidArgument      a URL that is none, or http:// where it is not allowed
 //   kTampered             an answer larger than allowed
