@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "coffer/base/clock.h"
+#include "coffer/crypto/random.h"
 #include "coffer/keys/live_keyring.h"
 
 namespace coffer {
@@ -10,6 +11,12 @@ namespace {
 
 // Who was opened without the root key is soon to have it again.
 constexpr std::chrono::milliseconds kLooksWithoutRoot = std::chrono::seconds(30);
+
+// So that a fleet whose nodes started together does not look together.
+std::chrono::milliseconds jittered(std::chrono::milliseconds interval) {
+  const auto quarter = static_cast<uint64_t>(interval.count() / 4);
+  return interval - std::chrono::milliseconds(static_cast<int64_t>(random_number() % (quarter + 1)));
+}
 
 struct Look {
   ConfiguredRoot root;  // without a provider where it cannot be reached
@@ -58,7 +65,7 @@ void LiveKeyring::watch_root() {
     keep_copy();
     std::lock_guard lock(mutex_);
     const auto least = condition_.opened_locally ? kLooksWithoutRoot : check_interval_max_;
-    return std::min({check_interval_, check_interval_max_, least});
+    return jittered(std::min({check_interval_, check_interval_max_, least}));
   });
 }
 
