@@ -318,6 +318,21 @@ class Catalogue(CliTest):
         self.assertIn(b"policy: domain system was rotated", self.done("cat", "c.coffer", "store/LOG").bytes)
         self.assertEqual(self.verified("c.coffer"), {})
 
+    def test_it_waits_its_turn_where_a_fleet_starts_at_once_and_tools_do_not(self):
+        self.make_coffer()
+        with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write("policy: {unlock_spread: 10m}\n")
+        self.write("packages", STANZA.format(1).encode())
+        fleet = [subprocess.Popen([CATALOGUE, "c.coffer", "store", "load", "packages"], cwd=self.directory,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                 for _ in range(3)]
+        self.done("status", "c.coffer")
+        time.sleep(0.5)
+        self.assertIn(None, [each.poll() for each in fleet], "all three had the first two seconds of ten minutes")
+        for each in fleet:
+            each.kill()
+            each.communicate()
+
     def test_it_finds_the_modules_of_key_providers(self):
         self.make_coffer()
         with open(self.path("c.coffer", "coffer.yaml"), "a", encoding="utf-8") as file:

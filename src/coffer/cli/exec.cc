@@ -60,7 +60,7 @@ Result<Outcome> run_exec(const Arguments& arguments, Console& console) {
   }
   COFFER_ASSIGN(const Program program, find_preloadable_program(arguments.program().front()));
   // The program would fail as well if the coffer did not open, but not with a message of ours.
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.waits_its_turn = true}));
   COFFER_ASSIGN(const std::string place, canonical_path(arguments.operand("COFFER")));
   COFFER_ASSIGN(const std::string plug_in, find_plug_in());
   COFFER_ASSIGN(const std::string uri, file_system_uri(*coffer, place, arguments));

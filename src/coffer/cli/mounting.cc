@@ -153,7 +153,7 @@ Result<TroubleLog::Write> open_mount_log(const Arguments& arguments, Console& co
 
 Status serve_store(const Arguments& arguments, const MountRequest& request, TroubleLog& log,
                    const ServingSteps& steps) {
-  COFFER_ASSIGN(const auto coffer, open_coffer(arguments));
+  COFFER_ASSIGN(const auto coffer, open_coffer(arguments, {.waits_its_turn = true}));
   COFFER_TRY(coffer->at_home());
   COFFER_ASSIGN(const std::string coffer_directory, coffer->disk().canonical(coffer->directory()));
   if (is_within(coffer_directory, request.store)) {

@@ -21,6 +21,14 @@ Status read_period(const YamlReader& reader, const YAML::Node& value, const std:
                       what + ": expected a time of at least " + period_text(least) + ", as 12h, 7d or 2w, or off");
 }
 
+Status read_unlock_spread(const YamlReader& reader, const YAML::Node& value, std::optional<uint64_t>& out) {
+  constexpr uint64_t kSpreadMax = 600;
+  COFFER_TRY(read_period(reader, value, "policy: unlock_spread", 1, out));
+  if (!out || *out <= kSpreadMax) return Status::ok();
+  return reader.error(value, "policy: unlock_spread: expected at most " + period_text(kSpreadMax) +
+                                 ", which programs wait when they start");
+}
+
 // "off", or a number of at least 1: a plain one of seals, with a unit if it is of bytes.
 Status read_limit(const YamlReader& reader, const YAML::Node& value, const std::string& what, bool of_bytes,
                   std::optional<uint64_t>& out) {
@@ -198,13 +206,16 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     if (entry.key == "keyring_copy") {
       read = read_period(reader, entry.value, "policy: keyring_copy", 1, out.policy.keyring_copy);
     }
+    if (entry.key == "unlock_spread") {
+      read = read_unlock_spread(reader, entry.value, out.policy.unlock_spread);
+    }
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node,
                         "policy: unknown option \"" + entry.key +
                             "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
                             "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace, "
-                            "local_unlock, keyring_copy and domains");
+                            "local_unlock, keyring_copy, unlock_spread and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -221,6 +232,7 @@ std::string format_policy(const PolicySection& section) {
                     "\n  on_outage: " + std::string(reaction_name(policy.root.on_outage, RootTrouble::kUnreachable)) +
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n" +
                     (policy.keyring_copy ? "  keyring_copy: " + period_text(*policy.keyring_copy) + "\n" : "") +
+                    (policy.unlock_spread ? "  unlock_spread: " + period_text(*policy.unlock_spread) + "\n" : "") +
                     format_local_unlock(section.local_unlock);
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);

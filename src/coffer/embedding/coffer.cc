@@ -43,7 +43,12 @@ Status create_coffer(const std::string& directory, const NewCoffer& what) noexce
 
 Result<std::shared_ptr<Coffer>> open_coffer(const std::string& directory, const std::string& root_uri) noexcept {
   return no_throw([&] {
-    return Coffer::open(Disk::posix(), directory, {root_uri, open_anchor, open_keyring_store}, open_provider);
+    return Coffer::open(Disk::posix(), directory,
+                        {.root_uri = root_uri,
+                         .open_anchor = open_anchor,
+                         .open_keyring_store = open_keyring_store,
+                         .waits_its_turn = true},
+                        open_provider);
   });
 }
 

@@ -66,6 +66,8 @@ struct Policy {
   std::optional<uint64_t> reencrypt_rate = {};
   // How many seconds a node's copy of a keyring in etcd opens after etcd last answered; nothing: none is kept.
   std::optional<uint64_t> keyring_copy = {};
+  // Over how many seconds programs that serve spread their first request for the root key; nothing: they do not wait.
+  std::optional<uint64_t> unlock_spread = {};
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;

@@ -1,6 +1,7 @@
 #include "coffer/store/coffer.h"
 
 #include <algorithm>
+#include <thread>
 
 #include "coffer/base/check.h"
 #include "coffer/base/clock.h"
@@ -21,6 +22,12 @@ Result<std::unique_ptr<Freshness>> open_freshness(Disk& disk, const Config& conf
   auto out = std::make_unique<Freshness>(disk, config.anchor + ".stores", coffer_id, interval);
   COFFER_TRY(out->load().status());
   return out;
+}
+
+void wait_turn(const Policy& policy) {
+  if (!policy.unlock_spread) return;
+  const uint64_t millis = random_number() % (*policy.unlock_spread * 1000);
+  std::this_thread::sleep_for(std::chrono::milliseconds(static_cast<int64_t>(millis)));
 }
 
 // Of a snapshot that has none.
@@ -49,6 +56,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
                 surroundings_of(disk, keyring_place, config, file,
                                 {opener, options.open_anchor, options.open_keyring_store}));
   surroundings.root_uri = options.root_uri;
+  if (options.waits_its_turn) wait_turn(config.policy);
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
   // The anchor speaks of the original's stores, not of copies.

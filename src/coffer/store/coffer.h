@@ -79,6 +79,9 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
     bool may_be_away = false;
     // Else domains in coffer.yaml that the keyring does not have are an error.
     bool domains_may_be_missing = false;
+    // Of a program that serves: where the policy has `unlock_spread`, waits a random part of that first, so that a
+    // fleet that starts at once does not ask its provider at once.
+    bool waits_its_turn = false;
     // Besides those of coffer.yaml, and before them.
     std::vector<StorePlace> stores = {};
     // With `freshness: on`: how often marks of stores are brought up to date.

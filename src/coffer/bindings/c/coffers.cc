@@ -52,7 +52,10 @@ coffer_code_t coffer_open(const char* place, const char* root_uri, coffer_t** ha
     COFFER_TRY(check_given(place, "place"));
     const std::string root = root_uri != nullptr ? root_uri : "";
     COFFER_ASSIGN(auto coffer, Coffer::open(coffer::Disk::posix(), place,
-                                            {root, coffer::open_anchor, coffer::open_keyring_store},
+                                            {.root_uri = root,
+                                             .open_anchor = coffer::open_anchor,
+                                             .open_keyring_store = coffer::open_keyring_store,
+                                             .waits_its_turn = true},
                                             coffer::open_provider));
     *handle = coffer::bindings::new_handle(std::move(coffer));
     return Status::ok();

@@ -39,7 +39,8 @@ coffer::Status open() {
   }
   COFFER_ASSIGN(auto coffer, coffer::Coffer::open(coffer::Disk::posix(), coffer_path,
                                                   {.open_anchor = coffer::open_anchor,
-                                                   .open_keyring_store = coffer::open_keyring_store},
+                                                   .open_keyring_store = coffer::open_keyring_store,
+                                                   .waits_its_turn = true},
                                                   coffer::open_provider));
   if (coffer->config().mariadb_keys.empty()) {
     return {coffer::Code::kInvalidArgument, coffer->config_path() +

@@ -70,7 +70,11 @@ Result<SharedEnv> attach(::rocksdb::DBOptions& options, const std::string& coffe
   return rocks::no_throw<SharedEnv>([&]() -> Result<SharedEnv> {
     COFFER_ASSIGN(auto coffer,
                   Coffer::open(Disk::posix(), coffer_directory,
-                               {attach_options.root_uri, open_anchor, open_keyring_store}, open_provider));
+                               {.root_uri = attach_options.root_uri,
+                                .open_anchor = open_anchor,
+                                .open_keyring_store = open_keyring_store,
+                                .waits_its_turn = true},
+                               open_provider));
     return attach_to(options, std::move(coffer), attach_options);
   });
 }

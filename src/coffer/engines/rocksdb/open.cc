@@ -40,7 +40,11 @@ Result<Made> make(std::shared_ptr<Coffer> coffer, SharedFileSystem base) {
 }
 
 Result<Made> make(const std::string& directory, SharedFileSystem base, const FileSystemOptions& options) {
-  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory, {options.root_uri, open_anchor, open_keyring_store},
+  COFFER_ASSIGN(auto coffer, Coffer::open(Disk::posix(), directory,
+                                          {.root_uri = options.root_uri,
+                                           .open_anchor = open_anchor,
+                                           .open_keyring_store = open_keyring_store,
+                                           .waits_its_turn = true},
                                           open_provider));
   return make(std::move(coffer), std::move(base));
 }
