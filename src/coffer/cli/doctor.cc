@@ -33,14 +33,6 @@ std::string findings_text(const Findings& findings) {
   return out.empty() ? "nothing is wrong\n" : out;
 }
 
-Json findings_json(const Findings& findings) {
-  Json out = Json::array();
-  for (const Finding& each : findings) {
-    out.push_back({{"wrong", each.wrong}, {"what", each.what}, {"why", each.why}, {"do", each.remedy}});
-  }
-  return out;
-}
-
 Result<ProcessLimits> limits_asked_for(const Arguments& arguments, Disk& disk) {
   const std::string* id = arguments.find("--pid");
   if (id != nullptr && (id->empty() || id->find_first_not_of("0123456789") != std::string::npos)) {

@@ -20,6 +20,8 @@ if(COFFER_TOOLS)
     metrics.cc mount.cc names.cc opening.cc parser.cc plaintext_trace.cc policy.cc problem.cc progress.cc
     provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc
     shred.cc slot.cc status.cc status_text.cc store.cc tenant.cc text.cc transition.cc verify.cc watching.cc)
+  # The agent's page.
+  coffer_layer(coffer_commands cli html.cc monitor.cc page.cc page_facts.cc page_keys.cc page_style.cc)
   if(COFFER_WITH_KMIP)
     coffer_layer(coffer_commands cli kmip.cc kmip_end.cc kmip_group.cc)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_KMIP)
@@ -28,7 +30,7 @@ if(COFFER_TOOLS)
     target_compile_definitions(coffer_commands PRIVATE COFFER_WITH_RECIPIENT)
   endif()
   target_link_libraries(coffer_commands PRIVATE
-    coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
+    coffer_serve coffer_providers coffer::coffer coffer_flags CLI11::CLI11 fmt::fmt nlohmann_json::nlohmann_json)
   target_link_options(coffer_commands PRIVATE
     -Wl,--as-needed,-z,defs,--version-script=${CMAKE_CURRENT_LIST_DIR}/commands_module.map)
   set_target_properties(coffer_commands PROPERTIES

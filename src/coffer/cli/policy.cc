@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <ctime>
 
+#include "coffer/base/clock.h"
 #include "coffer/base/period.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/engines.h"
+#include "coffer/cli/monitor.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/problem.h"
 #include "coffer/cli/text.h"
@@ -161,6 +163,36 @@ class EndSignals {
   sigset_t signals_{};
 };
 
+Outcome tell_end(uint64_t done, Console& console) {
+  console.answer(Json{{"done", done}}, fmt::format("ended; did {}\n", count_text(done, "thing")));
+  return Outcome::kDone;
+}
+
+// Who has a page to tell it on waits for a root key that does not answer. Null: a signal came first.
+Result<std::shared_ptr<Coffer>> open_for_agent(const Arguments& arguments, Monitor* monitor, const EndSignals& signals,
+                                               Console& console) {
+  constexpr uint64_t kRetrySeconds = 15;
+  bool was_told = false;
+  while (true) {
+    auto coffer = open_coffer(arguments);
+    const Status found = coffer.is_ok() ? (*coffer)->live_keyring().may_change_files() : coffer.status();
+    if (found.is_ok()) return coffer;
+    if (monitor == nullptr || found.code() != Code::kProviderUnavailable) return found;
+    monitor->tell_closed(found);
+    if (!std::exchange(was_told, true)) console.report(found);
+    if (signals.came_within(kRetrySeconds)) return std::shared_ptr<Coffer>();
+  }
+}
+
+// The first thing that the policy asks for and that was not done.
+Status what_is_left(const PolicyRun& run) {
+  if (!run.problems.empty()) return run.problems.front().status.with_context(run.problems.front().path);
+  for (const DoneReencryption& each : run.reencrypted) {
+    if (!each.status.is_ok() && each.status.code() != Code::kBusy) return each.status.with_context(each.what.store);
+  }
+  return Status::ok();
+}
+
 Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
   const std::string text = arguments.value("--interval", "10m");
   const std::optional<uint64_t> interval = parse_period(text);
@@ -168,8 +200,11 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
     return {Code::kInvalidArgument, "--interval: expected a time of at least 1s, as 10m or 1h"};
   }
   const EndSignals signals;
-  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_TRY(coffer->live_keyring().may_change_files());
+  COFFER_ASSIGN(const auto monitor, Monitor::start_if_asked(arguments));
+  if (monitor != nullptr) console.note("serves " + monitor->where());
+  COFFER_ASSIGN(auto coffer, open_for_agent(arguments, monitor.get(), signals, console));
+  if (coffer == nullptr) return tell_end(0, console);
+  if (monitor != nullptr) monitor->watch(coffer, std::chrono::seconds(*interval));
   uint64_t done = 0;
   Status last;
   do {
@@ -178,7 +213,10 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
     const Status now = run.status();
     if (!now.is_ok() && (now.code() != last.code() || now.message() != last.message())) console.report(now);
     last = now;
-    if (!run.is_ok()) continue;
+    if (!run.is_ok()) {
+      if (monitor != nullptr) monitor->tell_policy({now_seconds(), now, done});
+      continue;
+    }
     done += run->done.size();
     for (const DueAction& action : run->done) console.note(actions_text({action}, "done: "));
     for (const DoneReencryption& each : run->reencrypted) {
@@ -187,8 +225,9 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
       done += each.status.is_ok() ? 1 : 0;
     }
     for (const FileProblem& problem : run->problems) console.note(problem_text(problem.path, problem.status));
+    if (monitor != nullptr) monitor->tell_policy({now_seconds(), what_is_left(*run), done});
   } while (!signals.came_within(*interval));
-  console.answer(Json{{"done", done}}, fmt::format("ended; did {}\n", count_text(done, "thing")));
+  tell_end(done, console);
   return last.is_ok() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
@@ -219,12 +258,15 @@ Command plan_command() {
 }
 
 Command agent_command() {
+  std::vector<Flag> flags = monitor_flags();
+  flags.insert(flags.begin(), {"--interval", "TIME", "how often it looks: 10m, 1h (10m)"});
+  flags.push_back(root_flag());
   return {
       .name = "agent",
       .about = "does what the policy asks for, again and again, until it is told to end (SIGTERM)",
       .operands = {coffer_operand()},
-      .flags = {{"--interval", "TIME", "how often it looks: 10m, 1h (10m)"}, root_flag()},
-      .examples = {"agent /var/lib/db.coffer"},
+      .flags = flags,
+      .examples = {"agent /var/lib/db.coffer", "agent /var/lib/db.coffer --listen 127.0.0.1:9464"},
       .run = run_agent,
   };
 }

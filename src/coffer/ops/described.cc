@@ -56,6 +56,14 @@ Json group_roots_json(const KeyGroup& group) {
   return out;
 }
 
+Json findings_json(const Findings& findings) {
+  Json out = Json::array();
+  for (const Finding& each : findings) {
+    out.push_back({{"wrong", each.wrong}, {"what", each.what}, {"why", each.why}, {"do", each.remedy}});
+  }
+  return out;
+}
+
 Json crypto_json(const CryptoInUse& in_use) {
   const auto or_null = [](const std::string& version) { return version.empty() ? Json(nullptr) : Json(version); };
   return {{"openssl", in_use.openssl},

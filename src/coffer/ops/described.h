@@ -1,6 +1,7 @@
 // Root keys, key groups, runs and ciphers, as machines are told of them.
 #pragma once
 
+#include "coffer/base/finding.h"
 #include "coffer/crypto/backend.h"
 #include "coffer/ops/json.h"
 #include "coffer/store/coffer.h"
@@ -31,6 +32,9 @@ Json group_roots_json(const KeyGroup& group);
 // Those at work, or else the last one.
 std::vector<RunRecord> present_runs(const std::vector<RunRecord>& runs);
 Json runs_json(const std::vector<RunRecord>& runs);
+
+// {"wrong":…,"what":…,"why":…,"do":…}, of each.
+Json findings_json(const Findings& findings);
 
 Json crypto_json(const CryptoInUse& in_use);  // null for what is not in use
 

@@ -47,13 +47,30 @@ Findings examine_surroundings(Coffer& coffer) {
 
 }  // namespace
 
+Findings examine_root(const Status& found) {
+  if (found.is_ok()) return {};
+  return {{true, "the root key may not go on protecting: " + found.to_string(),
+           "who opens the coffer next may not get it open",
+           "let the key back in, or coffer rotate root --to another one"}};
+}
+
+Result<Findings> examine_at_work(Coffer& coffer) {
+  COFFER_ASSIGN(Findings out, examine_permissions(coffer.disk(), coffer.config_path()));
+  COFFER_ASSIGN(ProcessLimits limits, process_limits(coffer.disk(), ""));
+  add(examine_machine(machine_facts(coffer.disk(), std::move(limits))), out);
+  add(examine_surroundings(coffer), out);
+  add(examine_contents(coffer), out);
+  return out;
+}
+
 Findings examine_opened(Coffer& coffer) {
+  Findings out = examine_root(coffer.live_keyring().check_root());
+  add(examine_contents(coffer), out);
+  return out;
+}
+
+Findings examine_contents(Coffer& coffer) {
   Findings out;
-  if (const Status root = coffer.live_keyring().check_root(); !root.is_ok()) {
-    out.push_back({true, "the root key may not go on protecting: " + root.to_string(),
-                   "who opens the coffer next may not get it open",
-                   "let the key back in, or coffer rotate root --to another one"});
-  }
   if (coffer.at_home().is_ok()) add(examine_local_unlock(coffer, now_seconds()), out);
   const auto keyring = coffer.keyring();
   for (const KeyGroup& group : keyring->groups()) {

@@ -40,8 +40,15 @@ struct MachineFacts {
 MachineFacts machine_facts(Disk& disk, ProcessLimits limits);
 Findings examine_machine(const MachineFacts& facts);
 
-// What an open coffer shows of itself: its root key, its audit log, what it counted.
+// What a look at the root key found.
+Findings examine_root(const Status& found);
+// What an open coffer shows of itself besides: its key groups, its audit log, what it counted.
+Findings examine_contents(Coffer& coffer);
+// Both, after a look at the root key.
 Findings examine_opened(Coffer& coffer);
+// Everything that a program sees which has the coffer open for long, but for its root key: no provider of that is
+// asked. Errors as examine_permissions().
+Result<Findings> examine_at_work(Coffer& coffer);
 
 // How fast new data files are sealed here, by one thread.
 struct SealingSpeed {

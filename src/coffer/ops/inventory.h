@@ -46,12 +46,18 @@ using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 // error. kNotFound for a path that does not exist; kForeign for the stores that a copy of a coffer remembers.
 Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor);
 
+// Of one store: its Coffer files, and those that no slot needs a key for which is not active.
+struct StoreUsage {
+  Usage encrypted, active;
+};
+
 // Counts for people, and for who decides by all headers as they are now.
 struct Inventory {
   std::map<Id, Usage> by_key;              // domain key id; a file counts under each key that its slots need
   std::map<Id, Usage> by_other_copy;       // of those, the ones that only the slot needs which is not current
   std::map<std::string, Usage> by_domain;  // by the current slot
   std::map<std::string, Usage> active_by_domain;
+  std::map<Id, StoreUsage> by_store;  // zero: in no store
   Usage active;       // no slot needs a key that is not active
   Usage encrypted;    // all Coffer files
   Usage unknown_key;  // of those, under a key that is not in the keyring

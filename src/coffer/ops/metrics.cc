@@ -1,32 +1,13 @@
 #include "coffer/ops/metrics.h"
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/metric_text.h"
 #include "coffer/ops/root_standing.h"
 
 namespace coffer {
 namespace {
 
-// A metric and all its values, which Prometheus wants together.
-class MetricText {
- public:
-  MetricText(std::string name, std::string_view type, std::string_view help) : name_(std::move(name)) {
-    text_ = "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + " " + std::string(type) + "\n";
-  }
-  // `labels` with their braces. Values of labels here are names of domains and states: nothing in them is to be quoted.
-  void add(const std::string& labels, uint64_t value) { text_ += name_ + labels + " " + std::to_string(value) + "\n"; }
-  const std::string& text() const { return text_; }
-
- private:
-  const std::string name_;
-  std::string text_;
-};
-
 uint64_t rest(uint64_t limit, uint64_t used) { return limit > used ? limit - used : 0; }
-
-std::string key_labels(const Domain& domain, const DomainKeyEntry& key) {
-  return "{domain=\"" + domain.name + "\",version=\"" + std::to_string(key.version) + "\",state=\"" +
-         std::string(key_state_name(key.state)) + "\"}";
-}
 
 struct KeyMetrics {
   MetricText seals{"coffer_key_seals_total", "counter", "Headers of files that the key sealed."};
@@ -38,7 +19,7 @@ struct KeyMetrics {
 
   void add(const Domain& domain, const DomainKeyEntry& key, const KeyPolicy& policy, const KeyCounts& counts,
            uint64_t now) {
-    const std::string labels = key_labels(domain, key);
+    const MetricLabels labels = labels_of(domain, key);
     seals.add(labels, counts.seals);
     bytes.add(labels, counts.bytes);
     age.add(labels, rest(now, key.created));
@@ -55,27 +36,27 @@ struct KeyMetrics {
 
 std::string condition_text(const KeyringCondition& condition, const RootStanding& standing) {
   MetricText version("coffer_keyring_version", "gauge", "Of the keyring in use.");
-  version.add("", condition.version);
+  version.add({}, condition.version);
   MetricText stale("coffer_keyring_refresh_failed", "gauge", "1 while a newer keyring cannot be taken up.");
-  stale.add("", condition.last_refresh.is_ok() ? 0 : 1);
+  stale.add({}, condition.last_refresh.is_ok() ? 0 : 1);
   MetricText root("coffer_root_key", "gauge", "1 for what the root key was found to be at the last look.");
   const RootTrouble found = standing.outlook.trouble;
-  root.add("{state=\"ok\"}", found == RootTrouble::kNone ? 1 : 0);
-  root.add("{state=\"unreachable\"}", found == RootTrouble::kUnreachable ? 1 : 0);
-  root.add("{state=\"revoked\"}", found == RootTrouble::kRevoked ? 1 : 0);
+  root.add({{"state", "ok"}}, found == RootTrouble::kNone ? 1 : 0);
+  root.add({{"state", "unreachable"}}, found == RootTrouble::kUnreachable ? 1 : 0);
+  root.add({{"state", "revoked"}}, found == RootTrouble::kRevoked ? 1 : 0);
   MetricText since("coffer_root_key_trouble_since_seconds", "gauge", "Unix time; 0 while all is well.");
-  since.add("", standing.outlook.since);
+  since.add({}, standing.outlook.since);
   MetricText until("coffer_root_key_grace_until_seconds", "gauge",
                    "Unix time until which work goes on without the root key; 0 while all is well.");
-  until.add("", standing.outlook.from);
+  until.add({}, standing.outlook.from);
   MetricText answered("coffer_root_key_answered_seconds", "gauge",
                       "Unix time of the last look that found the root key well; 0: not known.");
-  answered.add("", standing.answered);
+  answered.add({}, standing.answered);
   MetricText local("coffer_local_unlock_in_use", "gauge", "1 while the coffer is open without its root key.");
-  local.add("", standing.opened_locally ? 1 : 0);
+  local.add({}, standing.opened_locally ? 1 : 0);
   MetricText copy_until("coffer_local_unlock_until_seconds", "gauge",
                         "Unix time until which this machine's copy opens the coffer; 0: there is none.");
-  copy_until.add("", standing.copy_until);
+  copy_until.add({}, standing.copy_until);
   return version.text() + stale.text() + root.text() + since.text() + until.text() + answered.text() + local.text() +
          copy_until.text();
 }

@@ -149,8 +149,12 @@ Json status_json(const StatusReport& report) {
   for (const StoreEntry& store : report.stores) {
     const MissingStore* missing = find_missing(report, store.id);
     const auto mark = report.marks.find(store.id);
+    const StoreUsage usage = usage_of(report, store);
     stores.push_back({{"id", store.id.hex()},
                       {"path", store.path},
+                      {"files", usage.encrypted.files},
+                      {"bytes", usage.encrypted.bytes},
+                      {"active_percent", percent_json(usage.active, usage.encrypted)},
                       {"mark_age_seconds",
                        mark == report.marks.end() ? Json(nullptr) : Json(seconds_since(mark->second.at, report.now))},
                       {"missing", missing != nullptr && missing->gone},

@@ -42,8 +42,10 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   if (report.looked_at_stores) COFFER_TRY(count_files(coffer, options, report));
   report.counts = coffer.usage().total();
   report.last_refresh = coffer.live_keyring().refresh();
-  report.root_key = coffer.live_keyring().check_root();
-  report.root = standing_after(coffer, report.root_key, report.now);
+  const KeyringCondition condition = coffer.live_keyring().condition();
+  report.root_key = options.ask_root ? coffer.live_keyring().check_root() : condition.root_key;
+  report.root = options.ask_root ? standing_after(coffer, report.root_key, report.now)
+                                 : root_standing(coffer, condition, report.now);
   report.key_memory = key_memory();
   if (auto runs = read_runs(coffer.disk(), coffer.directory()); runs.is_ok()) report.runs = std::move(*runs);
   report.with_history = options.with_history;
@@ -69,6 +71,11 @@ Usage usage_of(const StatusReport& report, const Domain& domain) {
 Usage active_of(const StatusReport& report, const Domain& domain) {
   auto found = report.inventory.active_by_domain.find(domain.name);
   return found == report.inventory.active_by_domain.end() ? Usage{} : found->second;
+}
+
+StoreUsage usage_of(const StatusReport& report, const StoreEntry& store) {
+  const auto found = report.inventory.by_store.find(store.id);
+  return found == report.inventory.by_store.end() ? StoreUsage{} : found->second;
 }
 
 KeyCounts counts_of_key(const StatusReport& report, const Id& key) {

@@ -44,6 +44,8 @@ KeyCounts counts_of_key(const StatusReport& report, const Id& key);
 std::optional<uint64_t> percent_left(const StatusReport& report, const Domain& domain, const DomainKeyEntry& key);
 // How many domains each key group has.
 std::map<GroupNumber, size_t> domains_by_group(const Keyring& keyring);
+// Of the files in a store.
+StoreUsage usage_of(const StatusReport& report, const StoreEntry& store);
 // Null if nothing is wrong with it.
 const MissingStore* find_missing(const StatusReport& report, const Id& store);
 uint64_t bytes_of(const PlaintextFiles& files);
@@ -52,9 +54,11 @@ struct StatusOptions {
   std::vector<std::string> paths = {};  // to be counted, each file of them; none: every store the coffer remembers
   bool recount = false;                 // also where there are so many files that their counts are kept
   bool with_history = false;            // also keys that protect nothing any more
+  // Else what this program's own last look found (LiveKeyring::watch_root()), and no provider is asked.
+  bool ask_root = true;
 };
-// Looks at the keyring and the root key anew. Fails where the files or marks cannot be looked at; what else is wrong is
-// in the report.
+// Looks at the keyring anew, and at the root key. Fails where the files or marks cannot be looked at; what else is
+// wrong is in the report.
 Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& options);
 // For machines.
 Json status_json(const StatusReport& report);

@@ -37,7 +37,10 @@ void sum_encrypted(Inventory& out, const Keyring& keyring, const FileClass& of, 
   sum(out.active_by_domain[current.domain->name], usage);
 }
 
-void sum_store(Inventory& out, const Keyring& keyring, const StoreCounts& counts) {
+Usage without(const Usage& all, const Usage& part) { return {all.files - part.files, all.bytes - part.bytes}; }
+
+void sum_store(Inventory& out, const Keyring& keyring, const Id& store, const StoreCounts& counts) {
+  const Usage encrypted = out.encrypted, active = out.active;
   out.links_seen += counts.links_outside;
   for (const auto& [of, usage] : counts.by_class) {
     switch (of.what) {
@@ -47,6 +50,7 @@ void sum_store(Inventory& out, const Keyring& keyring, const StoreCounts& counts
       case FileClass::What::kEncrypted: sum_encrypted(out, keyring, of, usage); break;
     }
   }
+  out.by_store[store] = {without(out.encrypted, encrypted), without(out.active, active)};
 }
 
 }  // namespace
@@ -90,7 +94,7 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
   const CountedFiles counted = tally.result();
   Inventory out;
   const std::shared_ptr<const Keyring> keyring = coffer.keyring();
-  for (const auto& [store, counts] : counted.stores) sum_store(out, *keyring, counts);
+  for (const auto& [store, counts] : counted.stores) sum_store(out, *keyring, store, counts);
   out.counted_at = counted.ended / 1000;
   out.links_outside = std::move(tally.links_outside());
   COFFER_ASSIGN(out.beyond_files, keys_beyond_files(coffer));
@@ -109,7 +113,7 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
     if (!coffer.stores().is_present(store)) continue;  // of those nothing is counted, as a full count does
     const auto counts = counted->stores.find(store.id);
     if (counts == counted->stores.end()) return std::optional<Inventory>();
-    sum_store(*out, *keyring, counts->second);
+    sum_store(*out, *keyring, store.id, counts->second);
   }
   out->counted_at = counted->ended / 1000;
   COFFER_ASSIGN(out->beyond_files, keys_beyond_files(coffer));
