@@ -70,7 +70,7 @@ HtmlTable::~HtmlTable() {
 
 void HtmlTable::end_cell() {
   if (!is_open_) return;
-  out_ << (next_ == 1 ? Markup("</th>") : Markup("</td>"));
+  out_ << (next_ == 1 ? Markup("</span></th>") : Markup("</span></td>"));
   is_open_ = false;
 }
 
@@ -80,7 +80,7 @@ Html& HtmlTable::cell() {
   if (next_ == 0) out_ << "<tr>";
   const Column& column = columns_[next_];
   out_ << (next_ == 0 ? Markup("<th scope=\"row\" data-of=\"") : Markup("<td data-of=\"")) << column.heading
-       << (column.is_number ? Markup("\" class=\"n\">") : Markup("\">"));
+       << (column.is_number ? Markup("\" class=\"n\"><span>") : Markup("\"><span>"));
   ++next_;
   is_open_ = true;
   return out_;

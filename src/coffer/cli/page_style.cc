@@ -56,7 +56,7 @@ footer { margin-top: 2.5rem; color: var(--soft); font-size: .875rem; }
     padding: .1rem 0; border: 0; }
   tbody th { justify-content: start; text-align: left; font-size: 1.05rem; }
   td::before { content: attr(data-of); color: var(--soft); text-align: left; flex: none; }
-  td:empty { display: none; }
+  td:has(> span:empty) { display: none; }
   dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; }
 }
 )css";
@@ -97,6 +97,7 @@ Markup page_script() {
     }
   };
   setInterval(renew, 15000);
+  document.addEventListener("visibilitychange", () => document.hidden || renew());
 })();
 )js";
 }
