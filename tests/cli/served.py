@@ -1,5 +1,6 @@
 """An agent that serves what `coffer agent --listen` does, and those who ask it."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -86,6 +87,13 @@ class Served(CliTest):
 
     def json(self):
         return json.loads(self.ask("/status.json")[2])
+
+    def begin_to_ask(self, text):
+        """A client that says no more than this, and may have to make room for others already."""
+        client = socket.create_connection(("127.0.0.1", self.port))
+        with contextlib.suppress(ConnectionError):
+            client.sendall(text)
+        return client
 
     def say(self, text):
         """Raw, and everything that comes back."""
