@@ -58,6 +58,12 @@ if(COFFER_TOOLS)
   set_target_properties(coffer_cli PROPERTIES OUTPUT_NAME coffer RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
   install(TARGETS coffer_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
   install(TARGETS coffer_commands LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT tools)
+  install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/coffer-agent@.service DESTINATION lib/systemd/system
+    COMPONENT tools)
+  install(FILES
+    ${PROJECT_SOURCE_DIR}/packaging/monitoring/coffer.rules.yml
+    ${PROJECT_SOURCE_DIR}/packaging/monitoring/coffer.dashboard.json
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/coffer/monitoring COMPONENT tools)
   install(TARGETS coffer_mount LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT mount)
   install(FILES ${PROJECT_SOURCE_DIR}/packaging/systemd/coffer-mount@.service DESTINATION lib/systemd/system
     COMPONENT mount)
