@@ -44,6 +44,8 @@ class Metrics:
 class Served(CliTest):
     """An agent that serves."""
 
+    agent = None
+
     def serve(self, *options, coffer="c.coffer", listen="127.0.0.1:0", interval="1s"):
         # A file, which no reader has to empty.
         with open(self.path("agent.err"), "wb") as err:
@@ -52,7 +54,7 @@ class Served(CliTest):
         self.port = int(self.until(lambda: re.search(r"serves https?://\S+:(\d+)/", self.said())).group(1))
 
     def said(self):
-        return self.read("agent.err").decode()
+        return self.read("agent.err").decode() if self.agent is not None else ""
 
     def end(self):
         if self.agent.poll() is None:
@@ -65,7 +67,7 @@ class Served(CliTest):
         deadline = time.monotonic() + DEADLINE_S
         while not (found := is_so()):
             self.assertLess(time.monotonic(), deadline, self.said())
-            self.assertIsNone(self.agent.poll(), self.said())
+            self.assertTrue(self.agent is None or self.agent.poll() is None, self.said())
             time.sleep(0.02)
         return found
 
