@@ -89,7 +89,7 @@ class OnLoopback(Served):
                 (413, b"GET / HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n"),
                 (400, b"GET http://localhost/ HTTP/1.1\r\n" + host + b"\r\n"),
                 (400, b"GET / HTTP/1.1\r\n" + host + host + b"\r\n"),
-                (400, b"GET / HTTP/1.1\r\n" + host + b" folded: no\r\n\r\n"),
+                (421, b"GET / HTTP/1.1\r\n" + host + b" folded: no\r\n\r\n"),
                 (400, b"GET / HTTP/1.1\r\n" + host + b"a: \x00\r\n\r\n"),
                 (400, b"GET /\x01 HTTP/1.1\r\n" + host + b"\r\n"),
                 (400, b"GET /\r\n\r\n"),

@@ -24,16 +24,27 @@ std::string host_name() {
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "this machine";
 }
 
-serve::Answer answer_of(int status, std::string_view type, std::string body, std::string_view more = "") {
-  return {.status = status,
-          .headers = "Content-Type: " + std::string(type) +
-                     "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
-                     "Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n" +
-                     std::string(more),
-          .body = std::make_shared<const std::string>(std::move(body))};
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+serve::Answer answer_of(int status, std::string_view type, std::shared_ptr<const std::string> body,
+                        const Headers& more = {}) {
+  serve::Answer out{.status = status,
+                    .headers = {{"Content-Type", std::string(type)},
+                                {"Cache-Control", "no-store"},
+                                {"X-Content-Type-Options", "nosniff"},
+                                {"X-Frame-Options", "DENY"},
+                                {"Referrer-Policy", "no-referrer"},
+                                {"Cross-Origin-Resource-Policy", "same-origin"}},
+                    .body = std::move(body)};
+  out.headers.insert(out.headers.end(), more.begin(), more.end());
+  return out;
 }
 
-serve::Answer plain_answer(int status, std::string body, std::string_view more = "") {
+serve::Answer answer_of(int status, std::string_view type, std::string body, const Headers& more = {}) {
+  return answer_of(status, type, std::make_shared<const std::string>(std::move(body)), more);
+}
+
+serve::Answer plain_answer(int status, std::string body, const Headers& more = {}) {
   return answer_of(status, "text/plain; charset=utf-8", std::move(body), more);
 }
 
@@ -52,9 +63,9 @@ Result<SecretBytes> read_token(const Arguments& arguments) {
           "--token: expected a file whose first line has at least 16 characters; openssl rand -hex 32 makes one"};
 }
 
-Result<std::shared_ptr<const serve::ServerTls>> read_tls(const Arguments& arguments) {
+Result<std::shared_ptr<serve::ServerTls>> read_tls(const Arguments& arguments) {
   const std::string *certificate = arguments.find("--certificate"), *key = arguments.find("--key");
-  if (certificate == nullptr && key == nullptr) return std::shared_ptr<const serve::ServerTls>();
+  if (certificate == nullptr && key == nullptr) return std::shared_ptr<serve::ServerTls>();
   if (certificate == nullptr || key == nullptr) {
     return {Code::kInvalidArgument, "--certificate and --key: expected both, or none"};
   }
@@ -176,7 +187,7 @@ serve::Answer Monitor::answer(const serve::Request& request) {
   }
   if (!is_allowed(request)) {
     return plain_answer(401, "a token is needed: as Authorization: Bearer TOKEN, or as a password\n",
-                        "WWW-Authenticate: Basic realm=\"coffer\", charset=\"UTF-8\"\r\n");
+                        {{"WWW-Authenticate", "Basic realm=\"coffer\", charset=\"UTF-8\""}});
   }
   const Shared overview = current();
   if (request.path == "/") return answer_page(overview);
@@ -198,10 +209,7 @@ serve::Answer Monitor::answer_page(const Shared& overview) {
     page_of_ = overview;
     page_at_ = now;
   }
-  serve::Answer out = answer_of(200, "text/html; charset=utf-8", "",
-                         "Content-Security-Policy: " + access_.page_policy + "\r\n");
-  out.body = page_;
-  return out;
+  return answer_of(200, "text/html; charset=utf-8", page_, {{"Content-Security-Policy", access_.page_policy}});
 }
 
 }  // namespace coffer::cli

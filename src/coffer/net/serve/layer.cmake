@@ -1,8 +1,7 @@
-# A server of documents over HTTP. What a client says is read by the library, where fuzzers reach it; the server is for
-# the command line alone.
-coffer_layer(coffer net/serve request.cc)
+# A server of documents over HTTP, for the command line alone.
 if(COFFER_TOOLS)
+  find_package(Boost 1.74 REQUIRED)
   add_library(coffer_serve STATIC)
-  coffer_layer(coffer_serve net/serve connection.cc server.cc server_tls.cc)
-  target_link_libraries(coffer_serve PUBLIC coffer PRIVATE OpenSSL::SSL coffer_flags)
+  coffer_layer(coffer_serve net/serve request.cc server.cc server_tls.cc session.cc)
+  target_link_libraries(coffer_serve PUBLIC coffer PRIVATE Boost::headers OpenSSL::SSL coffer_flags)
 endif()

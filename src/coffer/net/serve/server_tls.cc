@@ -4,9 +4,12 @@
 
 #include "coffer/config/secret_source.h"
 #include "coffer/crypto/library.h"
+#include "coffer/crypto/openssl_handles.h"
 
 namespace coffer::serve {
 namespace {
+
+using SslContextHandle = std::unique_ptr<SSL_CTX, OpenSslFree<SSL_CTX_free>>;
 
 constexpr size_t kPrivateKeySizeMax = size_t{64} << 10;
 
@@ -28,7 +31,7 @@ Status use_private_key(SSL_CTX* context, const std::string& path) {
 
 }  // namespace
 
-Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& certificate, const std::string& key) {
+Result<std::shared_ptr<ServerTls>> ServerTls::create(const std::string& certificate, const std::string& key) {
   const ErrorQueueGuard guard;
   SslContextHandle out(SSL_CTX_new_ex(openssl_library(), nullptr, TLS_server_method()));
   if (out == nullptr || SSL_CTX_set_min_proto_version(out.get(), TLS1_2_VERSION) != 1) {
@@ -37,22 +40,14 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& ce
   // What clients say of the token is wiped from OpenSSL's buffers once it was handed over.
   SSL_CTX_set_options(out.get(), SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(out.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(out.get(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(out.get(), SSL_SESS_CACHE_OFF);
   if (SSL_CTX_use_certificate_chain_file(out.get(), certificate.c_str()) != 1) {
     return {Code::kInvalidArgument, certificate + ": expected a certificate in PEM, with those that it is signed by: " +
                                         openssl_reason()};
   }
   COFFER_TRY(use_private_key(out.get(), key));
-  return std::shared_ptr<const ServerTls>(new ServerTls(std::move(out)));
-}
-
-SslHandle ServerTls::make_session(int socket) const {
-  SslHandle out(SSL_new(context_.get()));
-  if (out == nullptr || SSL_set_fd(out.get(), socket) != 1) return nullptr;
-  SSL_set_accept_state(out.get());
-  return out;
+  return std::shared_ptr<ServerTls>(new ServerTls(out.release()));
 }
 
 }  // namespace coffer::serve
