@@ -1,17 +1,14 @@
-// A keyring in a real etcd: what every store owes, and what only this one can do.
+// A keyring in a real etcd: what every store owes (the contract), and what only this one does.
 #include "coffer/keys/keyring_store.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdlib>
-#include <thread>
 
 #include "coffer/providers/registry.h"
-#include "keys/fixtures.h"
-#include "keys/keyring_history.h"
-#include "support/comes.h"
+#include "io/temporary_directory.h"
+#include "keys/keyring_store_contract.h"
 
 namespace coffer {
 namespace {
@@ -29,32 +26,43 @@ std::string etcdctl(const std::string& words) {
   return out;
 }
 
-SealedShard shard_of(uint8_t fill, size_t size) {
-  SealedShard out;
-  out.bytes.assign(size, fill);
-  out.name = sha256(out.bytes).value();
-  return out;
+// A prefix of its own for each.
+std::string next_prefix() {
+  static int count = 0;
+  return "coffers/" + std::to_string(++count);
 }
 
-ShardEntry entry_of(const SealedShard& shard) {
-  ShardEntry out;
-  out.name = shard.name;
-  out.size = static_cast<uint32_t>(shard.bytes.size());
-  return out;
+std::string uri_of(const std::string& prefix) {
+  std::string out = std::getenv("COFFER_TEST_ETCD");
+  return out.replace(out.find("coffers/PREFIX"), std::string_view("coffers/PREFIX").size(), prefix);
 }
+
+class EtcdPlace final : public ContractPlace {
+ public:
+  std::unique_ptr<KeyringStore> open() override {
+    return open_keyring_store(parse_provider_uri(uri_of(prefix_)).value(), {}).value();
+  }
+  void put(ByteView stored) override {
+    const std::string key = " /" + prefix_ + "/keyring", file = directory_ / "stored";
+    EXPECT_TRUE(replace_file(Disk::posix(), file, stored, 0600).is_ok());
+    EXPECT_NE(etcdctl(stored.empty() ? "del" + key : "put" + key + " < " + file), "");
+  }
+
+ private:
+  const std::string prefix_ = next_prefix();
+  TemporaryDirectory directory_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Etcd, KeyringStoreContract, testing::Values([] { return std::make_unique<EtcdPlace>(); }));
 
 class EtcdStoreTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NE(std::getenv("COFFER_TEST_ETCD"), nullptr) << "run it by ctest, which starts an etcd beside it";
-    static int count = 0;
-    prefix_ = "coffers/" + std::to_string(++count);
+    prefix_ = next_prefix();
     store_ = open();
   }
-  std::string uri() const {
-    std::string out = std::getenv("COFFER_TEST_ETCD");
-    return out.replace(out.find("coffers/PREFIX"), std::string_view("coffers/PREFIX").size(), prefix_);
-  }
+  std::string uri() const { return uri_of(prefix_); }
   std::unique_ptr<KeyringStore> open(const std::string& more = {}) const {
     auto out = open_keyring_store(parse_provider_uri(uri() + more).value(), {});
     EXPECT_TRUE(out.is_ok()) << out.status().to_string();
@@ -71,74 +79,10 @@ class EtcdStoreTest : public testing::Test {
   std::unique_ptr<KeyringStore> store_;
 };
 
-TEST_F(EtcdStoreTest, WhatIsSavedIsLoadedByOthers) {
-  EXPECT_EQ(store_->load().code(), Code::kNotFound);
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0, "one\n").is_ok());
-  ASSERT_TRUE(store_->save(history_.sealed(2), 1, "two\n").is_ok());
-  const auto other = open();
-  const auto loaded = other->load();
-  ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
-  EXPECT_EQ(loaded->header.version, 2u);
-  EXPECT_EQ(loaded->sealed, history_.sealed(2));
-  EXPECT_EQ(as_text(other->load_audit_log().value()), "one\ntwo\n");
-  EXPECT_THAT(store_->name(), HasSubstr(prefix_ + "/keyring"));
-}
-
-TEST_F(EtcdStoreTest, TheExpectedVersionMustStandThere) {
-  EXPECT_EQ(store_->save(history_.sealed(2), 1).code(), Code::kConflict) << "there is none";
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  EXPECT_EQ(store_->save(history_.sealed(1), 0).code(), Code::kConflict) << "there is one";
-  ASSERT_TRUE(store_->save(history_.sealed(2), 1).is_ok());
-  EXPECT_EQ(store_->save(history_.another(2), 1).code(), Code::kConflict);
-  EXPECT_EQ(store_->save(history_.sealed(3), 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store_->save(as_bytes("no keyring"), 1).code(), Code::kInternal);
-  KeyringHistory stranger(0xdd);
-  EXPECT_EQ(store_->save(stranger.sealed(3), 2).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store_->load()->sealed, history_.sealed(2));
-}
-
-TEST_F(EtcdStoreTest, WhoeverSavesAtOnceIsOneAfterTheOther) {
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  constexpr int kThreads = 3, kEach = 4;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&] {
-      const auto mine = open();
-      for (int n = 0; n < kEach; ++n) {
-        const auto saved = update_keyring(*mine, [](Keyring& keyring) { return keyring.rotate_domain("system", 2); });
-        EXPECT_TRUE(saved.is_ok()) << saved.status().to_string();
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  const auto loaded = store_->load();
-  EXPECT_EQ(loaded->header.version, 1u + kThreads * kEach);
-  const auto keyring = KeyringCodec::open(loaded->sealed, history_key());
-  EXPECT_EQ(keyring->find_domain("system")->keys.size(), 1u + kThreads * kEach) << "all have landed";
-}
-
-TEST_F(EtcdStoreTest, ShardsComeBeforeAndGoAfter) {
-  // More than fits into one request.
-  std::vector<SealedShard> first;
-  for (uint8_t i = 0; i < 5; ++i) first.push_back(shard_of(i, 500'000));
-  std::vector<Sha256> named;
-  for (const SealedShard& shard : first) named.push_back(shard.name);
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0, "one\n", {first, named}).is_ok());
-  const auto other = open();
-  for (const SealedShard& shard : first) EXPECT_EQ(other->load_shard(entry_of(shard)).value(), shard.bytes);
-  std::vector<SealedShard> second = {shard_of(9, 1000)};
-  const std::vector<Sha256> then = {second[0].name, named[4]};
-  ASSERT_TRUE(other->save(history_.sealed(2), 1, "two\n", {second, then}).is_ok());
-  EXPECT_EQ(store_->load_shard(entry_of(second[0])).value(), second[0].bytes);
-  EXPECT_EQ(store_->load_shard(entry_of(first[4])).value(), first[4].bytes);
-  EXPECT_EQ(store_->load_shard(entry_of(first[0])).code(), Code::kNotFound);
-  EXPECT_THAT(keys(), testing::Not(HasSubstr(to_hex(named[1]))));
-}
-
 TEST_F(EtcdStoreTest, AShardOfWhoLosesTheRaceDoesNoHarm) {
   ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
   ASSERT_TRUE(store_->save(history_.sealed(2), 1).is_ok());
-  const SealedShard mine = shard_of(7, 100);
+  const SealedShard mine = shard_filled(7, 100);
   const std::vector<Sha256> named = {mine.name};
   EXPECT_EQ(store_->save(history_.another(2), 1, "", {{&mine, 1}, named}).code(), Code::kConflict);
   ASSERT_TRUE(store_->save(history_.sealed(3), 2).is_ok());
@@ -146,7 +90,7 @@ TEST_F(EtcdStoreTest, AShardOfWhoLosesTheRaceDoesNoHarm) {
 }
 
 TEST_F(EtcdStoreTest, WhatWasReplacedCanBeReadAtNoRevision) {
-  const SealedShard shard = shard_of(3, 1000);
+  const SealedShard shard = shard_filled(3, 1000);
   const std::vector<Sha256> named = {shard.name};
   ASSERT_TRUE(store_->save(history_.sealed(1), 0, "one\n", {{&shard, 1}, named}).is_ok());
   const std::string there = etcdctl("get /" + prefix_ + "/keyring -w fields");
@@ -170,34 +114,13 @@ TEST_F(EtcdStoreTest, WhereEtcdIsNotToBeCompactedItSaysSo) {
   EXPECT_EQ(store->forget_replaced().code(), Code::kUnsupported);
 }
 
-TEST_F(EtcdStoreTest, ChangesAreHeardOfUntilLoaded) {
-  EXPECT_TRUE(store_->may_have_changed()) << "nothing was loaded yet";
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  ASSERT_TRUE(store_->load().is_ok());
-  EXPECT_FALSE(store_->may_have_changed());
-  const auto other = open();
-  for (uint64_t version = 2; version < 5; ++version) {
-    ASSERT_TRUE(other->save(history_.sealed(version), version - 1).is_ok());
-    EXPECT_TRUE(comes([&] { return store_->may_have_changed(); }));
-    EXPECT_TRUE(store_->may_have_changed()) << "until it is loaded";
-    ASSERT_TRUE(store_->load().is_ok());
-    EXPECT_FALSE(store_->may_have_changed());
-  }
-  etcdctl("del /" + prefix_ + "/keyring");
-  EXPECT_TRUE(comes([&] { return store_->may_have_changed(); }));
-  EXPECT_EQ(store_->load().code(), Code::kNotFound);
-}
-
-TEST_F(EtcdStoreTest, WhatIsNoKeyringIsReportedAndNeverReplaced) {
-  put("keyring", "something else entirely");
-  EXPECT_EQ(store_->load().code(), Code::kPlaintext);
-  EXPECT_EQ(store_->save(history_.sealed(1), 0).code(), Code::kPlaintext);
+TEST_F(EtcdStoreTest, AnEmptyValueIsNoKeyring) {
   put("keyring", "");
   EXPECT_EQ(store_->load().code(), Code::kTruncated);
 }
 
 TEST_F(EtcdStoreTest, LimitsAreSaidBeforeAnythingIsWritten) {
-  const SealedShard huge = shard_of(1, 2'000'000);
+  const SealedShard huge = shard_filled(1, 2'000'000);
   const std::vector<Sha256> named = {huge.name};
   EXPECT_EQ(store_->save(history_.sealed(1), 0, "", {{&huge, 1}, named}).code(), Code::kLimitExceeded);
   EXPECT_EQ(store_->save(history_.sealed(1), 0, std::string(200'000, 'x')).code(), Code::kLimitExceeded);
@@ -229,7 +152,7 @@ TEST(EtcdLiar, WhateverIsAnsweredIsAnErrorAndNothingIsFollowed) {
                 loaded == Code::kAlreadyExists)
         << lie << ": " << store->load().status().to_string();
     EXPECT_FALSE(store->save(history.sealed(1), 0).is_ok()) << lie;
-    EXPECT_FALSE(store->load_shard(entry_of(shard_of(1, 10))).is_ok() && lie != "rubbish") << lie;
+    EXPECT_FALSE(store->load_shard(entry_of(shard_filled(1, 10))).is_ok() && lie != "rubbish") << lie;
     EXPECT_TRUE(store->may_have_changed()) << lie;
   }
 }

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/move_record.h"
 #include "coffer/keys/shard_files.h"
 #include "support/memory_disk.h"
 
@@ -83,6 +84,7 @@ class ValuePlace final : public KeyringPlace {
       std::lock_guard lock(place_.mutex_);
       if (place_.sealed_.empty()) return {Code::kNotFound, name_ + ": no keyring"};
       Snapshot snapshot;
+      if (is_move_record(place_.sealed_)) return moved_keyring(place_.sealed_, name_);
       snapshot.sealed = place_.sealed_;
       COFFER_ASSIGN(snapshot.header, KeyringCodec::read_header(snapshot.sealed));
       seen_revision_ = place_.revision_;
@@ -124,6 +126,34 @@ class ValuePlace final : public KeyringPlace {
     bool may_have_changed() override {
       std::lock_guard lock(place_.mutex_);
       return seen_revision_ != place_.revision_;
+    }
+
+    Result<bool> is_empty() override {
+      std::lock_guard lock(place_.mutex_);
+      return place_.sealed_.empty() && place_.shards_.empty() && place_.audit_log_.empty();
+    }
+    Result<Bytes> load_stored() override { return place_.read(); }
+    Status exchange(ByteView next, ByteView expected) override {
+      std::lock_guard lock(place_.mutex_);
+      if (!std::ranges::equal(place_.sealed_, expected)) return {Code::kConflict, name_ + ": somebody else wrote"};
+      place_.set(next);
+      return Status::ok();
+    }
+    Status put_shard(const SealedShard& shard) override {
+      std::lock_guard lock(place_.mutex_);
+      place_.shards_[shard.name] = shard.bytes;
+      return Status::ok();
+    }
+    Status put_audit_log(ByteView log) override {
+      std::lock_guard lock(place_.mutex_);
+      place_.audit_log_.assign(log.begin(), log.end());
+      return Status::ok();
+    }
+    Status remove_parts() override {
+      std::lock_guard lock(place_.mutex_);
+      place_.shards_.clear();
+      place_.audit_log_.clear();
+      return Status::ok();
     }
 
    private:

@@ -4,18 +4,31 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <thread>
-
 #include "io/temporary_directory.h"
 #include "keys/fixtures.h"
 #include "keys/keyring_history.h"
+#include "keys/keyring_store_contract.h"
 #include "support/fault_disk.h"
 #include "support/memory_disk.h"
 
 namespace coffer {
 namespace {
 
-using testing::HasSubstr;
+class FilesPlace final : public ContractPlace {
+ public:
+  FilesPlace() { EXPECT_TRUE(disk_.make_directory("/coffer", 0700).is_ok()); }
+  std::unique_ptr<KeyringStore> open() override { return open_file_keyring_store(disk_, "/coffer"); }
+  void put(ByteView stored) override {
+    const std::string path = "/coffer/keyring";
+    EXPECT_TRUE((stored.empty() ? disk_.remove(path) : replace_file(disk_, path, stored, 0600)).is_ok());
+  }
+
+ private:
+  MemoryDisk disk_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Files, KeyringStoreContract,
+                         testing::Values([] { return std::make_unique<FilesPlace>(); }));
 
 class KeyringStoreTest : public testing::Test {
  protected:
@@ -30,71 +43,14 @@ class KeyringStoreTest : public testing::Test {
   std::unique_ptr<KeyringStore> store_;
 };
 
-TEST_F(KeyringStoreTest, WhatIsSavedIsLoaded) {
-  EXPECT_EQ(store_->load().code(), Code::kNotFound);
+TEST_F(KeyringStoreTest, SizesThatNoKeyringHasAreReported) {
   ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  auto loaded = store_->load();
-  ASSERT_TRUE(loaded.is_ok()) << loaded.status().to_string();
-  EXPECT_EQ(loaded->header.version, 1u);
-  EXPECT_EQ(loaded->sealed, history_.sealed(1));
-  ASSERT_TRUE(store_->save(history_.sealed(2), 1).is_ok());
-  EXPECT_EQ(store_->load()->header.version, 2u);
   EXPECT_EQ(disk_.info("/coffer/keyring")->mode, 0600u);
-}
-
-TEST_F(KeyringStoreTest, TheExpectedVersionMustStandThere) {
-  EXPECT_EQ(store_->save(history_.sealed(2), 1).code(), Code::kConflict) << "there is none";
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  EXPECT_EQ(store_->save(history_.sealed(1), 0).code(), Code::kConflict) << "there is one";
-  ASSERT_TRUE(store_->save(history_.sealed(2), 1).is_ok());
-  Status late = store_->save(history_.another(2), 1);
-  EXPECT_EQ(late.code(), Code::kConflict);
-  EXPECT_THAT(std::string(late.message()), HasSubstr("version 2"));
-  EXPECT_EQ(store_->load()->sealed, history_.sealed(2));
-}
-
-TEST_F(KeyringStoreTest, OnlyTheNextVersionOfTheSameCofferIsSaved) {
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  EXPECT_EQ(store_->save(history_.sealed(3), 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store_->save(history_.sealed(1), 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store_->save(as_bytes("no keyring"), 1).code(), Code::kInternal);
-  KeyringHistory stranger(0xdd);
-  EXPECT_EQ(store_->save(stranger.sealed(2), 1).code(), Code::kInvalidArgument);
-  EXPECT_EQ(store_->load()->sealed, history_.sealed(1));
-}
-
-TEST_F(KeyringStoreTest, ADamagedKeyringIsReportedAndNeverReplaced) {
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  Bytes damaged = history_.sealed(1);
-  damaged[damaged.size() / 2] ^= 1;
-  write(damaged);
-  auto loaded = store_->load();
-  EXPECT_EQ(loaded.code(), Code::kDamaged);
-  EXPECT_THAT(std::string(loaded.status().message()), HasSubstr("/coffer/keyring"));
-  EXPECT_EQ(store_->save(history_.sealed(2), 1).code(), Code::kDamaged);
   write({});
   EXPECT_EQ(store_->load().code(), Code::kTruncated);
   EXPECT_EQ(store_->save(history_.sealed(1), 0).code(), Code::kTruncated) << "an empty file is not none";
-  write(as_bytes("something else entirely"));
-  EXPECT_EQ(store_->load().code(), Code::kPlaintext);
   write(Bytes(kKeyringFileSizeMax + 1));
   EXPECT_EQ(store_->load().code(), Code::kLimitExceeded);
-}
-
-TEST_F(KeyringStoreTest, ChangesAreNoticedUntilLoaded) {
-  EXPECT_TRUE(store_->may_have_changed()) << "nothing was loaded yet";
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  ASSERT_TRUE(store_->load().is_ok());
-  EXPECT_FALSE(store_->may_have_changed());
-  EXPECT_FALSE(store_->may_have_changed());
-  auto other = open_file_keyring_store(disk_, "/coffer");
-  ASSERT_TRUE(other->save(history_.sealed(2), 1).is_ok());
-  EXPECT_TRUE(store_->may_have_changed());
-  EXPECT_TRUE(store_->may_have_changed()) << "until it is loaded";
-  ASSERT_TRUE(store_->load().is_ok());
-  EXPECT_FALSE(store_->may_have_changed());
-  ASSERT_TRUE(disk_.remove("/coffer/keyring").is_ok());
-  EXPECT_TRUE(store_->may_have_changed());
 }
 
 TEST(KeyringStoreOnDisk, EveryReplacementIsNoticedHoweverFast) {
@@ -123,28 +79,6 @@ TEST_F(KeyringStoreTest, LeftoversOfCrashesAreRemovedAndNothingElse) {
   for (const DirectoryEntry& entry : *entries) names.push_back(entry.name);
   EXPECT_THAT(names,
               testing::ElementsAre("coffer.yaml", "coffer.yaml.tmp-1-0", "keyring", "keyring.lock", "keyring.old"));
-}
-
-TEST_F(KeyringStoreTest, OfManyWritersEachVersionHasOneAndNoChangeIsLost) {
-  constexpr int kThreads = 4;
-  constexpr int kStoresEach = 6;
-  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
-  std::vector<std::thread> threads;
-  for (int i = 0; i < kThreads; ++i) {
-    threads.emplace_back([this, i] {
-      auto mine = open_file_keyring_store(disk_, "/coffer");
-      for (int k = 0; k < kStoresEach; ++k) {
-        const std::string path = "/" + std::to_string(i) + "/" + std::to_string(k);
-        ASSERT_TRUE(
-            update_keyring(*mine, [&](Keyring& keyring) { return keyring.add_store(path, 1).status(); }).is_ok());
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  auto loaded = store_->load();
-  ASSERT_TRUE(loaded.is_ok());
-  EXPECT_EQ(loaded->header.version, 1u + kThreads * kStoresEach);
-  EXPECT_EQ(KeyringCodec::open(loaded->sealed, history_key())->stores().size(), size_t{kThreads * kStoresEach});
 }
 
 struct FaultCase {

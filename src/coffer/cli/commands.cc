@@ -27,6 +27,7 @@ std::span<const Command> all_commands() {
       rotate_root_command(),  rotate_domain_command(), rewrap_command(),         reencrypt_command(),
       encrypt_command(),      decrypt_command(),       runs_command(),           verify_command(),
       cat_command(),          inspect_command(),       keyring_show_command(),   domain_add_command(),
+      keyring_move_command(),
       domain_list_command(),  domain_move_command(),   group_add_command(),      group_list_command(),
       group_rotate_command(), group_remove_command(),  tenant_lock_command(),    tenant_unlock_command(),
       key_list_command(),     key_show_command(),      key_activate_command(),   key_suspend_command(),

@@ -27,6 +27,7 @@ Command verify_command();
 Command cat_command();
 Command inspect_command();
 Command keyring_show_command();
+Command keyring_move_command();
 Command doctor_command();
 Command domain_add_command();
 Command domain_list_command();

@@ -1,9 +1,11 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "coffer/io/replace_like.h"
 #include "coffer/keys/audit_file.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/machine_turn.h"
+#include "coffer/keys/move_record.h"
 #include "coffer/keys/shard_files.h"
 
 namespace coffer {
@@ -77,7 +79,87 @@ class FileKeyringStore final : public KeyringStore {
     return now->inode != seen_->inode || now->size != seen_->size || now->modified_ns != seen_->modified_ns;
   }
 
+  Result<bool> is_empty() override {
+    for (const std::string& path : {path_, audit_path()}) {
+      const auto there = disk_.info(path);
+      if (there.code() != Code::kNotFound) return there.is_ok() ? Result<bool>(false) : there.status();
+    }
+    return list_shard_files(disk_, directory_).empty();
+  }
+
+  Result<Bytes> load_stored() override {
+    auto file = disk_.open_read_itself(path_);
+    if (file.code() == Code::kNotFound) return Bytes();
+    if (!file.is_ok()) return file.status();
+    COFFER_ASSIGN(const uint64_t size, (*file)->size());
+    return contents_of(**file, size, kMoveRecordSizeMax);
+  }
+
+  Status exchange(ByteView next, ByteView expected) override {
+    return while_others_wait([&](ByteView stored, const MachineTurn& turn) -> Status {
+      if (!std::ranges::equal(stored, expected)) return changed_meanwhile();
+      remove_leftovers(disk_, path_);
+      COFFER_TRY(turn.check());
+      return replace_own(path_, next);
+    });
+  }
+
+  Status put_shard(const SealedShard& shard) override {
+    return while_moving([&]() -> Status {
+      // What an earlier attempt has left of it may be short.
+      const Status removed = disk_.remove(shard_path(directory_, shard.name));
+      if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
+      return write_shard_files(disk_, directory_, {&shard, 1});
+    });
+  }
+
+  Status put_audit_log(ByteView log) override {
+    return while_moving([&] {
+      remove_leftovers(disk_, audit_path());
+      return replace_own(audit_path(), log);
+    });
+  }
+
+  Status remove_parts() override {
+    return while_moving([&]() -> Status {
+      remove_shard_files(disk_, list_shard_files(disk_, directory_));
+      const Status removed = disk_.remove(audit_path());
+      if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
+      COFFER_TRY(disk_.sync_directory(directory_));
+      if (list_shard_files(disk_, directory_).empty()) return Status::ok();
+      return {Code::kIo, directory_ + ": parts of the keyring that has moved cannot be removed"};
+    });
+  }
+
  private:
+  std::string audit_path() const { return directory_ + "/" + std::string(kAuditFileName); }
+
+  Status changed_meanwhile() const { return {Code::kConflict, path_ + " was changed by somebody else; try again"}; }
+
+  Status while_others_wait(const std::function<Status(ByteView stored, const MachineTurn& turn)>& what) {
+    COFFER_ASSIGN(std::unique_ptr<FileLock> lock, disk_.lock(path_ + ".lock", true));
+    COFFER_ASSIGN(const MachineTurn turn, MachineTurn::take(disk_, path_ + ".turn", machine_));
+    COFFER_ASSIGN(const Bytes stored, load_stored());
+    return what(stored, turn);
+  }
+
+  Status while_moving(const std::function<Status()>& what) {
+    return while_others_wait([&](ByteView stored, const MachineTurn& turn) -> Status {
+      if (!stored.empty() && !is_move_record(stored)) return changed_meanwhile();
+      COFFER_TRY(turn.check());
+      return what();
+    });
+  }
+
+  // A file that was not there belongs to whom the directory does: who moves a keyring here may be another user than
+  // who serves.
+  Status replace_own(const std::string& path, ByteView contents) {
+    if (disk_.info(path).code() != Code::kNotFound) return replace_file(disk_, path, contents, kKeyringMode);
+    COFFER_ASSIGN(FileInfo like, disk_.info(directory_));
+    like.mode = kKeyringMode;
+    return replace_file_like(disk_, path, contents, like);
+  }
+
   // Those that were replaced, and what crashes left.
   std::vector<std::string> unnamed_of(std::vector<std::string> there, std::span<const Sha256> named) const {
     std::unordered_set<std::string> stay;
@@ -86,8 +168,8 @@ class FileKeyringStore final : public KeyringStore {
     return there;
   }
 
-  Result<Bytes> contents_of(const ReadableFile& file, uint64_t size) const {
-    if (size > kKeyringFileSizeMax) {
+  Result<Bytes> contents_of(const ReadableFile& file, uint64_t size, size_t size_max = kKeyringFileSizeMax) const {
+    if (size > size_max) {
       return {Code::kLimitExceeded, path_ + ": " + std::to_string(size) + " bytes are more than a keyring can have"};
     }
     Bytes out(static_cast<size_t>(size));
@@ -97,6 +179,7 @@ class FileKeyringStore final : public KeyringStore {
   }
 
   Result<KeyringHeader> read_header(ByteView sealed) const {
+    if (is_move_record(sealed)) return moved_keyring(sealed, path_);
     auto header = KeyringCodec::read_header(sealed);
     if (!header.is_ok()) return header.status().with_context(path_);
     return header;

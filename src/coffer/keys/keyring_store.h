@@ -49,6 +49,22 @@ class KeyringStore {
   // What saves have replaced, destroyed keys with it, is to be read from here no more. A file is replaced as a whole.
   // Else why that is not so yet; the next save tries it again, as does calling this.
   virtual Status forget_replaced() { return Status::ok(); }
+
+  // --- for who moves the keyring from one place to another: LiveKeyring::move_to()
+  //
+  // Whether there is nothing of a keyring here: neither that, nor shards, nor an audit log.
+  virtual Result<bool> is_empty() = 0;
+  // What stands where the keyring is to be, whatever it is (move_record.h); empty: nothing. load() and save() refuse
+  // what is no keyring: kForeign for the record of a move.
+  virtual Result<Bytes> load_stored() = 0;
+  // Replaces exactly `expected` (empty: nothing) by `next`, durably. kConflict: something else stands there. Old or new
+  // after a crash, never neither; after another error either may stand there.
+  virtual Status exchange(ByteView next, ByteView expected) = 0;
+  // These are kConflict where a keyring stands here. Durable when they return, an audit log instead of what was written
+  // before; removed is also what etcd remembers.
+  virtual Status put_shard(const SealedShard& shard) = 0;
+  virtual Status put_audit_log(ByteView log) = 0;
+  virtual Status remove_parts() = 0;
 };
 
 // The files `<directory>/keyring`, `<directory>/keyring.d/…` and `<directory>/audit.log`. While saving,

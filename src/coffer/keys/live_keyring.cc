@@ -37,6 +37,7 @@ std::string active_keys_text(const Keyring& keyring) {
 
 LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
     : store_(std::move(surroundings.store)),
+      follow_store_(std::move(surroundings.follow_store)),
       open_root_(only_of_group(surroundings.open_root, "")),
       groups_(std::make_shared<LiveGroups>(std::move(surroundings.open_root), surroundings.retry_delay)),
       coffer_id_(surroundings.coffer_id),
@@ -96,32 +97,32 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   if (std::exchange(seen, now.change_count) == now.change_count) return {};
   const std::string version = "version " + std::to_string(now.version);
   if (!now.fenced.is_ok()) {
-    return "keyring " + store_->name() + ": its keys were wiped from memory, " + now.fenced.to_string();
+    return "keyring " + name() + ": its keys were wiped from memory, " + now.fenced.to_string();
   }
   if (now.copied != 0) {
-    return "keyring " + store_->name() + ": OPENED BY THIS NODE'S COPY, " + version + " of " + utc_text(now.copied) +
+    return "keyring " + name() + ": OPENED BY THIS NODE'S COPY, " + version + " of " + utc_text(now.copied) +
            " is in use: " + now.last_refresh.to_string();
   }
   if (now.opened_locally) {
-    return "keyring " + store_->name() + ": OPENED BY THE LOCAL UNLOCK of this machine, " + version +
+    return "keyring " + name() + ": OPENED BY THE LOCAL UNLOCK of this machine, " + version +
            " is in use: its root key does not answer since " + utc_text(now.root_key_answered) + ": " +
            now.root_key.to_string();
   }
   if (!now.root_key.is_ok()) {
-    return "keyring " + store_->name() + ": its root key may not go on protecting, " + version +
+    return "keyring " + name() + ": its root key may not go on protecting, " + version +
            " stays in use: " + now.root_key.to_string();
   }
   if (!now.copy.is_ok()) {
-    return "keyring " + store_->name() + ": no copy of it can be kept on this node: " + now.copy.to_string();
+    return "keyring " + name() + ": no copy of it can be kept on this node: " + now.copy.to_string();
   }
   if (!now.root_memory.is_ok()) {
-    return "keyring " + store_->name() +
+    return "keyring " + name() +
            ": how its root key was found cannot be remembered: " + now.root_memory.to_string();
   }
   if (now.last_refresh.is_ok()) {
-    return "keyring " + store_->name() + ": " + version + " is in use; active keys: " + active_keys_text(*snapshot());
+    return "keyring " + name() + ": " + version + " is in use; active keys: " + active_keys_text(*snapshot());
   }
-  return "keyring " + store_->name() + ": what is stored cannot be taken up, " + version +
+  return "keyring " + name() + ": what is stored cannot be taken up, " + version +
          " stays in use: " + now.last_refresh.to_string();
 }
 
@@ -145,7 +146,7 @@ void LiveKeyring::note_replaced(const Status& forgotten) {
 }
 
 Status LiveKeyring::forget_replaced() {
-  const Status forgotten = store_->forget_replaced();
+  const Status forgotten = store()->forget_replaced();
   note_replaced(forgotten);
   return forgotten;
 }
@@ -197,7 +198,7 @@ Status LiveKeyring::reload_if_changed(Unlocking unlocking) {
 
 Result<LiveKeyring::Stored> LiveKeyring::reload(Unlocking unlocking) {
   keep_shards_of(in_use_.keyring.get());
-  Result<Stored> stored = load();
+  Result<Stored> stored = load_where_it_is(unlocking);
   Status outcome = stored.is_ok() ? take_up(*stored, unlocking) : stored.status();
   // Whoever has rotated the root key meanwhile may have taken the old one out of the configuration.
   const auto looks_max = [&] { return outcome.code() == Code::kNotFound ? kLooksAgainForShardsMax : kLooksAgainMax; };
@@ -222,7 +223,10 @@ Result<LiveKeyring::Stored> LiveKeyring::load() {
   if (anchor_ != nullptr) {
     COFFER_ASSIGN(stored.remembered, anchor_->load());
   }
+  COFFER_TRY(follow_store());
   auto loaded = store_->load();
+  departed_ = loaded.code() == Code::kForeign;
+  if (departed_) loaded = departure(loaded.status());
   if (!loaded.is_ok()) loaded = load_copy(loaded.status(), stored.is_copy);
   COFFER_ASSIGN(stored.snapshot, std::move(loaded));
   const Id& found = stored.snapshot.header.coffer_id;
@@ -241,13 +245,15 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
     seen = {in_use_.keyring->version(), in_use_.hash};
     COFFER_TRY(check_succession({in_use_.keyring->coffer_id(), *seen}, found).with_context(store_->name()));
   }
-  COFFER_TRY(check_mark(stored.remembered, found.mark).with_context(store_->name()));
+  for (const std::optional<KeyringMark>& known : {stored.remembered, gone_}) {
+    COFFER_TRY(check_mark(known, found.mark).with_context(store_->name()));
+  }
   const bool has_keys = in_use_.keyring != nullptr && in_use_.keyring->has_keys();
   if (has_keys && header.version == in_use_.keyring->version()) return Status::ok();
 
   COFFER_ASSIGN(InUse next, open_stored(stored, unlocking));
   next.hash = found.mark.hash;
-  for (const std::optional<KeyringMark>& known : {seen, stored.remembered}) {
+  for (const std::optional<KeyringMark>& known : {seen, stored.remembered, gone_}) {
     if (known.has_value()) COFFER_TRY(check_descent(*known, *next.keyring).with_context(store_->name()));
   }
   if (anchor_ != nullptr) COFFER_TRY(anchor_->advance(found.mark));

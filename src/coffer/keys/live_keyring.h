@@ -24,6 +24,7 @@
 #include "coffer/base/interval_thread.h"
 #include "coffer/keys/keyring_copy.h"
 #include "coffer/keys/live_groups.h"
+#include "coffer/keys/move_record.h"
 #include "coffer/keys/root_memory.h"
 #include "coffer/keys/slot.h"
 #include "coffer/keys/succession.h"
@@ -33,6 +34,9 @@ namespace coffer {
 // All that a live keyring knows of the world.
 struct KeyringSurroundings {
   std::unique_ptr<KeyringStore> store;
+  // Opens the place that the configuration has now, where that is another than it had the last time; null: it is the
+  // same, or cannot be told. Empty: it never is another.
+  std::function<Result<std::unique_ptr<KeyringStore>>()> follow_store = {};
   RootOpener open_root;
   // The coffer that the keyring has to be of.
   Id coffer_id = {};
@@ -84,7 +88,7 @@ class LiveKeyring {
   LiveKeyring& operator=(const LiveKeyring&) = delete;
 
   // What messages call the place that it is kept in.
-  const std::string& name() const { return store_->name(); }
+  std::string name() const { return store()->name(); }
   std::shared_ptr<const Keyring> snapshot() const;
   KeyringCondition condition() const;
   // One line for a log about the condition, if it has changed since `seen`, which then moves up; else "". `seen` is 0
@@ -131,7 +135,13 @@ class LiveKeyring {
   // Destroyed keys are to be read nowhere any more: KeyringStore::forget_replaced().
   Status forget_replaced();
   // As it is stored: read_audit_log() says what it is worth.
-  Result<Bytes> audit_log() const { return store_->load_audit_log(); }
+  Result<Bytes> audit_log() const { return store()->load_audit_log(); }
+  // Moves it to `target`, which is empty, or was left by this coffer's keyring, or by a move that was interrupted: as
+  // one version more, with all that it names and its audit log. Where it was, nobody saves any more; there is a record
+  // of that, and what else is there, remove_parts() takes away. Of a crash at any time: until that record stands there,
+  // nothing has happened; from then on settle_keyring() goes on. kAlreadyExists, kForeign: something else is in
+  // `target`; kRolledBack: it had a newer one. live_move.cc; docs/adr/0045.
+  Status move_to(std::unique_ptr<KeyringStore> target, std::string_view note);
 
   // Slots; live_slots.cc. These take the root key. A slot that is renewed wraps a fresh keyring key by the current key
   // of its root. Each is whole or not at all: a root that cannot be reached, or is not configured here, is named, and
@@ -181,6 +191,17 @@ class LiveKeyring {
   Status reload_if_changed(Unlocking unlocking);
   Status reload_unless_just_failed(Unlocking unlocking);
   Result<Stored> reload(Unlocking unlocking);
+  // Where it is by the configuration; live_move.cc. With kNow, waits for who moves it and has not said there yet where.
+  Result<Stored> load_where_it_is(Unlocking unlocking);
+  Status follow_store();
+  // Why there is no keyring any more where there was one; believed, and remembered, if whoever had the keyring says so.
+  Status departure(const Status& why);
+  Status move_present(KeyringStore& target, const KeyringStore::Snapshot& current, std::string_view note);
+  Result<MoveRecord> announce(KeyringStore& target, const KeyringStore::Snapshot& current, std::string_view note);
+  Result<bool> is_arrival_of_present(const MoveRecord& record);
+  Status copy_parts(KeyringStore& target, const MoveRecord& arrival);
+  std::shared_ptr<KeyringStore> store() const;
+  void use_store(std::shared_ptr<KeyringStore> store);
   Result<Stored> load();
   Status take_up(const Stored& stored, Unlocking unlocking);
   Result<InUse> open_stored(const Stored& stored, Unlocking unlocking);
@@ -212,7 +233,8 @@ class LiveKeyring {
                  std::string_view note = {});
   Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note);
 
-  const std::unique_ptr<KeyringStore> store_;
+  std::shared_ptr<KeyringStore> store_;  // changes under both turn_ and mutex_
+  const decltype(KeyringSurroundings::follow_store) follow_store_;
   const RootOpener open_root_;
   const std::shared_ptr<LiveGroups> groups_;
   const Id coffer_id_;
@@ -231,6 +253,8 @@ class LiveKeyring {
   InUse in_use_;
   Status fenced_;
   std::map<Sha256, ShardEntry> opened_shards_;  // by their names
+  bool departed_ = false;            // what was loaded last is the record of a move
+  std::optional<KeyringMark> gone_;  // from an earlier place: what is older is not to come back
   std::chrono::steady_clock::time_point last_reload_;
   std::thread asker_;
   bool asker_runs_ = false;

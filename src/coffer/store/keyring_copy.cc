@@ -73,9 +73,14 @@ class CopyInFiles final : public KeyringCopy {
     if (store_ == nullptr) {
       COFFER_ASSIGN(store_, open_store_());
     }
+    if (store_ == nullptr) return forget();
     const uint64_t now = now_seconds();
     const auto stored = store_->load();
-    if (!stored.is_ok()) return see(in_use, now, stored.status());
+    if (!stored.is_ok()) {
+      // It may have moved: the next time, it is looked for where it is then.
+      if (stored.code() != Code::kProviderUnavailable) store_.reset();
+      return see(in_use, now, stored.status());
+    }
     // What is newer is kept once it is in use.
     if (stored->header.version != in_use.version()) return Status::ok();
     COFFER_ASSIGN(const Sha256 hash, sha256(stored->sealed));
@@ -95,6 +100,17 @@ class CopyInFiles final : public KeyringCopy {
     if (!kept.is_ok() || kept->seen >= now) return Status::ok();
     kept->seen = now;
     return write_record(in_use, *kept);
+  }
+
+  Status forget() {
+    if (disk_.info(directory_).code() == Code::kNotFound) return Status::ok();
+    remove_shard_files(disk_, list_shard_files(disk_, directory_));
+    const std::string shards = directory_ + "/" + std::string(kShardDirectoryName);
+    for (const std::string& path : {directory_ + "/keyring", record_, shards, directory_}) {
+      const Status removed = disk_.remove(path);
+      if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
+    }
+    return Status::ok();
   }
 
   // Shards first: whoever finds the keyring finds them.

@@ -16,6 +16,20 @@ Result<bool> is_same_directory(Disk& disk, const std::string& a, const std::stri
   return first.inode == second->inode && first.device == second->device;
 }
 
+// Where coffer.yaml cannot be read right now the keyring stays where it is: what has moved from there says so itself.
+decltype(KeyringSurroundings::follow_store) follower_of(Disk& disk, const KeyringPlace& place, const Config& config,
+                                                        const std::shared_ptr<ConfigFile>& config_file,
+                                                        const Openers& openers) {
+  return [&disk, directory = place.directory, config_file, open = openers.keyring_store,
+          known = config.keyring_store]() mutable -> Result<std::unique_ptr<KeyringStore>> {
+    const auto now = config_file->read();
+    if (!now.is_ok() || now->keyring_store == known) return std::unique_ptr<KeyringStore>();
+    COFFER_ASSIGN(auto store, open_store_of(disk, directory, *now, open));
+    known = now->keyring_store;
+    return store;
+  };
+}
+
 // What to do about a keyring that is not where its configuration says.
 Status away(Disk& disk, const std::string& here, const Config& config, const std::string& config_path) {
   const bool original_is_there = disk.info(config.keyring + "/keyring").is_ok();
@@ -148,9 +162,13 @@ Result<KeyringSurroundings> surroundings_of(Disk& disk, const KeyringPlace& plac
                                             std::shared_ptr<ConfigFile> config_file, const Openers& openers) {
   KeyringSurroundings out;
   COFFER_ASSIGN(out.store, open_store_of(disk, place.directory, config, openers.keyring_store));
-  if (config.keyring_store && config.policy.keyring_copy && place.at_home.is_ok()) {
-    const auto open_store = [&disk, directory = place.directory, config, open = openers.keyring_store] {
-      return open_store_of(disk, directory, config, open);
+  if (config_file != nullptr) out.follow_store = follower_of(disk, place, config, config_file, openers);
+  if (config_file != nullptr && config.policy.keyring_copy && place.at_home.is_ok()) {
+    const auto open_store = [&disk, directory = place.directory, config_file,
+                             open = openers.keyring_store]() -> Result<std::unique_ptr<KeyringStore>> {
+      COFFER_ASSIGN(const Config now, config_file->read());
+      if (!now.keyring_store) return std::unique_ptr<KeyringStore>();
+      return open_store_of(disk, directory, now, open);
     };
     out.copy = open_keyring_copy(disk, place.directory, *config.policy.keyring_copy, open_store);
   }

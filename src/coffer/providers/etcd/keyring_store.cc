@@ -7,7 +7,9 @@
 
 #include "coffer/base/text.h"
 #include "coffer/keys/keyring_store.h"
+#include "coffer/keys/move_record.h"
 #include "coffer/net/etcd/watch.h"
+#include "coffer/providers/etcd/keyring_parts.h"
 #include "coffer/providers/module.h"
 
 namespace coffer {
@@ -19,21 +21,12 @@ using etcd::Transaction;
 
 constexpr uint32_t kShardNamesAtOnce = 4096;
 constexpr uint32_t kRecordsAtOnce = 100;
-constexpr size_t kRecordSizeMax = size_t{128} << 10;
 constexpr size_t kEtcdLogSizeMax = size_t{256} << 20;
-// What base64 makes of the bytes, and the words around them.
-constexpr size_t kWordsSizeMax = 2 * etcd::kKeySizeMax;
 
 class EtcdKeyringStore final : public KeyringStore {
  public:
   explicit EtcdKeyringStore(etcd::Settings settings)
-      : client_(std::move(settings)),
-        prefix_(client_.settings().prefix),
-        key_(prefix_ + "/keyring"),
-        shards_(prefix_ + "/shards/"),
-        log_(prefix_ + "/audit/"),
-        name_(client_.settings().name + "/keyring"),
-        watch_(client_, key_) {}
+      : client_(std::move(settings)), keys_(client_), watch_(client_, keys_.keyring_key()) {}
 
   const std::string& name() const override { return name_; }
   bool is_remote() const override { return true; }
@@ -66,8 +59,8 @@ class EtcdKeyringStore final : public KeyringStore {
   }
 
   Result<Bytes> load_shard(const ShardEntry& shard) override {
-    const std::string key = shards_ + to_hex(shard.name);
-    COFFER_ASSIGN(std::vector<KeyValue> found, read({key}));
+    const std::string key = keys_.shard_key(shard.name);
+    COFFER_ASSIGN(std::vector<KeyValue> found, keys_.read({key}));
     if (!found.empty()) return std::move(found.front().value);
     return {Code::kNotFound, "there is no " + shard_name(shard.name) +
                                  ", a part of the keyring; restore a snapshot of etcd: without it no file of the "
@@ -87,7 +80,7 @@ class EtcdKeyringStore final : public KeyringStore {
       out.insert(out.end(), record.value.begin(), record.value.end());
       return Status::ok();
     };
-    COFFER_TRY(for_each(log_, false, kRecordsAtOnce, take));
+    COFFER_TRY(keys_.for_each(keys_.log(), false, kRecordsAtOnce, take));
     return out;
   }
 
@@ -95,7 +88,7 @@ class EtcdKeyringStore final : public KeyringStore {
     std::lock_guard lock(mutex_);
     // What others have replaced, where this object saved nothing.
     if (replaced_ == 0) {
-      COFFER_TRY(read({key_}, &replaced_).status());
+      COFFER_TRY(keys_.read({key_}, &replaced_).status());
     }
     if (compacted_ == replaced_) return Status::ok();
     if (!client_.settings().compacts) {
@@ -108,6 +101,20 @@ class EtcdKeyringStore final : public KeyringStore {
     return Status::ok();
   }
 
+  Result<bool> is_empty() override { return keys_.is_empty(); }
+  Result<Bytes> load_stored() override { return keys_.load_stored(); }
+  Status exchange(ByteView next, ByteView expected) override { return keys_.exchange(next, expected); }
+  Status put_shard(const SealedShard& shard) override { return keys_.put_shard(shard); }
+  Status put_audit_log(ByteView log) override { return keys_.put_audit_log(log); }
+  Status remove_parts() override {
+    COFFER_ASSIGN(const uint64_t revision, keys_.remove_parts());
+    {
+      std::lock_guard lock(mutex_);
+      replaced_ = std::max(replaced_, revision);
+    }
+    return forget_replaced();
+  }
+
  private:
   struct Stored {
     Snapshot snapshot;
@@ -115,41 +122,13 @@ class EtcdKeyringStore final : public KeyringStore {
     uint64_t mod_revision = 0;  // of the keyring; 0: there is none
   };
 
-  Status no_such_answer() const { return {Code::kTampered, name_ + ": etcd answers something else than was asked"}; }
-
-  Result<std::vector<KeyValue>> read(const Transaction::Range& range, uint64_t* revision = nullptr) {
-    COFFER_ASSIGN(Answered answered, client_.commit(Transaction().read(range)));
-    if (answered.read.size() != 1) return no_such_answer();
-    for (const KeyValue& value : answered.read.front()) {
-      const bool asked = range.end.empty() ? value.key == range.key : value.key >= range.key && value.key < range.end;
-      if (!asked || value.mod_revision == 0) return no_such_answer();
-    }
-    if (range.end.empty() && answered.read.front().size() > 1) return no_such_answer();
-    if (revision != nullptr) *revision = answered.revision;
-    return std::move(answered.read.front());
-  }
-
-  Status for_each(const std::string& prefix, bool keys_only, uint32_t at_once,
-                  const std::function<Status(const KeyValue&)>& take) {
-    const std::string end = etcd::end_of_prefix(prefix);
-    std::string from = prefix;
-    while (true) {
-      COFFER_ASSIGN(const std::vector<KeyValue> found, read({from, end, keys_only, at_once}));
-      for (const KeyValue& value : found) {
-        if (value.key < from) return no_such_answer();
-        COFFER_TRY(take(value));
-        from = value.key + '\0';
-      }
-      if (found.size() < at_once) return Status::ok();
-    }
-  }
-
   Result<Stored> read_keyring() {
     Stored out;
-    COFFER_ASSIGN(std::vector<KeyValue> found, read({key_}, &out.revision));
+    COFFER_ASSIGN(std::vector<KeyValue> found, keys_.read({key_}, &out.revision));
     if (found.empty()) return out;
     out.mod_revision = found.front().mod_revision;
     out.snapshot.sealed = std::move(found.front().value);
+    if (is_move_record(out.snapshot.sealed)) return moved_keyring(out.snapshot.sealed, name_);
     auto header = KeyringCodec::read_header(out.snapshot.sealed);
     if (!header.is_ok()) return header.status().with_context(name_);
     out.snapshot.header = std::move(*header);
@@ -171,10 +150,10 @@ class EtcdKeyringStore final : public KeyringStore {
                                         std::to_string(size_max) + " at most; keep the keyring in a file"};
     };
     COFFER_TRY(check("a keyring and its audit record", sealed.size() + audit_record.size(),
-                     etcd::kRequestSizeMax - kWordsSizeMax));
-    COFFER_TRY(check("an audit record", audit_record.size(), kRecordSizeMax));
+                     etcd::kRequestSizeMax - kEtcdWordsSizeMax));
+    COFFER_TRY(check("an audit record", audit_record.size(), kEtcdRecordSizeMax));
     for (const SealedShard& shard : shards.added) {
-      COFFER_TRY(check("a part of the keyring", shard.bytes.size(), etcd::kRequestSizeMax - kWordsSizeMax));
+      COFFER_TRY(check("a part of the keyring", shard.bytes.size(), etcd::kRequestSizeMax - kEtcdWordsSizeMax));
     }
     return Status::ok();
   }
@@ -202,31 +181,25 @@ class EtcdKeyringStore final : public KeyringStore {
     const auto take = [&](const KeyValue& shard) -> Status {
       out.push_back(shard.key);
       // As many as two keyrings can have: more stand there for no good.
-      return out.size() <= 2 * kShardCountMax ? Status::ok() : no_such_answer();
+      return out.size() <= 2 * kShardCountMax ? Status::ok() : keys_.no_such_answer();
     };
-    COFFER_TRY(for_each(shards_, true, kShardNamesAtOnce, take));
+    COFFER_TRY(keys_.for_each(keys_.shards(), true, kShardNamesAtOnce, take));
     return out;
-  }
-
-  // Key and value are there once each; the record's key is that of the version it made.
-  std::string record_key(uint64_t version) const {
-    const std::string digits = std::to_string(version);
-    return log_ + std::string(20 - digits.size(), '0') + digits;
   }
 
   // As many shards as fit go with the keyring, the others before it. Returns the revision of the save.
   Result<uint64_t> write(ByteView sealed, const Stored& stored, uint64_t version, std::string_view audit_record,
                          std::span<const SealedShard> added) {
     Transaction last;
-    const std::string record = record_key(version);
+    const std::string record = keys_.record_key(version);
     last.expect(key_, stored.mod_revision).put(key_, sealed).read_otherwise({key_}).read_otherwise({record});
-    size_t size = sealed.size() + audit_record.size() + 2 * kWordsSizeMax;
+    size_t size = sealed.size() + audit_record.size() + 2 * kEtcdWordsSizeMax;
     if (!audit_record.empty()) last.put(record, as_bytes(audit_record));
     Transaction batch;
     size_t batch_size = 0;
     for (const SealedShard& shard : added) {
-      const std::string key = shards_ + to_hex(shard.name);
-      const size_t more = shard.bytes.size() + kWordsSizeMax;
+      const std::string key = keys_.shard_key(shard.name);
+      const size_t more = shard.bytes.size() + kEtcdWordsSizeMax;
       if (size + more <= etcd::kRequestSizeMax && last.operations() < etcd::kOperationsMax) {
         last.put(key, shard.bytes);
         size += more;
@@ -248,7 +221,7 @@ class EtcdKeyringStore final : public KeyringStore {
   // Somebody else was faster, or this very transaction was, sent before to a member whose answer did not come: then
   // its record tells, whoever saved after it.
   Result<uint64_t> lost(const Answered& saved, ByteView sealed, uint64_t version, std::string_view audit_record) {
-    if (saved.read.size() != 2) return no_such_answer();
+    if (saved.read.size() != 2) return keys_.no_such_answer();
     const std::vector<KeyValue>&keyring = saved.read[0], &record = saved.read[1];
     const auto is_record = [&](const KeyValue& there) {
       return std::ranges::equal(there.value, as_bytes(audit_record));
@@ -260,6 +233,7 @@ class EtcdKeyringStore final : public KeyringStore {
       return {Code::kConflict, name_ + " is gone; expected version " + std::to_string(version - 1)};
     }
     if (std::ranges::equal(keyring.front().value, sealed)) return keyring.front().mod_revision;
+    if (is_move_record(keyring.front().value)) return moved_keyring(keyring.front().value, name_);
     auto header = KeyringCodec::read_header(keyring.front().value);
     if (!header.is_ok()) return header.status().with_context(name_);
     return conflict(header->version, version - 1);
@@ -268,7 +242,7 @@ class EtcdKeyringStore final : public KeyringStore {
   // As far as that works: what stays is listed again the next time.
   void remove_unnamed(const std::vector<std::string>& there, std::span<const Sha256> named, uint64_t revision) {
     std::unordered_set<std::string> stay;
-    for (const Sha256& name : named) stay.insert(shards_ + to_hex(name));
+    for (const Sha256& name : named) stay.insert(keys_.shard_key(name));
     Transaction batch;
     const auto flush = [&] {
       const auto removed = client_.commit(batch);
@@ -286,7 +260,8 @@ class EtcdKeyringStore final : public KeyringStore {
   }
 
   etcd::Client client_;
-  const std::string prefix_, key_, shards_, log_, name_;
+  KeyringParts keys_;
+  const std::string &name_ = keys_.name(), &key_ = keys_.keyring_key();
 
   std::mutex mutex_;         // guards what follows
   uint64_t replaced_ = 0;    // the revision before which there is what saves of this object have replaced
