@@ -65,7 +65,7 @@ class ThreatModelPage(CliTest):
     def test_every_test_that_it_names_is_there(self):
         sources = "".join(page(os.path.relpath(os.path.join(folder, name), ROOT))
                           for folder, _, names in os.walk(os.path.join(ROOT, "tests"))
-                          for name in names if name.endswith((".cc", ".py")))
+                          for name in names if name.endswith((".cc", ".h", ".py")))
         known = {f"{suite}.{case}" for suite, case in re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", sources,
                                                                  re.MULTILINE)}
         known |= set(re.findall(r"def (test_\w+)", sources))

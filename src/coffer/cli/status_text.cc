@@ -128,6 +128,11 @@ std::string status_heading(const StatusReport& report) {
   out +=
       fmt::format("  keyring    version {}, changed {} ago, coffer {}\n", report.header.version,
                   age_text(seconds_since(report.keyring->updated(), report.now)), report.header.coffer_id.short_hex());
+  if (report.config.keyring_store) out += fmt::format("             at {}\n", printable(report.keyring_at));
+  if (report.copied != 0) {
+    out += fmt::format("             OPENED BY THIS NODE'S COPY, of {}: etcd does not answer\n",
+                       utc_text(report.copied));
+  }
   if (!report.last_refresh.is_ok()) {
     out += fmt::format("             CANNOT BE TAKEN UP as it is stored now: {}\n",
                        printable(report.last_refresh.to_string()));

@@ -39,6 +39,12 @@ std::string condition_text(const KeyringCondition& condition, const RootStanding
   version.add({}, condition.version);
   MetricText stale("coffer_keyring_refresh_failed", "gauge", "1 while a newer keyring cannot be taken up.");
   stale.add({}, condition.last_refresh.is_ok() ? 0 : 1);
+  MetricText copied("coffer_keyring_copy_in_use", "gauge",
+                    "1 while the coffer is open by this node's copy, since etcd has not answered.");
+  copied.add({}, condition.copied != 0 ? 1 : 0);
+  MetricText replaced("coffer_keyring_replaced_readable", "gauge",
+                      "1 while etcd still has keyrings that were replaced, destroyed keys among them.");
+  replaced.add({}, condition.replaced.is_ok() ? 0 : 1);
   MetricText root("coffer_root_key", "gauge", "1 for what the root key was found to be at the last look.");
   const RootTrouble found = standing.outlook.trouble;
   root.add({{"state", "ok"}}, found == RootTrouble::kNone ? 1 : 0);
@@ -57,8 +63,8 @@ std::string condition_text(const KeyringCondition& condition, const RootStanding
   MetricText copy_until("coffer_local_unlock_until_seconds", "gauge",
                         "Unix time until which this machine's copy opens the coffer; 0: there is none.");
   copy_until.add({}, standing.copy_until);
-  return version.text() + stale.text() + root.text() + since.text() + until.text() + answered.text() + local.text() +
-         copy_until.text();
+  return version.text() + stale.text() + copied.text() + replaced.text() + root.text() + since.text() + until.text() +
+         answered.text() + local.text() + copy_until.text();
 }
 
 }  // namespace

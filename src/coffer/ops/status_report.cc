@@ -43,6 +43,8 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   report.counts = coffer.usage().total();
   report.last_refresh = coffer.live_keyring().refresh();
   const KeyringCondition condition = coffer.live_keyring().condition();
+  report.keyring_at = coffer.live_keyring().name();
+  report.copied = condition.copied;
   report.root_key = options.ask_root ? coffer.live_keyring().check_root() : condition.root_key;
   report.root = options.ask_root ? standing_after(coffer, report.root_key, report.now)
                                  : root_standing(coffer, condition, report.now);

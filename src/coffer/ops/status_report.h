@@ -21,7 +21,9 @@ struct StatusReport {
   Inventory inventory;
   Result<CountsByKey> counts = CountsByKey();
   std::vector<StoreInTransition> transitions;
-  Status last_refresh;   // of the keyring, after the inventory
+  Status last_refresh;     // of the keyring, after the inventory
+  std::string keyring_at;  // what messages call the place that it is kept in
+  uint64_t copied = 0;     // as KeyringCondition::copied
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
   RootStanding root;     // since when, until when
