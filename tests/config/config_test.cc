@@ -49,6 +49,24 @@ TEST(Config, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(read->providers.kmip_hosts.at("prod").authority, "hsm1,hsm2:5697");
 }
 
+TEST(Config, PeersAreReadBackAndASlipInOneIsNoticed) {
+  const std::string a = format_node_public(NodeIdentity::create("n1", *random_id())->node());
+  const std::string b = format_node_public(NodeIdentity::create("n1", *random_id())->node());
+  const auto config = parse_config("version: 1\npeers:\n  east-1: " + a + "\n  west: " + b + "\n", "coffer.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  EXPECT_EQ(format_node_public(config->peers.at("east-1")), a);
+  EXPECT_EQ(*parse_config(format_config(*config), "coffer.yaml"), *config);
+  const auto error_of = [](const std::string& peers) {
+    const auto read = parse_config("version: 1\npeers:\n" + peers, "coffer.yaml");
+    return read.is_ok() ? "none" : read.status().to_string();
+  };
+  EXPECT_THAT(error_of("  e: " + a + "\n  w: " + a + "\n"),
+              HasSubstr("coffer.yaml:4: peers: w: it is the same node as e"));
+  EXPECT_THAT(error_of("  e: " + a.substr(0, 40) + "\n"), HasSubstr("coffer.yaml:3: peers: e: node n1 is not whole"));
+  EXPECT_THAT(error_of("  e e: " + a + "\n"), HasSubstr("peers: expected a name"));
+  EXPECT_THAT(error_of("  e: n1\n"), HasSubstr("peers: e: it is no node"));
+}
+
 TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
       "version: 1\npolicy:\n  domains:\n    t.7: {old_files: rewrap, old_files_after: 0s, max_bytes: off, "

@@ -36,6 +36,8 @@ Command group_add_command();
 Command group_list_command();
 Command group_rotate_command();
 Command group_remove_command();
+Command node_new_command();
+Command node_show_command();
 Command tenant_lock_command();
 Command tenant_unlock_command();
 Command key_list_command();

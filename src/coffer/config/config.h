@@ -10,6 +10,7 @@
 #include "coffer/config/local_unlock_section.h"
 #include "coffer/config/mariadb_section.h"
 #include "coffer/config/mounted_files_section.h"
+#include "coffer/config/peers_section.h"
 #include "coffer/config/provider_config.h"
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
@@ -80,6 +81,7 @@ struct Config {
   std::optional<LocalUnlock> local_unlock;  // nothing: only a root key opens the coffer
   MariadbKeys mariadb_keys;
   std::vector<MountedFiles> mounted_files;
+  Peers peers;
   ProviderConfig providers;
 
   // What new files of this kind and domain are sealed with, and the chunk size their headers name: 0 for kinds without

@@ -48,7 +48,7 @@ std::string format_config(const Config& config) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
   }
   return out + format_policy({config.policy, config.domain_ciphers, config.local_unlock}) +
-         format_mariadb(config.mariadb_keys) + format_mounted_files(config.mounted_files) +
+         format_mariadb(config.mariadb_keys) + format_mounted_files(config.mounted_files) + format_peers(config.peers) +
          format_providers(config.providers);
 }
 

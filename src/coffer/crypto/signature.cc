@@ -13,12 +13,25 @@ Status no_ed25519() {
           std::string("OpenSSL has no Ed25519 here") + (is_fips() ? ", under crypto: fips" : ": " + openssl_reason())};
 }
 
+EvpKeyHandle key_of_seed(ByteView seed) {
+  return EvpKeyHandle(
+      EVP_PKEY_new_raw_private_key_ex(openssl_library(), kAlgorithm, nullptr, seed.data(), seed.size()));
+}
+
 }  // namespace
+
+Result<SignaturePublicKey> signature_public_key(ByteView seed) {
+  const ErrorQueueGuard guard;
+  const EvpKeyHandle key = key_of_seed(seed);
+  SignaturePublicKey out{};
+  size_t size = out.size();
+  if (key == nullptr || EVP_PKEY_get_raw_public_key(key.get(), out.data(), &size) != 1) return no_ed25519();
+  return out;
+}
 
 Result<Signed> sign(ByteView seed, ByteView message) {
   const ErrorQueueGuard guard;
-  const EvpKeyHandle key(
-      EVP_PKEY_new_raw_private_key_ex(openssl_library(), kAlgorithm, nullptr, seed.data(), seed.size()));
+  const EvpKeyHandle key = key_of_seed(seed);
   const DigestContext context(EVP_MD_CTX_new());
   Signed out{};
   size_t key_size = out.public_key.size(), size = out.signature.size();

@@ -16,6 +16,8 @@ struct Signed {
 // `seed`: 32 bytes, RFC 8032's private key. kUnsupported where this OpenSSL has no Ed25519, as OpenSSL 3.0's FIPS
 // provider.
 Result<Signed> sign(ByteView seed, ByteView message);
+// Whose signatures the seed makes. Errors as sign().
+Result<SignaturePublicKey> signature_public_key(ByteView seed);
 // kTampered when it is not the signature of the message.
 Status check_signature(const Signed& by, ByteView message);
 

@@ -9,6 +9,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/keys/audit_file.h"
 #include "coffer/store/keyring_copy.h"
+#include "coffer/store/node_key.h"
 #include "coffer/store/root_record.h"
 #include "coffer/store/runs.h"
 
@@ -72,7 +73,7 @@ bool Coffer::is_own_file(std::string_view name) {
   for (const std::string_view own :
        {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"),
         std::string_view("counts"), kAuditFileName, kRunsFileName, kRootRecordName,
-        kKeyringCopyName}) {
+        kKeyringCopyName, kNodeKeyName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear

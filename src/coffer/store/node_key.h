@@ -1,0 +1,23 @@
+// COFFER/node.key: what this node is, with its private keys sealed. docs/format.md, "Nodes".
+#pragma once
+
+#include "coffer/keys/node_identity.h"
+#include "coffer/store/coffer.h"
+
+namespace coffer {
+
+inline constexpr std::string_view kNodeKeyName = "node.key";
+
+// Beside the keyring, for the user alone whom the directory belongs to. Sealed by the coffer, or (not empty) by the
+// root of this name in its configuration: then it opens where that root answers, and nowhere else. Old or new after a
+// crash.
+// kAlreadyExists unless `replaces`; kForeign on a copy of the coffer.
+Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
+                          ProviderOpener opener, bool replaces = false);
+// Waits for the provider of its root, if it has one. kNotFound: this node has none yet; says what to do. kForeign: on a
+// copy of the coffer, or of another coffer; kDamaged; kTampered; kWrongKey, kKeyUnavailable and the provider's.
+Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener);
+// Which root it is sealed by; empty: by the coffer. Else as open_node_identity(), and of that nothing is proved.
+Result<std::string> root_of_node_key(const Coffer& coffer);
+
+}  // namespace coffer
