@@ -1,8 +1,6 @@
 """Nodes: keys of their own, how they join a coffer, and how they go."""
 
 import os
-import re
-import shutil
 import stat
 
 from harness import CliTest, main
@@ -42,6 +40,73 @@ class NodeKeys(CliTest):
         self.done("status", "other.coffer")
         self.edit("other.coffer/coffer.yaml", line, line[:-1])
         self.refused(["status", "other.coffer"], "invalid_argument", "peers: east", "node db-1 is not whole")
+
+
+class Members(CliTest):
+    def request(self):
+        return self.done("node", "request", "c.coffer").out.strip()
+
+    def names(self):
+        return [row["name"] for row in self.done("node", "list", "c.coffer", "--json").json()["nodes"]]
+
+    def become(self, name):
+        """Another node: the same directory with other keys."""
+        if os.path.exists(self.path("c.coffer/node.key")):
+            os.remove(self.path("c.coffer/node.key"))
+        return self.done("node", "new", "c.coffer", name).out.strip()
+
+    def test_a_node_joins_by_a_request_is_listed_and_goes(self):
+        self.make_coffer()
+        self.become("db-2")
+        before = self.request()
+        self.assertRegex(before, r"^coffer-join:v1:[A-Za-z0-9_-]+:coffer-node:v1:db-2:[A-Za-z0-9_-]+$")
+        run = self.done("node", "enrol", "c.coffer", before)
+        self.assertIn("node db-2", run.out)
+        self.assertIn("was already of", self.done("node", "enrol", "c.coffer", before).out)
+        self.become("db-1")
+        self.done("node", "enrol", "c.coffer", self.request())
+        self.assertEqual(self.names(), ["db-1", "db-2"])
+        self.assertRegex(self.done("node", "list", "c.coffer").out, r"\ndb-1 +[0-9a-f]{12} .* has not reported\n")
+        run = self.done("node", "remove", "c.coffer", "db-2")
+        self.assertIn("fresh keys: of the keyring, wrapped by root root-1, and of 1 domain", run.out)
+        self.assertIn("the root key is the same", run.err)
+        self.assertEqual(self.names(), ["db-1"])
+        self.refused(["node", "enrol", "c.coffer", before], "wrong_key", "coffer node request")
+        self.refused(["node", "remove", "c.coffer", "db-2"], "not_found", "coffer node list")
+
+    def test_what_is_no_request_or_was_changed_is_refused(self):
+        self.make_coffer()
+        line = self.become("db-1")
+        request = self.request()
+        self.refused(["node", "enrol", "c.coffer", line], "invalid_argument", "coffer node request")
+        self.become("db-2")
+        stolen = request[:request.index(":coffer-node") + 1] + self.done("node", "show", "c.coffer").out.strip()
+        self.refused(["node", "enrol", "c.coffer", stolen], "tampered", "was not made by node db-2")
+        self.make_coffer("other.coffer")
+        self.refused(["node", "enrol", "other.coffer", request], "foreign", "node db-1 is of coffer")
+
+    def test_a_removal_goes_over_to_another_root_key(self):
+        self.make_coffer()
+        self.become("db-1")
+        self.done("node", "enrol", "c.coffer", self.request())
+        self.make_key("second.key")
+        run = self.done("node", "remove", "c.coffer", "db-1", "--to", self.uri("second.key"))
+        self.assertNotIn("the root key is the same", run.err)
+        os.remove(self.path("root.key"))
+        self.done("status", "c.coffer")
+
+    def test_fresh_keys_of_a_node_are_in_the_list_too(self):
+        self.make_coffer()
+        old = self.become("db-1")
+        self.assertIn("not of this coffer yet", self.done("node", "rotate", "c.coffer").err)
+        self.done("node", "enrol", "c.coffer", self.request())
+        new = self.done("node", "rotate", "c.coffer").out.strip()
+        self.assertNotEqual(new, old)
+        self.assertEqual(self.done("node", "show", "c.coffer").out.strip(), new)
+        key = self.done("node", "show", "c.coffer", "--json").json()["key"]
+        listed = self.done("node", "list", "c.coffer", "--json").json()["nodes"]
+        self.assertEqual([row["key"] for row in listed], [key])
+        self.assertIn("node renewed", self.done("audit", "show", "c.coffer", "--json").out)
 
 
 if __name__ == "__main__":

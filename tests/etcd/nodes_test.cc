@@ -7,6 +7,7 @@
 
 #include "coffer/config/config.h"
 #include "coffer/ops/doctor.h"
+#include "coffer/ops/nodes.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 #include "io/temporary_directory.h"
@@ -53,7 +54,10 @@ class EtcdNodesTest : public testing::Test {
   }
   Result<std::shared_ptr<Coffer>> try_open() const {
     return Coffer::open(Disk::posix(), directory_ / "c",
-                        {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store}, open_provider);
+                        {.open_anchor = open_anchor,
+                         .open_keyring_store = open_keyring_store,
+                         .report_interval = std::chrono::milliseconds(50)},
+                        open_provider);
   }
   // As one more node's program.
   std::shared_ptr<Coffer> open() const {
@@ -223,6 +227,53 @@ TEST_F(EtcdNodesTest, AnAnchorBesideTheKeyringIsRefused) {
               HasSubstr("n2 has the keyring, too"));
   config.anchor = "etcd://other,another/anchor";
   EXPECT_TRUE(parse_config(format_config(config), "coffer.yaml").is_ok());
+}
+
+TEST_F(EtcdNodesTest, WhoJoinsOnOneNodeIsKnownOnAllAndSaysThroughEtcdWhatItServes) {
+  create();
+  auto one = open();
+  const auto made = NodeIdentity::create("db-1", one->config().coffer_id);
+  ASSERT_TRUE(keep_node_identity(*one, *made, "", open_provider).is_ok());
+  const auto request = make_join_request(*one, open_provider);
+  ASSERT_TRUE(request.is_ok()) << request.status().to_string();
+  const auto two = open();
+  ASSERT_TRUE(enrol_node(*two, *request, open_provider).is_ok());
+  const auto standing = [&] { return node_standings(*two).at(0); };
+  EXPECT_FALSE(standing().report.has_value());
+  one->watch_keys();
+  EXPECT_TRUE(comes([&] { return standing().report.has_value(); }));
+  EXPECT_LE(standing().report->keyring_version, two->keyring()->version());
+  one.reset();  // it says no more
+  // Whoever writes to etcd is not believed for it.
+  const auto other = NodeIdentity::create("db-1", two->config().coffer_id);
+  ASSERT_TRUE(two->live_keyring().save_report("db-1", as_bytes(*sign_node_report(*other, {1, 99}))).is_ok());
+  EXPECT_EQ(standing().doubt.code(), Code::kTampered);
+  ASSERT_TRUE(remove_node(*two, "db-1", "", open_provider).is_ok());
+  EXPECT_TRUE(two->live_keyring().load_reports()->empty());
+  EXPECT_EQ(enrol_node(*two, *request, open_provider).code(), Code::kWrongKey);
+}
+
+TEST_F(EtcdNodesTest, NodesShareNoKeyringThatAnybodyMayWrite) {
+  const auto said_of = [&](const std::string& store) {
+    Coffer::CreateOptions made;
+    made.root_uri = "file://" + (directory_ / "root.key");
+    made.open_keyring_store = open_keyring_store;
+    Config config;
+    config.keyring_store = parse_provider_uri(store).value();
+    made.config_text = format_config(config);
+    return Coffer::create(Disk::posix(), directory_ / "d", made, open_provider);
+  };
+  // An address that is nobody's (RFC 5737): nothing is asked of it.
+  const Status refused = said_of("etcd://127.0.0.1:1,192.0.2.1:2379/coffers/db?timeout_millis=100");
+  EXPECT_EQ(refused.code(), Code::kPermissionDenied);
+  EXPECT_THAT(refused.to_string(), HasSubstr("give it client_cert_file and client_key_file, or user"));
+  EXPECT_EQ(said_of("etcd://127.0.0.1:1/coffers/db?timeout_millis=100").code(), Code::kProviderUnavailable)
+      << "this machine alone";
+  ASSERT_TRUE(replace_file(Disk::posix(), directory_ / "password", as_bytes("p"), 0600).is_ok());
+  EXPECT_EQ(said_of("etcd://192.0.2.1/coffers/db?timeout_millis=100&connect_timeout_millis=50&user=u&password_file=" +
+                    (directory_ / "password"))
+                .code(),
+            Code::kProviderUnavailable);
 }
 
 }  // namespace

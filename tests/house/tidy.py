@@ -55,6 +55,7 @@ REVEAL_PLACES = {
     "src/coffer/crypto/": "ciphers and derivation work on the bytes",
     "src/coffer/keys/key_group": "wraps domain keys under a group key",
     "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
+    "src/coffer/keys/join_request": "decodes what is no secret",
     "src/coffer/keys/node_identity": "derives a node's private keys from its seed",
     "src/coffer/format/": "derives a file's keys from its file key",
     "src/coffer/store/blobs": "seals anew what it opens",

@@ -52,7 +52,7 @@ TEST_F(NodeKeyTest, ARootOfItsOwnIsNeededToOpenItAndNoOther) {
   EXPECT_EQ(opened().code(), Code::kWrongKey);
   std::filesystem::remove(root_ + "/other.key");
   EXPECT_EQ(opened().code(), Code::kKeyUnavailable);
-  EXPECT_EQ(keep_node_identity(*coffer_, make("n1"), "none", open_provider, true).code(), Code::kKeyUnavailable);
+  EXPECT_EQ(keep_next_node_identity(*coffer_, make("n1"), "none", open_provider).code(), Code::kKeyUnavailable);
 }
 
 TEST_F(NodeKeyTest, WhatWasAlteredOrIsAnothersIsRefused) {
@@ -68,7 +68,8 @@ TEST_F(NodeKeyTest, WhatWasAlteredOrIsAnothersIsRefused) {
     EXPECT_FALSE(opened().is_ok()) << at;
   }
   // The keys of one node under the name of another.
-  ASSERT_OK(keep_node_identity(*coffer_, make("n1"), "", open_provider, true));
+  ASSERT_OK(keep_next_node_identity(*coffer_, make("n1"), "", open_provider));
+  ASSERT_OK(take_next_node_identity(*coffer_));
   const std::string other = read(key_path());
   write(key_path(), text.substr(0, text.find('\n')) + other.substr(other.find('\n')));
   EXPECT_EQ(opened().code(), Code::kTampered);

@@ -176,6 +176,22 @@ def read_store(fields):
     return store
 
 
+def read_nodes(fields):
+    """The list at the end of a body, which is left out where it would be empty."""
+    member_key, nodes, names = fields.sized(1, 32), [], []
+    for _ in range(fields.number(2)):
+        nodes.append({"name": fields.sized(1, 64), "agreement": fields.bytes(32), "signing": fields.bytes(32),
+                      "enrolled": fields.number(8)})
+        names.append(nodes[-1]["name"])
+    if len(member_key) not in (0, 32) or not (member_key or nodes) or len(nodes) > 16384:
+        raise Failure("tampered", "the list of nodes has a size that there is none of")
+    if names != sorted(set(names)) or not all(re.fullmatch(rb"[A-Za-z0-9._-]+", name) for name in names):
+        raise Failure("tampered", "the names of nodes break a rule")
+    if any(len({node[key] for node in nodes}) != len(nodes) for key in ("agreement", "signing")):
+        raise Failure("tampered", "two nodes have the same key")
+    return nodes
+
+
 def read_domains(fields, keyring, first=0, depth=0):
     """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
     domains = {}
@@ -253,7 +269,7 @@ def read_keyring_body(body, shard_of):
     """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
     fields = Fields(body, "tampered")
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "group_of": {},
-               "stores": []}
+               "stores": [], "nodes": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
@@ -269,6 +285,8 @@ def read_keyring_body(body, shard_of):
             keyring["domains"].update(open_shard(data, shard, keyring))
     for _ in range(fields.number(2)):
         keyring["stores"].append(read_store(fields))
+    if fields.at != len(body):
+        keyring["nodes"] = read_nodes(fields)
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     check_keyring(keyring)
@@ -351,6 +369,7 @@ def describe_keyring(keyring):
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
                                 for each in store["lineage"]],
                     "domains": [text(name) for name in store["domains"]]} for store in keyring["stores"]],
+        "nodes": {text(node["name"]): node["signing"].hex() for node in keyring["nodes"]},
         "slots": [{"id": slot["id"].hex(), "root": text(slot["root"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

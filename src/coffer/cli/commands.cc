@@ -30,6 +30,8 @@ std::span<const Command> all_commands() {
       keyring_move_command(),
       domain_list_command(),  domain_move_command(),   group_add_command(),      group_list_command(),
       group_rotate_command(), group_remove_command(),  node_new_command(),       node_show_command(),
+      node_request_command(), node_enrol_command(),    node_list_command(),      node_remove_command(),
+      node_rotate_command(),
       tenant_lock_command(),    tenant_unlock_command(),
       key_list_command(),     key_show_command(),      key_activate_command(),   key_suspend_command(),
       key_expire_command(),   key_revoke_command(),    key_compromise_command(), key_destroy_command(),

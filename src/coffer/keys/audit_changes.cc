@@ -212,6 +212,24 @@ void compare_stores(const Keyring* before, const Keyring& after, Changes& out) {
   }
 }
 
+void compare_nodes(const Keyring* before, const Keyring& after, Changes& out) {
+  const auto change = [&](std::string_view what, const EnrolledNode& node) {
+    out.add({{"what", what}, {"node", node.name}, {"key", to_hex(node.signing)}});
+  };
+  for (const EnrolledNode& node : after.nodes()) {
+    const EnrolledNode* earlier = before != nullptr ? before->find_node(node.name) : nullptr;
+    if (earlier == nullptr) {
+      change("node enrolled", node);
+    } else if (earlier->signing != node.signing) {
+      change("node renewed", node);
+    }
+  }
+  if (before == nullptr) return;
+  for (const EnrolledNode& node : before->nodes()) {
+    if (after.find_node(node.name) == nullptr) change("node removed", node);
+  }
+}
+
 void compare_slots(std::span<const KeyringSlot> before, std::span<const KeyringSlot> after, Changes& out) {
   const auto report = [&](std::string_view what, std::span<const KeyringSlot> slots, std::span<const KeyringSlot> in) {
     for (const KeyringSlot& slot : slots) {
@@ -232,6 +250,7 @@ std::string changes_between(const KeyringContents* before, const KeyringContents
   compare_groups(keyring, after.keyring, out);
   compare_keys(keyring, after.keyring, out);
   compare_stores(keyring, after.keyring, out);
+  compare_nodes(keyring, after.keyring, out);
   return out.text();
 }
 

@@ -6,6 +6,7 @@
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/machine_turn.h"
 #include "coffer/keys/move_record.h"
+#include "coffer/keys/report_files.h"
 #include "coffer/keys/shard_files.h"
 
 namespace coffer {
@@ -70,6 +71,12 @@ class FileKeyringStore final : public KeyringStore {
   std::string shard_name(const Sha256& name) const override { return shard_path(directory_, name); }
 
   Result<Bytes> load_audit_log() override { return read_audit_file(disk_, directory_); }
+
+  Status save_report(const std::string& node, ByteView report) override {
+    return save_report_file(disk_, directory_, node, report);
+  }
+  Result<std::vector<NodeReportText>> load_reports() override { return load_report_files(disk_, directory_); }
+  Status remove_report(const std::string& node) override { return remove_report_file(disk_, directory_, node); }
 
   bool may_have_changed() override {
     std::lock_guard guard(mutex_);
@@ -218,6 +225,10 @@ class FileKeyringStore final : public KeyringStore {
 };
 
 }  // namespace
+
+Status KeyringStore::save_report(const std::string& node, ByteView) {
+  return {Code::kUnsupported, name() + " has no place for the report of node " + node};
+}
 
 std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,
                                                       const std::string& machine) {

@@ -98,6 +98,7 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   copy.created_ = now;
   copy.updated_ = now;
   copy.stores_.clear();
+  copy.node_list_ = {};
   copy.index_places();
   // What seals a shard is bound to the coffer.
   for (ShardEntry& shard : copy.shards_) shard.key = {};
@@ -107,6 +108,7 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
 Keyring Keyring::without_keys() const {
   Keyring copy = *this;
   copy.audit_key_ = {};
+  copy.node_list_.member_key = {};
   for (size_t i = 0; i < copy.shards_.size(); ++i) {
     Shard& shard = copy.own(i);
     for (size_t domain = 0; domain < shard.domains().size(); ++domain) {

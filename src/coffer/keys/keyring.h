@@ -12,6 +12,7 @@
 #include "coffer/crypto/signature.h"
 #include "coffer/keys/key_group.h"
 #include "coffer/keys/key_state.h"
+#include "coffer/keys/node_list.h"
 #include "coffer/keys/store_entry.h"
 
 namespace coffer {
@@ -197,6 +198,11 @@ class Keyring {
   // kTampered: StoredDomainKey::unwrap(). kKeyUnavailable: it has no bytes any more.
   Result<DomainKey> open_key(const FoundKey& found) const;
   const StoreEntry* find_store(const Id& id) const;
+  // The nodes that share the coffer, by their names.
+  const std::vector<EnrolledNode>& nodes() const { return node_list_.nodes; }
+  const EnrolledNode* find_node(std::string_view name) const;
+  // As authenticate(), by what no node knows that was removed.
+  Result<Sha256> authenticate_as_member(std::string_view label, std::string_view message) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
   const StoreEntry* store_at(std::string_view path) const;
   // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.
@@ -233,6 +239,12 @@ class Keyring {
   Status remove_group(std::string_view name);
   // In place of the group of the same id: wraps the keys of its domains by `now`, which `was` wraps. kNotFound.
   Status renew_group(KeyGroup group, const GroupKey& was, const GroupKey& now);
+  // kAlreadyExists: a node has its name or one of its keys; kForeign: it is of another coffer.
+  Status add_node(const NodePublic& node, uint64_t now);
+  // Other keys for a node of the same name. kNotFound: it is not there with the keys that it had; kAlreadyExists.
+  Status renew_node(const NodePublic& had, const NodePublic& has);
+  // And a fresh member key, which authenticate_as_member() goes by. kNotFound.
+  Status remove_node(std::string_view name);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
@@ -278,6 +290,7 @@ class Keyring {
   std::shared_ptr<GroupKeys> group_keys_;
   std::vector<ShardEntry> shards_;  // by the tags they are for
   std::vector<StoreEntry> stores_;
+  NodeList node_list_;
   PathMap places_;  // path and also_at → store
 };
 

@@ -238,7 +238,7 @@ size_t KeyringBody::size(const Keyring& keyring) {
   size += in_body(shards) ? 2 + KeyringBody::size(shards.front().contents->domains()) : shards.size() * kShardEntrySize;
   size += groups_size(keyring.groups());
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
-  return size;
+  return size + node_list_size(keyring.node_list_);
 }
 
 Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
@@ -261,6 +261,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   COFFER_TRY(in_body(shards) ? encode(shards.front().contents->domains(), writer) : encode_table(shards, writer));
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
+  COFFER_TRY(write_node_list(keyring.node_list_, writer));
   if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
     return {Code::kInternal, "a keyring does not have as many ancestors as its version says"};
   }
@@ -301,7 +302,10 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
     COFFER_ASSIGN(StoreEntry store, decode_store(reader));
     keyring.stores_.push_back(std::move(store));
   }
-  if (!reader.finished()) return broken("it must end with its last store");
+  if (reader.ok() && reader.remaining() > 0) {
+    COFFER_ASSIGN(keyring.node_list_, read_node_list(reader));
+  }
+  if (!reader.finished()) return broken("it must end with its last store or node");
   COFFER_TRY(check_unique(keyring.stores_));
   keyring.index_places();
   return keyring;

@@ -7,6 +7,12 @@
 
 namespace coffer {
 
+inline constexpr size_t kNodeReportSizeMax = 4096;
+struct NodeReportText {
+  std::string node;
+  Bytes report;
+};
+
 // Implementations are thread-safe.
 class KeyringStore {
  public:
@@ -46,6 +52,14 @@ class KeyringStore {
   virtual bool may_have_changed() = 0;
   // Whether load() and load_shard() wait for others than the disk: then whoever must not wait has them done aside.
   virtual bool is_remote() const { return false; }
+  // What nodes say of themselves, beside the keyring and of none of its versions: nobody is believed for writing there.
+  // At most kNodeReportSizeMax bytes each; old or new after a crash.
+  virtual Status save_report(const std::string& node, ByteView report);  // kUnsupported: there is no place for them
+  virtual Result<std::vector<NodeReportText>> load_reports() { return std::vector<NodeReportText>(); }
+  virtual Status remove_report(const std::string& /*node*/) { return Status::ok(); }  // ok where there is none
+  // Ok, or kPermissionDenied: nothing keeps anybody who reaches it from writing there, so several nodes must not share
+  // it. Says what to do. A file is kept by its directory.
+  virtual Status check_shared() const { return Status::ok(); }
   // What saves have replaced, destroyed keys with it, is to be read from here no more. A file is replaced as a whole.
   // Else why that is not so yet; the next save tries it again, as does calling this.
   virtual Status forget_replaced() { return Status::ok(); }

@@ -134,6 +134,12 @@ class LiveKeyring {
   Status update(const std::function<Status(Keyring&)>& change, std::string_view note = {});
   // Destroyed keys are to be read nowhere any more: KeyringStore::forget_replaced().
   Status forget_replaced();
+  // What nodes say of themselves: KeyringStore::save_report() and the others.
+  Status save_report(const std::string& node, ByteView report) { return store_->save_report(node, report); }
+  Result<std::vector<NodeReportText>> load_reports() const { return store_->load_reports(); }
+  Status remove_report(const std::string& node) { return store_->remove_report(node); }
+  // KeyringStore::check_shared().
+  Status check_shared() const { return store_->check_shared(); }
   // As it is stored: read_audit_log() says what it is worth.
   Result<Bytes> audit_log() const { return store()->load_audit_log(); }
   // Moves it to `target`, which is empty, or was left by this coffer's keyring, or by a move that was interrupted: as

@@ -66,21 +66,21 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
     COFFER_ASSIGN(freshness, open_freshness(disk, config, keyring->snapshot()->coffer_id(), options.mark_interval));
   }
   return std::shared_ptr<Coffer>(new Coffer(disk, std::move(keyring_place), std::move(config), std::move(file),
-                                            std::move(keyring), options.stores, std::move(freshness)));
+                                            std::move(keyring), options, std::move(freshness), opener));
 }
 
 bool Coffer::is_own_file(std::string_view name) {
   for (const std::string_view own :
        {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"),
         std::string_view("counts"), kAuditFileName, kRunsFileName, kRootRecordName,
-        kKeyringCopyName, kNodeKeyName}) {
+        kKeyringCopyName, kNodeKeyName, kNextNodeKeyName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {
-      "keyring.d",     "keyring.copy.lock", "keyring.lock", "keyring.turn", "coffer.yaml.lock", "envelope.lock",
-      "anchor.lock",   "usage.lock",        "counts.lock",  "policy.lock",  "reencrypt.lock",   "reencrypt.rate",
-      "runs.lock",     "outage.lock"};
+      "keyring.d",   "nodes.d",    "keyring.copy.lock", "keyring.lock",  "keyring.turn",   "coffer.yaml.lock",
+      "anchor.lock", "usage.lock", "counts.lock",       "envelope.lock", "reencrypt.lock", "reencrypt.rate",
+      "policy.lock", "runs.lock",  "outage.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
@@ -101,7 +101,10 @@ Result<ProviderConfig> Coffer::provider_config() const {
 void Coffer::watch_keys() {
   keyring_->watch_root();
   key_watch_.start();
+  if (disk_.info(directory_ + "/" + std::string(kNodeKeyName)).is_ok()) reporter_.start();
 }
+
+Result<NodeIdentity> Coffer::own_identity(ProviderOpener opener) const { return open_node_identity(*this, opener); }
 
 Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
   for (bool renewed = false;; renewed = true) {

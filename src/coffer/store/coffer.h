@@ -9,6 +9,7 @@
 #include "coffer/store/file_counts.h"
 #include "coffer/store/freshness.h"
 #include "coffer/store/key_watch.h"
+#include "coffer/store/node_reporter.h"
 #include "coffer/store/places.h"
 #include "coffer/store/policy_watch.h"
 #include "coffer/store/store_register.h"
@@ -86,6 +87,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
     std::vector<StorePlace> stores = {};
     // With `freshness: on`: how often marks of stores are brought up to date.
     std::chrono::milliseconds mark_interval = Freshness::kInterval;
+    // How often a node that is of the coffer says at most what it serves.
+    std::chrono::milliseconds report_interval = NodeReporter::kInterval;
   };
 
   // Makes the directory `place` (or takes an empty one) with coffer.yaml and keyring. Fails with kAlreadyExists on a
@@ -140,8 +143,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
   const PolicyWatch& policy() const { return policy_; }
-  // For an engine, which has files open for long: from now on this process looks at its root key, and takes keys back
-  // (store/key_watch.h).
+  // For an engine, which has files open for long: from now on this process looks at its root key, takes keys back
+  // (store/key_watch.h), and says what it serves where this node has keys of its own (store/node_reporter.h).
   void watch_keys();
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
@@ -196,20 +199,24 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
 
  private:
   Coffer(Disk& disk, KeyringPlace place, Config config, std::shared_ptr<ConfigFile> config_file,
-         std::unique_ptr<LiveKeyring> keyring, std::vector<StorePlace> stores, std::unique_ptr<Freshness> freshness)
+         std::unique_ptr<LiveKeyring> keyring, const OpenOptions& options, std::unique_ptr<Freshness> freshness,
+         ProviderOpener opener)
       : disk_(disk),
         directory_(std::move(place.directory)),
         at_home_(std::move(place.at_home)),
         config_(std::move(config)),
         config_file_(std::move(config_file)),
         keyring_(std::move(keyring)),
-        places_(disk, config_, directory_, std::move(stores)),
+        places_(disk, config_, directory_, options.stores),
         stores_(disk, *keyring_, places_),
         freshness_(std::move(freshness)),
         usage_(disk, directory_, *keyring_),
         file_counts_(disk, directory_, *keyring_, places_),
         policy_(*keyring_, *config_file_, usage_, file_counts_, config_.policy),
-        key_watch_(*keyring_, policy_) {}
+        key_watch_(*keyring_, policy_),
+        reporter_(
+            *keyring_, [this, opener] { return own_identity(opener); }, options.report_interval) {}
+  Result<NodeIdentity> own_identity(ProviderOpener opener) const;
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
@@ -256,6 +263,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   FileCounts file_counts_;
   PolicyWatch policy_;
   KeyWatch key_watch_;
+  NodeReporter reporter_;
 };
 
 }  // namespace coffer

@@ -147,6 +147,7 @@ std::string audit_path_of(const Plan& plan) { return plan.directory + "/" + std:
 
 Status save_first_keyring(Disk& disk, const Plan& plan, const Openers& openers) {
   COFFER_ASSIGN(const auto store, open_store_of(disk, plan.directory, plan.config, openers.keyring_store));
+  COFFER_TRY(store->check_shared());
   std::vector<Sha256> named;
   for (const SealedShard& shard : plan.first.shards) named.push_back(shard.name);
   const Status saved = store->save(plan.first.sealed, 0, plan.first.audit_record, {plan.first.shards, named});
@@ -259,6 +260,7 @@ Status Coffer::restore_config(Disk& disk, const std::string& place, const Create
     return {Code::kAlreadyExists, plan.config_path + " is there already; move it away if it is to be written anew"};
   }
   COFFER_ASSIGN(const auto store, open_store_of(disk, plan.directory, plan.config, options.open_keyring_store));
+  COFFER_TRY(store->check_shared());
   COFFER_ASSIGN(const KeyringStore::Snapshot stored, store->load());
   COFFER_TRY(name_root_of_slot(stored.header.slots, options.root_uri, opener, plan));
   COFFER_ASSIGN(plan.config_text,

@@ -21,7 +21,9 @@ struct NodeKeyFile {
   std::string sealed;
 };
 
-std::string path_of_node_key(const Coffer& coffer) { return coffer.directory() + "/" + std::string(kNodeKeyName); }
+std::string path_of_node_key(const Coffer& coffer, std::string_view name = kNodeKeyName) {
+  return coffer.directory() + "/" + std::string(name);
+}
 
 SealedPlace seed_place(const NodePublic& node) { return {"node_key", "node:" + node.name, node.coffer_id.hex()}; }
 
@@ -64,9 +66,8 @@ Result<NodeKeyFile> parse_node_key(std::string_view text) {
   return out;
 }
 
-Result<NodeKeyFile> load_node_key(const Coffer& coffer) {
+Result<NodeKeyFile> load_node_key(const Coffer& coffer, const std::string& path) {
   COFFER_TRY(coffer.at_home());
-  const std::string path = path_of_node_key(coffer);
   const auto file = coffer.disk().open_read_itself(path);
   if (file.code() == Code::kNotFound) {
     return {Code::kNotFound,
@@ -111,15 +112,9 @@ Result<RootKey> unwrap_node_slot(const Coffer& coffer, const KeyringSlot& slot, 
   return sealing_key_of(unlocked.key);
 }
 
-}  // namespace
-
-Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
-                          ProviderOpener opener, bool replaces) {
+Status keep_node_key(const Coffer& coffer, const std::string& path, const NodeIdentity& identity,
+                     const std::string& root, ProviderOpener opener) {
   COFFER_TRY(coffer.at_home());
-  const std::string path = path_of_node_key(coffer);
-  if (!replaces && coffer.disk().info(path).code() != Code::kNotFound) {
-    return {Code::kAlreadyExists, path + " is there: this node has its keys; coffer node show prints what it is"};
-  }
   std::string text = format_node_public(identity.node()) + "\n";
   COFFER_ASSIGN(RootKey sealing, coffer.keyring()->config_sealing_key());
   if (!root.empty()) {
@@ -139,9 +134,8 @@ Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, co
   return replace_file_like(coffer.disk(), path, as_bytes(text + sealed + "\n"), like);
 }
 
-Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener) {
-  COFFER_ASSIGN(NodeKeyFile file, load_node_key(coffer));
-  const std::string path = path_of_node_key(coffer);
+Result<NodeIdentity> open_node_key(const Coffer& coffer, const std::string& path, ProviderOpener opener) {
+  COFFER_ASSIGN(NodeKeyFile file, load_node_key(coffer, path));
   COFFER_ASSIGN(RootKey sealing, coffer.keyring()->config_sealing_key());
   if (file.slot.has_value()) {
     auto key = unwrap_node_slot(coffer, *file.slot, opener);
@@ -158,9 +152,38 @@ Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener ope
   return identity;
 }
 
+}  // namespace
+
+Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
+                          ProviderOpener opener) {
+  const std::string path = path_of_node_key(coffer);
+  if (coffer.disk().info(path).code() != Code::kNotFound) {
+    return {Code::kAlreadyExists, path + " is there: this node has its keys; coffer node show prints what it is"};
+  }
+  return keep_node_key(coffer, path, identity, root, opener);
+}
+
+Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener) {
+  return open_node_key(coffer, path_of_node_key(coffer), opener);
+}
+
 Result<std::string> root_of_node_key(const Coffer& coffer) {
-  COFFER_ASSIGN(const NodeKeyFile file, load_node_key(coffer));
+  COFFER_ASSIGN(const NodeKeyFile file, load_node_key(coffer, path_of_node_key(coffer)));
   return file.slot.has_value() ? file.slot->root : std::string();
+}
+
+Status keep_next_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
+                               ProviderOpener opener) {
+  return keep_node_key(coffer, path_of_node_key(coffer, kNextNodeKeyName), identity, root, opener);
+}
+
+Result<NodeIdentity> open_next_node_identity(const Coffer& coffer, ProviderOpener opener) {
+  return open_node_key(coffer, path_of_node_key(coffer, kNextNodeKeyName), opener);
+}
+
+Status take_next_node_identity(const Coffer& coffer) {
+  COFFER_TRY(coffer.disk().rename(path_of_node_key(coffer, kNextNodeKeyName), path_of_node_key(coffer)));
+  return coffer.disk().sync_directory(coffer.directory());
 }
 
 }  // namespace coffer

@@ -11,13 +11,20 @@ inline constexpr std::string_view kNodeKeyName = "node.key";
 // Beside the keyring, for the user alone whom the directory belongs to. Sealed by the coffer, or (not empty) by the
 // root of this name in its configuration: then it opens where that root answers, and nowhere else. Old or new after a
 // crash.
-// kAlreadyExists unless `replaces`; kForeign on a copy of the coffer.
+// kAlreadyExists: this node has its keys; kForeign on a copy of the coffer.
 Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
-                          ProviderOpener opener, bool replaces = false);
+                          ProviderOpener opener);
 // Waits for the provider of its root, if it has one. kNotFound: this node has none yet; says what to do. kForeign: on a
 // copy of the coffer, or of another coffer; kDamaged; kTampered; kWrongKey, kKeyUnavailable and the provider's.
 Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener);
 // Which root it is sealed by; empty: by the coffer. Else as open_node_identity(), and of that nothing is proved.
 Result<std::string> root_of_node_key(const Coffer& coffer);
+
+// The keys that are to take the place of these, while others are told of them: in node.key.next. Errors as above.
+inline constexpr std::string_view kNextNodeKeyName = "node.key.next";
+Status keep_next_node_identity(const Coffer& coffer, const NodeIdentity& identity, const std::string& root,
+                               ProviderOpener opener);
+Result<NodeIdentity> open_next_node_identity(const Coffer& coffer, ProviderOpener opener);
+Status take_next_node_identity(const Coffer& coffer);
 
 }  // namespace coffer

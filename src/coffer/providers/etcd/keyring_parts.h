@@ -22,12 +22,14 @@ class KeyringParts {
         keyring_(client.settings().prefix + "/keyring"),
         shards_(client.settings().prefix + "/shards/"),
         log_(client.settings().prefix + "/audit/"),
+        reports_(client.settings().prefix + "/nodes/"),
         name_(client.settings().name + "/keyring") {}
 
   const std::string& name() const { return name_; }
   const std::string& keyring_key() const { return keyring_; }
   const std::string& shards() const { return shards_; }
   const std::string& log() const { return log_; }
+  const std::string& reports() const { return reports_; }
   std::string shard_key(const Sha256& name) const { return shards_ + to_hex(name); }
   // The record's key is that of the version it made.
   std::string record_key(uint64_t version) const;
@@ -51,7 +53,7 @@ class KeyringParts {
   Result<uint64_t> commit_while_moving(etcd::Transaction transaction);
 
   etcd::Client& client_;
-  const std::string keyring_, shards_, log_, name_;
+  const std::string keyring_, shards_, log_, reports_, name_;
 };
 
 }  // namespace coffer

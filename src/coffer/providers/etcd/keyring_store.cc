@@ -21,6 +21,9 @@ using etcd::Transaction;
 
 constexpr uint32_t kShardNamesAtOnce = 4096;
 constexpr uint32_t kRecordsAtOnce = 100;
+constexpr uint32_t kReportsAtOnce = 1000;
+// Of nodes that were taken out there may be some more.
+constexpr size_t kReportsMax = 2 * kNodeCountMax;
 constexpr size_t kEtcdLogSizeMax = size_t{256} << 20;
 
 class EtcdKeyringStore final : public KeyringStore {
@@ -30,6 +33,33 @@ class EtcdKeyringStore final : public KeyringStore {
 
   const std::string& name() const override { return name_; }
   bool is_remote() const override { return true; }
+  Status save_report(const std::string& node, ByteView report) override {
+    return client_.commit(Transaction().put(keys_.reports() + node, report)).status();
+  }
+  Result<std::vector<NodeReportText>> load_reports() override {
+    std::vector<NodeReportText> out;
+    const auto take = [&](const KeyValue& found) -> Status {
+      out.push_back({found.key.substr(keys_.reports().size()), found.value});
+      return out.size() <= kReportsMax ? Status::ok() : no_such_answer();
+    };
+    COFFER_TRY(keys_.for_each(keys_.reports(), false, kReportsAtOnce, take));
+    return out;
+  }
+  Status remove_report(const std::string& node) override {
+    return client_.commit(Transaction().remove(keys_.reports() + node)).status();
+  }
+  Status check_shared() const override {
+    const etcd::Settings& settings = client_.settings();
+    const bool has_login = !settings.user.empty() || !settings.http.client_certificate_file.empty();
+    const auto is_here = [](const std::string& endpoint) {
+      const auto host = http::host_of_url(endpoint);
+      return host.is_ok() && http::is_this_machine(host->substr(0, host->rfind(':')));
+    };
+    if (has_login || std::ranges::all_of(settings.endpoints, is_here)) return Status::ok();
+    return {Code::kPermissionDenied,
+            name_ + ": whoever reaches this etcd may write there: the configuration has nothing by which it could tell "
+                    "nodes from others; give it client_cert_file and client_key_file, or user and password_file"};
+  }
   bool may_have_changed() override { return watch_.may_have_changed(); }
 
   Result<Snapshot> load() override {
