@@ -67,6 +67,7 @@ class Members(CliTest):
         self.done("node", "enrol", "c.coffer", self.request())
         self.assertEqual(self.names(), ["db-1", "db-2"])
         self.assertRegex(self.done("node", "list", "c.coffer").out, r"\ndb-1 +[0-9a-f]{12} .* has not reported\n")
+        self.problems("node", "list", "c.coffer", "--check")
         run = self.done("node", "remove", "c.coffer", "db-2")
         self.assertIn("fresh keys: of the keyring, wrapped by root root-1, and of 1 domain", run.out)
         self.assertIn("the root key is the same", run.err)
@@ -84,6 +85,14 @@ class Members(CliTest):
         self.refused(["node", "enrol", "c.coffer", stolen], "tampered", "was not made by node db-2")
         self.make_coffer("other.coffer")
         self.refused(["node", "enrol", "other.coffer", request], "foreign", "node db-1 is of coffer")
+
+    def test_a_node_with_another_root_key_gets_nothing(self):
+        self.make_coffer()
+        self.become("db-1")
+        right = self.read("root.key")[:32].hex()
+        os.remove(self.path("root.key"))
+        self.make_key()
+        self.refused(["node", "request", "c.coffer"], "wrong_key", right, self.read("root.key")[:32].hex())
 
     def test_a_removal_goes_over_to_another_root_key(self):
         self.make_coffer()

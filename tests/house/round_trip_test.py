@@ -6,6 +6,8 @@ the decoder, which share no code, must come to the same verdict on each.
   round_trip_test.py COFFER_EXECUTABLE WRITE_STORE_FILE_EXECUTABLE
 """
 
+import base64
+import hmac
 import json
 import os
 import random
@@ -14,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -159,6 +163,28 @@ class RoundTrip(unittest.TestCase):
                           for domain in shown["domains"]},
                          {name: [(key["id"], key["state"]) for key in keys]
                           for name, keys in described["domains"].items()})
+
+    def test_nodes_and_their_requests_read_the_same(self):
+        store = Store(self.scratch)
+        for name in ("db-2", "db-1"):
+            line = store.run("node", "new", store.coffer, name).stdout.decode().strip()
+            request = store.run("node", "request", store.coffer).stdout.decode().strip()
+            self.assertTrue(request.endswith(":" + line))
+            store.run("node", "enrol", store.coffer, request)
+            os.remove(os.path.join(store.coffer, "node.key"))
+        rows = json.loads(store.run("node", "list", store.coffer, "--json").stdout)["nodes"]
+        self.assertEqual([row["name"] for row in rows], ["db-1", "db-2"])
+        self.assertEqual(describe_keyring(store.keyring())["nodes"], {row["name"]: row["key"] for row in rows})
+        # The request of db-1, by docs/format.md, section 24.
+        proof = base64.urlsafe_b64decode(request.split(":")[2] + "==")
+        vouched = line.encode() + b"\0" + proof[:40]
+        keyring = store.keyring()
+        self.assertEqual(proof[40:72], hmac.digest(keyring["audit_key"], b"coffer/v1 join\0" + keyring["coffer_id"] +
+                                                   vouched, "sha256"))
+        signing = Ed25519PublicKey.from_public_bytes(bytes.fromhex(rows[0]["key"]))
+        signing.verify(proof[72:], b"coffer/v1 node join\0" + vouched + proof[40:72])
+        store.run("node", "remove", store.coffer, "db-2")
+        self.assertEqual(list(describe_keyring(store.keyring())["nodes"]), ["db-1"])
 
 
 class Verdicts(unittest.TestCase):

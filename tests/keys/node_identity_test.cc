@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "coffer/base/base64.h"
 #include "coffer/crypto/random.h"
 
@@ -35,6 +37,21 @@ TEST_F(NodeIdentityTest, ItsTextReadsBackAsTheSameNode) {
   EXPECT_EQ(*parse_node_public(text), a_.node());
   EXPECT_EQ(*parse_node_public(" \t" + text + "\r\n"), a_.node());
   EXPECT_EQ(NodeIdentity::of_seed(a_.node(), *a_.seed())->node(), a_.node());
+}
+
+// docs/format.md, "Worked example: a node", which is computed from the page and not by this code.
+TEST_F(NodeIdentityTest, TheExampleOfTheFormatIsReadAndOpens) {
+  constexpr std::string_view kLine =
+      "coffer-node:v1:db-1:QEFCQ0RFRkdISUpLTE1OT0BAghkg31c4fjdZsrFYUHS9fIeGVgQOYMTB14X7tvVRpiKWKcgj"
+      "8qAYZtyH29N-adCFyKdgpkdsZLx5bmSSukle5ZWdwO9SaFUQO6DBnFbaIlR8NWa4P8E0FueZf1socR-Ov-U-J5yxkyJ2"
+      "YFpez_DSJw39BEY3fTLAlHQC4kgE";
+  Bytes seed(kNodeSeedSize);
+  std::iota(seed.begin(), seed.end(), uint8_t{0});
+  const auto node = parse_node_public(kLine);
+  ASSERT_TRUE(node.is_ok()) << node.status().to_string();
+  EXPECT_EQ(to_hex(node->agreement), "4040821920df57387e3759b2b1585074bd7c878656040e60c4c1d785fbb6f551");
+  EXPECT_TRUE(NodeIdentity::of_seed(*node, NodeSeed::copy_of(seed)).is_ok());
+  EXPECT_EQ(format_node_public(*node), kLine);
 }
 
 TEST_F(NodeIdentityTest, ASlipInTheTextIsNoticedWhereverItIs) {

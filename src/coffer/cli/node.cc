@@ -89,14 +89,16 @@ Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
   Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   table.add({"NODE", "KEY", "ENROLLED", "KEYRING", "REPORTED", "TROUBLE"});
   Json rows = Json::array();
+  bool all_serve_it = true;
   for (const NodeStanding& standing : node_standings(*coffer)) {
     const auto [serves, trouble] = serving_text(standing, version);
     table.add({standing.node.name, shown_key(standing.node.signing), time_text(standing.node.enrolled), serves,
                standing.report ? time_text(standing.report->time) : "", printable(trouble)});
     rows.push_back(standing_json(standing, version));
+    all_serve_it = all_serve_it && standing.report && standing.report->keyring_version >= version && trouble.empty();
   }
   console.answer(Json{{"keyring_version", version}, {"nodes", std::move(rows)}}, table.text());
-  return Outcome::kDone;
+  return all_serve_it || !arguments.has("--check") ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
 Result<Outcome> run_node_remove(const Arguments& arguments, Console& console) {
@@ -192,8 +194,8 @@ Command node_list_command() {
       .name = "node list",
       .about = "lists the nodes that are of the coffer, and which keyring each says that it serves",
       .operands = {coffer_operand()},
-      .flags = {root_flag()},
-      .examples = {"node list /var/lib/db.coffer"},
+      .flags = {{"--check", "", "exit with 1 unless every node serves the newest keyring, and is well"}, root_flag()},
+      .examples = {"node list /var/lib/db.coffer", "node list /var/lib/db.coffer --check"},
       .run = run_node_list,
   };
 }

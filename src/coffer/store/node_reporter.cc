@@ -35,8 +35,7 @@ Status NodeReporter::report() {
     return Status::ok();
   }
   const NodeReport now = present();
-  const bool is_news = !reported_.has_value() || !reported_->says_the_same_as(now);
-  if (!is_news && now.time - reported_->time < kRepeatSeconds) return Status::ok();
+  if (reported_.has_value() && reported_->says_the_same_as(now)) return Status::ok();
   COFFER_ASSIGN(const std::string text, sign_node_report(*identity_, now));
   COFFER_TRY(keyring_.save_report(identity_->node().name, as_bytes(text)));
   reported_ = now;

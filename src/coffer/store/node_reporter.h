@@ -1,6 +1,6 @@
-// Has this node say, beside the keyring, which keyring its programs use: at the beginning, then when that changes, at
-// most once a minute, and every ten minutes in any case. Signed by the node; nothing is said by one that is not of the
-// coffer. Thread-safe.
+// Has this node say, beside the keyring, which keyring its programs use: at the beginning, and when that changes, at
+// most once a minute. Not again and again: etcd keeps all of it until the keyring is saved next. Signed by the node;
+// nothing is said by one that is not of the coffer. Thread-safe.
 #pragma once
 
 #include "coffer/base/interval_thread.h"
@@ -12,7 +12,6 @@ namespace coffer {
 class NodeReporter {
  public:
   static constexpr std::chrono::milliseconds kInterval = std::chrono::minutes(1);
-  static constexpr uint64_t kRepeatSeconds = 600;
   using OpenIdentity = std::function<Result<NodeIdentity>()>;
 
   // `open` may wait for a provider.
