@@ -69,6 +69,26 @@ class Members(CliTest):
             self.assertEqual(self.etcd.etcdctl("get", "--rev", str(revision), "/coffers/db/keyring", check=False), b"")
         self.assertNotEqual(self.etcd.etcdctl("get", "/coffers/db/keyring"), b"")
 
+    def test_an_audit_log_without_room_refuses_keys_to_be_changed_until_it_is_archived(self):
+        self.rotate()
+        for mebibytes, can in ((130, True), (200, False)):  # as if it had grown so
+            self.etcd.etcdctl("put", "/coffers/db/audit_size", str(mebibytes << 20))
+            status = self.done("status", "c.coffer")
+            self.assertIn(f"the audit log has {mebibytes} MiB of the 256 it can have", status.out)
+            if can:
+                self.rotate()
+            else:
+                self.refused(["rotate", "domain", "c.coffer", "system"], "limit_exceeded", "coffer audit archive")
+        self.assertIn("audit archive", self.coffer("doctor", "c.coffer").out)
+        self.done("audit", "archive", "c.coffer", "archived.log")
+        self.assertEqual(len([key for key in self.etcd_keys() if "/audit/" in key]), 1)
+        self.rotate()
+        self.assertIsNone(self.done("status", "c.coffer", "--json").json()["audit_log_trouble"])
+        self.done("audit", "verify", "c.coffer")
+        whole = self.done("audit", "verify", "c.coffer", "--archive", "archived.log", "--json").json()
+        self.assertEqual(whole["records"], self.version())
+        self.refused(["audit", "archive", "c.coffer", "archived.log"], "already_exists", "archived.log")
+
     def test_a_second_node_needs_the_configuration_only_and_no_secret_is_in_it(self):
         os.mkdir(self.path("node2"), 0o700)
         self.edit("c.coffer/coffer.yaml", self.path("c.coffer"), self.path("node2"))

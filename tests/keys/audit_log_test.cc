@@ -102,6 +102,45 @@ class AuditLogTest : public testing::Test {
   MemoryDisk disk_;
 };
 
+TEST_F(AuditLogTest, WhatWasArchivedIsMissedNowhereAndNothingElseMayBe) {
+  write_lines(4);
+  std::string archived;
+  const auto keep = [&](ByteView log) {
+    archived = as_text(log);
+    return Status::ok();
+  };
+  const auto live = open(disk_);
+  ASSERT_TRUE(live->archive_audit_log(keep, "archived").is_ok());
+  ASSERT_TRUE(rotate(*live).is_ok());
+  ASSERT_TRUE(rotate(*live).is_ok());
+  const std::string log = get(disk_, kLog);
+  const std::vector<std::string> lines = lines_of(log);
+  EXPECT_EQ(lines_of(archived).size(), 4u);
+  ASSERT_EQ(lines.size(), 3u) << log;
+  EXPECT_THAT(trail(disk_).wrong, IsEmpty());
+  EXPECT_EQ(trail(disk_).records.front().head.count, 5u);
+  const auto whole = read_audit_log(as_bytes(archived + log), *live->snapshot());
+  EXPECT_THAT(whole->wrong, IsEmpty());
+  EXPECT_EQ(whole->records.size(), 7u);
+  // Only behind the archive, and only while the line that says so is there.
+  EXPECT_THAT(wrong_with(lines_of(archived)[3] + log), ElementsAre(1));
+  EXPECT_THAT(wrong_with(lines[1] + lines[2]), ElementsAre(1));
+  EXPECT_THAT(wrong_with(lines[2]), ElementsAre(1));
+}
+
+TEST_F(AuditLogTest, WhatIsWrongOrCannotBeKeptIsNotArchived) {
+  write_lines(3);
+  const std::string log = get(disk_, kLog);
+  const auto keep = [](ByteView) { return Status::ok(); };
+  put(disk_, kLog, joined({lines_of(log)[0], lines_of(log)[2]}));
+  EXPECT_EQ(open(disk_)->archive_audit_log(keep, "").code(), Code::kTampered);
+  put(disk_, kLog, log);
+  const auto live = open(disk_);
+  const auto fails = [](ByteView) -> Status { return {Code::kNoSpace, "no room there"}; };
+  EXPECT_EQ(live->archive_audit_log(fails, "").code(), Code::kNoSpace);
+  EXPECT_EQ(get(disk_, kLog), log) << "nothing was cut";
+}
+
 TEST_F(AuditLogTest, EverySaveIsALineThatSaysWhatChangedAndByWhom) {
   auto live = open(disk_);
   ASSERT_TRUE(rotate(*live).is_ok());

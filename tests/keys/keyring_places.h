@@ -123,6 +123,16 @@ class ValuePlace final : public KeyringPlace {
       return place_.audit_log_;
     }
 
+    Result<AuditLogSize> audit_log_size() override {
+      std::lock_guard lock(place_.mutex_);
+      return AuditLogSize{place_.audit_log_.size(), 1 << 20};
+    }
+    Status cut_audit_log(ByteView beginning) override {
+      std::lock_guard lock(place_.mutex_);
+      place_.audit_log_.erase(place_.audit_log_.begin(), place_.audit_log_.begin() + std::ssize(beginning));
+      return Status::ok();
+    }
+
     bool may_have_changed() override {
       std::lock_guard lock(place_.mutex_);
       return seen_revision_ != place_.revision_;

@@ -186,6 +186,25 @@ TEST_P(KeyringStoreContract, OnlyWhatIsExpectedIsExchanged) {
   EXPECT_EQ(store_->load()->sealed, history_.sealed(2));
 }
 
+TEST_P(KeyringStoreContract, OfAnAuditLogTheBeginningIsCutAndNothingElse) {
+  EXPECT_EQ(store_->audit_log_size().value().bytes, 0u);
+  ASSERT_TRUE(store_->save(history_.sealed(1), 0, "one\n").is_ok());
+  ASSERT_TRUE(store_->save(history_.sealed(2), 1, "two\n").is_ok());
+  ASSERT_TRUE(store_->save(history_.sealed(3), 2, "three\n").is_ok());
+  ASSERT_TRUE(store_->load().is_ok());
+  EXPECT_EQ(store_->audit_log_size().value().bytes, 14u);
+  for (const std::string_view other : {"onx\n", "two\n", "one\ntwo\nthree\nfour\n"}) {
+    EXPECT_EQ(store_->cut_audit_log(as_bytes(other)).code(), Code::kConflict) << other;
+  }
+  ASSERT_TRUE(store_->cut_audit_log(as_bytes("one\ntwo\n")).is_ok());
+  EXPECT_EQ(as_text(open()->load_audit_log().value()), "three\n");
+  const auto other = open();
+  ASSERT_TRUE(other->save(history_.sealed(4), 3, "four\n").is_ok());
+  ASSERT_TRUE(other->load().is_ok());
+  EXPECT_EQ(other->audit_log_size().value().bytes, 11u);
+  EXPECT_EQ(as_text(store_->load_audit_log().value()), "three\nfour\n");
+}
+
 TEST_P(KeyringStoreContract, PartsComeAndGoWhileNoKeyringStandsThere) {
   const SealedShard shard = shard_filled(3, 100'000);
   std::string log;  // of many pieces

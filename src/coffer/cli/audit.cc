@@ -1,8 +1,9 @@
-// coffer audit show, verify: what was done to the keys, and whether all of that is still there.
+// coffer audit show, verify, archive: what was done to the keys, and whether all of that is still there.
 #include "coffer/ops/audit.h"
 
 #include <fmt/format.h>
 
+#include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
@@ -66,7 +67,11 @@ std::string remarks_text(const AuditTrail& trail) {
 
 Result<Outcome> run_audit(const Arguments& arguments, Console& console, bool show) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
-  COFFER_ASSIGN(const AuditTrail trail, audit_trail(*coffer));
+  Bytes archived;
+  if (const std::string* file = arguments.find("--archive")) {
+    COFFER_ASSIGN(archived, read_file(coffer->disk(), absolute_path(*file), kAuditLogSizeMax));
+  }
+  COFFER_ASSIGN(const AuditTrail trail, audit_trail(*coffer, archived));
   Json json{{"records", trail.records.size()}};
   std::string text;
   if (show) {
@@ -96,14 +101,39 @@ Result<Outcome> run_audit_verify(const Arguments& arguments, Console& console) {
   return run_audit(arguments, console, false);
 }
 
+Result<Outcome> run_audit_archive(const Arguments& arguments, Console& console) {
+  const std::string file = absolute_path(arguments.operand("FILE"));
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  COFFER_TRY(archive_audit_log(*coffer, file));
+  const uint64_t version = coffer->keyring()->version();
+  console.answer(Json{{"file", file}, {"keyring_version", version}},
+                 fmt::format("the audit log up to now is in {}, and begins anew with keyring version {}\n",
+                             printable(file), version));
+  console.note("keep that file: with it, coffer audit verify COFFER --archive FILE checks all of it");
+  return Outcome::kDone;
+}
+
+Flag archive_flag() { return {"--archive", "FILE", "what stood before, as audit archive wrote it"}; }
+
 }  // namespace
+
+Command audit_archive_command() {
+  return {
+      .name = "audit archive",
+      .about = "brings the audit log up to now into a file, and lets it begin anew behind that",
+      .operands = {coffer_operand(), {"FILE", "a new file"}},
+      .flags = {root_flag()},
+      .examples = {"audit archive /var/lib/db.coffer /srv/archive/db-audit-1.log"},
+      .run = run_audit_archive,
+  };
+}
 
 Command audit_show_command() {
   return {
       .name = "audit show",
       .about = "shows what was done to the coffer's keys and stores, when and by whom",
       .operands = {coffer_operand()},
-      .flags = {root_flag()},
+      .flags = {archive_flag(), root_flag()},
       .examples = {"audit show /var/lib/db.coffer"},
       .run = run_audit_show,
   };
@@ -114,7 +144,7 @@ Command audit_verify_command() {
       .name = "audit verify",
       .about = "checks that nothing of the audit log was altered, moved or taken away",
       .operands = {coffer_operand()},
-      .flags = {root_flag()},
+      .flags = {archive_flag(), root_flag()},
       .examples = {"audit verify /var/lib/db.coffer"},
       .run = run_audit_verify,
   };

@@ -27,7 +27,7 @@ std::span<const Command> all_commands() {
       rotate_root_command(),  rotate_domain_command(), rewrap_command(),         reencrypt_command(),
       encrypt_command(),      decrypt_command(),       runs_command(),           verify_command(),
       cat_command(),          inspect_command(),       keyring_show_command(),   domain_add_command(),
-      keyring_move_command(),
+      keyring_move_command(),  audit_archive_command(),
       domain_list_command(),  domain_move_command(),   group_add_command(),      group_list_command(),
       group_rotate_command(), group_remove_command(),  node_new_command(),       node_show_command(),
       node_request_command(), node_enrol_command(),    node_list_command(),      node_remove_command(),

@@ -76,6 +76,7 @@ Command kmip_destroy_command();
 Command kmip_ping_command();
 Command audit_show_command();
 Command audit_verify_command();
+Command audit_archive_command();
 Command scan_command();
 Command seal_value_command();
 Command manual_command();

@@ -114,18 +114,8 @@ std::string mariadb_text(const MariadbKeys& keys) {
   return ids.empty() ? "" : fmt::format("  mariadb    key ids {}; its servers alone know what needs which key\n", ids);
 }
 
-}  // namespace
-
-std::string status_heading(const StatusReport& report) {
-  std::string out = printable(report.directory) + "\n";
-  for (const KeyringSlot& slot : report.header.slots) {
-    const RootKind kind = kind_of_root(slot.root, report.providers);
-    out += fmt::format("  root key   {} ({}{}): {}\n", slot.root, kind.name, kind.opens_by_itself ? "" : ", by hand",
-                       printable(uri_of_root(slot.root, report.providers)));
-    out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot, report.providers)),
-                       age_text(seconds_since(slot.created, report.now)));
-  }
-  out +=
+std::string keyring_text(const StatusReport& report) {
+  std::string out =
       fmt::format("  keyring    version {}, changed {} ago, coffer {}\n", report.header.version,
                   age_text(seconds_since(report.keyring->updated(), report.now)), report.header.coffer_id.short_hex());
   if (report.config.keyring_store) out += fmt::format("             at {}\n", printable(report.keyring_at));
@@ -137,6 +127,24 @@ std::string status_heading(const StatusReport& report) {
     out += fmt::format("             CANNOT BE TAKEN UP as it is stored now: {}\n",
                        printable(report.last_refresh.to_string()));
   }
+  if (!report.audit_log.empty()) {
+    out += fmt::format("             {}: coffer audit archive COFFER FILE\n", report.audit_log);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string status_heading(const StatusReport& report) {
+  std::string out = printable(report.directory) + "\n";
+  for (const KeyringSlot& slot : report.header.slots) {
+    const RootKind kind = kind_of_root(slot.root, report.providers);
+    out += fmt::format("  root key   {} ({}{}): {}\n", slot.root, kind.name, kind.opens_by_itself ? "" : ", by hand",
+                       printable(uri_of_root(slot.root, report.providers)));
+    out += fmt::format("             {}, in use for {}\n", printable(describe_root_key(slot, report.providers)),
+                       age_text(seconds_since(slot.created, report.now)));
+  }
+  out += keyring_text(report);
   if (!report.key_memory.is_protected()) {
     out += fmt::format("  KEY MEMORY of this program: {}\n", describe(report.key_memory));
   }

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
@@ -43,6 +44,14 @@ std::optional<uint64_t> number_in(const Json& record, const char* name) {
   return found->get<uint64_t>();
 }
 
+std::optional<AuditHead> archived_in(const Json& record) {
+  const auto found = record.find("archived");
+  if (found == record.end() || !found->is_object()) return std::nullopt;
+  const auto number = number_in(*found, "number");
+  const auto mac = hash_in(*found, "mac");
+  return number && mac ? std::optional(AuditHead{*number, *mac}) : std::nullopt;
+}
+
 // The MAC that a line ends with.
 std::optional<Sha256> mac_at_end(std::string_view end) {
   if (!end.starts_with(kMacBegin) || !end.ends_with(kMacEnd)) return std::nullopt;
@@ -69,7 +78,8 @@ Result<std::optional<AuditRecord>> open_line(std::string_view line, const Keyrin
   const auto previous = hash_in(json, "previous");
   const auto number = number_in(json, "number"), before = number_in(json, "before"), after = number_in(json, "after");
   if (!previous || !number || !before || !after) return not_authentic;
-  return std::optional(AuditRecord{{*number, *mac}, *previous, *before, *after, std::string(line) + "\n"});
+  return std::optional(
+      AuditRecord{{*number, *mac}, *previous, *before, *after, std::string(line) + "\n", archived_in(json)});
 }
 
 // Reads lines in order, and says what is wrong with how they follow each other.
@@ -83,8 +93,11 @@ class Chain {
       trail_.wrong.push_back({line, "it is line " + std::to_string(same->second) + " once more"});
       return;
     }
+    if (record.archived) archived_.push_back(*record.archived);
     if (record.previous == last_.mac && record.head.count == last_.count + 1) {
       // As it should be.
+    } else if (line == 1) {
+      begins_behind_ = {record.head.count - 1, record.previous};
     } else if (record.previous == before_last_.mac && record.head.count == last_.count) {
       trail_.notes.push_back({last_line_, unfinished()});
     } else if (previous != known_.end()) {
@@ -92,8 +105,7 @@ class Chain {
                                         std::to_string(last_line_) +
                                         ": lines were moved or repeated, or an older keyring was put back"});
     } else {
-      trail_.wrong.push_back(
-          {line, "the line before it, number " + std::to_string(record.head.count - 1) + ", is not there any more"});
+      trail_.wrong.push_back({line, line_before_is_missing(record.head.count - 1)});
     }
     before_last_ = {record.head.count - 1, record.previous};
     last_ = record.head;
@@ -103,6 +115,9 @@ class Chain {
   }
 
   void end(const AuditHead& head) {
+    if (begins_behind_ && std::ranges::find(archived_, *begins_behind_) == archived_.end()) {
+      trail_.wrong.insert(trail_.wrong.begin(), {1, line_before_is_missing(begins_behind_->count)});
+    }
     if (last_ == head) return;
     const auto found = head.count == 0 ? std::optional<size_t>(0) : line_of(head);
     if (!found.has_value()) {
@@ -121,6 +136,9 @@ class Chain {
  private:
   static std::string hex(const Sha256& mac) { return to_hex(mac); }
   static std::string number(const AuditHead& head) { return std::to_string(head.count); }
+  static std::string line_before_is_missing(uint64_t count) {
+    return "the line before it, number " + std::to_string(count) + ", is not there any more";
+  }
   static std::string unfinished() {
     return "what it says was not finished: a crash or an error kept the keyring as it was, or the keyring from before "
            "it was put back";
@@ -134,13 +152,16 @@ class Chain {
   AuditHead last_;         // none yet: number 0
   AuditHead before_last_;  // what the last one follows
   size_t last_line_ = 0;
+  std::optional<AuditHead> begins_behind_;  // what the first line follows, where that is not there
+  std::vector<AuditHead> archived_;
   std::unordered_map<std::string, size_t> known_;  // MAC → line
 };
 
 }  // namespace
 
 Result<AuditRecord> make_audit_record(const KeyringContents* before, const KeyringContents& after,
-                                      std::string_view note, uint64_t now) {
+                                      std::string_view note, uint64_t now,
+                                      const std::optional<AuditHead>& archived) {
   AuditRecord out;
   out.previous = after.keyring.audit_head().mac;
   out.before = before != nullptr ? before->keyring.version() : 0;
@@ -148,6 +169,7 @@ Result<AuditRecord> make_audit_record(const KeyringContents* before, const Keyri
   out.head.count = after.keyring.audit_head().count + 1;
   Json record{{"number", out.head.count}, {"time", now}, {"before", out.before}, {"after", out.after}};
   if (!note.empty()) record["note"] = note;
+  if (archived) record["archived"] = {{"number", archived->count}, {"mac", to_hex(archived->mac)}};
   record["changes"] = Json::parse(changes_between(before, after));
   record["uid"] = ::getuid();
   record["pid"] = ::getpid();
@@ -182,6 +204,14 @@ Result<AuditTrail> read_audit_log(ByteView log, const Keyring& keyring) {
   }
   chain.end(keyring.audit_head());
   return trail;
+}
+
+ByteView whole_audit_lines(ByteView log) {
+  std::string_view text = as_text(log);
+  text = text.substr(0, text.rfind('\n') + 1);
+  const size_t last = text.size() < 2 ? 0 : text.rfind('\n', text.size() - 2) + 1;
+  if (text.find('\0', last) != std::string_view::npos) text = text.substr(0, last);
+  return log.first(text.size());
 }
 
 }  // namespace coffer

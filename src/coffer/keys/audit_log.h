@@ -20,12 +20,14 @@ struct AuditRecord {
   uint64_t before = 0;  // versions of the keyring; 0: there was none
   uint64_t after = 0;
   std::string text;
+  std::optional<AuditHead> archived = {};  // the last of those that were archived, and taken out of the log since
 };
 
 // Of a save that is about to be made: `after` has its version already. `note` is what cannot be seen of the keyring.
 // Says who this process is.
 Result<AuditRecord> make_audit_record(const KeyringContents* before, const KeyringContents& after,
-                                      std::string_view note, uint64_t now);
+                                      std::string_view note, uint64_t now,
+                                      const std::optional<AuditHead>& archived = {});
 
 // A line of the log and what is to be said of it.
 struct AuditRemark {
@@ -38,7 +40,9 @@ struct AuditTrail {
   std::vector<AuditRemark> notes;    // what a crash may have left
 };
 // What the log says by the key of `keyring`, and whether it ends where that says. `keyring` is as new as the log, or
-// newer. Fails only if the key cannot be used.
+// newer. It may begin behind what one of its records says was archived. Fails only if the key cannot be used.
 Result<AuditTrail> read_audit_log(ByteView log, const Keyring& keyring);
+// Without what a crash left of the last line.
+ByteView whole_audit_lines(ByteView log);
 
 }  // namespace coffer

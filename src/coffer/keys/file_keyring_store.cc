@@ -3,6 +3,7 @@
 
 #include "coffer/io/replace_like.h"
 #include "coffer/keys/audit_file.h"
+#include "coffer/keys/audit_log.h"
 #include "coffer/keys/keyring_store.h"
 #include "coffer/keys/machine_turn.h"
 #include "coffer/keys/move_record.h"
@@ -71,6 +72,22 @@ class FileKeyringStore final : public KeyringStore {
   std::string shard_name(const Sha256& name) const override { return shard_path(directory_, name); }
 
   Result<Bytes> load_audit_log() override { return read_audit_file(disk_, directory_); }
+  Result<AuditLogSize> audit_log_size() override {
+    const auto info = disk_.info(audit_path());
+    if (info.code() == Code::kNotFound) return AuditLogSize{0, kAuditLogSizeMax};
+    if (!info.is_ok()) return info.status();
+    return AuditLogSize{info->size, kAuditLogSizeMax};
+  }
+  Status cut_audit_log(ByteView beginning) override {
+    return while_others_wait([&](ByteView, const MachineTurn& turn) -> Status {
+      COFFER_ASSIGN(const Bytes log, load_audit_log());
+      const ByteView start = ByteView(log).first(std::min(log.size(), beginning.size()));
+      if (!std::ranges::equal(start, beginning)) return changed_meanwhile();
+      remove_leftovers(disk_, audit_path());
+      COFFER_TRY(turn.check());
+      return replace_own(audit_path(), ByteView(log).subspan(beginning.size()));
+    });
+  }
 
   Status save_report(const std::string& node, ByteView report) override {
     return save_report_file(disk_, directory_, node, report);

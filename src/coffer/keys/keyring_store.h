@@ -48,6 +48,14 @@ class KeyringStore {
   virtual std::string shard_name(const Sha256& name) const = 0;
   // What was written so; empty where nothing was.
   virtual Result<Bytes> load_audit_log() = 0;
+  struct AuditLogSize {
+    uint64_t bytes = 0;
+    uint64_t bytes_max = 0;  // of which it can be read
+  };
+  // As of the last load(), without reading it.
+  virtual Result<AuditLogSize> audit_log_size() = 0;
+  // Takes these bytes away from its beginning, durably. kConflict: it does not begin so, or was just changed.
+  virtual Status cut_audit_log(ByteView beginning) = 0;
   // Cheap: may the stored keyring have changed since this function last returned false or load() was called?
   virtual bool may_have_changed() = 0;
   // Whether load() and load_shard() wait for others than the disk: then whoever must not wait has them done aside.

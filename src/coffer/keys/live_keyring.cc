@@ -349,25 +349,27 @@ Status LiveKeyring::update(const std::function<Status(Keyring&)>& change, std::s
 }
 
 Status LiveKeyring::replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
-                            std::string_view note) {
+                            std::string_view note, const std::optional<AuditHead>& archived) {
   COFFER_TRY(check_fence());
   COFFER_TRY(may_change_);
   const auto started = Clock::now();
   do {
     COFFER_ASSIGN(Stored stored, reload(Unlocking::kNow));
     COFFER_ASSIGN(Successor next, make(stored.snapshot.header));
-    const Status saved = save(std::move(next), stored.snapshot, note);
+    if (!archived) COFFER_TRY(check_audit_room());
+    const Status saved = save(std::move(next), stored.snapshot, note, archived);
     if (saved.code() != Code::kConflict) return saved;
   } while (Clock::now() - started < kRacePatience);
   return {Code::kConflict, "the keyring " + store_->name() + " keeps changing; try again"};
 }
 
-Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, std::string_view note) {
+Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, std::string_view note,
+                         const std::optional<AuditHead>& archived) {
   const uint64_t expected = in_use_.keyring->version();
   COFFER_TRY(KeyringCodec::prepare_successor(next.keyring, current.sealed, now_seconds()));
   const KeyringContents before{*in_use_.keyring, current.header.slots};
   COFFER_ASSIGN(const AuditRecord record,
-                make_audit_record(&before, {next.keyring, next.slots}, note, next.keyring.updated()));
+                make_audit_record(&before, {next.keyring, next.slots}, note, next.keyring.updated(), archived));
   next.keyring.set_audit_head(record.head);
   COFFER_ASSIGN(const std::vector<SealedShard> added, ShardCodec::seal_changed(next.keyring));
   std::vector<Sha256> named;

@@ -142,6 +142,12 @@ class LiveKeyring {
   Status check_shared() const { return store_->check_shared(); }
   // As it is stored: read_audit_log() says what it is worth.
   Result<Bytes> audit_log() const { return store()->load_audit_log(); }
+  // As it was loaded last.
+  Result<KeyringStore::AuditLogSize> audit_log_size() const { return store()->audit_log_size(); }
+  // What it has so far goes elsewhere: `keep` makes that durable there; a line says so, and then the log begins behind
+  // it. From three quarters of the size it can have on, nothing else is saved. kTampered, before anything is done:
+  // something is wrong with the log. live_audit.cc.
+  Status archive_audit_log(const std::function<Status(ByteView log)>& keep, std::string_view note);
   // Moves it to `target`, which is empty, or was left by this coffer's keyring, or by a move that was interrupted: as
   // one version more, with all that it names and its audit log. Where it was, nobody saves any more; there is a record
   // of that, and what else is there, remove_parts() takes away. Of a crash at any time: until that record stands there,
@@ -236,8 +242,10 @@ class LiveKeyring {
   void remember_root(const Keyring& before);
   // The one loop of compare and swap.
   Status replace(const std::function<Result<Successor>(const KeyringHeader& current)>& make,
-                 std::string_view note = {});
-  Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note);
+                 std::string_view note = {}, const std::optional<AuditHead>& archived = {});
+  Status save(Successor next, const KeyringStore::Snapshot& current, std::string_view note,
+              const std::optional<AuditHead>& archived);
+  Status check_audit_room() const;
 
   std::shared_ptr<KeyringStore> store_;  // changes under both turn_ and mutex_
   const decltype(KeyringSurroundings::follow_store) follow_store_;

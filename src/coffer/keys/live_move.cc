@@ -23,15 +23,6 @@ constexpr std::chrono::milliseconds kMoveLooks{50};
 // Who loses against those that save meanwhile gives up after this time.
 constexpr std::chrono::seconds kMoveRacePatience{30};
 
-// Without what a crash left of the last line.
-ByteView whole_lines(ByteView log) {
-  std::string_view text = as_text(log);
-  text = text.substr(0, text.rfind('\n') + 1);
-  const size_t last = text.size() < 2 ? 0 : text.rfind('\n', text.size() - 2) + 1;
-  if (text.find('\0', last) != std::string_view::npos) text = text.substr(0, last);
-  return log.first(text.size());
-}
-
 Status in_the_way(ByteView stored, const Id& coffer_id, const std::string& name) {
   const auto header = KeyringCodec::read_header(stored);
   if (!header.is_ok()) return header.status().with_context(name + " is not empty");
@@ -183,7 +174,7 @@ Status LiveKeyring::copy_parts(KeyringStore& target, const MoveRecord& arrival) 
     COFFER_TRY(target.put_shard({shard.name, std::move(bytes)}));
   }
   COFFER_ASSIGN(const Bytes stored, store_->load_audit_log());
-  const ByteView lines = whole_lines(stored);
+  const ByteView lines = whole_audit_lines(stored);
   Bytes log(lines.begin(), lines.end());
   const ByteView record = as_bytes(arrival.audit_record);
   log.insert(log.end(), record.begin(), record.end());

@@ -83,6 +83,9 @@ Findings examine_contents(Coffer& coffer) {
     out.push_back({true, "the audit log: " + (trail.is_ok() ? trail->wrong.front().what : trail.status().to_string()),
                    "what was done to the keys cannot be told", "coffer audit verify says which lines"});
   }
+  if (const std::string warning = audit_log_warning(coffer); !warning.empty()) {
+    out.push_back({true, warning, "a rotation that is due would fail", "coffer audit archive COFFER FILE"});
+  }
   if (const auto counts = coffer.usage().total(); !counts.is_ok()) {
     out.push_back({true, "what was written is not known: " + counts.status().to_string(),
                    "no key is rotated by max_seals or max_bytes", "remove " + coffer.directory() + "/usage"});

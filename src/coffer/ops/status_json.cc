@@ -167,6 +167,7 @@ Json status_json(const StatusReport& report) {
           {"keyring_at", report.keyring_at},
           {"keyring_refresh", refresh_json(report.last_refresh)},
           {"keyring_copy_of", report.copied == 0 ? Json(nullptr) : Json(report.copied)},
+          {"audit_log_trouble", report.audit_log.empty() ? Json(nullptr) : Json(report.audit_log)},
           {"root_key_refused", refresh_json(report.root_key)},
           {"counts_refused", refresh_json(report.kept_counts)},
           {"counted_at", report.looked_at_stores ? Json(report.inventory.counted_at) : Json(nullptr)},

@@ -44,6 +44,7 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   report.last_refresh = coffer.live_keyring().refresh();
   const KeyringCondition condition = coffer.live_keyring().condition();
   report.keyring_at = coffer.live_keyring().name();
+  report.audit_log = audit_log_warning(coffer);
   report.copied = condition.copied;
   report.root_key = options.ask_root ? coffer.live_keyring().check_root() : condition.root_key;
   report.root = options.ask_root ? standing_after(coffer, report.root_key, report.now)

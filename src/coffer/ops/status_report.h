@@ -23,6 +23,7 @@ struct StatusReport {
   std::vector<StoreInTransition> transitions;
   Status last_refresh;     // of the keyring, after the inventory
   std::string keyring_at;  // what messages call the place that it is kept in
+  std::string audit_log;   // audit_log_warning()
   uint64_t copied = 0;     // as KeyringCondition::copied
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting

@@ -1,6 +1,7 @@
 #include "coffer/providers/etcd/keyring_parts.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "coffer/keys/move_record.h"
 
@@ -44,6 +45,81 @@ Status KeyringParts::for_each(const std::string& prefix, bool keys_only, uint32_
     }
     if (found.size() < at_once) return Status::ok();
   }
+}
+
+Result<KeyringParts::WithLogSize> KeyringParts::read_with_log_size() {
+  COFFER_ASSIGN(Answered answered, client_.commit(Transaction().read({keyring_}).read({log_size_})));
+  if (answered.read.size() != 2) return no_such_answer();
+  WithLogSize out;
+  out.revision = answered.revision;
+  for (const size_t which : {0, 1}) {
+    std::vector<KeyValue>& found = answered.read[which];
+    if (found.empty()) continue;
+    const bool asked = found.front().key == (which == 0 ? keyring_ : log_size_);
+    if (!asked || found.size() > 1 || found.front().mod_revision == 0) return no_such_answer();
+    if (which == 0) {
+      out.keyring = std::move(found.front());
+      continue;
+    }
+    // Whoever can write it can keep keys from being changed, as he can in other ways.
+    const std::string_view digits = as_text(found.front().value);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), out.log_bytes);
+    if (error != std::errc() || end != digits.data() + digits.size()) {
+      return {Code::kTampered, client_.settings().name + "/audit_size is no number; find out who wrote it"};
+    }
+    out.log_size_revision = found.front().mod_revision;
+  }
+  return out;
+}
+
+void KeyringParts::count_record(Transaction& into, const WithLogSize& before, size_t record_size) const {
+  into.expect(log_size_, before.log_size_revision);
+  into.put(log_size_, as_bytes(std::to_string(before.log_bytes + record_size)));
+}
+
+Result<Bytes> KeyringParts::load_audit_log() {
+  Bytes out;
+  const auto take = [&](const KeyValue& record) -> Status {
+    if (out.size() + record.value.size() > kEtcdLogSizeMax) {
+      return {Code::kLimitExceeded, client_.settings().name + "/audit/: more than an audit log in etcd can have; "
+                                                              "find out what wrote so much"};
+    }
+    out.insert(out.end(), record.value.begin(), record.value.end());
+    return Status::ok();
+  };
+  COFFER_TRY(for_each(log_, false, kEtcdRecordsAtOnce, take));
+  return out;
+}
+
+// The size is from before what is read: who saves meanwhile changes it, and nothing is cut.
+Status KeyringParts::cut_audit_log(ByteView beginning) {
+  COFFER_ASSIGN(const WithLogSize before, read_with_log_size());
+  KeyValue first, last;
+  size_t cut = 0, left = 0;
+  bool begins_so = true;
+  const auto take = [&](const KeyValue& record) -> Status {
+    const size_t size = record.value.size();
+    if (cut == beginning.size()) {
+      left += size;
+      return Status::ok();
+    }
+    begins_so = begins_so && size <= beginning.size() - cut &&
+                std::ranges::equal(record.value, beginning.subspan(cut, size));
+    if (!begins_so) return {Code::kConflict, name_ + ": its audit log was changed by somebody else; try again"};
+    if (cut == 0) first = {record.key, {}, record.mod_revision};
+    last.key = record.key;
+    cut += size;
+    return Status::ok();
+  };
+  COFFER_TRY(for_each(log_, false, kEtcdRecordsAtOnce, take));
+  Transaction swap;
+  swap.expect(log_size_, before.log_size_revision).expect(first.key, first.mod_revision);
+  swap.remove_range(log_, last.key + '\0').put(log_size_, as_bytes(std::to_string(left)));
+  if (cut == beginning.size() && cut > 0) {
+    COFFER_ASSIGN(const Answered done, client_.commit(swap));
+    if (done.succeeded) return Status::ok();
+  }
+  return {Code::kConflict, name_ + ": its audit log was changed by somebody else; try again"};
 }
 
 Result<bool> KeyringParts::is_empty() {
@@ -95,23 +171,29 @@ Status KeyringParts::put_shard(const SealedShard& shard) {
 
 // In pieces, which are no lines: only their order counts. They stand before all records.
 Status KeyringParts::put_audit_log(ByteView log) {
+  if (log.size() > kEtcdLogSizeMax / 4 * 3) {
+    return {Code::kLimitExceeded, name_ + ": its audit log of " + std::to_string(log.size() >> 20) +
+                                      " MiB is more than one in etcd may have; coffer audit archive makes it shorter"};
+  }
+  const std::string size = std::to_string(log.size());
   const auto key_of = [&](uint64_t piece) { return record_key(0) + record_key(piece).substr(log_.size()); };
   uint64_t pieces = 0;
   while (!log.empty()) {
-    const size_t size = std::min(log.size(), kEtcdRecordSizeMax);
+    const size_t piece_size = std::min(log.size(), kEtcdRecordSizeMax);
     Transaction put;
-    put.put(key_of(++pieces), log.first(size));
+    put.put(key_of(++pieces), log.first(piece_size));
     COFFER_TRY(commit_while_moving(std::move(put)).status());
-    log = log.subspan(size);
+    log = log.subspan(piece_size);
   }
   Transaction rest;
-  rest.remove_range(key_of(pieces + 1), etcd::end_of_prefix(log_));
+  rest.remove_range(key_of(pieces + 1), etcd::end_of_prefix(log_)).put(log_size_, as_bytes(size));
   return commit_while_moving(std::move(rest)).status();
 }
 
 Result<uint64_t> KeyringParts::remove_parts() {
   Transaction all;
   for (const std::string* prefix : {&shards_, &log_, &reports_}) all.remove_range(*prefix, etcd::end_of_prefix(*prefix));
+  all.remove(log_size_);
   return commit_while_moving(std::move(all));
 }
 

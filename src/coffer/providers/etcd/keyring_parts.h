@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "coffer/keys/keyring_shard_codec.h"
 #include "coffer/net/etcd/client.h"
@@ -10,6 +11,8 @@
 namespace coffer {
 
 inline constexpr size_t kEtcdRecordSizeMax = size_t{128} << 10;
+inline constexpr size_t kEtcdLogSizeMax = size_t{256} << 20;
+inline constexpr uint32_t kEtcdRecordsAtOnce = 100;
 // What base64 makes of the bytes, and the words around them.
 inline constexpr size_t kEtcdWordsSizeMax = 2 * etcd::kKeySizeMax;
 
@@ -22,6 +25,7 @@ class KeyringParts {
         keyring_(client.settings().prefix + "/keyring"),
         shards_(client.settings().prefix + "/shards/"),
         log_(client.settings().prefix + "/audit/"),
+        log_size_(client.settings().prefix + "/audit_size"),
         reports_(client.settings().prefix + "/nodes/"),
         name_(client.settings().name + "/keyring") {}
 
@@ -40,6 +44,19 @@ class KeyringParts {
                   const std::function<Status(const etcd::KeyValue&)>& take);
   Status no_such_answer() const;
 
+  // The keyring and how large its log is, as of one revision.
+  struct WithLogSize {
+    std::optional<etcd::KeyValue> keyring;
+    uint64_t revision = 0;  // of all that etcd holds
+    uint64_t log_bytes = 0;
+    uint64_t log_size_revision = 0;
+  };
+  Result<WithLogSize> read_with_log_size();
+  // Into a transaction that writes a record of so many bytes.
+  void count_record(etcd::Transaction& into, const WithLogSize& before, size_t record_size) const;
+  Result<Bytes> load_audit_log();
+  Status cut_audit_log(ByteView beginning);
+
   // As KeyringStore has them; remove_parts() returns the revision before which they can still be read.
   Result<bool> is_empty();
   Result<Bytes> load_stored();
@@ -53,7 +70,7 @@ class KeyringParts {
   Result<uint64_t> commit_while_moving(etcd::Transaction transaction);
 
   etcd::Client& client_;
-  const std::string keyring_, shards_, log_, reports_, name_;
+  const std::string keyring_, shards_, log_, log_size_, reports_, name_;
 };
 
 }  // namespace coffer

@@ -3,6 +3,7 @@
 // Whoever saves names the revision of the keyring that was read, so of several one is the first and the others hear of
 // a conflict. A transaction may be sent twice, to two members: the second time its revision is not there any more.
 #include <algorithm>
+#include <atomic>
 #include <unordered_set>
 
 #include "coffer/base/text.h"
@@ -20,11 +21,9 @@ using etcd::KeyValue;
 using etcd::Transaction;
 
 constexpr uint32_t kShardNamesAtOnce = 4096;
-constexpr uint32_t kRecordsAtOnce = 100;
 constexpr uint32_t kReportsAtOnce = 1000;
 // Of nodes that were taken out there may be some more.
 constexpr size_t kReportsMax = 2 * kNodeCountMax;
-constexpr size_t kEtcdLogSizeMax = size_t{256} << 20;
 
 class EtcdKeyringStore final : public KeyringStore {
  public:
@@ -64,7 +63,7 @@ class EtcdKeyringStore final : public KeyringStore {
 
   Result<Snapshot> load() override {
     COFFER_ASSIGN(const Stored stored, read_keyring());
-    watch_.loaded(stored.revision, stored.mod_revision);
+    watch_.loaded(stored.as_read.revision, stored.mod_revision);
     if (stored.mod_revision == 0) {
       return {Code::kNotFound, "there is no keyring at " + name_ +
                                    "; if etcd was set up anew, restore its snapshot: without the keyring no file of "
@@ -100,19 +99,9 @@ class EtcdKeyringStore final : public KeyringStore {
     return client_.settings().name + "/shards/" + to_hex(name);
   }
 
-  Result<Bytes> load_audit_log() override {
-    Bytes out;
-    const auto take = [&](const KeyValue& record) -> Status {
-      if (out.size() + record.value.size() > kEtcdLogSizeMax) {
-        return {Code::kLimitExceeded, client_.settings().name + "/audit/: more than an audit log in etcd can have; "
-                                                                "find out what wrote so much"};
-      }
-      out.insert(out.end(), record.value.begin(), record.value.end());
-      return Status::ok();
-    };
-    COFFER_TRY(keys_.for_each(keys_.log(), false, kRecordsAtOnce, take));
-    return out;
-  }
+  Result<Bytes> load_audit_log() override { return keys_.load_audit_log(); }
+  Result<AuditLogSize> audit_log_size() override { return AuditLogSize{log_bytes_, kEtcdLogSizeMax}; }
+  Status cut_audit_log(ByteView beginning) override { return keys_.cut_audit_log(beginning); }
 
   Status forget_replaced() override {
     std::lock_guard lock(mutex_);
@@ -148,16 +137,17 @@ class EtcdKeyringStore final : public KeyringStore {
  private:
   struct Stored {
     Snapshot snapshot;
-    uint64_t revision = 0;      // of all that etcd holds
     uint64_t mod_revision = 0;  // of the keyring; 0: there is none
+    KeyringParts::WithLogSize as_read;
   };
 
   Result<Stored> read_keyring() {
     Stored out;
-    COFFER_ASSIGN(std::vector<KeyValue> found, keys_.read({key_}, &out.revision));
-    if (found.empty()) return out;
-    out.mod_revision = found.front().mod_revision;
-    out.snapshot.sealed = std::move(found.front().value);
+    COFFER_ASSIGN(out.as_read, keys_.read_with_log_size());
+    log_bytes_ = out.as_read.log_bytes;
+    if (!out.as_read.keyring) return out;
+    out.mod_revision = out.as_read.keyring->mod_revision;
+    out.snapshot.sealed = std::move(out.as_read.keyring->value);
     if (is_move_record(out.snapshot.sealed)) return moved_keyring(out.snapshot.sealed, name_);
     auto header = KeyringCodec::read_header(out.snapshot.sealed);
     if (!header.is_ok()) return header.status().with_context(name_);
@@ -224,7 +214,10 @@ class EtcdKeyringStore final : public KeyringStore {
     const std::string record = keys_.record_key(version);
     last.expect(key_, stored.mod_revision).put(key_, sealed).read_otherwise({key_}).read_otherwise({record});
     size_t size = sealed.size() + audit_record.size() + 2 * kEtcdWordsSizeMax;
-    if (!audit_record.empty()) last.put(record, as_bytes(audit_record));
+    if (!audit_record.empty()) {
+      last.put(record, as_bytes(audit_record));
+      keys_.count_record(last, stored.as_read, audit_record.size());
+    }
     Transaction batch;
     size_t batch_size = 0;
     for (const SealedShard& shard : added) {
@@ -296,6 +289,7 @@ class EtcdKeyringStore final : public KeyringStore {
   std::mutex mutex_;         // guards what follows
   uint64_t replaced_ = 0;    // the revision before which there is what saves of this object have replaced
   uint64_t compacted_ = 0;
+  std::atomic<uint64_t> log_bytes_ = 0;  // when the keyring was read last
   etcd::Watch watch_;  // last: it uses the others
 };
 
