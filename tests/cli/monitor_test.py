@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -11,7 +12,9 @@ import subprocess
 from harness import main
 from served import DEADLINE_S, Served
 
-DOCS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+DOCS = os.path.join(ROOT, "docs")
+EXAMPLE = os.path.join(ROOT, "examples", "exec_provider.py")
 TOKEN = "a-token-that-nobody-guesses"
 HOSTILE = ["s<script>alert(1)</script>", "s\"quoted\" & 'so'", "s‮gpj.exe", "s" + "x" * 180, "s{a=\"b\"}"]
 
@@ -174,6 +177,29 @@ class KeyTroubles(Served):
         os.rename(self.path("away.key"), self.path("root.key"))
         self.until(lambda: not self.json()["status"]["root_key_trouble"])
         self.assertNotIn(f"the root key is {trouble} since", self.page())
+
+    def test_an_agent_that_starts_in_an_outage_says_so_and_waits(self):
+        """Where nobody takes it for a key that was taken back: its command does not answer."""
+        os.mkdir(self.path("kms"))
+        service, keys = shutil.copy(EXAMPLE, self.path("kms", "coffer-exec-kms")), self.path("kms", "keys.json")
+        self.run_program([service, keys, "add", "prod"])
+        self.done("init", "e.coffer", "--root", f"exec:{service}/prod?arg1={keys}")
+        os.rename(keys, keys + ".away")
+        self.write("kms/keys.json", b"no answer")
+        self.serve(coffer="e.coffer")
+        self.until(lambda: "the coffer does not open" in self.page())
+        self.assertIs(self.json()["open"], False)
+        self.assertEqual(self.metrics().get("coffer_open"), 0)
+        self.assertEqual(self.ask("/healthz")[0], 200)
+        self.assertIsNone(self.json()["status"])
+        self.assertIn("coffer: hint: ", self.said())
+        os.replace(keys + ".away", keys)
+        self.until(lambda: self.json()["open"] and self.json()["status"])
+        self.assertEqual(self.metrics().get("coffer_open"), 1)
+
+    def test_without_a_page_it_does_not_wait(self):
+        os.remove(self.path("root.key"))
+        self.refused(["agent", "c.coffer"], "key_unavailable", "root.key")
 
     def test_plaintext_and_a_missing_store_are_said_on_the_page(self):
         self.make_file("c.coffer", "other/data.sst", b"x")

@@ -147,11 +147,11 @@ void Monitor::tell_closed(const Status& why) {
 }
 
 void Monitor::tell_policy(const PolicyLook& look) {
-  {
-    const std::lock_guard lock(mutex_);
-    policy_ = look;
-  }
-  publish(*current());
+  const std::lock_guard lock(mutex_);
+  policy_ = look;
+  Overview next = *overview_;
+  next.policy = look;
+  overview_ = std::make_shared<const Overview>(std::move(next));
 }
 
 void Monitor::watch(std::shared_ptr<Coffer> coffer, std::chrono::milliseconds interval) {

@@ -113,12 +113,13 @@ std::string page_text(const Overview& overview, uint64_t now) {
   const bool wrong = std::ranges::any_of(troubles, &Finding::wrong);
   const bool known = overview.opened.is_ok() && overview.report.is_ok();
   Html out;
-  put_head(out, overview, wrong ? Markup("NOT WELL") : Markup("Well"));
+  put_head(out, overview, wrong ? Markup("NOT WELL") : known ? Markup("Well") : Markup("Not known yet"));
   out << "<body><div id=\"stale\" role=\"alert\" hidden></div><div id=\"banner\">";
   put_banner(out, overview, now);
   out << "</div>\n<section id=\"verdict\" role=\"status\"><div class=\""
-      << (wrong ? Markup("bad\"><p class=\"sentence\"><span aria-hidden=\"true\">&#9888;</span> ")
-                : Markup("good\"><p class=\"sentence\"><span aria-hidden=\"true\">&#10003;</span> "));
+      << (wrong   ? Markup("bad\"><p class=\"sentence\"><span aria-hidden=\"true\">&#9888;</span> ")
+          : known ? Markup("good\"><p class=\"sentence\"><span aria-hidden=\"true\">&#10003;</span> ")
+                  : Markup("unknown\"><p class=\"sentence\">"));
   out.text(sentence(overview, troubles)) << "</p>";
   if (wrong) put_troubles(out, troubles, true);
   out << "</div></section>\n<main id=\"facts\">";

@@ -94,20 +94,19 @@ void put_runs(Html& out, const StatusReport& report, uint64_t now) {
 }
 
 void put_root_keys(Html& out, const Overview& overview, uint64_t now) {
-  const StatusReport& report = *overview.report;
   {
     HtmlTable table(out, "roots", "Root keys", {{"Name"}, {"Provider"}, {"Where"}, {"Key"}, {"In use for"}});
-    for (const KeyringSlot& slot : report.header.slots) {
-      const RootKind kind = kind_of_root(slot.root, report.providers);
-      const std::string uri = uri_of_root(slot.root, report.providers);
-      table.cell().name(slot.root);
-      table.cell().text(kind.name + (kind.opens_by_itself ? "" : ", by hand"));
-      table.cell().name(uri.substr(0, uri.find('?')));
-      table.cell().name(describe_root_key(slot, report.providers));
-      table.cell().text(age_text(seconds_since(slot.created, now)));
+    // Described when it was looked at: that may open a provider.
+    for (const Json& root : overview.status.at("root_keys")) {
+      const bool by_itself = root.at("opens_by_itself");
+      table.cell().name(root.at("root").get<std::string>());
+      table.cell().text(root.at("kind").get<std::string>() + (by_itself ? "" : ", by hand"));
+      table.cell().name(root.at("uri").get<std::string>());
+      table.cell().name(root.at("key").get<std::string>());
+      table.cell().text(age_text(seconds_since(root.at("created"), now)));
     }
   }
-  put_root_state(out, report, now);
+  put_root_state(out, *overview.report, now);
 }
 
 void put_policy(Html& out, const Overview& overview, uint64_t now) {
@@ -138,7 +137,10 @@ void put_proofs(Html& out, const Overview& overview, uint64_t now) {
   out << "<dt>Audit log</dt><dd>";
   if (examined.at == 0) {
     out << "not looked at yet</dd>";
-  } else if (!examined.audit_wrong.is_ok() || *examined.audit_wrong > 0) {
+  } else if (!examined.audit_wrong.is_ok()) {
+    out << "could not be read: ";
+    out.text(examined.audit_wrong.status().to_string()) << "</dd>";
+  } else if (*examined.audit_wrong > 0) {
     out << "<span class=\"state-bad\">not as it was written</span>: coffer audit verify says which lines</dd>";
   } else {
     out.text(count_text(examined.audit_head.count, "line")) << ", whole; its head is <code>";

@@ -51,7 +51,8 @@ void put_domain(HtmlTable& table, const StatusReport& report, const Domain& doma
 // Says how many there is no room for.
 std::vector<DomainRef> shown_domains(Html& out, const StatusReport& report) {
   std::vector<DomainRef> domains = listed(*report.keyring);
-  std::ranges::stable_partition(domains, [&](const Domain& domain) { return has_old_files(report, domain); });
+  std::stable_partition(domains.begin(), domains.end(),
+                        [&](const Domain& domain) { return has_old_files(report, domain); });
   if (domains.size() <= kDomainsShownMax) return domains;
   out << "<p class=\"soft\">";
   out.number(domains.size() - kDomainsShownMax)

@@ -23,6 +23,7 @@ a { color: var(--link); }
 #stale { background: var(--bad); color: var(--ground); padding: .75rem 1rem; margin-bottom: 1rem; font-weight: 600; }
 #verdict > div { border-left-style: solid; border-left-width: .4rem; padding: .75rem 1rem; }
 .good { background: var(--good-ground); border-color: var(--good); }
+.unknown { background: var(--sheet); border-color: var(--line); }
 .bad { background: var(--bad-ground); border-color: var(--bad); }
 .sentence { font-size: 1.3rem; font-weight: 600; margin: 0; }
 .good .sentence, .state-good { color: var(--good); }

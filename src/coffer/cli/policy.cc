@@ -170,7 +170,7 @@ Outcome tell_end(uint64_t done, Console& console) {
 
 // Who has a page to tell it on waits for a root key that does not answer. Null: a signal came first.
 Result<std::shared_ptr<Coffer>> open_for_agent(const Arguments& arguments, Monitor* monitor, const EndSignals& signals,
-                                               Console& console) {
+                                               uint64_t interval, Console& console) {
   constexpr uint64_t kRetrySeconds = 15;
   bool was_told = false;
   while (true) {
@@ -180,7 +180,7 @@ Result<std::shared_ptr<Coffer>> open_for_agent(const Arguments& arguments, Monit
     if (monitor == nullptr || found.code() != Code::kProviderUnavailable) return found;
     monitor->tell_closed(found);
     if (!std::exchange(was_told, true)) console.report(found);
-    if (signals.came_within(kRetrySeconds)) return std::shared_ptr<Coffer>();
+    if (signals.came_within(std::min(interval, kRetrySeconds))) return std::shared_ptr<Coffer>();
   }
 }
 
@@ -202,7 +202,7 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
   const EndSignals signals;
   COFFER_ASSIGN(const auto monitor, Monitor::start_if_asked(arguments));
   if (monitor != nullptr) console.note("serves " + monitor->where());
-  COFFER_ASSIGN(auto coffer, open_for_agent(arguments, monitor.get(), signals, console));
+  COFFER_ASSIGN(auto coffer, open_for_agent(arguments, monitor.get(), signals, *interval, console));
   if (coffer == nullptr) return tell_end(0, console);
   if (monitor != nullptr) monitor->watch(coffer, std::chrono::seconds(*interval));
   uint64_t done = 0;

@@ -6,10 +6,23 @@
 #include "coffer/ops/audit.h"
 
 namespace coffer {
+namespace {
+
+Json status_without_options(const StatusReport& report) {
+  Json out = status_json(report);
+  for (Json& root : out["root_keys"]) {
+    const std::string uri = root["uri"];
+    root["uri"] = uri.substr(0, uri.find('?'));
+  }
+  return out;
+}
+
+}  // namespace
 
 void look_at(Coffer& coffer, Overview& out) {
   const auto begun = std::chrono::steady_clock::now();
   out.report = make_status_report(coffer, {.ask_root = false});
+  out.status = out.report.is_ok() ? status_without_options(*out.report) : Json(nullptr);
   out.condition = coffer.live_keyring().condition();
   out.at = now_seconds();
   auto metrics = prometheus_text(coffer, out.condition);

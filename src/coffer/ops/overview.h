@@ -32,6 +32,9 @@ struct Overview {
   Status opened;  // not ok: nothing else is known
   // Not ok: the files could not be looked at, or what was recorded of them.
   Result<StatusReport> report = Status(Code::kNotFound, "nothing was looked at yet");
+  // status_json() of it, without options of URIs: a secret may stand there by mistake. Made with it, as describing a
+  // root key opens its provider; null without it.
+  Json status;
   KeyringCondition condition;
   std::string key_metrics;  // prometheus_text()
   Examined examined;
@@ -39,7 +42,8 @@ struct Overview {
 };
 
 // Of a coffer whose root key this process watches: asks no provider, and reads every file's header only where `coffer
-// status` does. `condition`, `report`, `key_metrics`, `at` and `took_seconds`.
+// status` does. Fills `condition`, `report`, `status`, `key_metrics`, `at` and
+// `took_seconds`.
 void look_at(Coffer& coffer, Overview& out);
 // The rest of doctor's questions, and the whole audit log.
 Examined examine_for_overview(Coffer& coffer);
@@ -51,7 +55,6 @@ Findings troubles_of(const Overview& overview);
 // In Prometheus' text format. Files by domain and key are left out where there are more domains than this.
 inline constexpr size_t kDomainsMeasuredMax = 2000;
 std::string overview_metrics(const Overview& overview);
-// Without options of URIs: a secret may stand there by mistake.
 Json overview_json(const Overview& overview);
 
 }  // namespace coffer

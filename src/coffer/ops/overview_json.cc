@@ -11,15 +11,6 @@ Json time_json(uint64_t time) { return time == 0 ? Json(nullptr) : Json(time); }
 
 Json error_json(const Status& status) { return status.is_ok() ? Json(nullptr) : Json(status.to_string()); }
 
-Json status_without_options(const StatusReport& report) {
-  Json out = status_json(report);
-  for (Json& root : out["root_keys"]) {
-    const std::string uri = root["uri"];
-    root["uri"] = uri.substr(0, uri.find('?'));
-  }
-  return out;
-}
-
 }  // namespace
 
 Json overview_json(const Overview& overview) {
@@ -45,7 +36,7 @@ Json overview_json(const Overview& overview) {
            {{"records", examined.audit_head.count},
             {"head", examined.at == 0 ? Json(nullptr) : Json(to_hex(examined.audit_head.mac))},
             {"problems", examined.audit_wrong.is_ok() ? Json(*examined.audit_wrong) : Json(nullptr)}}},
-          {"status", known ? status_without_options(*overview.report) : Json(nullptr)}};
+          {"status", overview.status}};
 }
 
 }  // namespace coffer

@@ -42,12 +42,14 @@ std::string agent_text(const Overview& overview) {
 
 std::string examined_text(const Examined& examined) {
   if (examined.at == 0) return "";
+  MetricText problems("coffer_audit_problems", "gauge", "Lines that nobody wrote with the key, or that are gone.");
+  // That it cannot be read now, as in an outage of etcd, says nothing of what it says.
+  if (examined.audit_wrong.is_ok()) problems.add({}, *examined.audit_wrong);
   return severities("coffer_doctor_findings", "What doctor finds.",
                     examined.findings.is_ok() ? *examined.findings : Findings()) +
          gauge("coffer_doctor_time_seconds", "Unix time of doctor's last look.", examined.at) +
          gauge("coffer_audit_records", "Lines of the audit log, by the keyring.", examined.audit_head.count) +
-         gauge("coffer_audit_problems", "Lines that nobody wrote with the key, or that are gone; 1 if unreadable.",
-               examined.audit_wrong.is_ok() ? *examined.audit_wrong : 1);
+         problems.text();
 }
 
 class FileMetrics {

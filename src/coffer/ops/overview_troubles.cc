@@ -26,7 +26,7 @@ class Troubles {
   }
   void add(const Findings& findings) { found_.insert(found_.end(), findings.begin(), findings.end()); }
   Findings take() {
-    std::ranges::stable_partition(found_, &Finding::wrong);
+    std::stable_partition(found_.begin(), found_.end(), [](const Finding& each) { return each.wrong; });
     return std::move(found_);
   }
 
