@@ -13,6 +13,7 @@ namespace {
 constexpr std::chrono::milliseconds kLookInterval{15000};
 // Of the time: where there are many files, looking is seldom.
 constexpr int kLookShare = 20;
+constexpr std::chrono::milliseconds kLookIntervalMax{300000};
 constexpr std::chrono::milliseconds kRootInterval{60000};
 constexpr uint64_t kExamineSeconds = 300;
 // Of /healthz: what has not looked for so long hangs.
@@ -171,7 +172,7 @@ std::chrono::milliseconds Monitor::look() {
   look_at(*coffer_, next);
   const auto took = std::chrono::milliseconds(static_cast<int64_t>(next.took_seconds * 1000));
   publish(std::move(next));
-  return std::max(interval_, took * kLookShare);
+  return std::max(interval_, std::min(took * kLookShare, kLookIntervalMax));
 }
 
 // --- what is asked

@@ -12,8 +12,8 @@
 namespace coffer::cli {
 namespace {
 
-// Numbers that are older than this are not how things are now.
-constexpr uint64_t kOldSeconds = 120;
+// Looks are no further apart than half of it: what is older is not how things are now.
+constexpr uint64_t kOldSeconds = 600;
 
 bool is_old(const Overview& overview, uint64_t now) {
   return overview.at != 0 && seconds_since(overview.at, now) > kOldSeconds;
