@@ -3,20 +3,21 @@
 #include "coffer/format/file_stream.h"
 
 #include "fuzz/input.h"
+#include "support/stream_node.h"
 
 namespace coffer {
 namespace {
 
 struct SentOnce {
-  X25519Private sender = fuzz_key<X25519Private>(32, 1), receiver = fuzz_key<X25519Private>(32, 40);
-  SecretBytes seed = SecretBytes::copy_of(Bytes(32, 9));
+  StreamNode sender{fuzz_key<X25519Private>(32, 1), SecretBytes::copy_of(Bytes(32, 9))};
+  StreamNode receiver{fuzz_key<X25519Private>(32, 40), SecretBytes::copy_of(Bytes(32, 8))};
   FileStreamKey key{fuzz_key<DomainKey>(32, 80)};
   Bytes manifest, bytes;
 
   SentOnce() {
     FileStreamHead head;
     head.id.bytes.fill(3);
-    head.receiver = x25519_public(receiver).value();
+    head.receiver = receiver.agreement();
     StreamedFile first, second;
     EnvelopeFields fields;
     fields.chunk_log2 = 12;
@@ -25,7 +26,7 @@ struct SentOnce {
     first.envelope = key.wrap(head.id, fields, FileKey::copy_of(Bytes(32, 4))).value();
     second.name = "sub/LOCK", second.empty = true;
     manifest = write_stream_manifest({first, second}).value();
-    bytes = seal_file_stream(head, key, {sender, seed}, manifest).value();
+    bytes = seal_file_stream(head, key, sender, manifest).value();
   }
 };
 

@@ -6,16 +6,14 @@
 #include <functional>
 
 #include "coffer/crypto/random.h"
+#include "support/stream_node.h"
 
 namespace coffer {
 namespace {
 
-struct StreamNode {
-  X25519Private agreement = std::move(new_x25519_private()).value();
-  SecretBytes seed = std::move(random_secret(32)).value();
-  X25519Public address = x25519_public(agreement).value();
-  FileStreamSigner signer() const { return {agreement, seed}; }
-};
+StreamNode fresh_node() {
+  return StreamNode(std::move(new_x25519_private()).value(), std::move(random_secret(32)).value());
+}
 
 const FileKey& some_file_key() {
   static const FileKey key = FileKey::copy_of(Bytes(32, 0x5a));
@@ -24,7 +22,7 @@ const FileKey& some_file_key() {
 
 class FileStream : public testing::Test {
  protected:
-  FileStream() { head_.id.bytes.fill(7), head_.made = 1'900'000'000, head_.receiver = receiver_.address; }
+  FileStream() { head_.id.bytes.fill(7), head_.made = 1'900'000'000, head_.receiver = receiver_.agreement(); }
 
   StreamedFile file(const std::string& name, uint8_t id, uint64_t body = 100) const {
     EnvelopeFields fields;
@@ -38,12 +36,12 @@ class FileStream : public testing::Test {
     return out;
   }
   Bytes sealed(const std::vector<StreamedFile>& files) const {
-    return seal_file_stream(head_, key_, sender_.signer(), write_stream_manifest(files).value()).value();
+    return seal_file_stream(head_, key_, sender_, write_stream_manifest(files).value()).value();
   }
   // All that a receiver does before it writes anything.
   Result<std::vector<StreamedFile>> opened(ByteView bytes, const StreamNode& by) const {
     COFFER_ASSIGN(const FileStreamHead head, read_file_stream_head(bytes));
-    COFFER_ASSIGN(const FileStreamKey key, open_file_stream_head(head, bytes, by.agreement));
+    COFFER_ASSIGN(const FileStreamKey key, open_file_stream_head(head, bytes, by));
     const ByteView rest = bytes.subspan(kFileStreamHeadSize);
     if (rest.size() < file_stream_rest_size(head)) return {Code::kTruncated, "cut"};
     return open_file_stream(head, bytes, rest.first(file_stream_rest_size(head)), key);
@@ -54,7 +52,7 @@ class FileStream : public testing::Test {
     return write_stream_manifest(files).code();
   }
 
-  const StreamNode sender_, receiver_, other_;
+  const StreamNode sender_ = fresh_node(), receiver_ = fresh_node(), other_ = fresh_node();
   const FileStreamKey key_ = std::move(FileStreamKey::create()).value();
   FileStreamHead head_;
 };
@@ -81,21 +79,19 @@ TEST_F(FileStream, IsForItsReceiverOnly) {
   EXPECT_EQ(opened(sealed({file("a", 1)}), other_).code(), Code::kForeign);
   // Nor does who rewrites the address open it.
   Bytes bytes = sealed({file("a", 1)});
-  std::ranges::copy(other_.address, bytes.begin() + 96);
+  std::ranges::copy(ByteView(other_.agreement()), bytes.begin() + 96);
   EXPECT_EQ(opened(bytes, other_).code(), Code::kWrongKey);
 }
 
 TEST_F(FileStream, IsFromItsSenderOnly) {
-  // Somebody else's stream under the sender's name, and the sender's agreement with another's signature.
-  Bytes bytes = seal_file_stream(head_, key_, other_.signer(), write_stream_manifest({file("a", 1)}).value()).value();
-  std::ranges::copy(sender_.address, bytes.begin() + 32);
+  // Somebody else's stream under the sender's name, and the sender's own under another's signature.
+  Bytes bytes = seal_file_stream(head_, key_, other_, write_stream_manifest({file("a", 1)}).value()).value();
+  std::ranges::copy(ByteView(sender_.agreement()), bytes.begin() + 32);
   EXPECT_EQ(opened(bytes, receiver_).code(), Code::kWrongKey);
-  bytes = seal_file_stream(head_, key_, {sender_.agreement, other_.seed},
-                           write_stream_manifest({file("a", 1)}).value())
-              .value();
-  const FileStreamHead head = read_file_stream_head(bytes).value();
-  EXPECT_EQ(head.sender, sender_.address);
-  EXPECT_NE(head.signer, read_file_stream_head(sealed({file("a", 1)}))->signer);
+  bytes = sealed({file("a", 1)});
+  const Signature forged = other_.sign(ByteView(bytes).first(bytes.size() - sizeof(Signature))).value();
+  std::ranges::copy(forged, bytes.end() - sizeof(Signature));
+  EXPECT_EQ(opened(bytes, receiver_).code(), Code::kTampered);
 }
 
 TEST_F(FileStream, EveryBitCounts) {

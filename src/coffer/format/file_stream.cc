@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "coffer/base/codec.h"
-#include "coffer/crypto/hpke.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 
@@ -12,16 +11,16 @@ namespace {
 
 constexpr std::array<uint8_t, 8> kFileStreamMagic{0x43, 0x4F, 0x46, 0x53, 0x54, 0x52, 0x0D, 0x0A};  // "COFSTR", CR, LF
 constexpr uint16_t kFileStreamVersion = 1;
+// What nodes sign for streams begins so.
+constexpr std::string_view kSignedAs = "coffer/v1 node stream";
 constexpr Suite kManifestSuite = Suite::kAes256Gcm;
 constexpr size_t kStreamKeySize = 32;
-constexpr size_t kBoundSize = 144;  // what the sealed stream key is bound to
+constexpr size_t kBoundSize = 144;  // of the head: what the stream key is sealed with
 constexpr size_t kSealedKeySize = kStreamKeySize + kTagSize;
 constexpr size_t kEndSize = 16;
 
-Bytes hpke_info(ByteView head) { return labelled("coffer/v1 stream", head.first(kBoundSize)); }
-
-Bytes signed_text(ByteView head, ByteView sealed) {
-  Bytes out = labelled("coffer/v1 stream signature", head);
+Bytes signed_message(ByteView head, ByteView sealed) {
+  Bytes out(head.begin(), head.end());
   out.insert(out.end(), sealed.begin(), sealed.end());
   return out;
 }
@@ -44,11 +43,6 @@ void write_bound(Writer& writer, const FileStreamHead& head) {
   writer.bytes(head.receiver);
   writer.u64(head.made);
   writer.zeros(8);
-}
-
-Result<SignaturePublicKey> public_key_of(const SecretBytes& seed) {
-  COFFER_ASSIGN(const Signed nothing, sign(seed.reveal(), {}));
-  return nothing.public_key;
 }
 
 }  // namespace
@@ -83,27 +77,25 @@ Result<Bytes> FileStreamKey::end() const {
   return Bytes(end.reveal().begin(), end.reveal().end());
 }
 
-Result<Bytes> seal_file_stream(const FileStreamHead& head, const FileStreamKey& key, const FileStreamSigner& by,
+Result<Bytes> seal_file_stream(const FileStreamHead& head, const FileStreamKey& key, const FileStreamNode& by,
                                ByteView manifest) {
   FileStreamHead full = head;
   full.manifest_size = static_cast<uint32_t>(manifest.size());
-  COFFER_ASSIGN(full.sender, x25519_public(by.agreement));
-  COFFER_ASSIGN(full.signer, public_key_of(by.seed));
+  full.sender = by.agreement();
+  full.signer = by.signing();
   Bytes out(kFileStreamHeadSize + file_stream_rest_size(full));
   const MutableBytes bytes(out);
   Writer writer(bytes.first(kFileStreamHeadSize));
   write_bound(writer, full);
-  COFFER_ASSIGN(const HpkeSealed sealed,
-                hpke_seal({{}, hpke_info(out), {}}, head.receiver, by.agreement, key.key().reveal()));
+  COFFER_ASSIGN(const HpkeSealed sealed, by.seal(head.receiver, bytes.first(kBoundSize), key.key().reveal()));
   writer.bytes(sealed.encapsulated);
   writer.bytes(sealed.ciphertext);
   const MutableBytes body = bytes.subspan(kFileStreamHeadSize, manifest.size() + kTagSize);
   COFFER_ASSIGN(const StreamKey sealing, manifest_key(key));
   COFFER_ASSIGN(StreamSealer sealer, StreamSealer::create(kManifestSuite, sealing));
   COFFER_TRY(sealer.seal(0, bytes.first(kFileStreamHeadSize), manifest, body.data()));
-  COFFER_ASSIGN(const Signed by_sender,
-                sign(by.seed.reveal(), signed_text(bytes.first(kFileStreamHeadSize), body)));
-  std::ranges::copy(by_sender.signature, bytes.last(by_sender.signature.size()).begin());
+  COFFER_ASSIGN(const Signature signature, by.sign(signed_message(bytes.first(kFileStreamHeadSize), body)));
+  std::ranges::copy(signature, bytes.last(signature.size()).begin());
   return out;
 }
 
@@ -137,16 +129,18 @@ Result<FileStreamHead> read_file_stream_head(ByteView bytes) {
   return out;
 }
 
-Result<FileStreamKey> open_file_stream_head(const FileStreamHead& head, ByteView bytes, const X25519Private& receiver) {
-  COFFER_ASSIGN(const X25519Public mine, x25519_public(receiver));
+Result<FileStreamKey> open_file_stream_head(const FileStreamHead& head, ByteView bytes,
+                                            const FileStreamNode& receiver) {
+  const X25519Public mine = receiver.agreement();
   if (mine != head.receiver) {
     return {Code::kForeign, "the stream is for another node, whose key is " + to_hex(head.receiver) + ", and not for " +
                                 "this one, " + to_hex(mine) + "; send it again, to this one"};
   }
-  X25519Public encapsulated;
-  std::ranges::copy(bytes.subspan(kBoundSize, encapsulated.size()), encapsulated.begin());
-  auto key = hpke_open({{}, hpke_info(bytes), {}}, receiver, head.sender, encapsulated,
-                       bytes.subspan(kBoundSize + encapsulated.size(), kSealedKeySize));
+  HpkeSealed sealed;
+  std::ranges::copy(bytes.subspan(kBoundSize, sealed.encapsulated.size()), sealed.encapsulated.begin());
+  const ByteView ciphertext = bytes.subspan(kBoundSize + sealed.encapsulated.size(), kSealedKeySize);
+  sealed.ciphertext.assign(ciphertext.begin(), ciphertext.end());
+  auto key = receiver.open(head.sender, bytes.first(kBoundSize), sealed);
   if (key.code() == Code::kWrongKey || key.code() == Code::kInvalidArgument) {
     return {Code::kWrongKey, "the stream's key does not open: another node than it says sealed it, or it was altered " +
                                  std::string("on its way")};
@@ -161,7 +155,7 @@ Result<std::vector<StreamedFile>> open_file_stream(const FileStreamHead& head, B
   Signed by;
   by.public_key = head.signer;
   std::ranges::copy(rest.last(by.signature.size()), by.signature.begin());
-  COFFER_TRY(check_signature(by, signed_text(bytes.first(kFileStreamHeadSize), sealed))
+  COFFER_TRY(check_signature(by, labelled(kSignedAs, signed_message(bytes.first(kFileStreamHeadSize), sealed)))
                  .with_context("the stream's signature is not its sender's: it was altered on its way"));
   COFFER_ASSIGN(const StreamKey opening, manifest_key(key));
   COFFER_ASSIGN(const StreamOpener opener, StreamOpener::create(kManifestSuite, opening));

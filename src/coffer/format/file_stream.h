@@ -6,8 +6,8 @@
 #include <string>
 
 #include "coffer/crypto/ctr.h"
+#include "coffer/crypto/hpke.h"
 #include "coffer/crypto/signature.h"
-#include "coffer/crypto/x25519.h"
 #include "coffer/format/envelope.h"
 
 namespace coffer {
@@ -66,10 +66,16 @@ class FileStreamKey {
   DomainKey key_;
 };
 
-// The sender's private halves; they outlive what is given this.
-struct FileStreamSigner {
-  const X25519Private& agreement;
-  const SecretBytes& seed;  // of Ed25519
+// A node that sends or receives, with its private keys. Thread-safe.
+class FileStreamNode {
+ public:
+  virtual ~FileStreamNode() = default;
+  virtual X25519Public agreement() const = 0;
+  virtual SignaturePublicKey signing() const = 0;
+  // docs/format.md, "What nodes say", for the purpose "stream".
+  virtual Result<Signature> sign(ByteView message) const = 0;
+  virtual Result<HpkeSealed> seal(const X25519Public& to, ByteView associated, ByteView plaintext) const = 0;
+  virtual Result<SecretBytes> open(const X25519Public& from, ByteView associated, const HpkeSealed& sealed) const = 0;
 };
 
 // Files in the order of their names, none twice. kLimitExceeded where they are too many; kInvalidArgument for what T6
@@ -78,8 +84,8 @@ Result<Bytes> write_stream_manifest(const std::vector<StreamedFile>& files);
 // kTampered, saying which rule is broken.
 Result<std::vector<StreamedFile>> read_stream_manifest(ByteView manifest);
 
-// Head, sealed manifest and signature. Of `head`, kind, id, receiver and made count. Errors as hpke_seal() and sign().
-Result<Bytes> seal_file_stream(const FileStreamHead& head, const FileStreamKey& key, const FileStreamSigner& by,
+// Head, sealed manifest and signature. Of `head`, kind, id, receiver and made count. Errors as those of `by`.
+Result<Bytes> seal_file_stream(const FileStreamHead& head, const FileStreamKey& key, const FileStreamNode& by,
                                ByteView manifest);
 
 // kPlaintext for what is no stream, kTruncated for the beginning of one, kUnsupported for one of a newer Coffer,
@@ -91,7 +97,8 @@ constexpr size_t file_stream_rest_size(const FileStreamHead& head) {
 }
 // Proves that `head.sender` sealed it for this receiver: to be done before anything more is read. kForeign when it is
 // for another one, kWrongKey when it is not of that sender, or was altered. REQUIRES: `head` is what `bytes` say.
-Result<FileStreamKey> open_file_stream_head(const FileStreamHead& head, ByteView bytes, const X25519Private& receiver);
+Result<FileStreamKey> open_file_stream_head(const FileStreamHead& head, ByteView bytes,
+                                            const FileStreamNode& receiver);
 // Checks the signature, and opens the manifest. kTampered. REQUIRES: rest.size() is file_stream_rest_size()
 Result<std::vector<StreamedFile>> open_file_stream(const FileStreamHead& head, ByteView bytes, ByteView rest,
                                                    const FileStreamKey& key);

@@ -152,20 +152,35 @@ Result<Coffer::Wrapping> Coffer::begin_writing(std::string_view domain) {
 
 Result<NewFile> Coffer::new_file(const NewFileRequest& request) {
   COFFER_ASSIGN(Wrapping wrapping, begin_writing(request.domain));
+  EnvelopeFields fields;
+  fields.suite = request.suite;
+  fields.kind = request.kind;
+  fields.chunk_log2 = static_cast<uint8_t>(request.chunk_log2);
+  COFFER_ASSIGN(fields.file_id, random_id());
+  fields.store_id = request.store_id;
+  fields.earlier_body = request.earlier_body;
+  COFFER_ASSIGN(FileKey file_key, random_key<FileRole>(suite_info(request.suite).key_size));
+  return seal_new(std::move(wrapping), fields, std::move(file_key));
+}
+
+Result<NewFile> Coffer::take_over(const EnvelopeFields& body, FileKey file_key, std::string_view domain,
+                                  const Id& store_id) {
+  COFFER_ASSIGN(Wrapping wrapping, begin_writing(domain));
+  EnvelopeFields fields = body;
+  fields.store_id = store_id;
+  return seal_new(std::move(wrapping), fields, std::move(file_key));
+}
+
+Result<NewFile> Coffer::seal_new(Wrapping wrapping, const EnvelopeFields& fields, FileKey file_key) {
   const DomainKeyEntry* active = wrapping.key;
   NewFile file;
   file.lease = std::move(wrapping.lease);
-  file.fields.suite = request.suite;
-  file.fields.kind = request.kind;
-  file.fields.chunk_log2 = static_cast<uint8_t>(request.chunk_log2);
-  COFFER_ASSIGN(file.fields.file_id, random_id());
-  file.fields.store_id = request.store_id;
-  file.fields.earlier_body = request.earlier_body;
+  file.fields = fields;
+  file.file_key = std::move(file_key);
   file.fields.domain_key_id = active->id;
   file.fields.domain_key_version = active->version;
   file.fields.oldest_key_version = file.fields.newest_key_version = static_cast<uint16_t>(active->version);
   file.fields.keyring_version = wrapping.keys->version();
-  COFFER_ASSIGN(file.file_key, random_key<FileRole>(suite_info(request.suite).key_size));
   COFFER_ASSIGN(const DomainKey domain_key, wrapping.open_key());
   COFFER_TRY(seal_envelope(file.fields, domain_key, file.file_key, file.envelope));
   usage_.counter(active->id)->sealed();

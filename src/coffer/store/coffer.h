@@ -150,6 +150,9 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
   // of a root key, as soon as its provider has answered, which this does not wait for.
   Result<NewFile> new_file(const NewFileRequest& request);
+  // A header for a file that another coffer made, whose key came here: of `body` counts what binds the body. Errors as
+  // new_file().
+  Result<NewFile> take_over(const EnvelopeFields& body, FileKey file_key, std::string_view domain, const Id& store_id);
   // Gives each domain whose active key has expired a fresh one, and so lets old files be brought under it. Writing new
   // files does the same by itself.
   Status renew_expired_keys();
@@ -226,6 +229,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
 
     Result<DomainKey> open_key() const { return keys->open_key({domain, key}); }
   };
+  // `fields` but for what says under which key.
+  Result<NewFile> seal_new(Wrapping wrapping, const EnvelopeFields& fields, FileKey file_key);
   // A key that may unwrap now.
   struct Unwrapping {
     std::shared_ptr<const Keyring> keys;
