@@ -55,6 +55,8 @@ Command key_compromise_command();
 Command key_destroy_command();
 Command shred_command();
 Command certificate_command();
+Command send_command();
+Command receive_command();
 Command store_clone_command();
 Command store_list_command();
 Command store_move_command();

@@ -4,4 +4,4 @@ coffer_layer(coffer ops
   import_hcd_kmip.cc import_text.cc inventory.cc keys.cc metric_text.cc metrics.cc nodes.cc overview.cc
   overview_json.cc overview_metrics.cc overview_troubles.cc pattern_search.cc plaintext_lists.cc policy.cc
   receive.cc reencrypt.cc rewrap.cc root_standing.cc scan.cc send.cc shred.cc slots.cc sought.cc sought_keys.cc
-  status_json.cc status_report.cc stores.cc survey.cc tally.cc transition.cc verify.cc)
+  status_json.cc status_report.cc stores.cc stream_nodes.cc survey.cc tally.cc transition.cc verify.cc)

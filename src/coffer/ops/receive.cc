@@ -10,7 +10,8 @@ namespace {
 Status read_all(const StreamSource& source, MutableBytes out) {
   COFFER_ASSIGN(const size_t count, source(out));
   if (count == out.size()) return Status::ok();
-  return {Code::kTruncated, "the stream ends before its end: its sender stopped, or it was cut on its way"};
+  return {Code::kTruncated, "the stream stops before its end: its sender has an error, or it was cut on its way; go on "
+                            "with coffer receive --have and coffer send --resume"};
 }
 
 // What a stream says before its bodies, proved.
@@ -32,8 +33,8 @@ Result<Beginning> read_beginning(const StreamSource& source, FileStreamKind kind
                                     ? "the stream has headers alone, which a database asked for, and no files"
                                     : "the stream has whole files; coffer receive takes it"};
   }
-  COFFER_TRY(trusts(head));
   COFFER_ASSIGN(FileStreamKey key, open_file_stream_head(head, bytes, receiver));
+  COFFER_TRY(trusts(head));
   Bytes rest(file_stream_rest_size(head));
   COFFER_TRY(read_all(source, rest));
   COFFER_ASSIGN(std::vector<StreamedFile> files, open_file_stream(head, bytes, rest, key));
@@ -151,6 +152,9 @@ Result<StreamCounts> receive_files(Coffer& coffer, const std::string& directory,
   COFFER_ASSIGN(const std::string parent, coffer.disk().canonical(std::string(parent_of(path))));
   const std::string place = (parent == "/" ? "" : parent) + "/" + std::string(base_name(path));
   COFFER_TRY(check_names_are_clear(coffer, place));
+  // Whether there are keys to receive them under.
+  const std::string domain = options.domain.empty() ? coffer.places().domain_of(place + "/file") : options.domain;
+  COFFER_TRY(coffer.protecting_version(domain).status());
   COFFER_ASSIGN(Arrival arrival, Arrival::begin(coffer.disk(), place));
   auto done = Receiver(coffer, place, options, source, std::move(beginning), std::move(arrival)).run();
   if (done.is_ok()) return done;

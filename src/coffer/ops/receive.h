@@ -8,8 +8,8 @@ namespace coffer {
 
 // Fills all of it; fewer bytes only at the end of the stream.
 using StreamSource = std::function<Result<size_t>(MutableBytes)>;
-// Says whether files are taken of who claims to have sent the stream, by both of the head's keys, `sender` and
-// `signer`; else why not, and nothing has been written. That the claim is true is proved right after.
+// Says whether files are taken of who sent the stream, by both of the head's keys, `sender`, which is proved when this
+// is asked, and `signer`, which is right after; else why not, and nothing has been written.
 using TrustSender = std::function<Status(const FileStreamHead&)>;
 
 struct ReceiveOptions {
