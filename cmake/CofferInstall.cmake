@@ -11,8 +11,8 @@ set(COFFER_GENERATED ${PROJECT_BINARY_DIR}/generated)
 
 # All that a program may include. What is not here may change any day.
 set(COFFER_PUBLIC_HEADERS
-  base/finding.h base/status.h embedding/coffer.h engines/rocksdb/attach.h engines/rocksdb/file_system.h
-  engines/rocksdb/reencrypt.h providers/linked.h)
+  base/finding.h base/status.h embedding/coffer.h embedding/streaming.h engines/rocksdb/attach.h
+  engines/rocksdb/file_system.h engines/rocksdb/reencrypt.h providers/linked.h)
 foreach(header IN LISTS COFFER_PUBLIC_HEADERS)
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/src/coffer/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/${folder})

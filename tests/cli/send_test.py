@@ -61,7 +61,7 @@ class Stores(Sending):
         self.make_store("a.coffer")
         stream = self.sent()
         self.make_coffer("c.coffer", "c.key")
-        self.refused(["send", "a.coffer", "store", "--to", "c.coffer"], "not_found", "has b.coffer")
+        self.refused(["send", "a.coffer", "store", "--to", "c.coffer"], "not_found", "peers: has b.coffer")
         self.refused(["receive", "c.coffer", "there"], "not_found", "coffer node new", stdin=stream)
         self.done("node", "new", "c.coffer", "c")
         self.refused(["receive", "c.coffer", "there"], "foreign", "another node", stdin=stream)
@@ -70,12 +70,22 @@ class Stores(Sending):
             file.write(f"peers:\n  b.coffer: {line}\n")
         self.make_file("c.coffer", "other/x", b"x")
         stranger = self.done("send", "c.coffer", "other", "--to", "b.coffer").bytes
-        self.refused(["receive", "b.coffer", "there"], "permission_denied", "no peer", "coffer node show",
+        self.refused(["receive", "b.coffer", "there"], "permission_denied", "nor a peer", "coffer node show",
                      stdin=stranger)
         self.refused(["receive", "b.coffer", "there"], "plaintext", "no stream", stdin=b"x" * 500)
         self.refused(["receive", "b.coffer", "there", "--domain", "none"], "not_found", "none", stdin=stream)
         time.sleep(2.1)
         self.refused(["receive", "b.coffer", "there", "--max-age", "1s"], "rolled_back", "--max-age", stdin=stream)
+
+    def test_a_node_of_the_coffer_itself_needs_no_peers(self):
+        self.make_store("a.coffer")
+        request = self.done("node", "request", "a.coffer").out.strip()
+        send = ["send", "a.coffer", "store", "--to", "a.coffer"]
+        self.refused(send, "not_found", "a.coffer")
+        self.done("node", "enrol", "a.coffer", request)
+        answer = self.done("receive", "a.coffer", "copy", "--json", stdin=self.done(*send).bytes).json()
+        self.assertEqual(answer["from"], "a.coffer")
+        self.assertEqual(self.verified("a.coffer"), {})
 
     def test_plaintext_and_links_are_named_and_nothing_goes(self):
         self.make_store("a.coffer")

@@ -1,5 +1,7 @@
 // Files sent from a store of one coffer to be a store of another.
+#include "coffer/embedding/streaming.h"
 #include "coffer/ops/keys.h"
+#include "coffer/store/node_key.h"
 #include "store/stream_fixture.h"
 #include "support/fault_disk.h"
 
@@ -309,6 +311,37 @@ TEST_F(Streams, ADatabaseBringsTheBodyOfOneFileItself) {
   EXPECT_EQ(take_over_envelope(*there_, as_bytes(sent()), there_node_, only(here_node_), place).code(),
             Code::kUnsupported);
   EXPECT_EQ(envelope_for(*coffer_, db("LOCK"), here_node_, there_node_.agreement()).code(), Code::kTruncated);
+}
+
+// As a program has it: nodes by their files, peers by the configuration.
+TEST_F(Streams, ADatabaseThatLinksTheLibraryStreamsToAPeer) {
+  const auto node_of = [&](Coffer& coffer, const std::string& name) {
+    const auto identity = NodeIdentity::create(name, coffer.keyring()->coffer_id());
+    EXPECT_TRUE(keep_node_identity(coffer, *identity, {}, open_provider).is_ok());
+    return "peers:\n  " + name + ": " + format_node_public(identity->node()) + "\n";
+  };
+  EXPECT_EQ(open_streaming_node(*coffer_).code(), Code::kNotFound);
+  const std::string here = node_of(*coffer_, "here"), there = node_of(*there_, "there");
+  const auto sender = open_streaming_node(*coffer_), receiver = open_streaming_node(*there_);
+  ASSERT_OK(sender);
+  ASSERT_OK(receiver);
+  EXPECT_EQ(stream_envelope(*coffer_, **sender, db("000012.sst"), "there").code(), Code::kNotFound);
+  ASSERT_OK(coffer_->edit_config([&](std::string_view yaml) { return std::string(yaml) + there; }));
+  coffer_ = open_coffer();
+  const auto envelope = stream_envelope(*coffer_, **sender, db("000012.sst"), "there");
+  ASSERT_OK(envelope);
+  std::filesystem::create_directory(root_ + "/own");
+  EXPECT_EQ(take_stream_envelope(*there_, **receiver, *envelope, root_ + "/own/7.sst").code(),
+            Code::kPermissionDenied);
+  ASSERT_OK(there_->edit_config([&](std::string_view yaml) { return std::string(yaml) + here; }));
+  there_ = *Coffer::open(disk(), root_ + "/there", {}, open_provider);
+  const auto taken = take_stream_envelope(*there_, **receiver, *envelope, root_ + "/own/7.sst", "tenants");
+  ASSERT_OK(taken);
+  EXPECT_EQ(taken->from, "here");
+  const std::string body = read(db("000012.sst")).substr(kEnvelopeSize);
+  EXPECT_EQ(taken->body_size, body.size());
+  write(root_ + "/own/7.sst", taken->header + body);
+  EXPECT_EQ(plaintext(*there_, root_ + "/own/7.sst"), std::string(70'000, 'b'));
 }
 
 }  // namespace

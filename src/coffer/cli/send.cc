@@ -38,7 +38,9 @@ StreamProgress shown_in(Progress& progress, std::string_view what) {
 
 Result<Outcome> run_send(const Arguments& arguments, Console& console) {
   const std::string* to = arguments.find("--to");
-  if (to == nullptr) return {Code::kInvalidArgument, "send: expected --to NODE, a peer in coffer.yaml"};
+  if (to == nullptr) {
+    return {Code::kInvalidArgument, "send: expected --to NODE, a peer in coffer.yaml or a node of the coffer"};
+  }
   if (arguments.list("PATH").empty()) return {Code::kInvalidArgument, "send: expected a PATH: what is to be sent"};
   if (Console::is_terminal(STDOUT_FILENO)) {
     return {Code::kInvalidArgument, "send: not writing a stream to a terminal; redirect it to a file or a pipe"};
@@ -49,14 +51,14 @@ Result<Outcome> run_send(const Arguments& arguments, Console& console) {
     COFFER_ASSIGN(options.had, parse_had_files(as_text(text)).with_context(*list));
   }
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const NodePublic receiver, stream_peer(*coffer, *to));
+  COFFER_ASSIGN(const X25519Public receiver, stream_receiver(*coffer, *to));
   COFFER_ASSIGN(NodeIdentity identity, open_node_identity(*coffer, open_provider));
   std::vector<std::string> paths;
   for (const std::string& path : arguments.list("PATH")) paths.push_back(absolute_path(path));
   Progress progress(!console.json());
   options.progress = shown_in(progress, "sending");
   COFFER_ASSIGN(const StreamCounts counts,
-                send_files(*coffer, paths, StreamingNode(std::move(identity)), receiver.agreement, options,
+                send_files(*coffer, paths, StreamingNode(std::move(identity)), receiver, options,
                            to_output()));
   progress.erase();
   if (console.json()) {
@@ -99,10 +101,10 @@ Result<Outcome> run_receive(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(NodeIdentity identity, open_node_identity(*coffer, open_provider));
   std::string from;
   uint64_t made = 0;
-  const TrustSender peers = trust_peers(*coffer, from);
+  const TrustSender known = trust_known_nodes(*coffer, from);
   ReceiveOptions options{.trusts = [&](const FileStreamHead& head) -> Status {
                            made = head.made;
-                           COFFER_TRY(peers(head));
+                           COFFER_TRY(known(head));
                            return check_age(head, age_max);
                          },
                          .domain = arguments.value("--domain", "")};
@@ -125,7 +127,7 @@ Command send_command() {
       .name = "send",
       .about = "writes files at rest, as they lie, for a node of another coffer to standard output",
       .operands = {coffer_operand(), {"PATH", "directories or files; of one directory alone, what is in it", true}},
-      .flags = {{"--to", "NODE", "the peer in coffer.yaml that receives them"},
+      .flags = {{"--to", "NODE", "who receives them: a peer in coffer.yaml, or a node of the coffer"},
                 {"--resume", "FILE", "leave out what it has: what coffer receive --have wrote"},
                 root_flag()},
       .examples = {"send /var/lib/db.coffer /var/lib/db/snapshot --to east-1 > stream"},
@@ -136,7 +138,7 @@ Command send_command() {
 Command receive_command() {
   return {
       .name = "receive",
-      .about = "makes a new store of the stream on standard input, which a peer sent to this node",
+      .about = "makes a new store of the stream on standard input, which was sent to this node",
       .operands = {coffer_operand(), {"DIR", "the new store's directory: not there yet, or empty"}},
       .flags = {{"--domain", "NAME", "whose keys protect the files (that of coffer.yaml for their paths)"},
                 {"--have", "", "write what has arrived so far, for coffer send --resume, and receive nothing"},

@@ -1,9 +1,8 @@
 #include "coffer/embedding/coffer.h"
 
-#include <exception>
-
 #include "coffer/base/clock.h"
 #include "coffer/crypto/key_memory.h"
+#include "coffer/embedding/no_throw.h"
 #include "coffer/ops/audit.h"
 #include "coffer/ops/config_values.h"
 #include "coffer/ops/doctor.h"
@@ -16,19 +15,6 @@
 #include "coffer/store/coffer.h"
 
 namespace coffer {
-namespace {
-
-// `body` without exceptions: memory may run out.
-template <class Body>
-auto no_throw(const Body& body) noexcept -> decltype(body()) {
-  try {
-    return body();
-  } catch (const std::exception& e) {
-    return {Code::kInternal, e.what()};
-  }
-}
-
-}  // namespace
 
 Status create_coffer(const std::string& directory, const NewCoffer& what) noexcept {
   return no_throw([&]() -> Status {

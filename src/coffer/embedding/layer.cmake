@@ -1,1 +1,1 @@
-coffer_layer(coffer embedding coffer.cc)
+coffer_layer(coffer embedding coffer.cc streaming.cc)

@@ -112,8 +112,8 @@ Result<std::unique_ptr<WritableFile>> Arrival::open(const StreamedFile& file) {
 }
 
 Status Arrival::finish() {
-  COFFER_TRY(disk_.remove(lock_path()));
   COFFER_TRY(disk_.sync_all(place_));
+  COFFER_TRY(disk_.remove(lock_path()));
   COFFER_TRY(disk_.rename(place_, directory_));
   return disk_.sync_directory(std::string(parent_of(directory_)));
 }

@@ -146,6 +146,7 @@ class Receiver {
 Result<StreamCounts> receive_files(Coffer& coffer, const std::string& directory, const FileStreamNode& receiver,
                                    const ReceiveOptions& options, const StreamSource& source) {
   COFFER_TRY(coffer.at_home());
+  COFFER_TRY(coffer.live_keyring().refresh());  // a node may have gone
   COFFER_ASSIGN(Beginning beginning, read_beginning(source, FileStreamKind::kFiles, receiver, options.trusts));
   std::string path = directory;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -157,7 +158,8 @@ Result<StreamCounts> receive_files(Coffer& coffer, const std::string& directory,
   COFFER_TRY(coffer.protecting_version(domain).status());
   COFFER_ASSIGN(Arrival arrival, Arrival::begin(coffer.disk(), place));
   auto done = Receiver(coffer, place, options, source, std::move(beginning), std::move(arrival)).run();
-  if (done.is_ok()) return done;
+  // Without that it has its name.
+  if (done.is_ok() || !coffer.disk().info(arrival_of(place)).is_ok()) return done;
   return done.status().with_context(directory + " is not whole, and what has come of it is in " + arrival_of(place));
 }
 

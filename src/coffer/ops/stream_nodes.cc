@@ -24,26 +24,35 @@ Result<SecretBytes> StreamingNode::open(const X25519Public& from, ByteView assoc
   return identity_.open(with_agreement(from), kStreamPurpose, associated, sealed);
 }
 
-Result<NodePublic> stream_peer(const Coffer& coffer, const std::string& name) {
+Result<X25519Public> stream_receiver(const Coffer& coffer, const std::string& name) {
   const Peers& peers = coffer.config().peers;
-  const auto found = peers.find(name);
-  if (found != peers.end()) return found->second;
+  if (const auto found = peers.find(name); found != peers.end()) return found->second.agreement;
+  const auto keys = coffer.keyring();
+  for (const EnrolledNode& node : keys->nodes()) {
+    if (node.name == name) return node.agreement;
+  }
   std::string known;
   for (const auto& [each, node] : peers) known += (known.empty() ? "" : ", ") + each;
-  return {Code::kNotFound, "no peer \"" + name + "\" in " + coffer.config_path() + ", which has " +
-                               (known.empty() ? "none" : known) +
-                               "; put the line that coffer node show prints there under peers:"};
+  return {Code::kNotFound, "no node of this coffer and no peer in " + coffer.config_path() + " is named \"" + name +
+                               "\"; peers: has " + (known.empty() ? "none" : known) +
+                               ", and takes the line that coffer node show prints there"};
 }
 
-TrustSender trust_peers(const Coffer& coffer, std::string& name) {
+TrustSender trust_known_nodes(const Coffer& coffer, std::string& name) {
   return [&](const FileStreamHead& head) -> Status {
-    for (const auto& [each, node] : coffer.config().peers) {
-      if (node.agreement != head.sender || node.signing != head.signer) continue;
-      name = each;
-      return Status::ok();
+    const auto is_sender = [&](const X25519Public& agreement, const SignaturePublicKey& signing) {
+      return agreement == head.sender && signing == head.signer;
+    };
+    const auto keys = coffer.keyring();
+    for (const EnrolledNode& node : keys->nodes()) {
+      if (is_sender(node.agreement, node.signing)) return name = node.name, Status::ok();
     }
-    return {Code::kPermissionDenied, "the stream is of a node that is no peer in " + coffer.config_path() +
-                                         ", and nothing was written (its signing key is " + to_hex(head.signer) +
+    for (const auto& [each, node] : coffer.config().peers) {
+      if (is_sender(node.agreement, node.signing)) return name = each, Status::ok();
+    }
+    return {Code::kPermissionDenied, "the stream is of a node that is neither this coffer's nor a peer in " +
+                                         coffer.config_path() + ", and nothing was written (its signing key is " +
+                                         to_hex(head.signer) +
                                          "); to trust it, put the line that its coffer node show prints under peers:"};
   };
 }

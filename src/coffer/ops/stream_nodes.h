@@ -1,4 +1,5 @@
-// Who sends and receives streams of files: this node, by its keys, and those that coffer.yaml names.
+// Who sends and receives streams of files: this node, by its keys, those that share its coffer, and the peers that
+// coffer.yaml names.
 #pragma once
 
 #include "coffer/ops/receive.h"
@@ -20,9 +21,9 @@ class StreamingNode final : public FileStreamNode {
   const NodeIdentity identity_;
 };
 
-// The peer of this name. kNotFound, naming those there are.
-Result<NodePublic> stream_peer(const Coffer& coffer, const std::string& name);
-// Trusts the coffer's peers, and says in `name` which of them it was. kPermissionDenied: none of them.
-TrustSender trust_peers(const Coffer& coffer, std::string& name);
+// The public key of the peer of this name, or of the coffer's own node. kNotFound, naming the peers there are.
+Result<X25519Public> stream_receiver(const Coffer& coffer, const std::string& name);
+// Trusts these, and says in `name` which of them it was. kPermissionDenied: none of them.
+TrustSender trust_known_nodes(const Coffer& coffer, std::string& name);
 
 }  // namespace coffer
