@@ -13,6 +13,17 @@ inline StreamNode fresh_node() {
   return StreamNode(std::move(new_x25519_private()).value(), std::move(random_secret(32)).value());
 }
 
+// Tells each piece that goes out.
+class SinkOf final : public StreamSink {
+ public:
+  explicit SinkOf(std::function<void(ByteView)> take) : take_(std::move(take)) {}
+  explicit SinkOf(std::string& out) : take_([&out](ByteView bytes) { out += as_text(bytes); }) {}
+  Status write(ByteView bytes) override { return take_(bytes), Status::ok(); }
+
+ private:
+  std::function<void(ByteView)> take_;
+};
+
 class StreamFixture : public CofferFixture {
  protected:
   void SetUp() override {
@@ -50,10 +61,8 @@ class StreamFixture : public CofferFixture {
                                std::vector<std::string> paths = {}) {
     stream.clear();
     if (paths.empty()) paths = {root_ + "/db"};
-    return send_files(*coffer_, paths, here_node_, to.agreement(), options, [&](ByteView bytes) {
-      stream += as_text(bytes);
-      return Status::ok();
-    });
+    SinkOf sink(stream);
+    return send_files(*coffer_, paths, here_node_, to.agreement(), options, sink);
   }
   std::string sent() {
     std::string stream;

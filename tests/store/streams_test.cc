@@ -48,10 +48,8 @@ TEST_F(Streams, FilesOpenInAnotherCofferUnderItsOwnKeys) {
 TEST_F(Streams, WhatComesBackOpensWhereItCameFrom) {
   ASSERT_OK(receive(sent(), "new"));
   std::string back;
-  ASSERT_OK(send_files(*there_, {root_ + "/new"}, here_node_, there_node_.agreement(), {}, [&](ByteView bytes) {
-    back += as_text(bytes);
-    return Status::ok();
-  }));
+  SinkOf sink(back);
+  ASSERT_OK(send_files(*there_, {root_ + "/new"}, here_node_, there_node_.agreement(), {}, sink));
   ASSERT_OK(receive(*coffer_, as_bytes(back), "back"));
   expect_same(*coffer_, "back");
   expect_same(*there_, "new");
@@ -110,10 +108,8 @@ TEST_F(Streams, StrangersAndStreamsForOthersWriteNothing) {
   std::string stream;
   ASSERT_OK(send_to(stream, other_node_));
   EXPECT_EQ(receive(stream).code(), Code::kForeign);
-  ASSERT_OK(send_files(*coffer_, {root_ + "/db"}, other_node_, there_node_.agreement(), {}, [&](ByteView bytes) {
-    stream += as_text(bytes);
-    return Status::ok();
-  }));
+  SinkOf sink(stream);
+  ASSERT_OK(send_files(*coffer_, {root_ + "/db"}, other_node_, there_node_.agreement(), {}, sink));
   EXPECT_EQ(receive(stream.substr(stream.rfind("COFSTR"))).code(), Code::kPermissionDenied);
   EXPECT_EQ(receive("no stream at all").code(), Code::kPlaintext);
   EXPECT_FALSE(exists("new.coffer-receiving"));
@@ -256,11 +252,11 @@ TEST_F(Streams, AFileThatChangesMeanwhileSpoilsTheStream) {
   write(db("large"), sealed_file(Kind::kBlocks, std::string(3 << 20, 'L')));
   std::string stream;
   bool changed = false;
-  const auto done = send_files(*coffer_, {root_ + "/db"}, here_node_, there_node_.agreement(), {}, [&](ByteView bytes) {
+  SinkOf sink([&](ByteView bytes) {
     stream += as_text(bytes);
     if (!changed && stream.size() > 2 << 20) write(db("LOCK"), "x"), changed = true;
-    return Status::ok();
   });
+  const auto done = send_files(*coffer_, {root_ + "/db"}, here_node_, there_node_.agreement(), {}, sink);
   EXPECT_EQ(done.code(), Code::kConflict);
   EXPECT_EQ(receive(stream).code(), Code::kTruncated);
   EXPECT_FALSE(exists("new"));

@@ -13,11 +13,11 @@ namespace {
 // Of a pipe, whatever else is one. As much as every user may have.
 void widen(int descriptor) { (void)::fcntl(descriptor, F_SETPIPE_SZ, int{1} << 20); }
 
-}  // namespace
+class OutputPipe final : public StreamSink {
+ public:
+  OutputPipe() { widen(STDOUT_FILENO); }
 
-StreamSink to_output() {
-  widen(STDOUT_FILENO);
-  return [](ByteView bytes) -> Status {
+  Status write(ByteView bytes) override {
     while (!bytes.empty()) {
       const ssize_t count =
           posix::retry_interrupted([&] { return ::write(STDOUT_FILENO, bytes.data(), bytes.size()); });
@@ -25,8 +25,32 @@ StreamSink to_output() {
       bytes = bytes.subspan(static_cast<size_t>(count));
     }
     return Status::ok();
-  };
-}
+  }
+
+  Status write_of_file(const std::string& path, uint64_t offset, ByteView bytes) override {
+    if (path != path_) {
+      path_ = path;
+      file_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    }
+    auto at = static_cast<off64_t>(offset);
+    while (file_.is_open() && !bytes.empty()) {
+      const ssize_t count = posix::retry_interrupted(
+          [&] { return ::splice(file_.get(), &at, STDOUT_FILENO, nullptr, bytes.size(), SPLICE_F_MORE); });
+      // No pipe, or a file system that does not give its pages.
+      if (count <= 0) break;
+      bytes = bytes.subspan(static_cast<size_t>(count));
+    }
+    return write(bytes);
+  }
+
+ private:
+  std::string path_;
+  Descriptor file_;  // of that path
+};
+
+}  // namespace
+
+std::unique_ptr<StreamSink> to_output() { return std::make_unique<OutputPipe>(); }
 
 StreamSource from_input() {
   widen(STDIN_FILENO);

@@ -59,7 +59,7 @@ Result<Outcome> run_send(const Arguments& arguments, Console& console) {
   options.progress = shown_in(progress, "sending");
   COFFER_ASSIGN(const StreamCounts counts,
                 send_files(*coffer, paths, StreamingNode(std::move(identity)), receiver, options,
-                           to_output()));
+                           *to_output()));
   progress.erase();
   if (console.json()) {
     Json answer = counts_json(counts);

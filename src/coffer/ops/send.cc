@@ -91,7 +91,7 @@ bool is_same(const FileInfo& a, const FileInfo& b) {
 
 class Sender {
  public:
-  Sender(Coffer& coffer, Outgoing outgoing, const SendOptions& options, const StreamSink& sink)
+  Sender(Coffer& coffer, Outgoing outgoing, const SendOptions& options, StreamSink& sink)
       : disk_(coffer.disk()),
         coffer_(coffer),
         outgoing_(std::move(outgoing)),
@@ -116,7 +116,7 @@ class Sender {
     std::vector<StreamedFile> files;
     for (auto& [name, source] : sources_) files.push_back(std::move(source.file));
     COFFER_ASSIGN(const Bytes beginning, outgoing_.beginning(FileStreamKind::kFiles, files, by, to));
-    COFFER_TRY(sink_(beginning));
+    COFFER_TRY(sink_.write(beginning));
     uint32_t number = 0;
     for (const auto& [name, source] : sources_) {
       COFFER_TRY(send(number, files[number], source));
@@ -124,7 +124,7 @@ class Sender {
     }
     for (const auto& [name, source] : sources_) COFFER_TRY(check_same(source));
     COFFER_ASSIGN(const Bytes end, outgoing_.key().end());
-    COFFER_TRY(sink_(end));
+    COFFER_TRY(sink_.write(end));
     return counts_;
   }
 
@@ -189,8 +189,8 @@ class Sender {
       if (count < size) return changed_meanwhile(source.path);
       COFFER_ASSIGN(Gmac mac, outgoing_.key().chunk_mac(number, at, size));
       mac.update(chunk);
-      std::ranges::copy(mac.finish(), chunk_.begin() + size);
-      COFFER_TRY(sink_(ByteView(chunk_).first(size + kTagSize)));
+      COFFER_TRY(sink_.write_of_file(source.path, kEnvelopeSize + at, chunk));
+      COFFER_TRY(sink_.write(mac.finish()));
       at += size;
       counts_.bytes += size;
       if (options_.progress) options_.progress(counts_);
@@ -207,17 +207,17 @@ class Sender {
   Coffer& coffer_;
   Outgoing outgoing_;
   const SendOptions& options_;
-  const StreamSink& sink_;
+  StreamSink& sink_;
   AtRest at_rest_;
   std::map<std::string, Source> sources_;  // by their names in the stream
-  Bytes chunk_ = Bytes(kFileStreamChunkSize + kTagSize);
+  Bytes chunk_ = Bytes(kFileStreamChunkSize);
   StreamCounts counts_;
 };
 
 }  // namespace
 
 Result<StreamCounts> send_files(Coffer& coffer, const std::vector<std::string>& paths, const FileStreamNode& by,
-                                const X25519Public& to, const SendOptions& options, const StreamSink& sink) {
+                                const X25519Public& to, const SendOptions& options, StreamSink& sink) {
   COFFER_ASSIGN(Outgoing outgoing, Outgoing::begin(coffer));
   Sender sender(coffer, std::move(outgoing), options, sink);
   COFFER_TRY(sender.collect(paths));

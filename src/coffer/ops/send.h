@@ -25,7 +25,17 @@ struct SendOptions {
   StreamProgress progress = {};
 };
 
-using StreamSink = std::function<Status(ByteView)>;
+// Where a stream goes. Not thread-safe.
+class StreamSink {
+ public:
+  virtual ~StreamSink() = default;
+  virtual Status write(ByteView bytes) = 0;
+  // The same of bytes that stand at `offset` of the file at `path`, for who can pass them on without a copy. What is
+  // there by then may be other bytes, which does no harm: the receiver finds them altered.
+  virtual Status write_of_file(const std::string& /*path*/, uint64_t /*offset*/, ByteView bytes) {
+    return write(bytes);
+  }
+};
 
 // A directory given alone is sent as what is in it, anything else under its own name. Everything is looked at before
 // the first byte goes: every file has to be genuine, at its place and at rest. The first that is not is the error, and
@@ -34,7 +44,7 @@ using StreamSink = std::function<Status(ByteView)>;
 // one that a compromised key ever protected. kConflict for one that changes meanwhile: then the stream has no end, and
 // nobody takes it.
 Result<StreamCounts> send_files(Coffer& coffer, const std::vector<std::string>& paths, const FileStreamNode& by,
-                                const X25519Public& to, const SendOptions& options, const StreamSink& sink);
+                                const X25519Public& to, const SendOptions& options, StreamSink& sink);
 
 // For a database that streams by itself: one file's envelope for the receiver, whose take_over_envelope() makes a
 // header of it. The bytes behind the first kEnvelopeSize are the database's to bring as they are: the file is complete.
