@@ -21,7 +21,7 @@ struct ReceiveOptions {
 
 // Makes `directory`, which is not there or empty, with all of the stream's files under headers of this coffer's: at
 // once at the end, when all of it is durable. Until then it grows as arrival_of(directory), which stays where this
-// fails, and is gone on with by a stream that leaves out what had_files() tells. kAlreadyExists where something is there;
+// fails, and is gone on with by a stream that leaves out what had_files() tells. kAlreadyExists where it is not empty;
 // what `trusts` says; kForeign, kWrongKey, kTampered, kPlaintext, kUnsupported, kTruncated as format/file_stream.h has
 // them, at once or when a chunk is not authentic; kConflict for a stream that leaves out what is not here; kBusy where
 // another stream arrives there; of keys as Coffer::new_file(); kNoSpace and the disk's.
