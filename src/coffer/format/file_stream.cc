@@ -25,9 +25,11 @@ Bytes signed_message(ByteView head, ByteView sealed) {
   return out;
 }
 
-Result<StreamKey> manifest_key(const FileStreamKey& key) {
+// Of the encapsulated key, which no other sealing has.
+Result<StreamKey> manifest_key(const FileStreamKey& key, ByteView head) {
+  const ByteView context = head.subspan(kBoundSize, kX25519Size);
   COFFER_ASSIGN(SecretBytes derived,
-                derive(key.key().reveal(), "stream manifest", {}, stream_key_size(kManifestSuite)));
+                derive(key.key().reveal(), "stream manifest", context, stream_key_size(kManifestSuite)));
   return StreamKey(std::move(derived));
 }
 
@@ -91,7 +93,7 @@ Result<Bytes> seal_file_stream(const FileStreamHead& head, const FileStreamKey& 
   writer.bytes(sealed.encapsulated);
   writer.bytes(sealed.ciphertext);
   const MutableBytes body = bytes.subspan(kFileStreamHeadSize, manifest.size() + kTagSize);
-  COFFER_ASSIGN(const StreamKey sealing, manifest_key(key));
+  COFFER_ASSIGN(const StreamKey sealing, manifest_key(key, bytes));
   COFFER_ASSIGN(StreamSealer sealer, StreamSealer::create(kManifestSuite, sealing));
   COFFER_TRY(sealer.seal(0, bytes.first(kFileStreamHeadSize), manifest, body.data()));
   COFFER_ASSIGN(const Signature signature, by.sign(signed_message(bytes.first(kFileStreamHeadSize), body)));
@@ -157,7 +159,7 @@ Result<std::vector<StreamedFile>> open_file_stream(const FileStreamHead& head, B
   std::ranges::copy(rest.last(by.signature.size()), by.signature.begin());
   COFFER_TRY(check_signature(by, labelled(kSignedAs, signed_message(bytes.first(kFileStreamHeadSize), sealed)))
                  .with_context("the stream's signature is not its sender's: it was altered on its way"));
-  COFFER_ASSIGN(const StreamKey opening, manifest_key(key));
+  COFFER_ASSIGN(const StreamKey opening, manifest_key(key, bytes));
   COFFER_ASSIGN(const StreamOpener opener, StreamOpener::create(kManifestSuite, opening));
   Bytes manifest(head.manifest_size);
   if (!opener.open(0, bytes.first(kFileStreamHeadSize), sealed, manifest.data())) {
