@@ -234,6 +234,8 @@ TEST_F(Streams, OneDamagedFileIsTheErrorAndNothingGoes) {
   write(db("000097.blob"), bytes + "never closed");
   EXPECT_EQ(code_of_sending("000097.blob"), Code::kUnsupported);
   std::filesystem::copy_file(db("000012.sst"), db("twice"));
+  std::string nothing;
+  EXPECT_THAT(send_to(nothing, there_node_).status().to_string(), testing::HasSubstr("twice: one file is there twice"));
   EXPECT_EQ(code_of_sending("twice"), Code::kInvalidArgument);
   write(root_ + "/000012.sst", sealed_file(Kind::kBlocks, "x"));
   std::string stream;

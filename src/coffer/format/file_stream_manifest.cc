@@ -47,23 +47,36 @@ std::string_view broken_body_rule(const StreamedFile& file) {
   return fields.body_size == file.body_size ? "" : "a ctr file is not as long as it says";
 }
 
-// What the whole list has to obey; files are in order of their names.
-std::string_view broken_list_rule(const std::vector<StreamedFile>& files) {
-  std::set<std::string_view> names;
-  std::set<Id> ids;
-  const StreamedFile* before = nullptr;
-  for (const StreamedFile& file : files) {
-    if (!is_stream_name(file.name)) return "a name leads out of the directory, or is none";
-    if (before != nullptr && before->name >= file.name) return "names are not in order, or one is there twice";
-    before = &file;
-    names.insert(file.name);
+// What the files of one list have to obey together, in the order of their names.
+class ListRules {
+ public:
+  // Empty, or the rule that the next file breaks.
+  std::string_view broken_by(const StreamedFile& file) {
+    if (!is_stream_name(file.name)) return "a name leads out of the directory, or is none that is sent";
+    if (before_ != nullptr && before_->name >= file.name) return "names are not in order, or one is there twice";
+    before_ = &file;
+    names_.insert(file.name);
     for (size_t slash = file.name.find('/'); slash != std::string::npos; slash = file.name.find('/', slash + 1)) {
-      if (names.contains(std::string_view(file.name).substr(0, slash))) return "a file's name is also a directory's";
+      if (names_.contains(std::string_view(file.name).substr(0, slash))) return "a file's name is also a directory's";
     }
-    if (!file.empty && !ids.insert(file.envelope.fields.file_id).second) return "one file is there twice";
-    if (file.mode > kModeMax) return "a mode has more than permission bits";
-    const std::string_view broken = broken_body_rule(file);
-    if (!broken.empty()) return broken;
+    if (!file.empty && !ids_.insert(file.envelope.fields.file_id).second) {
+      return "one file is there twice, as a copy or by another name";
+    }
+    return file.mode > kModeMax ? "a mode has more than permission bits" : broken_body_rule(file);
+  }
+
+ private:
+  std::set<std::string_view> names_;
+  std::set<Id> ids_;
+  const StreamedFile* before_ = nullptr;
+};
+
+// Empty, or the rule that is broken, and by which file.
+std::string broken_list_rule(const std::vector<StreamedFile>& files) {
+  ListRules rules;
+  for (const StreamedFile& file : files) {
+    const std::string_view broken = rules.broken_by(file);
+    if (!broken.empty()) return printable(file.name) + ": " + std::string(broken);
   }
   return {};
 }
@@ -100,8 +113,8 @@ Result<StreamedFile> read_entry(Reader& reader) {
 }  // namespace
 
 Result<Bytes> write_stream_manifest(const std::vector<StreamedFile>& files) {
-  if (const std::string_view rule = broken_list_rule(files); !rule.empty()) {
-    return {Code::kInvalidArgument, "these files go in no stream: " + std::string(rule)};
+  if (const std::string rule = broken_list_rule(files); !rule.empty()) {
+    return {Code::kInvalidArgument, "these files go in no stream: " + rule};
   }
   size_t size = 4;
   for (const StreamedFile& file : files) {
@@ -137,7 +150,7 @@ Result<std::vector<StreamedFile>> read_stream_manifest(ByteView manifest) {
     out.push_back(std::move(file));
   }
   if (!reader.finished()) return broken("something stands behind it");
-  if (const std::string_view rule = broken_list_rule(out); !rule.empty()) return broken(rule);
+  if (const std::string rule = broken_list_rule(out); !rule.empty()) return broken(rule);
   return out;
 }
 
