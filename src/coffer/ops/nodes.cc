@@ -73,11 +73,12 @@ Result<Enrolment> enrol_node(Coffer& coffer, std::string_view text, ProviderOpen
   const auto keyring = coffer.keyring();
   const EnrolledNode* there = keyring->find_node(request.node.name);
   if (there != nullptr && there->is(request.node)) return Enrolment{request.node, true};
-  COFFER_TRY(coffer.live_keyring().update([&](Keyring& changed) -> Status {
+  const auto enrol = [&](Keyring& changed) -> Status {
     // Somebody may have removed a node since.
     COFFER_TRY(check_join_request(request, changed, now_seconds()));
     return changed.add_node(request.node, now_seconds());
-  }));
+  };
+  COFFER_TRY(coffer.live_keyring().update(enrol));
   return Enrolment{request.node, false};
 }
 
@@ -112,11 +113,12 @@ Result<NodeRemoval> remove_node(Coffer& coffer, const std::string& name, const s
   COFFER_ASSIGN(out.root, rotate_root(coffer, to, opener));
   out.closed = closed_groups(coffer);
   const std::set<std::string> closed(out.closed.begin(), out.closed.end());
-  COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) -> Status {
+  const auto renew = [&](Keyring& keyring) -> Status {
     COFFER_TRY(keyring.remove_node(name));
     COFFER_ASSIGN(out.domains, rotate_all_domains(keyring, closed));
     return Status::ok();
-  }));
+  };
+  COFFER_TRY(coffer.live_keyring().update(renew));
   // Nobody looks at it any more.
   [[maybe_unused]] const Status gone = coffer.live_keyring().remove_report(name);
   return out;
