@@ -246,7 +246,7 @@ TEST_F(KeyringMoveTest, KilledAtAnyTimeItGoesOnAndNothingIsLost) {
   ASSERT_TRUE(rotate(*open()).is_ok());
   int killed = 0;
   for (const std::string& to : {uri(), files_, uri()}) {
-    for (int millis = 1;; millis += may_take_long() ? 4 : 40) {
+    for (int millis = 1;; millis += may_take_long() ? 4 : 60) {
       const pid_t child = fork();
       if (child == 0) _exit(move(to).is_ok() ? 0 : 1);
       std::this_thread::sleep_for(std::chrono::milliseconds(millis));
