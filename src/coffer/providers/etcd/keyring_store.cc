@@ -39,7 +39,7 @@ class EtcdKeyringStore final : public KeyringStore {
     std::vector<NodeReportText> out;
     const auto take = [&](const KeyValue& found) -> Status {
       out.push_back({found.key.substr(keys_.reports().size()), found.value});
-      return out.size() <= kReportsMax ? Status::ok() : no_such_answer();
+      return out.size() <= kReportsMax ? Status::ok() : keys_.no_such_answer();
     };
     COFFER_TRY(keys_.for_each(keys_.reports(), false, kReportsAtOnce, take));
     return out;
