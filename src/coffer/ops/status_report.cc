@@ -1,6 +1,7 @@
 #include "coffer/ops/status_report.h"
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/audit.h"
 
 namespace coffer {
 namespace {
