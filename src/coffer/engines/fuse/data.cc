@@ -12,7 +12,9 @@
 namespace coffer::fusefs {
 namespace {
 
-FileHandle& handle_of_file(const fuse_file_info* info) { return *reinterpret_cast<FileHandle*>(info->fh); }
+FileHandle& handle_of_file(const fuse_file_info* info) {
+  return static_cast<FileHandle&>(*reinterpret_cast<Handle*>(info->fh));
+}
 
 Opening opening_of(int flags) {
   if ((flags & O_TRUNC) != 0) return Opening::kCutting;
@@ -21,18 +23,17 @@ Opening opening_of(int flags) {
 
 // Gives the open file a handle, and tells the kernel of it by `reply`.
 template <class Reply>
-int reply_handle(FileSystem& files, std::shared_ptr<Inode> inode, fuse_file_info* info, bool kept, const Reply& reply) {
-  auto handle = std::make_unique<FileHandle>(FileHandle{std::move(inode)});
-  info->fh = reinterpret_cast<uint64_t>(handle.get());
+int reply_handle(FileSystem& files, const std::shared_ptr<Inode>& inode, fuse_file_info* info, bool kept,
+                 const Reply& reply) {
+  info->fh = files.add_handle(std::make_unique<FileHandle>(inode));
   info->keep_cache = kept ? 1 : 0;
   // What was written is here already, unless the kernel gathers it.
   info->noflush = files.options().write_back ? 0 : 1;
-  if (reply() == 0) {
-    handle.release();
-  } else {
-    // The kernel has given the request up, and will not release what it has not got.
-    files.release(handle->inode);
-  }
+  const uint64_t number = info->fh;
+  if (reply() == 0) return kAnswered;
+  // The kernel has given the request up, and will not release what it has not got.
+  files.take_handle(number);
+  files.release(inode);
   return kAnswered;
 }
 
@@ -137,8 +138,8 @@ void do_create(fuse_req_t request, fuse_ino_t parent, const char* asked, mode_t 
 
 void do_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
   answer(request, [&](FileSystem& files) {
-    const std::unique_ptr<FileHandle> handle(&handle_of_file(info));
-    files.release(handle->inode);
+    files.release(handle_of_file(info).inode);
+    files.take_handle(info->fh);
     return 0;
   });
 }

@@ -14,12 +14,10 @@ namespace coffer::fusefs {
 namespace {
 
 // An open directory, which stands at the entry of an offset.
-class DirectoryHandle {
+class DirectoryHandle final : public Handle {
  public:
   explicit DirectoryHandle(DIR* directory) : directory_(directory) {}
-  ~DirectoryHandle() { ::closedir(directory_); }
-  DirectoryHandle(const DirectoryHandle&) = delete;
-  DirectoryHandle& operator=(const DirectoryHandle&) = delete;
+  ~DirectoryHandle() override { ::closedir(directory_); }
 
   // One reader at a time.
   std::mutex& reading() { return reading_; }
@@ -50,7 +48,9 @@ class DirectoryHandle {
   off_t offset_ = 0;
 };
 
-DirectoryHandle& handle_of(const fuse_file_info* info) { return *reinterpret_cast<DirectoryHandle*>(info->fh); }
+DirectoryHandle& handle_of(const fuse_file_info* info) {
+  return static_cast<DirectoryHandle&>(*reinterpret_cast<Handle*>(info->fh));
+}
 
 // Whether they can be told, where they are encrypted.
 int check_names(FileSystem& files, Inode& directory) {
@@ -67,18 +67,18 @@ void do_opendir(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
     DIR* const directory = ::fdopendir(fd.get());
     if (directory == nullptr) return errno;
     fd.release();
-    auto handle = std::make_unique<DirectoryHandle>(directory);
-    info->fh = reinterpret_cast<uint64_t>(handle.get());
+    const uint64_t number = files.add_handle(std::make_unique<DirectoryHandle>(directory));
+    info->fh = number;
     info->keep_cache = 1;
     info->cache_readdir = 1;
-    if (fuse_reply_open(request, info) == 0) handle.release();
+    if (fuse_reply_open(request, info) != 0) files.take_handle(number);
     return kAnswered;
   });
 }
 
 void do_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-  answer(request, [&](FileSystem&) {
-    delete &handle_of(info);
+  answer(request, [&](FileSystem& files) {
+    files.take_handle(info->fh);
     return 0;
   });
 }

@@ -137,6 +137,19 @@ Result<std::string> FileSystem::path_of(Inode& parent, const char* name) const {
   return out + "/" + name;
 }
 
+uint64_t FileSystem::add_handle(std::unique_ptr<Handle> handle) {
+  const auto number = reinterpret_cast<uint64_t>(handle.get());
+  std::lock_guard lock(handles_mutex_);
+  handles_.emplace(number, std::move(handle));
+  return number;
+}
+
+std::unique_ptr<Handle> FileSystem::take_handle(uint64_t number) {
+  std::lock_guard lock(handles_mutex_);
+  auto node = handles_.extract(number);
+  return node.empty() ? nullptr : std::move(node.mapped());
+}
+
 void FileSystem::close_all() {
   closing_.stop();
   while (const std::shared_ptr<Inode> inode = take_idle({}, 0)) close_idle(*inode);

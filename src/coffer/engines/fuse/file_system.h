@@ -10,6 +10,7 @@
 #include <deque>
 #include <new>
 #include <shared_mutex>
+#include <unordered_map>
 
 #include "coffer/base/interval_thread.h"
 #include "coffer/engines/fuse/inode.h"
@@ -28,9 +29,19 @@ struct FileSystemOptions {
   bool write_back = false;
 };
 
-// An open file.
-struct FileHandle {
-  std::shared_ptr<Inode> inode;
+// Of a file or directory that the kernel has open.
+class Handle {
+ public:
+  Handle() = default;
+  virtual ~Handle() = default;
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+};
+
+class FileHandle final : public Handle {
+ public:
+  explicit FileHandle(std::shared_ptr<Inode> opened) : inode(std::move(opened)) {}
+  const std::shared_ptr<Inode> inode;
 };
 
 class FileSystem {
@@ -73,6 +84,9 @@ class FileSystem {
   // Held shared while a file is opened by its path, and alone while paths change that matter.
   std::shared_mutex& moves() { return moves_; }
 
+  // What the kernel is told of it, which it may give back at once; it may also end the mount and give nothing back.
+  uint64_t add_handle(std::unique_ptr<Handle> handle);
+  std::unique_ptr<Handle> take_handle(uint64_t number);
   // A handle of the file goes. Files that nobody has open any more stay so for a moment, since closing one takes syncs,
   // and programs often open again what they have closed.
   void release(const std::shared_ptr<Inode>& inode);
@@ -91,6 +105,9 @@ class FileSystem {
   InodeTable inodes_;
   const std::shared_ptr<Inode> root_;
   std::shared_mutex moves_;
+
+  std::mutex handles_mutex_;
+  std::unordered_map<uint64_t, std::unique_ptr<Handle>> handles_;  // guarded by handles_mutex_
 
   struct Idle {
     std::shared_ptr<Inode> inode;
