@@ -166,7 +166,7 @@ class KeyTroubles(Served):
 
     def test_an_outage_is_said_on_the_page_and_its_end_too(self):
         self.serve()
-        self.until(lambda: "All is well" in self.page() or "problem" in self.page())
+        self.until(lambda: self.json()["status"])
         os.rename(self.path("root.key"), self.path("away.key"))
         self.until(lambda: self.json()["status"]["root_key_trouble"])
         trouble = self.json()["status"]["root_key_trouble"]["trouble"]
