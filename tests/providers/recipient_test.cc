@@ -49,7 +49,7 @@ class Recipient : public testing::Test {
  protected:
   Recipient() {
     write("private.pem", pem_of(private_));
-    uri_ = "recipient:x25519/" + recipient::base64url_of(x25519_public(private_).value());
+    uri_ = "recipient:x25519/" + base64url_text(x25519_public(private_).value());
   }
   std::string path(const std::string& name) const { return directory_ / name; }
   std::string write(const std::string& name, std::string_view text, uint32_t mode = 0600) {
@@ -195,7 +195,7 @@ TEST_F(Recipient, APublicKeyOfSmallOrderIsNeverSealedTo) {
   for (const char* hex : {"0000000000000000000000000000000000000000000000000000000000000000",
                           "0100000000000000000000000000000000000000000000000000000000000000",
                           "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"}) {
-    const auto refused = open_provider("recipient:x25519/" + recipient::base64url_of(from_hex(hex).value()));
+    const auto refused = open_provider("recipient:x25519/" + base64url_text(from_hex(hex).value()));
     EXPECT_EQ(refused.code(), Code::kInvalidArgument) << hex;
     EXPECT_THAT(message_of(refused.status()), HasSubstr("small order"));
   }
@@ -256,7 +256,7 @@ TEST_F(Recipient, AnEncryptedPrivateKeyTakesItsPassphrase) {
   write("right", "swordfish-swordfish\n");
   write("wrong", "trout-trout-trout\n");
   const WrappedKeyringKey wrapped =
-      added("recipient:x25519/" + recipient::base64url_of(from_hex(kEncryptedPublic).value()));
+      added("recipient:x25519/" + base64url_text(from_hex(kEncryptedPublic).value()));
   const std::string key = "key=" + path("encrypted.pem") + "&passphrase_file=";
   EXPECT_TRUE(is(unwrap(wrapped, key + path("right")), key_));
   EXPECT_EQ(unwrap(wrapped, key + path("wrong")).code(), Code::kWrongKey);

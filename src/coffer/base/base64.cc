@@ -73,4 +73,16 @@ void encode_base64url(ByteView bytes, MutableBytes out) {
   encode(bytes, out, kUrlDigits);
 }
 
+std::string base64_text(ByteView bytes) {
+  std::string out(base64_size(bytes.size()), '\0');
+  encode_base64(bytes, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
+  return out;
+}
+
+std::string base64url_text(ByteView bytes) {
+  std::string out(base64url_size(bytes.size()), '\0');
+  encode_base64url(bytes, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
+  return out;
+}
+
 }  // namespace coffer

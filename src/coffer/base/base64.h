@@ -1,6 +1,8 @@
 // Base64 (RFC 4648) between secrets: nothing passes through ordinary memory.
 #pragma once
 
+#include <string>
+
 #include "coffer/base/secret.h"
 
 namespace coffer {
@@ -18,5 +20,9 @@ void encode_base64(ByteView bytes, MutableBytes out);
 constexpr size_t base64url_size(size_t size) { return (size * 8 + 5) / 6; }
 // Without padding. REQUIRES: out.size() == base64url_size(bytes.size())
 void encode_base64url(ByteView bytes, MutableBytes out);
+
+// The same as text, of what is no secret.
+std::string base64_text(ByteView bytes);
+std::string base64url_text(ByteView bytes);
 
 }  // namespace coffer

@@ -70,10 +70,7 @@ void put_banner(Html& out, const Overview& overview, uint64_t now) {
 
 std::string source_of(Markup markup) {
   const Result<Sha256> digest = sha256(as_bytes(markup.text()));
-  if (!digest.is_ok()) return "";
-  std::string out(base64_size(digest->size()), '\0');
-  encode_base64(*digest, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
-  return out;
+  return digest.is_ok() ? base64_text(*digest) : "";
 }
 
 // Of one kind.

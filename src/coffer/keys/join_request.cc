@@ -45,9 +45,7 @@ Result<std::string> make_join_request(const NodeIdentity& node, const Keyring& k
   writer.bytes(request.root_digest);
   writer.bytes(request.mac);
   writer.bytes(request.signature);
-  Bytes text(base64url_size(bytes.size()));
-  encode_base64url(bytes, text);
-  return std::string(kJoinRequestPrefix) + std::string(as_text(text)) + ":" + format_node_public(request.node);
+  return std::string(kJoinRequestPrefix) + base64url_text(bytes) + ":" + format_node_public(request.node);
 }
 
 Result<JoinRequest> parse_join_request(std::string_view text) {

@@ -51,9 +51,7 @@ std::string format_node_public(const NodePublic& node) {
   writer.bytes(node.agreement);
   writer.bytes(node.signing);
   writer.bytes(node.proof);
-  Bytes text(base64url_size(bytes.size()));
-  encode_base64url(bytes, text);
-  return std::string(kNodePublicPrefix) + node.name + ":" + std::string(as_text(text));
+  return std::string(kNodePublicPrefix) + node.name + ":" + base64url_text(bytes);
 }
 
 Result<NodePublic> parse_node_public(std::string_view text) {

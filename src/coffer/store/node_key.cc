@@ -31,9 +31,7 @@ std::string slot_text(const KeyringSlot& slot) {
   Bytes bytes(slots_size({&slot, 1}));
   Writer writer(bytes);
   write_slot(slot, writer);
-  Bytes text(base64_size(bytes.size()));
-  encode_base64(bytes, text);
-  return std::string(kNodeSlotPrefix) + std::string(as_text(text));
+  return std::string(kNodeSlotPrefix) + base64_text(bytes);
 }
 
 Result<KeyringSlot> parse_slot(std::string_view text) {

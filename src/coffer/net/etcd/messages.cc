@@ -11,14 +11,8 @@ using http::JsonView;
 constexpr size_t kAnsweredValueMax = size_t{4} << 20;
 constexpr size_t kSaidMax = 1024;
 
-std::string base64_of(ByteView bytes) {
-  std::string out(base64_size(bytes.size()), '\0');
-  encode_base64(bytes, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
-  return out;
-}
-
 std::string field(const char* name, std::string_view bytes) {
-  return "\"" + std::string(name) + "\":\"" + base64_of(as_bytes(bytes)) + "\"";
+  return "\"" + std::string(name) + "\":\"" + base64_text(as_bytes(bytes)) + "\"";
 }
 
 std::string range_text(const Transaction::Range& range) {

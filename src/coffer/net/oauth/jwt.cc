@@ -64,9 +64,7 @@ Result<std::string> certificate_thumbprint(const SecretBytes& pem) {
     return {Code::kInvalidArgument, "expected the PEM of a certificate"};
   }
   hash.resize(size);
-  std::string out(base64url_size(hash.size()), ' ');
-  encode_base64url(hash, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
-  return out;
+  return base64url_text(hash);
 }
 
 }  // namespace coffer::oauth

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "coffer/base/base64.h"
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/scrypt.h"
@@ -14,7 +15,7 @@
 namespace coffer::recipient {
 namespace {
 
-std::string uri_of(const X25519Public& key) { return "recipient:x25519/" + base64url_of(key); }
+std::string uri_of(const X25519Public& key) { return "recipient:x25519/" + base64url_text(key); }
 
 }  // namespace
 
@@ -28,7 +29,7 @@ Result<std::string> uri_for_passphrase(const SecretBytes& passphrase, int scrypt
   COFFER_TRY(random_bytes(salt));
   COFFER_ASSIGN(const X25519Private key, key_of_passphrase(passphrase, salt, scrypt_log2));
   COFFER_ASSIGN(const X25519Public recipient, x25519_public(key));
-  return uri_of(recipient) + "?scrypt=" + std::to_string(scrypt_log2) + "&salt=" + base64url_of(salt);
+  return uri_of(recipient) + "?scrypt=" + std::to_string(scrypt_log2) + "&salt=" + base64url_text(salt);
 }
 
 Result<Shared> uri_for_shares(int threshold, int share_count) {

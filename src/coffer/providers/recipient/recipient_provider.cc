@@ -2,6 +2,7 @@
 // half is somewhere else, and is needed to open a slot only, never to renew one.
 #include <algorithm>
 
+#include "coffer/base/base64.h"
 #include "coffer/base/codec.h"
 #include "coffer/base/text.h"
 #include "coffer/crypto/hpke.h"
@@ -170,7 +171,7 @@ Result<std::unique_ptr<RootKeyProvider>> open_recipient(const ProviderUri& uri, 
   if (!settings.sender.has_value()) {
     COFFER_ASSIGN(sender, new_x25519_private());
     COFFER_ASSIGN(settings.sender, x25519_public(sender));
-    settings.uri.options.insert(settings.uri.options.begin(), {"from", recipient::base64url_of(*settings.sender)});
+    settings.uri.options.insert(settings.uri.options.begin(), {"from", base64url_text(*settings.sender)});
     // Refused now, and not when it is needed.
     COFFER_TRY(x25519_shared(sender, settings.recipient).status());
   }

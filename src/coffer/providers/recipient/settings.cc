@@ -17,7 +17,7 @@ std::optional<Bytes> decode_exactly(std::string_view text, size_t size) {
   const auto decoded = decode_base64(as_bytes(text), Base64Alphabet::kUrl);
   if (!decoded.is_ok() || decoded->size() != size) return std::nullopt;
   Bytes out(decoded->reveal().begin(), decoded->reveal().end());
-  if (base64url_of(out) != text) return std::nullopt;
+  if (base64url_text(out) != text) return std::nullopt;
   return out;
 }
 
@@ -87,12 +87,6 @@ Status take_sources(const ProviderUri& uri, UriOptions& options, Settings& setti
 }
 
 }  // namespace
-
-std::string base64url_of(ByteView bytes) {
-  std::string out(base64url_size(bytes.size()), '\0');
-  encode_base64url(bytes, {reinterpret_cast<uint8_t*>(out.data()), out.size()});
-  return out;
-}
 
 bool Settings::opens_by_itself() const {
   switch (source) {

@@ -34,6 +34,4 @@ struct Settings {
 
 Result<Settings> settings_of(const ProviderUri& uri, const ProviderConfig& config);
 
-std::string base64url_of(ByteView bytes);
-
 }  // namespace coffer::recipient
