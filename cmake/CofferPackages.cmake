@@ -6,7 +6,13 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME coffer)
 set(CPACK_PACKAGE_VENDOR Coffer)
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")  # each has its own
-set(CPACK_PACKAGE_CONTACT "Coffer's makers <coffer@example.org>")
+# Whoever builds packages answers for them, and tells Debian's tools who that is in the same two variables.
+set(builder "$ENV{DEBFULLNAME} <$ENV{DEBEMAIL}>")
+if(builder MATCHES "^ | <>$")
+  set(builder "whoever built it <root@localhost>")
+endif()
+set(COFFER_PACKAGE_MAINTAINER "${builder}" CACHE STRING "Maintainer of the Debian packages: NAME <ADDRESS>")
+set(CPACK_PACKAGE_CONTACT "${COFFER_PACKAGE_MAINTAINER}")
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
@@ -31,6 +37,8 @@ function(coffer_package component name section about)
   set(${prefix}_PACKAGE_RECOMMENDS "${of_RECOMMENDS}" PARENT_SCOPE)
   set(CPACK_COMPONENTS_ALL ${CPACK_COMPONENTS_ALL} ${component} PARENT_SCOPE)
   install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name} RENAME copyright
+    COMPONENT ${component})
+  install(FILES ${PROJECT_SOURCE_DIR}/CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${name}
     COMPONENT ${component})
 endfunction()
 

@@ -76,7 +76,7 @@ def load(path):
 
 
 class Coffer:
-    def __init__(self, place, root_uri=None, library="libcoffer_c.so.0.1"):
+    def __init__(self, place, root_uri=None, library="libcoffer_c.so.0.2"):
         self.library = load(library)
         self.handle = c_void_p()
         self.call("coffer_open", os.fsencode(place), root_uri and root_uri.encode(), byref(self.handle))

@@ -14,8 +14,8 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 BINDING = os.path.join(HERE, "..", "..", "src", "coffer", "bindings", "c")
 LIBRARY = sys.argv.pop()
-SONAME = "libcoffer_c.so.0.1"
-VERSION = "COFFER_C_0.1"
+SONAME = "libcoffer_c.so.0.2"
+VERSION = "COFFER_C_0.2"
 
 
 def read(*path):

@@ -64,12 +64,12 @@ def check_exports(prefix, name):
         found = re.fullmatch(r"\S+ \S ([^@]+)@+(\S+)", line)
         if found:  # the names of versions stand there too, without one
             shown.setdefault(found[2], []).append(found[1])
-    check(set(shown) <= {"COFFER_0.1", "COFFER_PRIVATE_0.1"}, f"lib{name} has versions {sorted(shown)}")
-    plain = said_by("c++filt", input="\n".join(shown["COFFER_0.1"]) + "\n").splitlines()
+    check(set(shown) <= {"COFFER_0.2", "COFFER_PRIVATE_0.2"}, f"lib{name} has versions {sorted(shown)}")
+    plain = said_by("c++filt", input="\n".join(shown["COFFER_0.2"]) + "\n").splitlines()
     with open(os.path.join(ROOT, "cmake", f"{name}.exports"), encoding="utf-8") as file:
         listed = [line for line in file.read().splitlines() if not line.startswith("#")]
     check(sorted(set(plain)) == sorted(listed), f"lib{name} shows\n" + "\n".join(sorted(set(plain))))
-    check("SONAME" in said_by("readelf", "--dynamic", os.path.join(prefix, "lib", f"lib{name}.so.0.1")),
+    check("SONAME" in said_by("readelf", "--dynamic", os.path.join(prefix, "lib", f"lib{name}.so.0.2")),
           f"lib{name} has no soname")
 
 
@@ -129,7 +129,7 @@ def check_c_program(build, coffer):
     said = said_by(program, coffer)
     check(re.match(r"coffer 0\.1\.\d+, ABI \d+: PlaintextCanary\n$", said), repr(said))
     needed = said_by("readelf", "--dynamic", program)
-    check("[libcoffer_c.so.0.1]" in needed and "libstdc++" not in needed, needed)
+    check("[libcoffer_c.so.0.2]" in needed and "libstdc++" not in needed, needed)
     check_needs(program)
 
 

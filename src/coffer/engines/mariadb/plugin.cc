@@ -13,6 +13,7 @@
 #include "coffer/engines/mariadb/data_directory.h"
 #include "coffer/engines/mariadb/server_keys.h"
 #include "coffer/providers/registry.h"
+#include "coffer/version.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ using coffer::mariadb::ServerKeys;
 using coffer::mariadb::Severity;
 
 constexpr unsigned kUnknownError = 1105;  // the server's ER_UNKNOWN_ERROR
+constexpr unsigned kPluginVersion = coffer::kVersionMajor << 8 | coffer::kVersionMinor;
 
 char* coffer_path = nullptr;  // the server's copy of the variable
 // From init to deinit, between which the server asks for keys.
@@ -126,9 +128,9 @@ maria_declare_plugin(coffer_key_management){
     PLUGIN_LICENSE_BSD,  // of those the server has a word for, the nearest to ours
     init,
     deinit,
-    0x0100,
+    kPluginVersion,
     nullptr,
     variables,
-    "0.1",
+    coffer::kVersion.data(),  // it ends with a zero
     MariaDB_PLUGIN_MATURITY_BETA,
 } maria_declare_plugin_end;

@@ -39,7 +39,7 @@ extern "C" {
 #define COFFER_C_ABI_VERSION 3
 // Of the library that is loaded: at least that of the header a program was compiled with, or the linker said no.
 uint32_t coffer_abi_version(void);
-// "0.1.0": the library's. Never freed.
+// "0.2.0": the library's. Never freed.
 const char* coffer_version(void);
 
 // What a caller can do about a failure. The codes that an operator acts on differently never merge. Whoever meets a
