@@ -26,8 +26,10 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
 from decoder.keyring import describe_keyring, open_keyring  # noqa: E402
+from decoder.node import read_node_key  # noqa: E402
 from decoder.primitives import Failure, crc32c  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
+from decoder.stream import decode_stream, digest_of_pieces  # noqa: E402
 
 COFFER, WRITE_STORE_FILE = map(os.path.abspath, (sys.argv.pop(1), sys.argv.pop(1)))
 SEED = int(os.environ.get("COFFER_SEED", "1"))
@@ -185,6 +187,42 @@ class RoundTrip(unittest.TestCase):
         signing.verify(proof[72:], b"coffer/v1 node join\0" + vouched + proof[40:72])
         store.run("node", "remove", store.coffer, "db-2")
         self.assertEqual(list(describe_keyring(store.keyring())["nodes"]), ["db-1"])
+
+
+    def test_a_stream_reads_the_same(self):
+        stores, lines = [], []
+        for name in ("a", "b"):
+            folder = os.path.join(self.scratch, name)
+            os.mkdir(folder)
+            stores.append(Store(folder))
+            lines.append(stores[-1].run("node", "new", stores[-1].coffer, name).stdout.decode().strip())
+        sender, receiver = stores
+        sender.load()
+        for store, peer, line in ((sender, "b", lines[1]), (receiver, "a", lines[0])):
+            config = os.path.join(store.coffer, "coffer.yaml")
+            write(config, read(config) + f"peers:\n  {peer}: {line}\n".encode())
+        stream = sender.run("send", sender.coffer, sender.database, "--to", "b").stdout
+        node = read_node_key(read(os.path.join(receiver.coffer, "node.key")), receiver.keyring())
+        files = decode_stream(stream, node)
+        self.assertEqual([file.name for file, _, _ in files], sorted(os.listdir(sender.database)))
+        for file, key, body in files:
+            path = os.path.join(sender.database, file.name)
+            self.assertEqual(body, read(path)[8192:])
+            plaintext = coffer_decode.decode(read(path)[:8192] + body, file_key=key)[0] if key else b""
+            self.assertEqual(plaintext, sender.run("cat", sender.coffer, path).stdout, path)
+        # And the receiver's list, where the end did not come.
+        arrival = os.path.join(self.scratch, "arrived")
+        cut = subprocess.run([COFFER, "receive", receiver.coffer, arrival], input=stream[:-1], capture_output=True,
+                             check=False, timeout=300)
+        self.assertNotEqual(cut.returncode, 0)
+        had = receiver.run("receive", receiver.coffer, arrival, "--have").stdout.decode().splitlines()
+        expected = {f"{file.slot.file_id.hex()} {len(body)} {digest_of_pieces(body).hex()}"
+                    for file, _, body in files if file.slot}
+        self.assertEqual((had[0], set(had[1:])), ("coffer have 1", expected))
+        for flipped in range(0, len(stream), max(1, len(stream) // 97)):
+            spoilt = stream[:flipped] + bytes([stream[flipped] ^ 4]) + stream[flipped + 1:]
+            with self.assertRaises(Failure, msg=f"byte {flipped}"):
+                decode_stream(spoilt, node)
 
 
 class Verdicts(unittest.TestCase):

@@ -28,7 +28,7 @@ def labeled_expand(suite, prk, label, info, size):
     return HKDFExpand(algorithm=hashes.SHA256(), length=size, info=whole).derive(prk)
 
 
-def hpke_open(private, sender, info, encapsulated, ciphertext):
+def hpke_open(private, sender, info, encapsulated, ciphertext, associated=None):
     """The plaintext, or None."""
     mine = X25519PrivateKey.from_private_bytes(private)
     secrets = b"".join(mine.exchange(X25519PublicKey.from_public_bytes(key)) for key in (encapsulated, sender))
@@ -41,7 +41,7 @@ def hpke_open(private, sender, info, encapsulated, ciphertext):
     secret = labeled_extract(suite, shared, b"secret", b"")
     key = labeled_expand(suite, secret, b"key", schedule, 32)
     nonce = labeled_expand(suite, secret, b"base_nonce", schedule, 12)
-    return open_sealed(AESGCM(key), nonce, ciphertext, None)
+    return open_sealed(AESGCM(key), nonce, ciphertext, associated)
 
 
 def fingerprint_of_pair(recipient, sender):
