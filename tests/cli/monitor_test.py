@@ -252,6 +252,25 @@ class ForOthers(Served):
         with open(f"/proc/{self.agent.pid}/cmdline", "rb") as file:
             self.assertNotIn(TOKEN.encode(), file.read())
 
+    def test_a_renewed_certificate_is_taken_and_a_wrong_one_is_not(self):
+        self.serve("--certificate", "tls.pem", "--key", "tls.key", "--token", "token")
+        old = ssl.create_default_context(cafile=self.path("tls.pem"))
+        let_in = {"Authorization": f"Bearer {TOKEN}"}
+        self.write("kept.key", self.read("tls.key"), 0o600)
+        make_certificate(self)
+        new = ssl.create_default_context(cafile=self.path("tls.pem"))
+        self.write("new.key", self.read("tls.key"), 0o600)
+        self.write("tls.key", self.read("kept.key"), 0o600)
+        self.until(lambda: "goes on with the certificate of before" in self.ask("/", tls=old, **let_in)[2])
+        self.write("tls.key", self.read("new.key"), 0o600)
+
+        def is_served_with_the_new_one():
+            with contextlib.suppress(ssl.SSLError):
+                return self.ask("/", tls=new, **let_in)[0] == 200
+            return False
+        self.until(is_served_with_the_new_one)
+        self.until(lambda: "certificate of before" not in self.ask("/", tls=new, **let_in)[2])
+
     def test_slow_clients_of_tls_keep_nobody_out(self):
         self.serve("--certificate", "tls.pem", "--key", "tls.key", "--token", "token")
         slow = [self.begin_to_ask(b"\x16\x03\x01") for _ in range(80)]

@@ -102,7 +102,7 @@ Result<std::unique_ptr<Monitor>> Monitor::start_if_asked(const Arguments& argume
             "127.0.0.1"};
   }
   std::unique_ptr<Monitor> out(new Monitor(absolute_path(arguments.operand("COFFER")), std::move(access)));
-  out->is_tls_ = tls != nullptr;
+  out->tls_ = tls;
   out->listens_at_ = listen->substr(0, listen->rfind(':'));
   auto server = serve::Server::start(address, tls, [monitor = out.get()](const serve::Request& request) {
     return monitor->answer(request);
@@ -124,7 +124,7 @@ Monitor::~Monitor() {
 }
 
 std::string Monitor::where() const {
-  return (is_tls_ ? "https://" : "http://") + listens_at_ + ":" + std::to_string(server_->port()) + "/";
+  return (tls_ != nullptr ? "https://" : "http://") + listens_at_ + ":" + std::to_string(server_->port()) + "/";
 }
 
 Monitor::Shared Monitor::current() const {
@@ -133,6 +133,7 @@ Monitor::Shared Monitor::current() const {
 }
 
 void Monitor::publish(Overview overview) {
+  if (tls_ != nullptr) overview.certificate = tls_->renew();
   const std::lock_guard lock(mutex_);
   overview.policy = policy_;
   overview_ = std::make_shared<const Overview>(std::move(overview));

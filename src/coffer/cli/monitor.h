@@ -56,7 +56,7 @@ class Monitor {
   Shared page_of_;
   uint64_t page_at_ = 0;
   std::shared_ptr<const std::string> page_;
-  bool is_tls_ = false;
+  std::shared_ptr<serve::ServerTls> tls_;  // null: in clear
   std::string listens_at_;
   std::unique_ptr<serve::Server> server_;
   IntervalThread clock_;  // the last member: it ends first

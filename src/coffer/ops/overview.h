@@ -39,6 +39,7 @@ struct Overview {
   std::string key_metrics;  // prometheus_text()
   Examined examined;
   PolicyLook policy;
+  Status certificate;  // not ok: why what stands in its file now is not what the page is served with
 };
 
 // Of a coffer whose root key this process watches: asks no provider, and reads every file's header only where `coffer

@@ -131,6 +131,8 @@ Findings troubles_of(const Overview& overview) {
     out.status(overview.report.status(), "the files were not looked at", "how they are is not known");
   }
   out.status(overview.policy.found, "the policy is not carried out", "keys grow older than it allows");
+  out.status(overview.certificate, "this page goes on with the certificate of before",
+             "who asks for it is refused once that has expired");
   if (overview.examined.findings.is_ok()) {
     out.add(*overview.examined.findings);
   } else {

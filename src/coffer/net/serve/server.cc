@@ -92,7 +92,8 @@ class Server::Loop {
       if (const auto oldest = sessions_.front().lock()) oldest->close();
       sessions_.pop_front();
     }
-    const auto session = make_session(std::move(stream), tls_ != nullptr ? &tls_->context() : nullptr, answerer_);
+    const auto tls = tls_ != nullptr ? tls_->context() : nullptr;
+    const auto session = make_session(std::move(stream), tls.get(), answerer_);
     sessions_.push_back(session);
     session->begin();
   }

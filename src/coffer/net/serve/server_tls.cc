@@ -29,9 +29,44 @@ Status use_private_key(SSL_CTX* context, const std::string& path) {
   return {Code::kInvalidArgument, path + ": the key is not that of the certificate: " + openssl_reason()};
 }
 
+bool is_same(const FileInfo& a, const FileInfo& b) {
+  return a.inode == b.inode && a.device == b.device && a.size == b.size && a.modified_ns == b.modified_ns;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<ServerTls>> ServerTls::create(const std::string& certificate, const std::string& key) {
+  std::shared_ptr<ServerTls> out(new ServerTls(certificate, key));
+  COFFER_TRY(out->renew());
+  return out;
+}
+
+Result<ServerTls::Seen> ServerTls::look() const {
+  COFFER_ASSIGN(const FileInfo certificate, Disk::posix().info(certificate_));
+  COFFER_ASSIGN(const FileInfo key, Disk::posix().info(key_));
+  return Seen{certificate, key};
+}
+
+// Where the two are replaced one after the other, what is read in between does not fit together, and is an error.
+Status ServerTls::renew() {
+  COFFER_ASSIGN(const Seen now, look());
+  {
+    const std::lock_guard lock(mutex_);
+    if (context_ != nullptr && is_same(now[0], seen_[0]) && is_same(now[1], seen_[1])) return Status::ok();
+  }
+  COFFER_ASSIGN(Context context, read());
+  const std::lock_guard lock(mutex_);
+  context_ = std::move(context);
+  seen_ = now;
+  return Status::ok();
+}
+
+ServerTls::Context ServerTls::context() const {
+  const std::lock_guard lock(mutex_);
+  return context_;
+}
+
+Result<ServerTls::Context> ServerTls::read() const {
   const ErrorQueueGuard guard;
   SslContextHandle out(SSL_CTX_new_ex(openssl_library(), nullptr, TLS_server_method()));
   if (out == nullptr || SSL_CTX_set_min_proto_version(out.get(), TLS1_2_VERSION) != 1) {
@@ -42,12 +77,12 @@ Result<std::shared_ptr<ServerTls>> ServerTls::create(const std::string& certific
                                      SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(out.get(), SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(out.get(), SSL_SESS_CACHE_OFF);
-  if (SSL_CTX_use_certificate_chain_file(out.get(), certificate.c_str()) != 1) {
-    return {Code::kInvalidArgument, certificate + ": expected a certificate in PEM, with those that it is signed by: " +
-                                        openssl_reason()};
+  if (SSL_CTX_use_certificate_chain_file(out.get(), certificate_.c_str()) != 1) {
+    return {Code::kInvalidArgument,
+            certificate_ + ": expected a certificate in PEM, with those that it is signed by: " + openssl_reason()};
   }
-  COFFER_TRY(use_private_key(out.get(), key));
-  return std::shared_ptr<ServerTls>(new ServerTls(out.release()));
+  COFFER_TRY(use_private_key(out.get(), key_));
+  return std::make_shared<boost::asio::ssl::context>(out.release());
 }
 
 }  // namespace coffer::serve

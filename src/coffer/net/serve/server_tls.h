@@ -1,11 +1,13 @@
-// A server's side of TLS: its certificate and versions.
+// A server's side of TLS: its certificate and versions. Thread-safe.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
+#include <array>
 #include <memory>
+#include <mutex>
 #include <string>
 
-#include "coffer/base/status.h"
+#include "coffer/io/disk.h"
 
 namespace coffer::serve {
 
@@ -15,11 +17,25 @@ class ServerTls {
   // 1.3. kInvalidArgument, kPermissionDenied, kNotFound.
   static Result<std::shared_ptr<ServerTls>> create(const std::string& certificate, const std::string& key);
 
-  boost::asio::ssl::context& context() { return context_; }
+  // Takes the files' present contents for connections to come, if they have changed. Errors as create(): then what was
+  // read before is kept, and is looked for again at the next call.
+  Status renew();
+
+  // For a connection that begins now.
+  std::shared_ptr<boost::asio::ssl::context> context() const;
 
  private:
-  explicit ServerTls(SSL_CTX* context) : context_(context) {}
-  boost::asio::ssl::context context_;
+  using Context = std::shared_ptr<boost::asio::ssl::context>;
+  using Seen = std::array<FileInfo, 2>;
+
+  ServerTls(std::string certificate, std::string key) : certificate_(std::move(certificate)), key_(std::move(key)) {}
+  Result<Seen> look() const;
+  Result<Context> read() const;
+
+  const std::string certificate_, key_;
+  mutable std::mutex mutex_;
+  Context context_;
+  Seen seen_;
 };
 
 }  // namespace coffer::serve
