@@ -81,9 +81,10 @@ endfunction()
 # SANITIZERS_BLIND: a pattern of tests of which a sanitizer's build sees less than a plain one: they search memory, or
 # start programs that are not ours. `./test all` runs them in the plain build too, by the label `plain`.
 # LONG: a pattern of tests that do more where they may take long (tests/support/long.h), and run so in `./test all`.
+# SLOW: a pattern of tests that `./test` leaves to `./test all`, where sanitizers' builds run them.
 # BESIDE: the words of a program that runs it beside a server.
 function(coffer_test name)
-  cmake_parse_arguments(ARG "" "SHARDS;SANITIZERS_BLIND;LONG" "SOURCES;LIBRARIES;BESIDE" ${ARGN})
+  cmake_parse_arguments(ARG "" "SHARDS;SANITIZERS_BLIND;LONG;SLOW" "SOURCES;LIBRARIES;BESIDE" ${ARGN})
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE ${ARG_LIBRARIES} coffer_flags GTest::gmock GTest::gtest_main)
   target_include_directories(${name}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_BINARY_DIR}/generated/tests)
@@ -102,6 +103,12 @@ function(coffer_test name)
     set_tests_properties(${name}.plain PROPERTIES ${properties})
     set_property(TEST ${name}.plain APPEND PROPERTY LABELS plain)
     set(others "--gtest_filter=-${ARG_SANITIZERS_BLIND}")
+  endif()
+  if(ARG_SLOW AND NOT COFFER_SANITIZE)
+    add_test(NAME ${name}.slow COMMAND ${ARG_BESIDE} $<TARGET_FILE:${name}_test> "--gtest_filter=${ARG_SLOW}")
+    set_tests_properties(${name}.slow PROPERTIES ${properties})
+    set_property(TEST ${name}.slow APPEND PROPERTY LABELS slow)
+    set(others "--gtest_filter=-${ARG_SANITIZERS_BLIND}:${ARG_SLOW}")
   endif()
   if(ARG_LONG AND NOT COFFER_SANITIZE)
     add_test(NAME ${name}.long

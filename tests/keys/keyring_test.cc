@@ -165,6 +165,27 @@ TEST(Keyring, DestroyingAKeyErasesItsBytesAndKeepsItsHistory) {
   EXPECT_EQ(keyring.set_key_state(first, KeyState::kActive, 4).code(), Code::kInvalidArgument);
 }
 
+TEST(Keyring, WhatAShreddingDestroyedIsKnownForGood) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  ASSERT_TRUE(keyring.add_domain("tenant", 1).is_ok());
+  const auto tenant = [&] { return keyring.find_domain("tenant"); };
+  const Id first = tenant()->active()->id;
+  ASSERT_TRUE(keyring.rotate_domain("tenant", 2).is_ok());
+  ASSERT_TRUE(keyring.change_key(first, KeyState::kDestroyed, 2).is_ok());
+  const Id second = tenant()->active()->id;
+  ASSERT_TRUE(keyring.change_key(second, KeyState::kCompromised, 2).is_ok());
+  ASSERT_TRUE(keyring.change_key(second, KeyState::kDestroyed, 2).is_ok());
+  EXPECT_EQ(tenant()->shredded_through(), 0u);
+  ASSERT_TRUE(keyring.shred_domain("tenant", 2).is_ok());
+  EXPECT_EQ(tenant()->shredded_through(), 3u);
+  // It begins anew, at the same second.
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(keyring.rotate_domain("tenant", 2).is_ok());
+  ASSERT_TRUE(keyring.change_key(tenant()->keys[3].id, KeyState::kDestroyed, 2).is_ok());
+  EXPECT_EQ(tenant()->shredded_through(), 3u);
+  ASSERT_TRUE(keyring.shred_domain("tenant", 2).is_ok());
+  EXPECT_EQ(tenant()->shredded_through(), 5u);
+}
+
 TEST(Keyring, AnActiveKeyIsNotDestroyedDirectly) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   Status status = keyring.set_key_state(keyring.find_domain("system")->active()->id, KeyState::kDestroyed, 2);

@@ -74,6 +74,14 @@ const DomainKeyEntry* Domain::wrapping(uint64_t now) const {
   return key != nullptr && key->may_wrap_at(now) ? key : nullptr;
 }
 
+uint32_t Domain::shredded_through() const {
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) {
+    const bool was_in_use = key->activated != 0 && key->deactivated == 0 && key->compromised == 0;
+    if (key->state == KeyState::kDestroyed && was_in_use) return key->version;
+  }
+  return 0;
+}
+
 Result<Keyring> Keyring::create(const Id& coffer_id, uint64_t now) {
   if (coffer_id.is_zero()) return {Code::kInvalidArgument, "a coffer's id is not all zeros"};
   Keyring keyring;
@@ -249,9 +257,7 @@ Status Keyring::shred_domain(std::string_view name, uint64_t now) {
   const size_t shard = shard_of(tag_of_id(domain->keys.front().id));
   const size_t at = shards_[shard].contents->position(*domain);
   for (DomainKeyEntry& entry : own(shard).keys(at)) {
-    if (entry.state == KeyState::kDestroyed) continue;
-    if (!may_become(entry.state, KeyState::kDestroyed)) enter_state(entry, KeyState::kDeactivated, now);
-    enter_state(entry, KeyState::kDestroyed, now);
+    if (entry.state != KeyState::kDestroyed) enter_state(entry, KeyState::kDestroyed, now);
   }
   return {};
 }

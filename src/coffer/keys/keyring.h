@@ -59,6 +59,9 @@ struct Domain {
   const DomainKeyEntry* active() const;  // null if none
   // The active key, unless it has expired by then; null if none.
   const DomainKeyEntry* wrapping(uint64_t now) const;
+  // The version of the newest key that a shredding destroyed, 0 if there was none: what it and those before it
+  // protected is never to come back, from nowhere. Only a shredding destroys a key that was never deactivated.
+  uint32_t shredded_through() const;
 };
 
 // Of the audit log, as of the save of a keyring: audit_log.h.
