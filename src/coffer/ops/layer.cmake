@@ -1,5 +1,5 @@
 coffer_layer(coffer ops
-  backup_names.cc
+  backup_names.cc leaving.cc
   arrival.cc at_rest.cc audit.cc config_values.cc described.cc doctor.cc doctor_machine.cc doctor_placement.cc
   due_reencryption.cc given_up.cc had_files.cc import_cockroach.cc import_hcd.cc import_hcd_cipher.cc
   import_hcd_kmip.cc import_text.cc inventory.cc keys.cc metric_text.cc metrics.cc nodes.cc overview.cc
