@@ -12,6 +12,7 @@ from .primitives import TAG_SIZE, Failure, crc32c, derive, hkdf_sha256, kwp_unwr
 
 LINEAGE = {1: "linked", 2: "adopted", 3: "older"}
 KEY_STATES = {1: "pre-active", 2: "active", 3: "suspended", 4: "deactivated", 5: "compromised", 6: "destroyed"}
+BACKUP_STATES = {1: "being made", 2: "whole", 3: "being forgotten"}
 KEYRING_BODY_SIZE_MAX = 16 << 20
 
 
@@ -192,6 +193,23 @@ def read_nodes(fields):
     return nodes
 
 
+def read_backups(fields):
+    """The list at the very end of a body, which begins with its mark."""
+    fields.bytes(1)
+    backups = []
+    for _ in range(fields.number(2)):
+        backup = {"id": fields.bytes(16), "target": fields.sized(1, 255), "begun": fields.number(8),
+                  "state": fields.number(1), "index": fields.bytes(32)}
+        if (not any(backup["id"]) or not backup["target"] or any(c < 0x20 or c == 0x7f for c in backup["target"])
+                or backup["state"] not in BACKUP_STATES
+                or (backup["state"] == 1 and any(backup["index"])) or (backup["state"] == 2 and not any(backup["index"]))):
+            raise Failure("tampered", f"backup {backup['id'].hex()} breaks a rule")
+        backups.append(backup)
+    if not 1 <= len(backups) <= 4096 or len({backup["id"] for backup in backups}) != len(backups):
+        raise Failure("tampered", "the list of backups breaks a rule")
+    return backups
+
+
 def read_domains(fields, keyring, first=0, depth=0):
     """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
     domains = {}
@@ -269,7 +287,7 @@ def read_keyring_body(body, shard_of):
     """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
     fields = Fields(body, "tampered")
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "group_of": {},
-               "stores": [], "nodes": []}
+               "stores": [], "nodes": [], "backups": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
@@ -285,8 +303,10 @@ def read_keyring_body(body, shard_of):
             keyring["domains"].update(open_shard(data, shard, keyring))
     for _ in range(fields.number(2)):
         keyring["stores"].append(read_store(fields))
-    if fields.at != len(body):
+    if fields.at != len(body) and body[fields.at] < 0x40:
         keyring["nodes"] = read_nodes(fields)
+    if fields.at != len(body) and body[fields.at] == ord("B"):
+        keyring["backups"] = read_backups(fields)
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     check_keyring(keyring)
@@ -370,6 +390,9 @@ def describe_keyring(keyring):
                                 for each in store["lineage"]],
                     "domains": [text(name) for name in store["domains"]]} for store in keyring["stores"]],
         "nodes": {text(node["name"]): node["signing"].hex() for node in keyring["nodes"]},
+        "backups": [{"id": backup["id"].hex(), "target": text(backup["target"]), "begun": backup["begun"],
+                     "state": BACKUP_STATES[backup["state"]], "index": backup["index"].hex()}
+                    for backup in keyring["backups"]],
         "slots": [{"id": slot["id"].hex(), "root": text(slot["root"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

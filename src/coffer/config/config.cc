@@ -64,6 +64,7 @@ class Parser {
     if (key == "mariadb") return take(read_mariadb(reader_, value), config_.mariadb_keys);
     if (key == "mounted_files") return take(read_mounted_files(reader_, value), config_.mounted_files);
     if (key == "peers") return take(read_peers(reader_, value), config_.peers);
+    if (key == "backup_targets") return take(read_backup_targets(reader_, value), config_.backup_targets);
     if (key == "sealing_key") return path(value, key, config_.providers.sealing_key);
     if (key == "key_providers") return take(read_key_providers(reader_, value), config_.providers.key_providers);
     if (key == "kmip_hosts") return take(read_kmip_hosts(reader_, value), config_.providers.kmip_hosts);
@@ -71,8 +72,8 @@ class Parser {
                          "unknown option \"" + key +
                              "\"; known are version, coffer, keyring, keyring_store, roots, crypto, cipher, "
                              "ctr_cipher, chunk_size, page_size, data_files, log_files, reads, anchor, freshness, "
-                             "domains, stores, bind, policy, mariadb, mounted_files, peers, key_providers, kmip_hosts "
-                             "and sealing_key");
+                             "domains, stores, bind, policy, mariadb, mounted_files, peers, backup_targets, "
+                             "key_providers, kmip_hosts and sealing_key");
   }
 
   template <class T>

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "coffer/config/backup_targets_section.h"
 #include "coffer/config/cipher_options.h"
 #include "coffer/config/local_unlock_section.h"
 #include "coffer/config/mariadb_section.h"
@@ -82,6 +83,7 @@ struct Config {
   MariadbKeys mariadb_keys;
   std::vector<MountedFiles> mounted_files;
   Peers peers;
+  BackupTargets backup_targets;
   ProviderConfig providers;
 
   // What new files of this kind and domain are sealed with, and the chunk size their headers name: 0 for kinds without

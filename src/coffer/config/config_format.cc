@@ -49,7 +49,7 @@ std::string format_config(const Config& config) {
   }
   return out + format_policy({config.policy, config.domain_ciphers, config.local_unlock}) +
          format_mariadb(config.mariadb_keys) + format_mounted_files(config.mounted_files) + format_peers(config.peers) +
-         format_providers(config.providers);
+         format_backup_targets(config.backup_targets) + format_providers(config.providers);
 }
 
 }  // namespace coffer

@@ -230,6 +230,25 @@ void compare_nodes(const Keyring* before, const Keyring& after, Changes& out) {
   }
 }
 
+void compare_backups(const Keyring* before, const Keyring& after, Changes& out) {
+  const auto change = [&](std::string_view what, const ListedBackup& backup) {
+    out.add({{"what", what}, {"backup", backup.id.hex()}, {"target", json_text(backup.target)}});
+  };
+  for (const ListedBackup& backup : after.backups()) {
+    const ListedBackup* earlier = before != nullptr ? before->find_backup(backup.id) : nullptr;
+    if (earlier != nullptr && earlier->state == backup.state) continue;
+    switch (backup.state) {
+      case BackupState::kBeingMade: change("backup begun", backup); break;
+      case BackupState::kWhole: change("backup made", backup); break;
+      case BackupState::kBeingForgotten: change("backup being forgotten", backup); break;
+    }
+  }
+  if (before == nullptr) return;
+  for (const ListedBackup& backup : before->backups()) {
+    if (after.find_backup(backup.id) == nullptr) change("backup forgotten", backup);
+  }
+}
+
 void compare_slots(std::span<const KeyringSlot> before, std::span<const KeyringSlot> after, Changes& out) {
   const auto report = [&](std::string_view what, std::span<const KeyringSlot> slots, std::span<const KeyringSlot> in) {
     for (const KeyringSlot& slot : slots) {
@@ -251,6 +270,7 @@ std::string changes_between(const KeyringContents* before, const KeyringContents
   compare_keys(keyring, after.keyring, out);
   compare_stores(keyring, after.keyring, out);
   compare_nodes(keyring, after.keyring, out);
+  compare_backups(keyring, after.keyring, out);
   return out.text();
 }
 

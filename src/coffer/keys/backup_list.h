@@ -13,13 +13,16 @@ namespace coffer {
 inline constexpr size_t kBackupCountMax = 4096;
 inline constexpr size_t kBackupTargetSizeMax = 255;
 
+// The byte that it begins with in the body.
+inline constexpr uint8_t kBackupListMark = 'B';
+
 // In this order only.
 enum class BackupState : uint8_t { kBeingMade = 1, kWhole = 2, kBeingForgotten = 3 };
 std::string_view backup_state_name(BackupState state);  // "being made", "whole", "being forgotten"
 
 struct ListedBackup {
   Id id;
-  std::string target;  // a name in coffer.yaml, or a directory
+  std::string target;  // NamedBackupTarget::name: 1 to 255 bytes, no control characters
   uint64_t begun = 0;  // Unix seconds
   BackupState state = BackupState::kBeingMade;
   Sha256 index{};  // of its index, envelope and all; zeros until it is whole

@@ -107,6 +107,7 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   copy.updated_ = now;
   copy.stores_.clear();
   copy.node_list_ = {};
+  copy.backups_.clear();
   copy.index_places();
   // What seals a shard is bound to the coffer.
   for (ShardEntry& shard : copy.shards_) shard.key = {};

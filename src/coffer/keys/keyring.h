@@ -10,6 +10,7 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/resting_key.h"
 #include "coffer/crypto/signature.h"
+#include "coffer/keys/backup_list.h"
 #include "coffer/keys/key_group.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/node_list.h"
@@ -206,6 +207,12 @@ class Keyring {
   const EnrolledNode* find_node(std::string_view name) const;
   // As authenticate(), by what no node knows that was removed.
   Result<Sha256> authenticate_as_member(std::string_view label, std::string_view message) const;
+  // In the order in which they were begun.
+  const std::vector<ListedBackup>& backups() const { return backups_; }
+  const ListedBackup* find_backup(const Id& id) const;  // null if none
+  // Of what the backup has of a domain: who does not have this coffer learns no name by it, and whoever has it needs
+  // nothing else to find it. Errors as authenticate().
+  Result<Id> backup_part_id(const Id& backup, std::string_view domain) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
   const StoreEntry* store_at(std::string_view path) const;
   // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.
@@ -248,6 +255,14 @@ class Keyring {
   Status renew_node(const NodePublic& had, const NodePublic& has);
   // And a fresh member key, which authenticate_as_member() goes by. kNotFound.
   Status remove_node(std::string_view name);
+  // kBusy where one is being forgotten at the same target: what the new one finds there might go.
+  Status begin_backup(const Id& id, std::string_view target, uint64_t now);
+  // kNotFound; kConflict unless it is being made.
+  Status finish_backup(const Id& id, const Sha256& index);
+  // Whole or not. kNotFound; kBusy where another one is being made at the same target.
+  Status begin_forgetting(const Id& id);
+  // kNotFound; kConflict unless it is being forgotten.
+  Status forget_backup(const Id& id);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
@@ -280,6 +295,7 @@ class Keyring {
   // Splits it until no part is too large.
   void split(size_t shard);
   void index_places();
+  ListedBackup* own_backup(const Id& id);
 
   Id coffer_id_;
   uint64_t version_ = 1;
@@ -294,6 +310,7 @@ class Keyring {
   std::vector<ShardEntry> shards_;  // by the tags they are for
   std::vector<StoreEntry> stores_;
   NodeList node_list_;
+  std::vector<ListedBackup> backups_;
   PathMap places_;  // path and also_at → store
 };
 

@@ -18,6 +18,10 @@ constexpr uint8_t kConfirmed = 1, kNamesEncrypted = 2;
 
 constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
+// What stands behind the nodes begins with such a byte; they begin with a size that is smaller.
+constexpr uint8_t kSectionMarkMin = 0x40;
+
+uint8_t next_byte(Reader ahead) { return ahead.u8(); }
 
 Status broken(std::string rule) { return {Code::kTampered, "the sealed keyring breaks a rule: " + std::move(rule)}; }
 
@@ -238,7 +242,7 @@ size_t KeyringBody::size(const Keyring& keyring) {
   size += in_body(shards) ? 2 + KeyringBody::size(shards.front().contents->domains()) : shards.size() * kShardEntrySize;
   size += groups_size(keyring.groups());
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
-  return size + node_list_size(keyring.node_list_);
+  return size + node_list_size(keyring.node_list_) + backup_list_size(keyring.backups_);
 }
 
 Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
@@ -262,6 +266,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   writer.u16(static_cast<uint16_t>(keyring.stores().size()));
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
   COFFER_TRY(write_node_list(keyring.node_list_, writer));
+  write_backup_list(keyring.backups_, writer);
   if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
     return {Code::kInternal, "a keyring does not have as many ancestors as its version says"};
   }
@@ -302,10 +307,13 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
     COFFER_ASSIGN(StoreEntry store, decode_store(reader));
     keyring.stores_.push_back(std::move(store));
   }
-  if (reader.ok() && reader.remaining() > 0) {
+  if (reader.ok() && reader.remaining() > 0 && next_byte(reader) < kSectionMarkMin) {
     COFFER_ASSIGN(keyring.node_list_, read_node_list(reader));
   }
-  if (!reader.finished()) return broken("it must end with its last store or node");
+  if (reader.ok() && next_byte(reader) == kBackupListMark) {
+    COFFER_ASSIGN(keyring.backups_, read_backup_list(reader));
+  }
+  if (!reader.finished()) return broken("it must end with its last store, node or backup");
   COFFER_TRY(check_unique(keyring.stores_));
   keyring.index_places();
   return keyring;

@@ -174,6 +174,8 @@ class LiveKeyring {
   Status rotate_group(const std::string& name, const ConfiguredRoot* root = nullptr);
   // The slots there are, for another coffer with another keyring key.
   Result<std::vector<KeyringSlot>> slots_for(const Id& coffer_id, const KeyringKey& key) const;
+  // The same of one of them: that of the root of this name. kNotFound: it has none.
+  Result<KeyringSlot> slot_for(const std::string& root_name, const Id& coffer_id, const KeyringKey& key) const;
 
  private:
   // Whether a provider is waited for, or asked by a thread of its own.

@@ -120,4 +120,19 @@ Result<std::vector<KeyringSlot>> LiveKeyring::slots_for(const Id& coffer_id, con
   return renewed(*in_use_.header, "", coffer_id, key);
 }
 
+Result<KeyringSlot> LiveKeyring::slot_for(const std::string& root_name, const Id& coffer_id,
+                                          const KeyringKey& key) const {
+  COFFER_TRY(here_.usable());
+  COFFER_TRY(check_has_root());
+  std::lock_guard turn(turn_);
+  COFFER_TRY(check_fence());
+  const auto found = find_slot_of(in_use_.header->slots, root_name);
+  if (found == in_use_.header->slots.end()) {
+    return {Code::kNotFound, "no slot of the keyring is of root " + root_name};
+  }
+  COFFER_ASSIGN(const KeyringKey present, in_use_.key.open());
+  COFFER_ASSIGN(const ConfiguredRoot root, root_of(*found));
+  return renew_slot(root, *found, {in_use_.header->coffer_id, present}, {coffer_id, key});
+}
+
 }  // namespace coffer

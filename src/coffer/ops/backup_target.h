@@ -43,6 +43,8 @@ class BackupTarget {
   // For reading at random: the directory's own file, or one without a name that was fetched into the scratch directory.
   // kLimitExceeded where it has more bytes than `size_max`.
   virtual Result<std::shared_ptr<ReadableFile>> open(const std::string& name, uint64_t size_max) = 0;
+  // Removes what interrupted puts left, as far as the target has such. REQUIRES: nobody puts anything meanwhile.
+  virtual Status remove_leftovers() { return Status::ok(); }
   // For messages: "backup target /srv/backups".
   virtual std::string describe() const = 0;
 
@@ -50,6 +52,10 @@ class BackupTarget {
   // The whole; kLimitExceeded beyond `size_max`.
   Result<Bytes> get_small(const std::string& name, size_t size_max);
   Status put_small(const std::string& name, ByteView bytes);
+
+ protected:
+  Status check_name(const std::string& name) const;
+  Status too_large(const std::string& name, uint64_t size_max) const;
 };
 
 // `directory` need not be there yet, what it is in has to be. Links below it are refused, but one that somebody else
@@ -68,8 +74,13 @@ std::unique_ptr<BackupTarget> directory_target(Disk& disk, std::string directory
 std::unique_ptr<BackupTarget> command_target(std::vector<std::string> command, std::string scratch_directory,
                                              std::chrono::milliseconds stall_max = std::chrono::hours(1));
 
-// The target of this name in coffer.yaml (backup_targets), as it is now; or, where `name` has a slash, that directory.
-// kInvalidArgument.
-Result<std::unique_ptr<BackupTarget>> open_backup_target(Coffer& coffer, const std::string& name);
+// `given`: a name in coffer.yaml (backup_targets), or, where it has a slash, a directory. kInvalidArgument.
+struct NamedBackupTarget {
+  // What the keyring's list of backups calls it: the name in coffer.yaml, also where its directory was given; else the
+  // directory, absolute and without links. So one place has one name.
+  std::string name;
+  std::unique_ptr<BackupTarget> target;
+};
+Result<NamedBackupTarget> open_backup_target(Coffer& coffer, const std::string& given);
 
 }  // namespace coffer

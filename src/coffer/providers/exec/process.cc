@@ -1,55 +1,19 @@
 #include "coffer/providers/exec/process.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "coffer/base/deadline.h"
-#include "coffer/io/descriptor.h"
 
 namespace coffer::exec {
 namespace {
 
 // How long a look at the command's end may be late when its output does not tell.
 constexpr std::chrono::milliseconds kTick(10);
-constexpr int kFirstFreeDescriptor = 3;
 constexpr int kReadsAtOnce = 64;
-
-Status unavailable(std::string what, int error) {
-  return {Code::kProviderUnavailable, std::move(what) + ": " + std::system_category().message(error)};
-}
-
-struct Pipe {
-  Descriptor reading;
-  Descriptor writing;
-};
-
-// Above the standard descriptors even in a process that closed them, so that making them the command's closes no other.
-Result<Descriptor> above_standard(Descriptor descriptor) {
-  if (descriptor.get() >= kFirstFreeDescriptor) return descriptor;
-  const int moved = ::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
-  if (moved < 0) return unavailable("no file descriptor is free", errno);
-  return Descriptor(moved);
-}
-
-// `ours` is the end that this process uses, without ever waiting for it.
-Result<Pipe> make_pipe(Descriptor Pipe::*ours) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return unavailable("no pipe could be made", errno);
-  Descriptor reading(ends[0]), writing(ends[1]);
-  Pipe out;
-  COFFER_ASSIGN(out.reading, above_standard(std::move(reading)));
-  COFFER_ASSIGN(out.writing, above_standard(std::move(writing)));
-  if (::fcntl((out.*ours).get(), F_SETFL, O_NONBLOCK) != 0) return unavailable("a pipe could not be set up", errno);
-  return out;
-}
 
 // The whole input, in the pipe before anybody reads it: nothing to wait for, and no SIGPIPE for the host process.
 Result<Descriptor> filled_pipe(const SecretBytes& input) {
@@ -58,65 +22,6 @@ Result<Descriptor> filled_pipe(const SecretBytes& input) {
   const ssize_t written = ::write(pipe.writing.get(), input.reveal().data(), input.size());
   if (written != static_cast<ssize_t>(input.size())) return unavailable("the request could not be written", errno);
   return std::move(pipe.reading);
-}
-
-struct SpawnSettings {
-  SpawnSettings() : failed(::posix_spawn_file_actions_init(&actions) | ::posix_spawnattr_init(&attributes)) {}
-  ~SpawnSettings() {
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::posix_spawnattr_destroy(&attributes);
-  }
-  SpawnSettings(const SpawnSettings&) = delete;
-  SpawnSettings& operator=(const SpawnSettings&) = delete;
-
-  void prepare(int input, int output, int errors) {
-    sigset_t none, ignored_by_hosts;
-    ::sigemptyset(&none);
-    ::sigemptyset(&ignored_by_hosts);
-    for (int signal : {SIGPIPE, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGUSR1, SIGUSR2}) {
-      ::sigaddset(&ignored_by_hosts, signal);
-    }
-    for (int result : {
-             ::posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO),
-             ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO),
-             ::posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO),
-             ::posix_spawn_file_actions_addclosefrom_np(&actions, kFirstFreeDescriptor),
-             ::posix_spawn_file_actions_addchdir_np(&actions, "/"),
-             ::posix_spawnattr_setpgroup(&attributes, 0),
-             ::posix_spawnattr_setsigmask(&attributes, &none),
-             ::posix_spawnattr_setsigdefault(&attributes, &ignored_by_hosts),
-             ::posix_spawnattr_setflags(&attributes,
-                                        POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
-         }) {
-      if (failed == 0) failed = result;
-    }
-  }
-
-  posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  int failed;  // 0 or an error number
-};
-
-std::vector<char*> pointers_to(std::vector<std::string>& texts) {
-  std::vector<char*> out;
-  for (std::string& text : texts) out.push_back(text.data());
-  out.push_back(nullptr);
-  return out;
-}
-
-// posix_spawn of glibc shares the parent's memory until exec and runs nothing of the parent's in between: no copy of a
-// large database's page tables, no locks held by other threads.
-Result<pid_t> spawn(const ProcessRequest& request, int input, int output, int errors) {
-  std::vector<std::string> arguments = request.arguments, environment = request.environment;
-  SpawnSettings settings;
-  settings.prepare(input, output, errors);
-  pid_t pid = 0;
-  if (settings.failed == 0) {
-    settings.failed = ::posix_spawn(&pid, arguments.front().c_str(), &settings.actions, &settings.attributes,
-                                    pointers_to(arguments).data(), pointers_to(environment).data());
-  }
-  if (settings.failed != 0) return unavailable("it could not be started", settings.failed);
-  return pid;
 }
 
 // One of the command's two outputs. The end is kept, or the beginning, by what is wanted of it.
@@ -199,28 +104,15 @@ class Running {
     errors_.read_some();
   }
 
-  // Leaves it unreaped, so that its number, which is its group's, stays its own.
   bool has_ended() {
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
-      if (errno == EINTR) return false;
-      reaped_by_host_ = true;  // ECHILD: SIGCHLD is ignored, or somebody else waits for every child
-      return true;
-    }
-    return info.si_pid == pid_;
+    const CommandState state = command_state(pid_);
+    reaped_by_host_ = state == CommandState::kReapedByHost;
+    return state != CommandState::kRuns;
   }
 
   void finish() {
     if (pid_ <= 0) return;
-    if (!reaped_by_host_) {
-      ::kill(-pid_, SIGKILL);  // it and what it left running
-      int status = 0;
-      pid_t reaped;
-      do reaped = ::waitpid(pid_, &status, 0);
-      while (reaped < 0 && errno == EINTR);
-      if (reaped == pid_ && WIFEXITED(status)) result_.exit_code = WEXITSTATUS(status);
-      if (reaped == pid_ && WIFSIGNALED(status)) result_.signal = WTERMSIG(status);
-    }
+    if (!reaped_by_host_) end_command(pid_, result_);
     pid_ = -1;
   }
 
@@ -238,7 +130,9 @@ Result<ProcessResult> run_process(const ProcessRequest& request) {
   COFFER_ASSIGN(Descriptor input, filled_pipe(request.input));
   COFFER_ASSIGN(Pipe output, make_pipe(&Pipe::reading));
   COFFER_ASSIGN(Pipe errors, make_pipe(&Pipe::reading));
-  COFFER_ASSIGN(const pid_t pid, spawn(request, input.get(), output.writing.get(), errors.writing.get()));
+  COFFER_ASSIGN(const pid_t pid,
+                 spawn(request.arguments, request.environment,
+                       {input.get(), output.writing.get(), errors.writing.get()}));
   input.close();
   output.writing.close();
   errors.writing.close();

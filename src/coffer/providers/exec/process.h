@@ -3,11 +3,11 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "coffer/base/secret.h"
+#include "coffer/providers/exec/spawn.h"
 
 namespace coffer::exec {
 
@@ -23,15 +23,12 @@ struct ProcessRequest {
   std::chrono::milliseconds time_max{};
 };
 
-struct ProcessResult {
-  SecretBytes output;            // at most kOutputSizeMax; a longer one is kLimitExceeded
-  SecretBytes error_tail;        // the end of standard error; of a long one half of kErrorTailSize or more
-  std::optional<int> exit_code;  // nothing when the process ignores SIGCHLD and so cannot know
-  int signal = 0;                // that ended it
+struct ProcessResult : ProcessEnd {
+  SecretBytes output;      // at most kOutputSizeMax; a longer one is kLimitExceeded
+  SecretBytes error_tail;  // the end of standard error; of a long one half of kErrorTailSize or more
 };
 
-// No shell, no other file descriptors, the root directory as current one, default signals, a process group of its own,
-// which is killed when the time is over or the command has ended. kProviderUnavailable when it cannot be started or
+// Started as spawn() has it; its process group is killed when the time is over or it has ended. kProviderUnavailable when it cannot be started or
 // takes too long. Messages do not name the command.
 Result<ProcessResult> run_process(const ProcessRequest& request);
 
