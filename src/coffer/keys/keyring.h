@@ -210,9 +210,6 @@ class Keyring {
   // In the order in which they were begun.
   const std::vector<ListedBackup>& backups() const { return backups_; }
   const ListedBackup* find_backup(const Id& id) const;  // null if none
-  // Of what the backup has of a domain: who does not have this coffer learns no name by it, and whoever has it needs
-  // nothing else to find it. Errors as authenticate().
-  Result<Id> backup_part_id(const Id& backup, std::string_view domain) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
   const StoreEntry* store_at(std::string_view path) const;
   // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.

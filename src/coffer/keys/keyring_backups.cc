@@ -109,14 +109,6 @@ ListedBackup* Keyring::own_backup(const Id& id) {
   return found == backups_.end() ? nullptr : &*found;
 }
 
-Result<Id> Keyring::backup_part_id(const Id& backup, std::string_view domain) const {
-  const std::string message = std::string(as_text(backup.view())) + std::string(domain);
-  COFFER_ASSIGN(const Sha256 mac, authenticate("backup part", message));
-  Id out;
-  std::copy_n(mac.begin(), out.bytes.size(), out.bytes.begin());
-  return out;
-}
-
 Status Keyring::begin_backup(const Id& id, std::string_view target, uint64_t now) {
   if (id.is_zero()) return {Code::kInvalidArgument, "a backup's id is not all zeros"};
   if (!valid_target(target)) {

@@ -2,6 +2,7 @@
 // go without a look at what the backup holds. docs/backups.md, "Recipients"; docs/format.md, section 26, "Recipient".
 #pragma once
 
+#include "coffer/ops/backup_names.h"
 #include "coffer/ops/backup_target.h"
 
 namespace coffer {
@@ -15,9 +16,7 @@ struct BackupRecipient {
   std::string shown;  // what its provider calls it: "passphrase of recipient 0a0b0c0d". Not authenticated.
 };
 
-// The names of a backup in its target.
-std::string backup_prefix(const Id& backup);                                      // "backups/ID/"
-std::string recipient_file_name(const Id& backup, const std::string& recipient);  // "backups/ID/recipient-NAME"
+std::string backup_recipient_name(const Id& backup, const std::string& recipient);  // "backups/ID/recipient-NAME"
 
 // Seals the key to each of `roots`: a name in coffer.yaml, or a URI; empty: every root that has a slot in the keyring.
 // kInvalidArgument for fewer than two, for the same root twice and for one of a key group. Nothing is there if one of
