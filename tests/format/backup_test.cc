@@ -206,6 +206,25 @@ TEST_F(Backups, APartObeysItsRules) {
   EXPECT_EQ(code_of([](BackupPart& part) { part.files.clear(); }), Code::kInvalidArgument);
 }
 
+TEST_F(Backups, ANoteOfAShreddingIsOfItsPartAndItsCoffer) {
+  const BackupIndex index = read_backup_index(sealed_index()).value();
+  const Bytes note = seal_shredded_note(index.id, part_, 1'900'000'001, signer()).value();
+  EXPECT_EQ(read_shredded_note(note, index, part_).value(), 1'900'000'001u);
+  EXPECT_EQ(read_shredded_note(note, index, id_of(2)).code(), Code::kTampered);
+  for (size_t at = 0; at < note.size(); ++at) {
+    Bytes flipped = note;
+    flipped[at] ^= 1;
+    EXPECT_FALSE(read_shredded_note(flipped, index, part_).is_ok()) << at;
+    EXPECT_EQ(read_shredded_note(ByteView(note).first(at), index, part_).code(), Code::kTampered) << at;
+  }
+  const auto stranger = [](ByteView message) { return sign(Bytes(32, 1), message); };
+  EXPECT_EQ(read_shredded_note(seal_shredded_note(index.id, part_, 1, stranger).value(), index, part_).code(),
+            Code::kTampered);
+  BackupIndex other = index;
+  other.id = id_of(8);
+  EXPECT_EQ(read_shredded_note(note, other, part_).code(), Code::kTampered);
+}
+
 TEST(BackupMarkers, SayWhoseTargetItIs) {
   const std::string text = format_backup_marker(id_of(0xab));
   EXPECT_EQ(parse_backup_marker(text).value(), id_of(0xab));

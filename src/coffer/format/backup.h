@@ -81,4 +81,11 @@ Result<Bytes> seal_backup_part(const KeyringKey& backup_key, const Id& backup, c
 Result<BackupPart> open_backup_part(const KeyringKey& backup_key, const BackupIndex& index,
                                     const BackupPartEntry& entry, ByteView bytes);
 
+// In the place of a part whose domain was shredded at this time (Unix seconds), by who signed the backup's index.
+// Errors as those of `sign`.
+inline constexpr size_t kShreddedNoteSize = 120;
+Result<Bytes> seal_shredded_note(const Id& backup, const Id& part, uint64_t now, const BackupSigner& sign);
+// When it was shredded. kTampered for what the index's signer did not sign of this part; kUnsupported.
+Result<uint64_t> read_shredded_note(ByteView note, const BackupIndex& index, const Id& part);
+
 }  // namespace coffer

@@ -78,6 +78,8 @@ class FileStreamNode {
   virtual Result<SecretBytes> open(const X25519Public& from, ByteView associated, const HpkeSealed& sealed) const = 0;
 };
 
+// Empty, or the rule of a list (T6) that is broken, and by which file.
+std::string broken_stream_rule(const std::vector<StreamedFile>& files);
 // Files in the order of their names, none twice. kLimitExceeded where they are too many; kInvalidArgument for what T6
 // does not allow.
 Result<Bytes> write_stream_manifest(const std::vector<StreamedFile>& files);

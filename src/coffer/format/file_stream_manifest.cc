@@ -71,16 +71,6 @@ class ListRules {
   const StreamedFile* before_ = nullptr;
 };
 
-// Empty, or the rule that is broken, and by which file.
-std::string broken_list_rule(const std::vector<StreamedFile>& files) {
-  ListRules rules;
-  for (const StreamedFile& file : files) {
-    const std::string_view broken = rules.broken_by(file);
-    if (!broken.empty()) return printable(file.name) + ": " + std::string(broken);
-  }
-  return {};
-}
-
 // As a slot of its own.
 Result<EnvelopeScan> scan_record(ByteView record) {
   std::array<uint8_t, kEnvelopeSize> envelope{};
@@ -112,8 +102,17 @@ Result<StreamedFile> read_entry(Reader& reader) {
 
 }  // namespace
 
+std::string broken_stream_rule(const std::vector<StreamedFile>& files) {
+  ListRules rules;
+  for (const StreamedFile& file : files) {
+    const std::string_view broken = rules.broken_by(file);
+    if (!broken.empty()) return printable(file.name) + ": " + std::string(broken);
+  }
+  return {};
+}
+
 Result<Bytes> write_stream_manifest(const std::vector<StreamedFile>& files) {
-  if (const std::string rule = broken_list_rule(files); !rule.empty()) {
+  if (const std::string rule = broken_stream_rule(files); !rule.empty()) {
     return {Code::kInvalidArgument, "these files go in no stream: " + rule};
   }
   size_t size = 4;
@@ -150,7 +149,7 @@ Result<std::vector<StreamedFile>> read_stream_manifest(ByteView manifest) {
     out.push_back(std::move(file));
   }
   if (!reader.finished()) return broken("something stands behind it");
-  if (const std::string rule = broken_list_rule(out); !rule.empty()) return broken(rule);
+  if (const std::string rule = broken_stream_rule(out); !rule.empty()) return broken(rule);
   return out;
 }
 

@@ -12,6 +12,8 @@ std::string backup_part_name(const Id& backup, const Id& part) {
   return backup_directory(backup) + "part-" + part.hex();
 }
 
+std::string backup_note_name(const Id& backup, const Id& part) { return backup_part_name(backup, part) + ".shredded"; }
+
 std::string backup_object_name(const Sha256& digest) {
   const std::string hex = to_hex(digest);
   return "objects/" + hex.substr(0, 2) + "/" + hex.substr(2);
