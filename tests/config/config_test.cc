@@ -67,6 +67,32 @@ TEST(Config, PeersAreReadBackAndASlipInOneIsNoticed) {
   EXPECT_THAT(error_of("  e: n1\n"), HasSubstr("peers: e: it is no node"));
 }
 
+TEST(Config, BackupTargetsAreReadBackAndASlipInOneIsNoticed) {
+  const auto config = parse_config(
+      "version: 1\nbackup_targets:\n  nas: {directory: /mnt/nas/}\n"
+      "  s3: {command: [/usr/local/bin/store, 'a \"b\"', ''], scratch: /var/tmp}\n",
+      "coffer.yaml");
+  ASSERT_TRUE(config.is_ok()) << config.status().to_string();
+  EXPECT_EQ(config->backup_targets.at("nas").directory, "/mnt/nas");
+  EXPECT_EQ(config->backup_targets.at("s3").command,
+            (std::vector<std::string>{"/usr/local/bin/store", "a \"b\"", ""}));
+  EXPECT_EQ(*parse_config(format_config(*config), "coffer.yaml"), *config);
+  const auto error_of = [](const std::string& targets) {
+    const auto read = parse_config("version: 1\nbackup_targets:\n" + targets, "coffer.yaml");
+    return read.is_ok() ? "none" : read.status().to_string();
+  };
+  EXPECT_THAT(error_of("  a b: {directory: /d}\n"), HasSubstr("coffer.yaml:3: backup_targets: expected a name"));
+  EXPECT_THAT(error_of("  a: {}\n"), HasSubstr("backup_targets: a: expected either directory or command"));
+  EXPECT_THAT(error_of("  a: {directory: /d, command: [/c], scratch: /t}\n"), HasSubstr("either directory or command"));
+  EXPECT_THAT(error_of("  a: {directory: d}\n"), HasSubstr("backup_targets: a: directory"));
+  EXPECT_THAT(error_of("  a: {directory: /d, scratch: /t}\n"), HasSubstr("scratch goes with command"));
+  EXPECT_THAT(error_of("  a: {command: [/c]}\n"), HasSubstr("scratch is missing"));
+  EXPECT_THAT(error_of("  a: {command: /c, scratch: /t}\n"), HasSubstr("command: expected a list"));
+  EXPECT_THAT(error_of("  a: {command: [c], scratch: /t}\n"), HasSubstr("backup_targets: a: command"));
+  EXPECT_THAT(error_of("  a: {path: /d}\n"), HasSubstr("unknown option \"path\""));
+  EXPECT_THAT(error_of("  a: {directory: /d}\n  b: {directory: /d}\n"), HasSubstr("b: it is the same directory as a"));
+}
+
 TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   auto config = parse_config(
       "version: 1\npolicy:\n  domains:\n    t.7: {old_files: rewrap, old_files_after: 0s, max_bytes: off, "

@@ -2,12 +2,12 @@
 // go without a look at what the backup holds. docs/backups.md, "Recipients"; docs/format.md, section 26, "Recipient".
 #pragma once
 
+#include "coffer/keys/recipient_file.h"
 #include "coffer/ops/backup_names.h"
 #include "coffer/ops/backup_target.h"
 
 namespace coffer {
 
-inline constexpr size_t kRecipientFileSizeMax = 4096;
 // Fewer would be a backup that the loss of one key makes worthless.
 inline constexpr size_t kRecipientCountMin = 2;
 
@@ -24,8 +24,8 @@ std::string backup_recipient_name(const Id& backup, const std::string& recipient
 Status seal_lockbox(Coffer& coffer, ProviderOpener opener, BackupTarget& target, const Id& backup,
                     const KeyringKey& backup_key, const std::vector<std::string>& roots);
 
-// `by`: the name of a root in coffer.yaml, or a URI, which may ask for something at the terminal; empty: every root of
-// the configuration that opens by itself. Of the files at the target, only their names and what the root itself proves
+// `by`: the name of a root in coffer.yaml, with ?OPTIONS behind it or not, or a URI; it may ask for something at the
+// terminal. Empty: every root of the configuration that opens by itself. Of the files at the target, only their names and what the root itself proves
 // is believed; whether the key is the backup's, the index says. kNotFound: there are no recipients; kWrongKey: none of
 // them is that root, or another key was wrapped; kForeign: a recipient of another backup was put in place; kTampered;
 // kProviderUnavailable and kKeyUnavailable, naming the root. With several, the first error that is none of kWrongKey.
