@@ -190,9 +190,16 @@ Result<std::unique_ptr<FileReader>> FileReader::open(Coffer& coffer, const std::
     return {Code::kTruncated, path + ": has no header: it was cut, or never written whole; restore it from a backup"};
   }
   COFFER_ASSIGN(OpenedFile opened, coffer.open_file(head.scan, path));
+  return open_unlocked(std::move(file), head.scan, opened, path, options);
+}
+
+Result<std::unique_ptr<FileReader>> FileReader::open_unlocked(std::shared_ptr<const ReadableFile> file,
+                                                              const EnvelopeScan& scan, const OpenedFile& opened,
+                                                              const std::string& name,
+                                                              const FileReaderOptions& options) {
   auto reader = open_body(file, opened, options);
-  if (!reader.is_ok()) return reader.status().with_context(path);
-  return std::unique_ptr<FileReader>(std::make_unique<NamingReader>(std::move(*reader), head.scan, path));
+  if (!reader.is_ok()) return reader.status().with_context(name);
+  return std::unique_ptr<FileReader>(std::make_unique<NamingReader>(std::move(*reader), scan, name));
 }
 
 }  // namespace coffer

@@ -38,6 +38,13 @@ class FileReader {
   static Result<std::unique_ptr<FileReader>> open(Coffer& coffer, const std::string& path,
                                                   const FileReaderOptions& options = {});
 
+  // The same of a body that was unlocked already, wherever its bytes are: `file` has them behind an envelope that is not
+  // read, `scan` is that envelope. `name` is for messages.
+  static Result<std::unique_ptr<FileReader>> open_unlocked(std::shared_ptr<const ReadableFile> file,
+                                                           const EnvelopeScan& scan, const OpenedFile& opened,
+                                                           const std::string& name,
+                                                           const FileReaderOptions& options = {});
+
   // The next piece of plaintext, valid until the next call; empty at the end.
   virtual Result<ByteView> next() = 0;
   // Complete once next() has returned the empty piece.

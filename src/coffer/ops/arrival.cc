@@ -64,6 +64,15 @@ Status Arrival::check_had(const std::vector<StreamedFile>& files) const {
   return Status::ok();
 }
 
+bool Arrival::has_body(const StreamedFile& file) const {
+  const auto opened = disk_.open_read_itself(place_ + "/" + file.name);
+  if (!opened.is_ok()) return false;
+  const auto size = (*opened)->size();
+  if (!size.is_ok() || *size != kEnvelopeSize + file.body_size) return false;
+  const auto digest = digest_of_body(**opened, file.body_size);
+  return digest.is_ok() && *digest == file.had;
+}
+
 Status Arrival::remove_others(const std::string& below, const std::set<std::string_view>& names) {
   const std::string directory = below.empty() ? place_ : place_ + "/" + below;
   COFFER_ASSIGN(const std::vector<DirectoryEntry> entries, disk_.list(directory));

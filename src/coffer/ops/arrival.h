@@ -16,6 +16,8 @@ class Arrival {
 
   // kConflict unless what the stream leaves out is here.
   Status check_had(const std::vector<StreamedFile>& files) const;
+  // Whether all of its body is here, and nothing else behind it. REQUIRES: `file.had` is the digest of all of it
+  bool has_body(const StreamedFile& file) const;
   // Removes what is none of these.
   Status keep_only(const std::vector<StreamedFile>& files);
   // Open for writing what stands behind `file.from` bytes of its body, of which nothing is there.

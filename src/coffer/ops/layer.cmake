@@ -7,4 +7,5 @@ coffer_layer(coffer ops
   receive.cc reencrypt.cc rewrap.cc root_standing.cc scan.cc send.cc shred.cc slots.cc sought.cc sought_keys.cc
   status_json.cc status_report.cc stores.cc stream_nodes.cc survey.cc tally.cc transition.cc verify.cc)
 # What files are sent and backed up by.
-coffer_layer(coffer ops leaving.cc)
+coffer_layer(coffer ops
+  backup_contents.cc backup_create.cc backup_reading.cc backup_restore.cc backup_verify.cc leaving.cc new_store.cc)

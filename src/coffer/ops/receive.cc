@@ -1,8 +1,6 @@
 #include "coffer/ops/receive.h"
 
-#include "coffer/base/path.h"
-#include "coffer/files/counted_file.h"
-#include "coffer/ops/arrival.h"
+#include "coffer/ops/new_store.h"
 
 namespace coffer {
 namespace {
@@ -41,28 +39,14 @@ Result<Beginning> read_beginning(const StreamSource& source, FileStreamKind kind
   return Beginning{head, std::move(key), std::move(files)};
 }
 
-// Nobody knows what the names would have to be.
-Status check_names_are_clear(const Coffer& coffer, const std::string& directory) {
-  const std::shared_ptr<const Keyring> keys = coffer.keyring();
-  const Place place = coffer.places().of_directory(*keys, directory);
-  if (place.store == nullptr || !place.store->names_encrypted) return Status::ok();
-  return {Code::kUnsupported, directory + ": is in a store with encrypted names, where only its mount makes files"};
-}
-
 class Receiver {
  public:
-  Receiver(Coffer& coffer, std::string directory, const ReceiveOptions& options, const StreamSource& source,
-           Beginning beginning, Arrival arrival)
-      : coffer_(coffer),
-        directory_(std::move(directory)),
-        options_(options),
-        source_(source),
-        beginning_(std::move(beginning)),
-        arrival_(std::move(arrival)) {}
+  Receiver(const ReceiveOptions& options, const StreamSource& source, Beginning beginning, NewStore store)
+      : options_(options), source_(source), beginning_(std::move(beginning)), store_(std::move(store)) {}
 
   Result<StreamCounts> run() {
-    COFFER_TRY(arrival_.check_had(beginning_.files));
-    COFFER_TRY(arrival_.keep_only(beginning_.files));
+    COFFER_TRY(store_.arrival().check_had(beginning_.files));
+    COFFER_TRY(store_.arrival().keep_only(beginning_.files));
     for (const StreamedFile& file : beginning_.files) {
       ++counts_.files;
       counts_.left_out += file.from;
@@ -73,32 +57,14 @@ class Receiver {
       COFFER_TRY(take(number, file).with_context(file.name));
     }
     COFFER_TRY(check_end());
-    COFFER_TRY(arrival_.finish());
-    COFFER_TRY(coffer_.stores().confirm(directory_));
-    for (const StreamedFile& file : beginning_.files) {
-      coffer_.file_counts().changed(std::nullopt, counted_at(coffer_, directory_ + "/" + file.name));
-    }
+    COFFER_TRY(store_.finish(beginning_.files));
     return counts_;
   }
 
  private:
-  // The header of the file's own here.
-  Result<NewFile> header_of(const StreamedFile& file) {
-    const std::string path = directory_ + "/" + file.name;
-    const std::string domain = options_.domain.empty() ? coffer_.places().domain_of(path) : options_.domain;
-    COFFER_ASSIGN(const Id store,
-                  coffer_.stores().store_for({.directory = directory_, .path = path, .domain = domain}));
-    COFFER_ASSIGN(FileKey file_key, beginning_.key.unwrap(file));
-    return coffer_.take_over(file.envelope.fields, std::move(file_key), domain, store);
-  }
-
   Status take(uint32_t number, const StreamedFile& file) {
-    COFFER_ASSIGN(const auto out, arrival_.open(file));
-    if (!file.empty) {
-      COFFER_ASSIGN(const NewFile made, header_of(file));
-      COFFER_TRY(out->write_at(0, made.envelope));
-      COFFER_TRY(take_body(number, file, *out));
-    }
+    COFFER_ASSIGN(const auto out, store_.open(file, beginning_.key, options_.domain));
+    if (!file.empty) COFFER_TRY(take_body(number, file, *out));
     return out->close();
   }
 
@@ -131,12 +97,10 @@ class Receiver {
     return {Code::kTampered, "the stream's end was altered on its way"};
   }
 
-  Coffer& coffer_;
-  const std::string directory_;
   const ReceiveOptions& options_;
   const StreamSource& source_;
   const Beginning beginning_;
-  Arrival arrival_;
+  NewStore store_;
   Bytes chunk_ = Bytes(kFileStreamChunkSize + kTagSize);
   StreamCounts counts_;
 };
@@ -148,19 +112,13 @@ Result<StreamCounts> receive_files(Coffer& coffer, const std::string& directory,
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());  // a node may have gone
   COFFER_ASSIGN(Beginning beginning, read_beginning(source, FileStreamKind::kFiles, receiver, options.trusts));
-  std::string path = directory;
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  COFFER_ASSIGN(const std::string parent, coffer.disk().canonical(std::string(parent_of(path))));
-  const std::string place = (parent == "/" ? "" : parent) + "/" + std::string(base_name(path));
-  COFFER_TRY(check_names_are_clear(coffer, place));
+  COFFER_ASSIGN(const std::string place, NewStore::place_of(coffer, directory));
   // Whether there are keys to receive them under.
   const std::string domain = options.domain.empty() ? coffer.places().domain_of(place + "/file") : options.domain;
   COFFER_TRY(coffer.protecting_version(domain).status());
-  COFFER_ASSIGN(Arrival arrival, Arrival::begin(coffer.disk(), place));
-  auto done = Receiver(coffer, place, options, source, std::move(beginning), std::move(arrival)).run();
-  // Without that it has its name.
-  if (done.is_ok() || !coffer.disk().info(arrival_of(place)).is_ok()) return done;
-  return done.status().with_context(directory + " is not whole, and what has come of it is in " + arrival_of(place));
+  COFFER_ASSIGN(NewStore store, NewStore::begin(coffer, place));
+  auto done = Receiver(options, source, std::move(beginning), std::move(store)).run();
+  return done.is_ok() ? std::move(done) : Result<StreamCounts>(NewStore::explained(coffer, place, done.status()));
 }
 
 Result<TakenOver> take_over_envelope(Coffer& coffer, ByteView envelope, const FileStreamNode& receiver,
