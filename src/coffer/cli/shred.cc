@@ -21,6 +21,28 @@ Json shredded_keys_json(const std::vector<DomainKeyEntry>& keys) {
   return out;
 }
 
+Json backups_json(const std::vector<BackupOfShredded>& backups) {
+  Json out = Json::array();
+  for (const BackupOfShredded& backup : backups) {
+    Json each{{"id", backup.id.hex()}, {"target", backup.target}};
+    if (!backup.not_reached.empty()) each["not_reached"] = backup.not_reached;
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+// Lines of the answer, and whether all were reached.
+bool backups_text(const std::vector<BackupOfShredded>& backups, std::string& text) {
+  bool all = true;
+  for (const BackupOfShredded& backup : backups) {
+    all = all && backup.not_reached.empty();
+    text += fmt::format("  backup {} at {}: {}\n", backup.id.hex(), printable(backup.target),
+                        backup.not_reached.empty() ? "nothing of it is left there"
+                                                   : "NOT REACHED: " + printable(backup.not_reached));
+  }
+  return all;
+}
+
 Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
   const std::string& domain = arguments.operand("DOMAIN");
   if (arguments.value("--confirm", "") != domain) {
@@ -48,11 +70,13 @@ Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
   }
   text += fmt::format("  {}, {}, cannot be read any more\n  certificate: {}\n", count_text(done.lost.files, "file"),
                       size_text(done.lost.bytes), printable(path));
+  const bool reached_all = backups_text(done.backups, text);
   console.answer(Json{{"domain", domain},
                       {"keys", shredded_keys_json(done.keys)},
                       {"files", done.lost.files},
                       {"bytes", done.lost.bytes},
                       {"keyring_version", done.keyring_version},
+                      {"backups", backups_json(done.backups)},
                       {"certificate", path}},
                  text);
   if (const uint32_t id = mariadb_key_of(coffer->config().mariadb_keys, domain)) {
@@ -61,7 +85,10 @@ Result<Outcome> run_shred(const Arguments& arguments, Console& console) {
   console.note(
       "not reached: copies of the keyring from before, with the root key of their time; to end those, coffer "
       "rotate root to another key and destroy the old one where it is");
-  return Outcome::kDone;
+  if (reached_all) return Outcome::kDone;
+  console.note("there are backups that were not reached; once they can be, repeat this command, with another "
+               "--certificate");
+  return Outcome::kProblemsFound;
 }
 
 Result<Outcome> run_certificate(const Arguments& arguments, Console& console) {

@@ -1,4 +1,4 @@
-// `backup_targets` of coffer.yaml: where backups are kept. docs/backups.md, "Targets".
+// `backup_targets` of coffer.yaml: where backups are kept. docs/backup-targets.md, "Targets".
 #pragma once
 
 #include <map>

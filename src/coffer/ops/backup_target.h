@@ -1,5 +1,5 @@
 // Where backups are kept: a directory, or whatever a command of the operator's reaches. Nothing a target says is
-// believed; it only keeps bytes under names. docs/backups.md, "Targets"; docs/format.md, section 26, "Target".
+// believed; it only keeps bytes under names. docs/backup-targets.md, "Targets"; docs/format.md, section 26, "Target".
 //
 // Names are components of [A-Za-z0-9._-] that begin with no dot, with slashes between them; kInvalidArgument for
 // others, so none leads out of the target. Errors name the target and the name. Thread-safe; not for two writers of one

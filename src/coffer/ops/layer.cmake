@@ -1,5 +1,6 @@
 coffer_layer(coffer ops
-  backup_command.cc backup_directory.cc backup_names.cc backup_target.cc lockbox.cc recipient_sealer.cc
+  backup_command.cc backup_directory.cc backup_forget.cc backup_marker.cc backup_names.cc backup_shred.cc
+  backup_target.cc lockbox.cc recipient_sealer.cc
   arrival.cc at_rest.cc audit.cc config_values.cc described.cc doctor.cc doctor_machine.cc doctor_placement.cc
   due_reencryption.cc given_up.cc had_files.cc import_cockroach.cc import_hcd.cc import_hcd_cipher.cc
   import_hcd_kmip.cc import_text.cc inventory.cc keys.cc metric_text.cc metrics.cc nodes.cc overview.cc

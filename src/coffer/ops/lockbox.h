@@ -1,5 +1,5 @@
 // The lockbox of a backup: its key, sealed to each recipient in a small file of its own, so that recipients come and
-// go without a look at what the backup holds. docs/backups.md, "Recipients"; docs/format.md, section 26, "Recipient".
+// go without a look at what the backup holds. docs/backup-targets.md, "Recipients"; docs/format.md, section 26, "Recipient".
 #pragma once
 
 #include "coffer/keys/recipient_file.h"

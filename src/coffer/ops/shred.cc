@@ -12,12 +12,24 @@ using CertificateJson = nlohmann::ordered_json;
 
 constexpr std::string_view kCertificateType = "coffer certificate of shredding";
 constexpr std::string_view kRemains =
-    "copies of the keyring from before, with the root key of their time: backups, snapshots, unused blocks of its disk";
+    "copies of the keyring from before, with the root key of their time: backups, snapshots, unused blocks of its disk; "
+    "of backups by coffer, copies from before of their targets, with a key of one of their recipients";
 
 CertificateJson keys_json(const std::vector<DomainKeyEntry>& keys) {
   CertificateJson out = CertificateJson::array();
   for (const DomainKeyEntry& key : keys) {
     out.push_back({{"id", key.id.hex()}, {"version", key.version}, {"destroyed", key.destroyed}});
+  }
+  return out;
+}
+
+CertificateJson backups_json(const std::vector<BackupOfShredded>& backups, bool reached) {
+  CertificateJson out = CertificateJson::array();
+  for (const BackupOfShredded& backup : backups) {
+    if (backup.not_reached.empty() != reached) continue;
+    CertificateJson each = {{"id", backup.id.hex()}, {"target", backup.target}};
+    if (!reached) each["why"] = backup.not_reached;
+    out.push_back(std::move(each));
   }
   return out;
 }
@@ -53,6 +65,8 @@ Result<std::string> certificate_of(const Coffer& coffer, const std::string& doma
                                      {"files", done.lost.files},
                                      {"bytes", done.lost.bytes},
                                      {"stores", std::move(stores)},
+                                     {"backups", backups_json(done.backups, true)},
+                                     {"backups_not_reached", backups_json(done.backups, false)},
                                      {"not_reached", kRemains}};
   const std::string text = statement.dump(-1, ' ', false, CertificateJson::error_handler_t::replace);
   COFFER_ASSIGN(const Signed signature, keyring->sign(as_bytes(text)));
@@ -122,6 +136,9 @@ Result<Shredding> shred(Coffer& coffer, const std::string& domain) {
   auto lost = files_under(coffer, *found);
   if (!lost.is_ok()) return not_certified(domain, lost.status());
   out.lost = *lost;
+  auto backups = shred_in_backups(coffer, domain);
+  if (!backups.is_ok()) return not_certified(domain, backups.status());
+  out.backups = std::move(*backups);
   auto certificate = certificate_of(coffer, domain, out, version_before);
   if (!certificate.is_ok()) return not_certified(domain, certificate.status());
   out.certificate = std::move(*certificate);
