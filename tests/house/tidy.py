@@ -56,6 +56,7 @@ REVEAL_PLACES = {
     "src/coffer/keys/key_group": "wraps domain keys under a group key",
     "src/coffer/keys/keyring": "makes domain keys and their ids, and seals them",
     "src/coffer/keys/join_request": "decodes what is no secret",
+    "src/coffer/keys/recipient_file": "derives the key of its MAC",
     "src/coffer/keys/node_identity": "derives a node's private keys from its seed",
     "src/coffer/format/": "derives a file's keys from its file key",
     "src/coffer/store/blobs": "seals anew what it opens",
@@ -68,6 +69,7 @@ REVEAL_PLACES = {
     "src/coffer/store/derived_key": "derives an engine's keys from a domain key",
     "src/coffer/engines/mariadb/": "hands derived keys to the server, and compares them",
     "src/coffer/ops/pattern_search": "searches for them",
+    "src/coffer/ops/recipient_sealer": "decodes what is no secret",
     "src/coffer/ops/scan": "searches what may hold them",
     "src/coffer/ops/sought": "makes the forms in which they are searched for",
 }

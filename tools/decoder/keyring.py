@@ -202,7 +202,8 @@ def read_backups(fields):
                   "state": fields.number(1), "index": fields.bytes(32)}
         if (not any(backup["id"]) or not backup["target"] or any(c < 0x20 or c == 0x7f for c in backup["target"])
                 or backup["state"] not in BACKUP_STATES
-                or (backup["state"] == 1 and any(backup["index"])) or (backup["state"] == 2 and not any(backup["index"]))):
+                or (backup["state"] == 1 and any(backup["index"]))
+                or (backup["state"] == 2 and not any(backup["index"]))):
             raise Failure("tampered", f"backup {backup['id'].hex()} breaks a rule")
         backups.append(backup)
     if not 1 <= len(backups) <= 4096 or len({backup["id"] for backup in backups}) != len(backups):

@@ -14,7 +14,7 @@ if(COFFER_TOOLS)
 
   add_library(coffer_commands MODULE)
   coffer_launching(coffer_commands
-    arguments.cc audit.cc cat.cc commands.cc commands_module.cc completion.cc completion_bash.cc
+    arguments.cc audit.cc backup_upkeep.cc cat.cc commands.cc commands_module.cc completion.cc completion_bash.cc
     completion_fish.cc completion_zsh.cc config.cc console.cc doctor.cc domain.cc engines.cc exec.cc
     file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc keyring.cc
     keyring_move.cc manual.cc metrics.cc mount.cc names.cc node.cc opening.cc parser.cc pipes.cc

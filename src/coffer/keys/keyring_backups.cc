@@ -90,7 +90,9 @@ Result<std::vector<ListedBackup>> read_backup_list(Reader& reader) {
   if (reader.u8() != kBackupListMark) return broken_backups("its backups must begin with their mark");
   const uint16_t count = reader.u16();
   if (!reader.ok()) return broken_backups("it must not end within its backups");
-  if (count == 0 || count > kBackupCountMax) return broken_backups("it must have 1 to 4096 backups, or no list of them");
+  if (count == 0 || count > kBackupCountMax) {
+    return broken_backups("it must have 1 to 4096 backups, or no list of them");
+  }
   for (uint16_t left = count; left > 0; --left) {
     COFFER_ASSIGN(ListedBackup backup, read_backup(reader));
     if (!ids.insert(backup.id).second) return broken_backups("backup " + backup.id.short_hex() + " must not repeat");
@@ -120,7 +122,8 @@ Status Keyring::begin_backup(const Id& id, std::string_view target, uint64_t now
   }
   if (const auto* other = find_other(backups_, target, BackupState::kBeingForgotten, id)) {
     return {Code::kBusy, "backup " + other->id.hex() + " is being forgotten at " + std::string(target) +
-                             ", and could take along what a new one relies on; finish that first: coffer backup forget"};
+                             ", and could take along what a new one relies on; finish that first: coffer backup "
+                             "forget"};
   }
   backups_.push_back({id, std::string(target), now, BackupState::kBeingMade, {}});
   return Status::ok();

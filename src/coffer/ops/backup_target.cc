@@ -63,8 +63,9 @@ Result<NamedBackupTarget> open_backup_target(Coffer& coffer, const std::string& 
     std::string directory = absolute_path(given);
     if (auto real = coffer.disk().canonical(directory); real.is_ok()) directory = std::move(*real);
     found = std::ranges::find_if(targets, [&](const auto& target) {
-      const auto configured = coffer.disk().canonical(target.second.directory);
-      return !target.second.directory.empty() && (configured.is_ok() ? *configured : target.second.directory) == directory;
+      const std::string& configured = target.second.directory;
+      const auto real = coffer.disk().canonical(configured);
+      return !configured.empty() && (real.is_ok() ? *real : configured) == directory;
     });
     if (found == targets.end()) return NamedBackupTarget{directory, directory_target(coffer.disk(), directory)};
   }
@@ -73,8 +74,9 @@ Result<NamedBackupTarget> open_backup_target(Coffer& coffer, const std::string& 
                                         " (backup_targets); a directory is given with a slash: ./" + printable(given)};
   }
   const BackupTargetSetting& setting = found->second;
-  if (!setting.directory.empty()) return NamedBackupTarget{found->first, directory_target(coffer.disk(), setting.directory)};
-  return NamedBackupTarget{found->first, command_target(setting.command, setting.scratch)};
+  return NamedBackupTarget{found->first, setting.directory.empty()
+                                             ? command_target(setting.command, setting.scratch)
+                                             : directory_target(coffer.disk(), setting.directory)};
 }
 
 }  // namespace coffer

@@ -45,6 +45,21 @@ Findings examine_surroundings(Coffer& coffer) {
   return out;
 }
 
+// One that is being made may take a day.
+void examine_backups(const Keyring& keyring, uint64_t now, Findings& out) {
+  constexpr uint64_t kLongest = 24 * 3600;
+  for (const ListedBackup& backup : keyring.backups()) {
+    const bool is_being_made = backup.state == BackupState::kBeingMade && now > backup.begun + kLongest;
+    if (!is_being_made && backup.state != BackupState::kBeingForgotten) continue;
+    out.push_back({true,
+                   "backup " + backup.id.hex() + " at " + backup.target + " is " +
+                       std::string(backup_state_name(backup.state)) + (is_being_made ? " for more than a day" : ""),
+                   is_being_made ? "it is no backup, and none is forgotten there as long as it is listed so"
+                                 : "no backup begins there as long as it is listed so",
+                   "coffer backup forget COFFER " + backup.id.hex() + ", unless that, or its making, is under way"});
+  }
+}
+
 }  // namespace
 
 Findings examine_root(const Status& found) {
@@ -79,6 +94,7 @@ Findings examine_contents(Coffer& coffer) {
     out.push_back({true, key.status().to_string(), "no file of the group's domains can be read or written",
                    "let the group's root key back in; coffer group list shows which domains it has"});
   }
+  examine_backups(*keyring, now_seconds(), out);
   if (const auto trail = audit_trail(coffer); !trail.is_ok() || !trail->wrong.empty()) {
     out.push_back({true, "the audit log: " + (trail.is_ok() ? trail->wrong.front().what : trail.status().to_string()),
                    "what was done to the keys cannot be told", "coffer audit verify says which lines"});

@@ -42,7 +42,8 @@ Findings examine_machine(const MachineFacts& facts);
 
 // What a look at the root key found.
 Findings examine_root(const Status& found);
-// What an open coffer shows of itself besides: its key groups, its audit log, what it counted.
+// What an open coffer shows of itself besides: its key groups, backups that were not finished, its audit log, what it
+// counted.
 Findings examine_contents(Coffer& coffer);
 // Both, after a look at the root key.
 Findings examine_opened(Coffer& coffer);

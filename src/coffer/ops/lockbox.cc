@@ -77,7 +77,8 @@ class LockboxKey {
     const KeyringSlot& slot = recipient.file.slot;
     ProviderUri uri = uri_;
     const bool is_pair = slot.wrapped.algorithm == kWrapAlgorithmRecipient;
-    const bool names_sender = std::ranges::any_of(uri.options, [](const auto& each) { return each.first == kSenderOption; });
+    const bool names_sender =
+        std::ranges::any_of(uri.options, [](const auto& each) { return each.first == kSenderOption; });
     // Who sealed it needs no proof here: the backup's index, which the coffer signed, tells the right key.
     if (is_pair && !names_sender) uri.options.emplace_back(kSenderOption, base64url_text(recipient.file.sender));
     COFFER_ASSIGN(const auto provider, opener_(uri, config_));
@@ -173,7 +174,8 @@ Status seal_lockbox(Coffer& coffer, ProviderOpener opener, BackupTarget& target,
                     const KeyringKey& backup_key, const std::vector<std::string>& roots) {
   std::vector<std::string> wanted = roots;
   if (roots.empty()) {
-    for (const KeyringSlot& slot : coffer.live_keyring().header()->slots) wanted.push_back(slot.root);
+    const auto header = coffer.live_keyring().header();
+    for (const KeyringSlot& slot : header->slots) wanted.push_back(slot.root);
   }
   if (wanted.size() < kRecipientCountMin) {
     return {Code::kInvalidArgument, "a backup has at least two recipients, and there is one; name more: --recipient "
@@ -186,7 +188,8 @@ Status seal_lockbox(Coffer& coffer, ProviderOpener opener, BackupTarget& target,
   for (const std::string& root : wanted) {
     auto next = sealer.seal(root, names);
     if (!next.is_ok()) return next.status().with_context("recipient " + printable(root));
-    const bool again = std::ranges::any_of(sealed, [&](const SealedRecipient& each) { return each.handle == next->handle; });
+    const bool again =
+        std::ranges::any_of(sealed, [&](const SealedRecipient& each) { return each.handle == next->handle; });
     if (again || !names.insert(next->name).second) {
       return {Code::kInvalidArgument, "recipient " + printable(root) + " is named twice"};
     }

@@ -1,5 +1,6 @@
 // The lockbox of a backup: its key, sealed to each recipient in a small file of its own, so that recipients come and
-// go without a look at what the backup holds. docs/backup-targets.md, "Recipients"; docs/format.md, section 26, "Recipient".
+// go without a look at what the backup holds. docs/backup-targets.md, "Recipients"; docs/format.md, section 26,
+// "Recipient".
 #pragma once
 
 #include "coffer/keys/recipient_file.h"
@@ -25,10 +26,11 @@ Status seal_lockbox(Coffer& coffer, ProviderOpener opener, BackupTarget& target,
                     const KeyringKey& backup_key, const std::vector<std::string>& roots);
 
 // `by`: the name of a root in coffer.yaml, with ?OPTIONS behind it or not, or a URI; it may ask for something at the
-// terminal. Empty: every root of the configuration that opens by itself. Of the files at the target, only their names and what the root itself proves
-// is believed; whether the key is the backup's, the index says. kNotFound: there are no recipients; kWrongKey: none of
-// them is that root, or another key was wrapped; kForeign: a recipient of another backup was put in place; kTampered;
-// kProviderUnavailable and kKeyUnavailable, naming the root. With several, the first error that is none of kWrongKey.
+// terminal. Empty: every root of the configuration that opens by itself. Of the files at the target, only their names
+// and what the root itself proves is believed; whether the key is the backup's, the index says. kNotFound: there are no
+// recipients; kWrongKey: none of them is that root, or another key was wrapped; kForeign: a recipient of another backup
+// was put in place; kTampered; kProviderUnavailable and kKeyUnavailable, naming the root. With several, the first error
+// that is none of kWrongKey.
 Result<KeyringKey> open_lockbox(Coffer& coffer, ProviderOpener opener, BackupTarget& target, const Id& backup,
                                 const std::string& by);
 

@@ -12,8 +12,8 @@ using CertificateJson = nlohmann::ordered_json;
 
 constexpr std::string_view kCertificateType = "coffer certificate of shredding";
 constexpr std::string_view kRemains =
-    "copies of the keyring from before, with the root key of their time: backups, snapshots, unused blocks of its disk; "
-    "of backups by coffer, copies from before of their targets, with a key of one of their recipients";
+    "copies of the keyring from before, with the root key of their time: backups, snapshots, unused blocks of its "
+    "disk; of backups by coffer, copies from before of their targets, with the root key of one of their recipients";
 
 CertificateJson keys_json(const std::vector<DomainKeyEntry>& keys) {
   CertificateJson out = CertificateJson::array();

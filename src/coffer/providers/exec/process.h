@@ -28,8 +28,8 @@ struct ProcessResult : ProcessEnd {
   SecretBytes error_tail;  // the end of standard error; of a long one half of kErrorTailSize or more
 };
 
-// Started as spawn() has it; its process group is killed when the time is over or it has ended. kProviderUnavailable when it cannot be started or
-// takes too long. Messages do not name the command.
+// Started as spawn() has it; its process group is killed when the time is over or it has ended. kProviderUnavailable
+// when it cannot be started or takes too long. Messages do not name the command.
 Result<ProcessResult> run_process(const ProcessRequest& request);
 
 }  // namespace coffer::exec

@@ -114,7 +114,9 @@ class StreamedRun {
   Result<bool> move_output() {
     size_t count = 0;
     const bool complained = read_now(errors_, piece_, count) == Moved::kSome;
-    if (complained && said_.size() < kSaidSizeMax) said_ += as_text(ByteView(piece_).first(count)).substr(0, kSaidSizeMax);
+    if (complained && said_.size() < kSaidSizeMax) {
+      said_ += as_text(ByteView(piece_).first(std::min(count, kSaidSizeMax)));
+    }
     if (read_now(output_, piece_, count) != Moved::kSome) return complained;
     if (command_.sink) COFFER_TRY(command_.sink(ByteView(piece_).first(count)));
     return true;
