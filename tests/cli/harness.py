@@ -1,6 +1,7 @@
 """Running the `coffer` command line against real directories: the vocabulary of the tests beside this file."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -20,6 +21,9 @@ IN_NAMESPACE = "COFFER_TEST_IN_NAMESPACE"  # CliTest.in_mount_namespace()
 BODY_OFFSET = 8192  # where the envelope ends
 RECORD_SIZE = 512  # of a slot, before its zeros
 SLOT_SIZE = 4096
+# Locks a file as an engine does that has its database open.
+HOLD = ("import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); "
+        "print(flush=True); sys.stdin.read()")
 CHUNKS_OFFSET = BODY_OFFSET + 56  # of a blocks file
 
 
@@ -140,6 +144,14 @@ class CliTest(unittest.TestCase):
         return subprocess.Popen([COFFER, *words], cwd=self.directory,
                                 **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
                                    **streams})
+
+    @contextlib.contextmanager
+    def held_by_an_engine(self, name):
+        with subprocess.Popen([sys.executable, "-c", HOLD, self.path(name)], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as engine:
+            engine.stdout.readline()
+            yield
+            engine.stdin.close()
 
     def outcome(self, process):
         out, err = process.communicate(timeout=300)

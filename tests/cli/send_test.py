@@ -3,14 +3,9 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 from harness import CliTest, main
-
-# As an engine that has the database open.
-HOLD = ("import fcntl, sys; file = open(sys.argv[1], 'r+'); fcntl.lockf(file, fcntl.LOCK_EX); "
-        "print(flush=True); sys.stdin.read()")
 
 
 class Sending(CliTest):
@@ -101,11 +96,8 @@ class Stores(Sending):
         self.done(*ldb, "--create_if_missing", "put", "key", "value")
         self.done(*ldb, "checkpoint", "--checkpoint_dir=" + self.path("snapshot"))
         self.done(*ldb, "put", "key", "later")
-        with subprocess.Popen([sys.executable, "-c", HOLD, self.path("store/LOCK")], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE) as engine:
-            engine.stdout.readline()
+        with self.held_by_an_engine("store/LOCK"):
             self.refused(["send", "a.coffer", "store", "--to", "b.coffer"], "busy", "store")
-            engine.stdin.close()
         stream = self.done("send", "a.coffer", "snapshot", "--to", "b.coffer").bytes
         self.assertFalse(b"value" in stream)
         self.done("receive", "b.coffer", "there", stdin=stream)

@@ -25,4 +25,9 @@ std::string Arguments::value(std::string_view flag, std::string_view otherwise) 
   return given != nullptr ? *given : std::string(otherwise);
 }
 
+std::vector<std::string> Arguments::all(std::string_view flag) const {
+  const auto found = repeated_.find(std::string(flag));
+  return found == repeated_.end() ? std::vector<std::string>() : found->second;
+}
+
 }  // namespace coffer::cli

@@ -1,6 +1,7 @@
 // coffer backup forget, add-recipient, remove-recipient: what is done with backups that are there.
 #include <fmt/format.h>
 
+#include "coffer/cli/backup.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
@@ -12,18 +13,10 @@
 namespace coffer::cli {
 namespace {
 
-Result<Id> backup_id_of(const std::string& text) {
-  const auto id = Id::parse(text);
-  if (id.is_ok()) return id;
-  return {Code::kInvalidArgument, fmt::format("\"{}\" is no backup's ID, 32 hexadecimal digits; coffer backup list "
-                                              "shows them",
-                                              printable(text))};
-}
-
 Result<Outcome> run_backup_forget(const Arguments& arguments, Console& console) {
   std::vector<Id> ids;
   for (const std::string& text : arguments.list("ID")) {
-    COFFER_ASSIGN(const Id id, backup_id_of(text));
+    COFFER_ASSIGN(const Id id, parse_backup_id(text));
     ids.push_back(id);
   }
   if (ids.empty()) return {Code::kInvalidArgument, "backup forget: expected an ID; coffer backup list shows them"};
@@ -52,7 +45,7 @@ struct NamedBackup {
 
 Result<NamedBackup> named_backup(const Arguments& arguments) {
   NamedBackup out;
-  COFFER_ASSIGN(out.id, backup_id_of(arguments.operand("ID")));
+  COFFER_ASSIGN(out.id, parse_backup_id(arguments.operand("ID")));
   COFFER_ASSIGN(out.coffer, open_coffer(arguments));
   COFFER_ASSIGN(out.at, open_backup_target(*out.coffer, arguments.operand("TARGET")));
   COFFER_TRY(check_backup_marker(*out.at.target, out.coffer->keyring()->coffer_id()));
@@ -88,7 +81,6 @@ Result<Outcome> run_backup_remove_recipient(const Arguments& arguments, Console&
   return answer_recipients(backup, fmt::format("removed: {}\n", name), console);
 }
 
-Operand backup_target_operand() { return {"TARGET", "a name of backup_targets in coffer.yaml, or a directory"}; }
 Operand backup_id_operand() { return {"ID", "of the backup, as coffer backup list has it"}; }
 
 }  // namespace

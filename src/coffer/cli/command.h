@@ -26,6 +26,7 @@ struct Flag {
   std::string_view about;
   std::vector<std::string_view> choices = {};  // the only values allowed; empty: any
   std::string_view short_name = {};            // "-o"
+  bool repeats = false;                        // may be given several times: Arguments::all()
 };
 
 // What the user gave, checked against the command's declaration.
@@ -38,6 +39,8 @@ class Arguments {
   // Null when the flag was not given.
   const std::string* find(std::string_view flag) const;
   std::string value(std::string_view flag, std::string_view otherwise) const;
+  // Of a flag that repeats: each value, in the order in which they were given.
+  std::vector<std::string> all(std::string_view flag) const;
   // After "--": the program to run and its arguments.
   const std::vector<std::string>& program() const { return program_; }
 
@@ -45,6 +48,7 @@ class Arguments {
   friend class CommandLineParser;
   std::map<std::string, std::vector<std::string>> operands_;
   std::map<std::string, std::string> flags_;
+  std::map<std::string, std::vector<std::string>> repeated_;
   std::vector<std::string> program_;
 };
 

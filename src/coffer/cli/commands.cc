@@ -38,6 +38,7 @@ std::span<const Command> all_commands() {
       shred_command(),        certificate_command(),   store_list_command(),     store_move_command(),
       store_adopt_command(),  store_forget_command(),  store_clone_command(),    config_seal_command(),
       send_command(),         receive_command(),
+      backup_create_command(), backup_list_command(),  backup_verify_command(), backup_restore_command(),
       backup_forget_command(), backup_add_recipient_command(), backup_remove_recipient_command(),
       config_open_command(),  metrics_command(),       plan_command(),           agent_command(),
       policy_check_command(), provider_list_command(), provider_check_command(), doctor_command(),

@@ -21,6 +21,7 @@ if(COFFER_TOOLS)
     plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc
     runs.cc scan.cc seal_value.cc secret_input.cc send.cc shred.cc slot.cc status.cc status_text.cc store.cc
     tenant.cc text.cc transition.cc verify.cc watching.cc)
+  coffer_layer(coffer_commands cli backup.cc backup_restore.cc backup_words.cc)
   # The agent's page.
   coffer_layer(coffer_commands cli html.cc monitor.cc page.cc page_facts.cc page_keys.cc page_style.cc)
   if(COFFER_WITH_KMIP)

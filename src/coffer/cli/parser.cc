@@ -188,10 +188,13 @@ class CommandLineParser {
     app.allow_extras();
     std::vector<CLI::Option*> options;
     std::vector<std::string> values(flags.size());
+    std::vector<Words> repeated(flags.size());
     for (size_t i = 0; i < flags.size(); ++i) {
       std::string names(flags[i].name);
       if (!flags[i].short_name.empty()) names += "," + std::string(flags[i].short_name);
-      options.push_back(flags[i].value.empty() ? app.add_flag(names) : app.add_option(names, values[i]));
+      options.push_back(flags[i].value.empty() ? app.add_flag(names)
+                        : flags[i].repeats     ? app.add_option(names, repeated[i])->allow_extra_args(false)
+                                               : app.add_option(names, values[i]));
     }
     try {
       std::reverse(words.begin(), words.end());
@@ -201,6 +204,8 @@ class CommandLineParser {
     }
     for (size_t i = 0; i < flags.size(); ++i) {
       if (options[i]->count() == 0) continue;
+      for (const std::string& value : repeated[i]) COFFER_TRY(check_value(flags[i], value));
+      if (flags[i].repeats) invocation_.arguments.repeated_[std::string(flags[i].name)] = repeated[i];
       invocation_.arguments.flags_[std::string(flags[i].name)] = values[i];
       COFFER_TRY(flags[i].value.empty() ? check_switch(flags[i], options[i]->results())
                                         : check_value(flags[i], values[i]));

@@ -38,8 +38,8 @@ class FileReader {
   static Result<std::unique_ptr<FileReader>> open(Coffer& coffer, const std::string& path,
                                                   const FileReaderOptions& options = {});
 
-  // The same of a body that was unlocked already, wherever its bytes are: `file` has them behind an envelope that is not
-  // read, `scan` is that envelope. `name` is for messages.
+  // The same of a body that was unlocked already, wherever its bytes are: `file` has them behind an envelope that is
+  // not read, `scan` is that envelope. `name` is for messages.
   static Result<std::unique_ptr<FileReader>> open_unlocked(std::shared_ptr<const ReadableFile> file,
                                                            const EnvelopeScan& scan, const OpenedFile& opened,
                                                            const std::string& name,

@@ -4,24 +4,23 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
+#include "coffer/ops/backup_marker.h"
 #include "coffer/ops/backup_reading.h"
 #include "coffer/ops/leaving.h"
 
 namespace coffer {
 namespace {
 
-// Writes whose target it is, or finds that there.
-Status mark_target(Coffer& coffer, BackupTarget& target) {
-  const Id& ours = coffer.keyring()->coffer_id();
-  const std::string name(kBackupMarkerName);
-  const auto marker = target.get_small(name, kBackupMarkerSizeMax);
-  if (marker.code() == Code::kNotFound) return target.put_small(name, as_bytes(format_backup_marker(ours)));
-  if (!marker.is_ok()) return marker.status();
-  const auto whose = parse_backup_marker(as_text(*marker));
-  if (!whose.is_ok()) return whose.status().with_context(target.describe() + ": " + name);
-  if (*whose == ours) return Status::ok();
-  return {Code::kForeign, target.describe() + ": keeps backups of coffer " + whose->hex() + ", and this is coffer " +
-                              ours.hex() + "; give each a target of its own"};
+// Writes whose target it is, or finds that there. One that has backups of ours had it: its disk is not mounted.
+Status mark_target(Coffer& coffer, const NamedBackupTarget& at) {
+  const auto keys = coffer.keyring();
+  const Id& ours = keys->coffer_id();
+  const Status marked = check_backup_marker(*at.target, ours);
+  if (marked.code() != Code::kNotFound) return marked;
+  for (const ListedBackup& backup : keys->backups()) {
+    if (backup.target == at.name && backup.state == BackupState::kWhole) return marked;
+  }
+  return at.target->put_small(std::string(kBackupMarkerName), as_bytes(format_backup_marker(ours)));
 }
 
 // What is of one domain.
@@ -236,7 +235,7 @@ Result<MadeBackup> create_backup(Coffer& coffer, ProviderOpener opener, const Na
   COFFER_ASSIGN(KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
   BackupMaker maker(coffer, *at.target, options, id, std::move(key));
   COFFER_TRY(maker.collect(paths));
-  COFFER_TRY(mark_target(coffer, *at.target));
+  COFFER_TRY(mark_target(coffer, at));
   COFFER_TRY(coffer.live_keyring().update(
       [&](Keyring& keyring) { return keyring.begin_backup(id, at.name, now_seconds()); }));
   const Status made = make_listed(coffer, opener, maker);

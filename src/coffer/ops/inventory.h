@@ -66,7 +66,7 @@ struct Inventory {
   Usage unreadable;  // damaged, truncated or unsupported header, or an error of the operating system
   std::vector<std::string> links_outside;    // symbolic links that lead out of what was visited, not followed
   std::vector<MissingStore> missing_stores;  // where no paths were given
-  std::set<Id> beyond_files;                 // keys_beyond_files()
+  std::set<Id> beyond_files;                 // keys_beyond_files(), keys_of_arrivals()
   uint64_t links_seen = 0;                   // such links: all of them, where those above are not known
   uint64_t counted_at = 0;                   // Unix seconds: when every header was read
   Status kept;                               // ok, or why the counts could not be kept for `coffer status`
@@ -100,6 +100,9 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer);
 // Keys that a MariaDB server may need, which has its own in no file of Coffer's: those that are not destroyed, of the
 // domains that coffer.yaml lists for it now.
 Result<std::set<Id>> keys_beyond_files(const Coffer& coffer);
+// Those that files need which arrive as new stores, of streams and backups: they stand in no store yet, and would get
+// their names with headers that nobody opens.
+Result<std::set<Id>> keys_of_arrivals(Coffer& coffer);
 // It may wrap, or did and may again, or a file needs it, or may. Else it is history.
 bool is_in_use(const DomainKeyEntry& key, const Inventory& inventory);
 

@@ -4,6 +4,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/base/text.h"
+#include "coffer/ops/had_files.h"
 
 namespace coffer {
 namespace {
@@ -138,6 +139,14 @@ Status check_unneeded_by_mariadb(Coffer& coffer, const FoundKey& key) {
                            "command with --unneeded-by-mariadb"};
 }
 
+Status check_unneeded_by_arrivals(Coffer& coffer, const FoundKey& key) {
+  COFFER_ASSIGN(const std::set<Id> arriving, keys_of_arrivals(coffer));
+  if (!arriving.contains(key.entry->id)) return Status::ok();
+  return {Code::kBusy, text_of(key) + " is needed by what has come of a stream or a backup, and has not got its name " +
+                           "yet; let that be gone on with, or remove that directory, whose name ends with " +
+                           arrival_of("")};
+}
+
 }  // namespace
 
 Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded) {
@@ -151,6 +160,7 @@ Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneede
                                         (in_use ? "; first coffer key revoke, then coffer rewrap" : "")};
   }
   COFFER_TRY(check_unneeded(coffer, found));
+  COFFER_TRY(check_unneeded_by_arrivals(coffer, found));
   if (unneeded == Unneeded::kInFiles) COFFER_TRY(check_unneeded_by_mariadb(coffer, found));
   const Id id = found.entry->id;
   COFFER_TRY(coffer.live_keyring().update(

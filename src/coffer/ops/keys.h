@@ -27,7 +27,7 @@ Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t
 // Whether the operator knows that no MariaDB server needs a key, which no inventory of files shows.
 enum class Unneeded : uint8_t { kInFiles, kInFilesAndByMariadb };
 // Its bytes are gone from the keyring on return. kBusy while a file of a remembered store needs the key, or may need
-// it: a store that is missing, a header that cannot be read; and where a server may. kInvalidArgument as its state has
+// it: a store that is missing, a header that cannot be read, a store that is just arriving; and where a server may. kInvalidArgument as its state has
 // it.
 Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded = Unneeded::kInFiles);
 

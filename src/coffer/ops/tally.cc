@@ -1,5 +1,6 @@
 // From files to counts, and from counts to what they mean by the keyring as it is now.
 #include "coffer/base/path.h"
+#include "coffer/ops/had_files.h"
 #include "coffer/ops/inventory.h"
 
 namespace coffer {
@@ -99,6 +100,8 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
   out.links_outside = std::move(tally.links_outside());
   COFFER_ASSIGN(out.beyond_files, keys_beyond_files(coffer));
   if (!paths.empty()) return out;
+  COFFER_ASSIGN(std::set<Id> arriving, keys_of_arrivals(coffer));
+  out.beyond_files.merge(arriving);
   out.missing_stores = missing_stores(coffer);
   out.kept = coffer.file_counts().keep(counted, keep);
   return out;
@@ -118,6 +121,19 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
   out->counted_at = counted->ended / 1000;
   COFFER_ASSIGN(out->beyond_files, keys_beyond_files(coffer));
   out->missing_stores = missing_stores(coffer);
+  return out;
+}
+
+Result<std::set<Id>> keys_of_arrivals(Coffer& coffer) {
+  std::set<Id> out;
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
+    const std::string arrival = arrival_of(coffer.places().here(store.path));
+    if (!coffer.disk().info(arrival).is_ok()) continue;
+    COFFER_TRY(visit_files(coffer, {arrival}, [&](const InventoryFile& file) {
+      if (file.status.is_ok() && !file.empty && !file.leads_outside) out.merge(keys_needed(file.scan));
+      return Status::ok();
+    }));
+  }
   return out;
 }
 
