@@ -93,7 +93,8 @@ class Commands(BackingUp):
         self.refused(self.restore("store/plain", "--plaintext"), "invalid_argument", "in clear")
         self.refused(["backup", "verify", "./target", "latest"], "invalid_argument", "--coffer")
         self.done("domain", "add", "a.coffer", "t")
-        self.refused(["backup", "verify", "./target", backup, "--signed-by", "11" * 32], "permission_denied", "signed by")
+        self.refused(["backup", "verify", "./target", backup, "--signed-by", "11" * 32], "permission_denied",
+                     "signed by")
         self.make_coffer("b.coffer", "b.key")
         self.make_file("b.coffer", "theirs/x", b"x")
         self.refused(["backup", "create", "b.coffer", self.target, "theirs", "--recipient", self.uri("b.key"),

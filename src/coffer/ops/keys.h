@@ -27,8 +27,8 @@ Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t
 // Whether the operator knows that no MariaDB server needs a key, which no inventory of files shows.
 enum class Unneeded : uint8_t { kInFiles, kInFilesAndByMariadb };
 // Its bytes are gone from the keyring on return. kBusy while a file of a remembered store needs the key, or may need
-// it: a store that is missing, a header that cannot be read, a store that is just arriving; and where a server may. kInvalidArgument as its state has
-// it.
+// it: a store that is missing, a header that cannot be read; while one does that arrives as a new store; and where a
+// server may. kInvalidArgument as its state has it.
 Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded = Unneeded::kInFiles);
 
 // From when on nothing of the domain is read or written; 0: it is not locked. Errors as Keyring::lock_domain(). What is
