@@ -52,9 +52,9 @@ class OperatingPage(CliTest):
         commands = re.findall(r"^  coffer (\S.*?)  ", self.done("--help").out, re.MULTILINE)
         seen = set()
         for name in ("README.md", "docs/operating.md", "docs/keys.md", "docs/threat-model.md",
-                     "docs/c-api.md", "docs/providers/kmip.md"):
+                     "docs/c-api.md", "docs/providers/kmip.md", "docs/backup-targets.md"):
             # In code spans, and in blocks at the begin of a line or behind a prompt.
-            for words in re.findall(r"(?:`|^ {4}|^\$ )coffer ([a-z-]+(?: [a-z]+)?)", page(name), re.MULTILINE):
+            for words in re.findall(r"(?:`|^ {4}|^\$ )coffer ([a-z-]+(?: [a-z][a-z-]*)?)", page(name), re.MULTILINE):
                 command = next((known for known in commands if known == words or known == words.split()[0]), None)
                 self.assertIsNotNone(command, f"{name}: coffer {words}")
                 seen.add(command)

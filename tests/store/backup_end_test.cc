@@ -1,9 +1,11 @@
 // What ends backups: a shredded tenant's part goes, and one that is forgotten takes along what no other needs.
 #include <gmock/gmock.h>
 
+#include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 #include "coffer/ops/backup_forget.h"
 #include "coffer/ops/backup_names.h"
+#include "coffer/ops/doctor.h"
 #include "coffer/ops/lockbox.h"
 #include "coffer/ops/shred.h"
 #include "store/coffer_fixture.h"
@@ -255,6 +257,22 @@ TEST_F(BackupEnd, ATargetThatIsAwayOrAnothersIsLeftAloneAndOneThatIsGoneIsTakenO
   ASSERT_OK(forget_backup(*coffer_, id, IfTargetIsGone::kForget));
   EXPECT_TRUE(coffer_->keyring()->backups().empty());
   EXPECT_EQ(bodies_left(), "ab");
+}
+
+TEST_F(BackupEnd, OneThatWasNotFinishedIsAFinding) {
+  const auto found = [&] {
+    std::string out;
+    for (const Finding& finding : examine_contents(*coffer_)) out += finding.what + "; " + finding.remedy + "\n";
+    return out;
+  };
+  const Id whole = make({"tenant-7"}, "a");
+  EXPECT_THAT(found(), Not(HasSubstr("backup")));
+  const Id begun = *random_id(), unfinished = make({"tenant-7"}, "b", "far", false);
+  update([&](Keyring& keyring) { return keyring.begin_backup(begun, "far", now_seconds()); });
+  update([&](Keyring& keyring) { return keyring.begin_forgetting(whole); });
+  EXPECT_THAT(found(), AllOf(HasSubstr("backup " + whole.hex() + " at nas is being forgotten"),
+                             HasSubstr("backup " + unfinished.hex() + " at far is being made for more than a day"),
+                             HasSubstr("coffer backup forget COFFER " + whole.hex()), Not(HasSubstr(begun.hex()))));
 }
 
 }  // namespace
