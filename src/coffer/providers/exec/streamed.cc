@@ -44,7 +44,10 @@ class StreamedRun {
         input_(std::move(input)),
         output_(std::move(output)),
         errors_(std::move(errors)),
-        piece_(kPieceSize) {}
+        piece_(kPieceSize),
+        took_all_(!command.source) {
+    if (took_all_) input_.close();
+  }
   ~StreamedRun() { finish(); }
   StreamedRun(const StreamedRun&) = delete;
   StreamedRun& operator=(const StreamedRun&) = delete;
@@ -89,7 +92,7 @@ class StreamedRun {
     if (!input_.is_open()) return false;
     if (rest_.empty()) {
       input_buffer_.resize(kPieceSize);
-      COFFER_ASSIGN(const size_t count, command_.source ? command_.source(input_buffer_) : Result<size_t>(size_t{0}));
+      COFFER_ASSIGN(const size_t count, command_.source(input_buffer_));
       rest_ = ByteView(input_buffer_).first(count);
       if (count == 0) {
         took_all_ = true;
@@ -142,7 +145,7 @@ class StreamedRun {
   Bytes piece_;
   Bytes input_buffer_;
   ByteView rest_;  // of it, that has yet to go
-  bool took_all_ = false;
+  bool took_all_;
   bool reaped_by_host_ = false;
   std::string said_;
   StreamedEnd end_;
