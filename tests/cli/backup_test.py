@@ -5,6 +5,19 @@ import os
 from harness import CliTest, main
 
 BACKUP_MARKER = "coffer-backups"
+# A target behind a command, as small as it can be.
+KEEPER = """#!/bin/sh
+set -e
+kept=$1 name=$3
+case $2 in
+size) [ -f "$kept/$name" ] || exit 3; stat -c %s "$kept/$name" ;;
+get) [ -f "$kept/$name" ] || exit 3; cat "$kept/$name" ;;
+put) mkdir -p "$(dirname "$kept/$name")"; cat > "$kept/.part"; mv "$kept/.part" "$kept/$name" ;;
+list) cd "$kept"; find . -type f | sed 's,^./,,' | grep "^$name" || true ;;
+remove) rm -f "$kept/$name" ;;
+*) exit 1 ;;
+esac
+"""
 
 
 class BackingUp(CliTest):
@@ -73,6 +86,28 @@ class Commands(BackingUp):
         self.done(*self.restore("plain", *words, "--plaintext", coffer="b.coffer"))
         for name, data in contents.items():
             self.assertEqual(self.read(name.replace("store", "plain", 1)), data)
+
+    def test_a_command_keeps_it_as_a_directory_does(self):
+        contents = self.make_store("a.coffer")
+        keeper = self.write("keeper", KEEPER.encode(), 0o755)
+        for name in ("kept", "scratch"):
+            os.mkdir(self.path(name))
+        with open(self.path("a.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
+            file.write(f"backup_targets:\n  offsite:\n    command: [{keeper}, {self.path('kept')}]\n"
+                       f"    scratch: {self.path('scratch')}\n")
+        self.target = "offsite"
+        self.made()
+        self.assertEqual(self.made()["bytes"], 0)
+        self.done("backup", "verify", "offsite", "--coffer", "a.coffer")
+        self.done(*self.restore("new"))
+        self.expect_contents("a.coffer", "new", contents)
+        self.done(*self.restore("plain", "--plaintext"))
+        self.assertEqual(self.read("plain/data.sst"), contents["store/data.sst"])
+        self.assertEqual(os.listdir(self.path("scratch")), [])
+        # What it keeps is what a directory would.
+        self.done("backup", "verify", "./kept")
+        self.done("backup", "forget", "a.coffer", *self.listed())
+        self.assertEqual(self.listed(), {})
 
     def test_wrong_words_change_nothing(self):
         self.make_store("a.coffer")

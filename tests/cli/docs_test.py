@@ -52,7 +52,7 @@ class OperatingPage(CliTest):
         commands = re.findall(r"^  coffer (\S.*?)  ", self.done("--help").out, re.MULTILINE)
         seen = set()
         for name in ("README.md", "docs/operating.md", "docs/keys.md", "docs/threat-model.md",
-                     "docs/c-api.md", "docs/providers/kmip.md", "docs/backup-targets.md"):
+                     "docs/c-api.md", "docs/providers/kmip.md", "docs/backup-targets.md", "docs/backups.md"):
             # In code spans, and in blocks at the begin of a line or behind a prompt.
             for words in re.findall(r"(?:`|^ {4}|^\$ )coffer ([a-z-]+(?: [a-z][a-z-]*)?)", page(name), re.MULTILINE):
                 command = next((known for known in commands if known == words or known == words.split()[0]), None)

@@ -24,7 +24,7 @@ class ManualPages(CliTest):
 
     def test_each_command_has_one_that_says_what_its_help_says(self):
         pages = self.pages()
-        commands = re.findall(r"^  coffer ([a-z-]+(?: [a-z]+)?)  ", self.done("--help").out, re.MULTILINE)
+        commands = re.findall(r"^  coffer ([a-z-]+(?: [a-z-]+)?)  ", self.done("--help").out, re.MULTILINE)
         self.assertEqual(pages, sorted(["coffer.1"] + [f"coffer-{name.replace(' ', '-')}.1" for name in commands]))
         for name in commands:
             page = self.read("man1", f"coffer-{name.replace(' ', '-')}.1").decode().replace("\\-", "-")

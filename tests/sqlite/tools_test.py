@@ -52,6 +52,30 @@ class ToolsTest(SqliteTest):
         self.shell(f".open {self.database('y.db')}", f".read {self.path('dump.sql')}")
         self.assertEqual(self.count(self.open("y.db")), 300)
 
+    def test_a_backup_is_restored_as_it_is_and_in_clear(self):
+        self.make_key("safe.key")
+        create = ["backup", "create", "c.coffer", "./target", "db", "--recipient", self.uri("root.key"),
+                  "--recipient", self.uri("safe.key")]
+        db = self.open()
+        self.fill(db)
+        self.refused(create, "busy", "x.db")
+        db.close()
+        self.done(*create)
+        later = self.open()
+        later.execute("DELETE FROM t")
+        later.close()
+        self.done("backup", "restore", "c.coffer", "./target", "latest", "new")
+        restored = sqlite3.connect(uri(self.path("c.coffer"), self.path("new/x.db")), uri=True, isolation_level=None)
+        self.addCleanup(restored.close)
+        self.assertEqual(self.count(restored), 300)
+        restored.execute("INSERT INTO t(b) VALUES ('more')")
+        self.assertEqual(restored.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+        self.done("backup", "restore", "c.coffer", "./target", "latest", "plain", "--plaintext")
+        plain = sqlite3.connect(self.path("plain/x.db"))
+        self.addCleanup(plain.close)
+        self.assertEqual(self.count(plain), 300)
+        self.assertEqual(plain.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
     def database(self, name):
         return uri(self.path("c.coffer"), self.path("db", name))
 

@@ -166,6 +166,7 @@ class World {
       std::filesystem::remove(root_ + "/db/" + file.first);
       return true;
     });
+    if (files_.empty()) add_file("system");
     changed_ = true;
   }
 

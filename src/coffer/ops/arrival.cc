@@ -42,7 +42,7 @@ Result<Arrival> Arrival::begin(Disk& disk, std::string directory) {
   COFFER_TRY(check_is_ours(disk, place));
   Arrival out(disk, std::move(directory), std::move(place), nullptr);
   auto lock = disk.lock(out.lock_path(), false);
-  if (lock.code() == Code::kBusy) return {Code::kBusy, out.place_ + ": another stream is just arriving there"};
+  if (lock.code() == Code::kBusy) return {Code::kBusy, out.place_ + ": something else is just arriving there"};
   if (!lock.is_ok()) return lock.status();
   out.lock_ = std::move(*lock);
   return out;

@@ -47,9 +47,11 @@ class Restorable {
                                                                "tenant unlock opens it again"};
     }
     for (const BackupDomainKey& key : part.keys) {
+      const FoundKey found = keys_->find_key(key.id);
+      if (found.entry == nullptr) continue;
       EnvelopeFields of_key;
-      of_key.oldest_key_version = of_key.newest_key_version = static_cast<uint16_t>(key.version);
-      if (!compromised_.ever_protected(of_key, *domain)) continue;
+      of_key.oldest_key_version = of_key.newest_key_version = static_cast<uint16_t>(found.entry->version);
+      if (!compromised_.ever_protected(of_key, *found.domain)) continue;
       out_.compromised = true;
       if (options_.accept_compromised) continue;
       return {Code::kKeyUnavailable, "key " + part.domain + ":" + std::to_string(key.version) +
