@@ -6,6 +6,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/ops/slots.h"
 #include "coffer/providers/recipient/new_recipient.h"
+#include "coffer_test_paths.h"
 #include "providers/pkcs11/soft_token.h"
 #include "store/coffer_fixture.h"
 #include "support/memory_disk.h"
@@ -49,7 +50,9 @@ class LockboxTest : public CofferFixture {
   }
   std::vector<std::string> names() {
     std::vector<std::string> out;
-    for (const BackupRecipient& each : recipients_of(*target_, id_).value()) out.push_back(each.name);
+    const auto recipients = recipients_of(*target_, id_);
+    EXPECT_TRUE(recipients.is_ok()) << status_text(recipients);
+    for (const BackupRecipient& each : *recipients) out.push_back(each.name);
     return out;
   }
   Bytes file_of(const std::string& name) {
@@ -168,7 +171,6 @@ TEST_F(LockboxTest, WrongForeignAlteredAndUnavailableAreToldApart) {
   write_key_file("stranger.key", 's');
   EXPECT_EQ(code_of(key_uri("stranger.key")), Code::kWrongKey);
   EXPECT_EQ(code_of(key_uri("none.key")), Code::kKeyUnavailable);
-  EXPECT_EQ(code_of("pkcs11:token=none?module-path=/none.so"), Code::kProviderUnavailable);
 
   const Bytes own = file_of("root-1");
   const Id other_id = *random_id();
@@ -190,6 +192,19 @@ TEST_F(LockboxTest, WrongForeignAlteredAndUnavailableAreToldApart) {
   put_file("root-1", own);
   std::filesystem::remove(root_ + "/root.key");
   EXPECT_EQ(code_of("root-1"), Code::kKeyUnavailable);
+}
+
+TEST_F(LockboxTest, AServiceThatIsAwayIsUnavailable) {
+  const std::string command = root_ + "/coffer-exec-example", keys = root_ + "/keys.json";
+  std::filesystem::copy_file(COFFER_SOURCE_DIR "/examples/exec_provider.py", command);
+  chmod(command.c_str(), 0700);
+  ASSERT_EQ(std::system((command + " " + keys + " add app").c_str()), 0);
+  const std::string uri = "exec:" + command + "/app?arg1=" + keys;
+  ASSERT_OK(seal({"root-1", uri}));
+  EXPECT_EQ(opened(uri), "opened");
+  std::filesystem::remove(command);
+  EXPECT_EQ(code_of(uri), Code::kProviderUnavailable);
+  EXPECT_EQ(opened(), "opened");
 }
 
 TEST_F(LockboxTest, NoAlteredOrCutFileOpensOrCrashes) {

@@ -12,7 +12,7 @@ namespace coffer {
 namespace {
 
 constexpr std::string_view kRecipientPrefix = "recipient-";
-constexpr std::string_view kSenderOption = "from";
+constexpr std::string_view kPairScheme = "recipient", kSenderOption = "from";
 
 std::string name_of(const Id& backup) { return "backup " + backup.hex(); }
 
@@ -80,7 +80,9 @@ class LockboxKey {
     const bool names_sender =
         std::ranges::any_of(uri.options, [](const auto& each) { return each.first == kSenderOption; });
     // Who sealed it needs no proof here: the backup's index, which the coffer signed, tells the right key.
-    if (is_pair && !names_sender) uri.options.emplace_back(kSenderOption, base64url_text(recipient.file.sender));
+    if (is_pair && uri.scheme == kPairScheme && !names_sender) {
+      uri.options.emplace_back(kSenderOption, base64url_text(recipient.file.sender));
+    }
     COFFER_ASSIGN(const auto provider, opener_(uri, config_));
     if (!fingerprint_.empty() && provider->fingerprint(slot.handle) != fingerprint_) {
       return {Code::kWrongKey, provider->describe() + " is pinned to another key than " +
