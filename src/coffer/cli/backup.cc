@@ -164,6 +164,12 @@ Result<VerifiedBackup> verify_one(const ToVerify& what, const Arguments& argumen
                           .progress = progress});
 }
 
+// Of an index: a finding, where other failures are of the command.
+bool is_finding(Code code) {
+  return code == Code::kDamaged || code == Code::kTampered || code == Code::kTruncated || code == Code::kPlaintext ||
+         code == Code::kRolledBack;
+}
+
 std::string verified_text(const Id& id, const VerifiedBackup& done, bool with_contents) {
   std::string out;
   for (const BackupProblem& problem : done.problems) out += problem_text(problem.name, problem.status);
@@ -191,7 +197,7 @@ Result<Outcome> run_backup_verify(const Arguments& arguments, Console& console) 
   bool clean = true;
   for (const Id& id : what.ids) {
     auto done = verify_one(what, arguments, id, backup_progress(progress, "verifying"));
-    if (!done.is_ok() && what.ids.size() == 1) return done.status();
+    if (!done.is_ok() && what.ids.size() == 1 && !is_finding(done.code())) return done.status();
     if (!done.is_ok()) {
       done = VerifiedBackup();
       done->problems.push_back({backup_index_name(id), done.status()});
