@@ -281,6 +281,14 @@ TEST_F(StoreBackups, LockedAndShreddedTenantsStayUnreadable) {
   EXPECT_EQ(done->shredded, 1u);
   EXPECT_FALSE(exists("new/000020.sst"));
   expect_same(*coffer_, "new");
+  // Nor where the tenant has come back, with keys of his own.
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keys) { return keys.rotate_domain("tenant-7", 3); }));
+  ASSERT_OK(restore(*coffer_, backup.id, "later"));
+  EXPECT_FALSE(exists("later/000020.sst"));
+  write(db("000020.sst"), sealed_file(Kind::kBlocks, std::string(40'000, 't'), "tenant-7"));
+  const MadeBackup his = made();
+  ASSERT_OK(restore(*coffer_, his.id, "his"));
+  expect_tenant(*coffer_, "his");
 }
 
 TEST_F(StoreBackups, ATenantThatIsShreddedMeanwhileIsInNoBackup) {
@@ -291,8 +299,12 @@ TEST_F(StoreBackups, ATenantThatIsShreddedMeanwhileIsInNoBackup) {
       {.recipients = {key_uri("root.key"), key_uri("other.key")}, .progress = [&](const StreamCounts&) {
          if (shredded) return;
          shredded = true;
+         // And he comes back at once.
          EXPECT_TRUE(coffer_->live_keyring()
-                         .update([](Keyring& keys) { return keys.shred_domain("tenant-7", 3); })
+                         .update([](Keyring& keys) {
+                           COFFER_TRY(keys.shred_domain("tenant-7", 3));
+                           return keys.rotate_domain("tenant-7", 3);
+                         })
                          .is_ok());
        }});
   EXPECT_EQ(done.code(), Code::kConflict);

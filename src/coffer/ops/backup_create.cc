@@ -84,7 +84,9 @@ class BackupMaker {
   // B8.
   Status finish(Keyring& keyring, const Sha256& index) const {
     for (const auto& [domain, part] : parts_) {
-      if (has_keys_left(keyring.find_domain(domain))) continue;
+      const Domain* now = keyring.find_domain(domain);
+      const uint32_t oldest = part.versions.empty() ? UINT32_MAX : *part.versions.begin();
+      if (now != nullptr && now->shredded_through() < oldest) continue;
       return {Code::kConflict, "domain " + domain + " was shredded while it was backed up; begin anew, without it"};
     }
     return keyring.finish_backup(id(), index);
@@ -121,7 +123,8 @@ class BackupMaker {
   std::string domain_of_empty(const std::string& path) const {
     const auto keys = coffer_.keyring();
     std::string domain = coffer_.places().domain_of(path);
-    return has_keys_left(keys->find_domain(domain)) ? domain : std::string(kSystemDomain);
+    const Domain* found = keys->find_domain(domain);
+    return found != nullptr && found->active() != nullptr ? domain : std::string(kSystemDomain);
   }
 
   Status keep(LeavingFile& leaving) {

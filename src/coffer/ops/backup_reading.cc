@@ -87,12 +87,6 @@ Status check_listed(const Coffer& coffer, const ReadIndex& read) {
 
 }  // namespace
 
-bool has_keys_left(const Domain* domain) {
-  return domain != nullptr && std::ranges::any_of(domain->keys, [](const DomainKeyEntry& key) {
-           return key.state != KeyState::kDestroyed;
-         });
-}
-
 Result<std::vector<Id>> backups_at(BackupTarget& target) {
   COFFER_ASSIGN(const std::vector<std::string> names, target.list(std::string(kAllBackups)));
   std::vector<Id> out;

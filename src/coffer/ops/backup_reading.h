@@ -6,10 +6,6 @@
 
 namespace coffer {
 
-// Whether there is a key of this domain that is not destroyed: else it was shredded, and nothing of it is backed up, or
-// restored. Null: no such domain, and no key.
-bool has_keys_left(const Domain* domain);
-
 // A backup's index, as its signer signed it.
 struct ReadIndex {
   BackupIndex index;

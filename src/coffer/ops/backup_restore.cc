@@ -41,7 +41,10 @@ class Restorable {
   Result<bool> check_own(const BackupPart& part) {
     const Domain* domain = keys_->find_domain(part.domain);
     if (domain == nullptr) return true;
-    if (!has_keys_left(domain)) return ++out_.shredded, false;
+    const uint32_t shredded = domain->shredded_through();
+    if (std::ranges::any_of(part.keys, [&](const BackupDomainKey& key) { return key.version <= shredded; })) {
+      return ++out_.shredded, false;
+    }
     if (domain->locked != 0) {
       return {Code::kKeyUnavailable, "domain " + part.domain + " is locked, and this backup has files of it; coffer "
                                                                "tenant unlock opens it again"};
