@@ -3,6 +3,7 @@
 #include "coffer/ops/backup_restore.h"
 #include "coffer/ops/backup_verify.h"
 #include "coffer/ops/keys.h"
+#include "coffer/ops/rewrap.h"
 #include "coffer/ops/shred.h"
 #include "store/stream_fixture.h"
 #include "support/fault_disk.h"
@@ -253,6 +254,21 @@ TEST_F(StoreBackups, RotatedAndDestroyedKeysDoNotHarmIt) {
   ASSERT_OK(restore(*coffer_, backup.id, "new"));
   EXPECT_EQ(plaintext(*coffer_, root_ + "/new/000012.sst"), std::string(70'000, 'b'));
   EXPECT_TRUE(problems(backup.id).empty());
+}
+
+TEST_F(StoreBackups, NoKeyIsDestroyedThatWhatArrivesNeeds) {
+  const auto backup = create({db("000012.sst")});
+  ASSERT_OK(backup);
+  const std::string object = target_path() + "/" + target().target->list("objects/").value()[0], kept = read(object);
+  std::filesystem::remove(object);
+  EXPECT_EQ(restore(*coffer_, backup->id, "new").code(), Code::kNotFound);
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& keys) { return keys.rotate_domain("system", 2); }));
+  ASSERT_OK(rewrap(*coffer_, {root_ + "/db"}, {}, {}));
+  EXPECT_EQ(destroy_key(*coffer_, "system:1").code(), Code::kBusy);
+  write(object, kept);
+  ASSERT_OK(restore(*coffer_, backup->id, "new"));
+  ASSERT_OK(destroy_key(*coffer_, "system:1"));
+  EXPECT_EQ(plaintext(*coffer_, root_ + "/new/000012.sst"), std::string(70'000, 'b'));
 }
 
 TEST_F(StoreBackups, WhatACompromisedKeyProtectedIsRestoredOnlyIfTold) {
