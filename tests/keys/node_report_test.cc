@@ -31,6 +31,11 @@ TEST_F(NodeReportTest, ItIsOfTheNodeThatSignedItAndOfNoOther) {
   EXPECT_EQ(read->time, report_.time);
   EXPECT_EQ(read->keyring_version, 12u);
   EXPECT_THAT(read->error, ::testing::HasSubstr("\"etcd\" is away"));
+  EXPECT_FALSE(read->ended);
+  NodeReport last = report_;
+  last.ended = true;
+  EXPECT_FALSE(last.says_the_same_as(report_));
+  EXPECT_TRUE(open_node_report(as_bytes(*sign_node_report(a_, last)), listed(a_), id_of(0xc0))->ended);
   EXPECT_EQ(opened(text, make("a")).code(), Code::kTampered) << "other keys under the same name";
   EXPECT_EQ(opened(text, make("b")).code(), Code::kTampered);
   EXPECT_EQ(opened(text, a_, id_of(0xc1)).code(), Code::kTampered) << "of another coffer";

@@ -1,6 +1,9 @@
 // Nodes of a coffer: who may join, what is renewed when one goes, and fresh keys for one that stays.
 #include "coffer/ops/nodes.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "coffer/store/surroundings.h"
 #include "coffer_fixture.h"
 #include "support/comes.h"
@@ -196,6 +199,42 @@ TEST_F(NodeReportsTest, AReportOfAnotherNodeUnderItsNameIsNotBelieved) {
   ASSERT_OK(standing().doubt);
   ASSERT_OK(remove_node(*coffer_, "db-1", "", open_provider));
   EXPECT_FALSE(std::filesystem::exists(report_path()));
+}
+
+TEST_F(NodeReportsTest, ThatItHasEndedSaysTheLastOfItsPrograms) {
+  become("db-1");
+  ASSERT_OK(enrol(request()));
+  auto first = serve(), second = serve();
+  // Both have said so: what stands there is the same.
+  ASSERT_TRUE(comes([&] { return served() != 0; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  first.reset();
+  EXPECT_FALSE(standing().report->ended) << "the other serves on";
+  second.reset();
+  EXPECT_TRUE(standing().report->ended);
+  EXPECT_EQ(served(), coffer_->keyring()->version());
+  ASSERT_OK(standing().doubt);
+  const auto third = serve();
+  EXPECT_TRUE(comes([&] { return !standing().report->ended; }));
+}
+
+TEST_F(NodeReportsTest, WhoIsKilledAndWhoForkedSayNoEnd) {
+  become("db-1");
+  ASSERT_OK(enrol(request()));
+  auto server = serve();
+  ASSERT_TRUE(comes([&] { return served() != 0; }));
+  const pid_t child = fork();
+  if (child == 0) {
+    server.reset();
+    _exit(0);
+  }
+  waitpid(child, nullptr, 0);
+  EXPECT_FALSE(standing().report->ended) << "a child of its program is not its program";
+  const std::string genuine = read(report_path());
+  server.reset();
+  EXPECT_TRUE(standing().report->ended);
+  write(report_path(), genuine);
+  EXPECT_FALSE(standing().report->ended) << "as its time shows, it is an older one";
 }
 
 TEST_F(NodeReportsTest, ANodeThatIsNotOfTheCofferSaysNothing) {

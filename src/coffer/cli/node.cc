@@ -70,6 +70,7 @@ Json standing_json(const NodeStanding& standing, uint64_t version) {
   out["report"] = {{"time", report.time},
                    {"keyring_version", report.keyring_version},
                    {"up_to_date", report.keyring_version >= version},
+                   {"ended", report.ended},
                    {"error", report.error.empty() ? Json(nullptr) : Json(report.error)}};
   return out;
 }
@@ -78,6 +79,7 @@ Json standing_json(const NodeStanding& standing, uint64_t version) {
 std::pair<std::string, std::string> serving_text(const NodeStanding& standing, uint64_t version) {
   if (!standing.doubt.is_ok()) return {"?", standing.doubt.to_string()};
   if (!standing.report) return {"-", "has not reported"};
+  if (standing.report->ended) return {"ended", ""};
   const bool is_new = standing.report->keyring_version >= version;
   return {fmt::format("{}{}", standing.report->keyring_version, is_new ? "" : ", behind"), standing.report->error};
 }
@@ -95,7 +97,8 @@ Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
     table.add({standing.node.name, shown_key(standing.node.signing), time_text(standing.node.enrolled), serves,
                standing.report ? time_text(standing.report->time) : "", printable(trouble)});
     rows.push_back(standing_json(standing, version));
-    all_serve_it = all_serve_it && standing.report && standing.report->keyring_version >= version && trouble.empty();
+    const bool serves_it = standing.report && (standing.report->ended || standing.report->keyring_version >= version);
+    all_serve_it = all_serve_it && serves_it && trouble.empty();
   }
   console.answer(Json{{"keyring_version", version}, {"nodes", std::move(rows)}}, table.text());
   return all_serve_it || !arguments.has("--check") ? Outcome::kDone : Outcome::kProblemsFound;
@@ -194,7 +197,8 @@ Command node_list_command() {
       .name = "node list",
       .about = "lists the nodes that are of the coffer, and which keyring each says that it serves",
       .operands = {coffer_operand()},
-      .flags = {{"--check", "", "exit with 1 unless every node serves the newest keyring, and is well"}, root_flag()},
+      .flags = {{"--check", "", "exit with 1 unless every node but those that ended serves the newest, and is well"},
+                root_flag()},
       .examples = {"node list /var/lib/db.coffer", "node list /var/lib/db.coffer --check"},
       .run = run_node_list,
   };

@@ -22,6 +22,7 @@ std::string report_text(const ReportJson& json) {
 Result<std::string> sign_node_report(const NodeIdentity& node, const NodeReport& report) {
   ReportJson json = {{"report",
                       {{"coffer", node.node().coffer_id.hex()},
+                       {"ended", report.ended},
                        {"error", excerpt(report.error, kReportErrorSizeMax)},
                        {"keyring_version", report.keyring_version},
                        {"node", node.node().name},
@@ -37,13 +38,14 @@ Result<NodeReport> open_node_report(ByteView text, const EnrolledNode& node, con
   const auto json = ReportJson::parse(as_text(text), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.size() != 2 || !json.contains("report") || !json.contains("signature")) return not_one;
   const ReportJson& report = json["report"];
-  if (!report.is_object() || report.size() != 5 || !json["signature"].is_string()) return not_one;
+  if (!report.is_object() || report.size() != 6 || !json["signature"].is_string()) return not_one;
   for (const char* name : {"coffer", "error", "node"}) {
     if (!report.contains(name) || !report[name].is_string()) return not_one;
   }
   for (const char* name : {"keyring_version", "time"}) {
     if (!report.contains(name) || !report[name].is_number_unsigned()) return not_one;
   }
+  if (!report.contains("ended") || !report["ended"].is_boolean()) return not_one;
   const auto bytes = from_hex(json["signature"].get<std::string>());
   Signature signature{};
   if (!bytes.is_ok() || bytes->size() != signature.size()) return not_one;
@@ -55,7 +57,7 @@ Result<NodeReport> open_node_report(ByteView text, const EnrolledNode& node, con
   }
   COFFER_TRY(by_node);
   return NodeReport{report["time"].get<uint64_t>(), report["keyring_version"].get<uint64_t>(),
-                    report["error"].get<std::string>()};
+                    report["error"].get<std::string>(), report["ended"].get<bool>()};
 }
 
 }  // namespace coffer

@@ -80,7 +80,7 @@ bool Coffer::is_own_file(std::string_view name) {
   constexpr std::string_view kOthers[] = {
       "keyring.d",   "nodes.d",    "keyring.copy.lock", "keyring.lock",  "keyring.turn",   "coffer.yaml.lock",
       "anchor.lock", "usage.lock", "counts.lock",       "envelope.lock", "reencrypt.lock", "reencrypt.rate",
-      "policy.lock", "runs.lock",  "outage.lock"};
+      "policy.lock", "runs.lock",  "outage.lock",       kServingMarkName};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 

@@ -218,7 +218,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
         policy_(*keyring_, *config_file_, usage_, file_counts_, config_.policy),
         key_watch_(*keyring_, policy_),
         reporter_(
-            *keyring_, [this, opener] { return own_identity(opener); }, options.report_interval) {}
+            *keyring_, [this, opener] { return own_identity(opener); }, ServingMark(disk_, directory_),
+            options.report_interval) {}
   Result<NodeIdentity> own_identity(ProviderOpener opener) const;
   // A domain, and its key that may wrap now.
   struct Wrapping {

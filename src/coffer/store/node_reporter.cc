@@ -34,12 +34,30 @@ Status NodeReporter::report() {
     reported_.reset();
     return Status::ok();
   }
+  // Before it says that it serves: who ends last says that nobody does.
+  const Status held = mark_.hold();
+  if (held.code() == Code::kBusy) return held;
   const NodeReport now = present();
-  if (reported_.has_value() && reported_->says_the_same_as(now)) return Status::ok();
-  COFFER_ASSIGN(const std::string text, sign_node_report(*identity_, now));
+  return reported_.has_value() && reported_->says_the_same_as(now) ? Status::ok() : say(now);
+}
+
+Status NodeReporter::say(const NodeReport& report) {
+  COFFER_ASSIGN(const std::string text, sign_node_report(*identity_, report));
   COFFER_TRY(keyring_.save_report(identity_->node().name, as_bytes(text)));
-  reported_ = now;
+  reported_ = report;
   return Status::ok();
+}
+
+NodeReporter::~NodeReporter() {
+  if (thread_.is_forked()) return;
+  thread_.stop();
+  if (!identity_.has_value() || !reported_.has_value() || !keyring_.condition().last_refresh.is_ok()) return;
+  std::unique_ptr<WritableFile> nobody_begins;
+  if (!mark_.is_last(nobody_begins)) return;
+  NodeReport last = present();
+  last.ended = true;
+  // Who cannot say so stays at what it said before, as one that was killed.
+  [[maybe_unused]] const Status said = say(last);
 }
 
 }  // namespace coffer

@@ -1,11 +1,12 @@
-// Has this node say, beside the keyring, which keyring its programs use: at the beginning, and when that changes, at
-// most once a minute. Not again and again: etcd keeps all of it until the keyring is saved next. Signed by the node;
-// nothing is said by one that is not of the coffer. Thread-safe.
+// Has this node say, beside the keyring, which keyring its programs use: at the beginning, when that changes, at most
+// once a minute, and when the last of them ends. Not again and again: etcd keeps all of it until the keyring is saved
+// next. Signed by the node; nothing is said by one that is not of the coffer. Thread-safe.
 #pragma once
 
 #include "coffer/base/interval_thread.h"
 #include "coffer/keys/live_keyring.h"
 #include "coffer/keys/node_report.h"
+#include "coffer/store/serving_mark.h"
 
 namespace coffer {
 
@@ -14,15 +15,19 @@ class NodeReporter {
   static constexpr std::chrono::milliseconds kInterval = std::chrono::minutes(1);
   using OpenIdentity = std::function<Result<NodeIdentity>()>;
 
-  // `open` may wait for a provider.
-  NodeReporter(LiveKeyring& keyring, OpenIdentity open, std::chrono::milliseconds interval)
-      : keyring_(keyring), open_(std::move(open)), interval_(interval) {}
+  // `open` may wait for a provider. `mark`: in the coffer's directory.
+  NodeReporter(LiveKeyring& keyring, OpenIdentity open, ServingMark mark, std::chrono::milliseconds interval)
+      : keyring_(keyring), open_(std::move(open)), interval_(interval), mark_(std::move(mark)) {}
+  // Says that this node's programs have ended, where this one was the last, has reported, and its keyring's place did
+  // answer the last time: nobody waits at the end of a program for one that does not.
+  ~NodeReporter();
 
   // From now on, by a thread of its own.
   void start();
 
  private:
   Status report();
+  Status say(const NodeReport& report);
   NodeReport present() const;
 
   LiveKeyring& keyring_;
@@ -31,6 +36,7 @@ class NodeReporter {
   // Of the thread:
   std::optional<NodeIdentity> identity_;
   std::optional<NodeReport> reported_;
+  ServingMark mark_;
   IntervalThread thread_;  // last: it uses the others
 };
 
