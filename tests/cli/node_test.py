@@ -118,5 +118,60 @@ class Members(CliTest):
         self.assertIn("node renewed", self.done("audit", "show", "c.coffer", "--json").out)
 
 
+class Rollouts(CliTest):
+    """Rotations that some nodes use first: tests/store/rollout_test.cc has what nodes do about them."""
+
+    def setUp(self):
+        super().setUp()
+        self.make_coffer()
+
+    def enrol(self, name):
+        self.done("node", "new", "c.coffer", name)
+        self.done("node", "enrol", "c.coffer", self.done("node", "request", "c.coffer").out.strip())
+
+    def keys(self):
+        domains = self.done("keyring", "show", "c.coffer", "--json").json()["domains"]
+        return [key["state"] for key in domains[0]["keys"]]
+
+    def test_without_nodes_there_is_nobody_to_be_first(self):
+        self.refused(["rotate", "domain", "c.coffer", "system", "--canary"], "invalid_argument", "coffer node enrol")
+        self.refused(["rollout", "advance", "c.coffer", "system"], "not_found", "coffer rollout list")
+        self.assertEqual(self.done("rollout", "list", "c.coffer").out, "no rollout is running\n")
+        self.refused(["rotate", "domain", "c.coffer", "system", "--canary", "--rewrap"], "invalid_argument", "--rewrap")
+
+    def test_a_new_key_waits_for_who_uses_it_and_comes_to_all_where_somebody_says_so(self):
+        self.enrol("db-1")
+        run = self.done("rotate", "domain", "c.coffer", "system", "--canary")
+        self.assertIn("key 2 is used by 1 % of the nodes first, 1 node", run.out)
+        self.assertEqual(self.keys(), ["active", "pre-active"])
+        self.refused(["rollout", "advance", "c.coffer", "system"], "busy", "node db-1: has not reported")
+        self.assertRegex(self.done("rollout", "list", "c.coffer").out, r"system +2 +1 % .* db-1 +waits: node db-1: has")
+        self.assertIn("1 % of the nodes for", self.done("status", "c.coffer").out)
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["rollouts"][0]["share_thousandths"], 10)
+        self.assertIn("rollout: key 2 of domain system: 1 %", self.done("node", "list", "c.coffer").out)
+        self.assertIn('coffer_rollouts{state="running"} 1', self.done("metrics", "c.coffer").out)
+        run = self.done("rollout", "advance", "c.coffer", "system", "--anyway")
+        self.assertIn("has come to 10 % of the nodes", run.out)
+        answer = self.done("rollout", "advance", "c.coffer", "system", "--anyway", "--json").json()
+        self.assertEqual(answer["share_thousandths"], 1000)
+        self.assertEqual(self.keys(), ["deactivated", "active"])
+
+    def test_what_is_halted_says_so_until_it_is_resumed_or_undone(self):
+        self.enrol("db-1")
+        self.done("rotate", "domain", "c.coffer", "system", "--canary")
+        self.done("rollout", "halt", "c.coffer", "system", "--why", "latency")
+        self.refused(["rollout", "halt", "c.coffer", "system"], "already_exists", "latency")
+        self.refused(["rollout", "advance", "c.coffer", "system", "--anyway"], "key_unavailable", "latency",
+                     "coffer rollout resume")
+        self.assertIn("HALTED: latency", self.problems("rollout", "list", "c.coffer").out)
+        self.assertIn("HALTED: latency", self.done("status", "c.coffer").out)
+        self.assertIn('coffer_rollouts{state="halted"} 1', self.done("metrics", "c.coffer").out)
+        self.done("rollout", "resume", "c.coffer", "system")
+        self.refused(["rollout", "resume", "c.coffer", "system"], "invalid_argument", "not halted")
+        self.assertIn("use key 1 again", self.done("rollout", "undo", "c.coffer", "system").out)
+        self.assertEqual(self.keys(), ["active", "deactivated"])
+        self.assertIn("rollout halted", self.done("audit", "show", "c.coffer", "--json").out)
+
+
 if __name__ == "__main__":
     main()

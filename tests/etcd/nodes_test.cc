@@ -238,7 +238,7 @@ TEST_F(EtcdNodesTest, WhoJoinsOnOneNodeIsKnownOnAllAndSaysThroughEtcdWhatItServe
   ASSERT_TRUE(request.is_ok()) << request.status().to_string();
   const auto two = open();
   ASSERT_TRUE(enrol_node(*two, *request, open_provider).is_ok());
-  const auto standing = [&] { return node_standings(*two).at(0); };
+  const auto standing = [&] { return node_standings(two->live_keyring()).at(0); };
   EXPECT_FALSE(standing().report.has_value());
   one->watch_keys();
   EXPECT_TRUE(comes([&] { return standing().report.has_value(); }));

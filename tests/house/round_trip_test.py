@@ -177,6 +177,12 @@ class RoundTrip(unittest.TestCase):
         rows = json.loads(store.run("node", "list", store.coffer, "--json").stdout)["nodes"]
         self.assertEqual([row["name"] for row in rows], ["db-1", "db-2"])
         self.assertEqual(describe_keyring(store.keyring())["nodes"], {row["name"]: row["key"] for row in rows})
+        store.run("rotate", "domain", store.coffer, "system", "--canary")
+        store.run("rollout", "halt", store.coffer, "system", "--why", "a trial")
+        self.assertEqual(describe_keyring(store.keyring())["rollouts"],
+                         [{"domain": "system", "version": 2, "share": 10, "halted": "a trial"}])
+        store.run("rollout", "undo", store.coffer, "system")
+        self.assertEqual(describe_keyring(store.keyring())["rollouts"], [])
         # The request of db-1, by docs/format.md, section 24.
         proof = base64.urlsafe_b64decode(request.split(":")[2] + "==")
         vouched = line.encode() + b"\0" + proof[:40]

@@ -156,7 +156,7 @@ class NodeReportsTest : public NodesTest {
     (*coffer)->watch_keys();
     return *coffer;
   }
-  NodeStanding standing() const { return node_standings(*coffer_).at(0); }
+  NodeStanding standing() const { return node_standings(coffer_->live_keyring()).at(0); }
   uint64_t served() const { return standing().report ? standing().report->keyring_version : 0; }
   std::string report_path() const { return coffer_path() + "/nodes.d/db-1.json"; }
 };

@@ -211,6 +211,23 @@ def read_backups(fields):
     return backups
 
 
+def read_rollouts(fields):
+    """Rotations that some nodes use first, docs/format.md, section 27; left out where there are none."""
+    fields.bytes(1)
+    rollouts = []
+    for _ in range(fields.number(2)):
+        rollouts.append({"domain": fields.sized(1, 64), "version": fields.number(4), "share": fields.number(2),
+                         "begun": fields.number(8), "keyring_version": fields.number(8), "halted": fields.number(8),
+                         "node": fields.sized(1, 64), "why": fields.sized(2, 512)})
+    domains = [rollout["domain"] for rollout in rollouts]
+    if not 1 <= len(rollouts) <= 1024 or domains != sorted(set(domains)):
+        raise Failure("tampered", "the number or the order of rollouts breaks a rule")
+    for rollout in rollouts:
+        if rollout["share"] not in (10, 100) or not rollout["halted"] and (rollout["node"] or rollout["why"]):
+            raise Failure("tampered", "the share or the halt of a rollout breaks a rule")
+    return rollouts
+
+
 def read_domains(fields, keyring, first=0, depth=0):
     """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
     domains = {}
@@ -288,7 +305,7 @@ def read_keyring_body(body, shard_of):
     """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
     fields = Fields(body, "tampered")
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "group_of": {},
-               "stores": [], "nodes": [], "backups": []}
+               "stores": [], "nodes": [], "backups": [], "rollouts": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
@@ -308,6 +325,8 @@ def read_keyring_body(body, shard_of):
         keyring["nodes"] = read_nodes(fields)
     if fields.at != len(body) and body[fields.at] == ord("B"):
         keyring["backups"] = read_backups(fields)
+    if fields.at != len(body) and body[fields.at] == ord("R"):
+        keyring["rollouts"] = read_rollouts(fields)
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     check_keyring(keyring)
@@ -327,6 +346,12 @@ def check_keyring(keyring):
         raise Failure("tampered", "there is no domain system")
     if not all(map(any, [keyring["coffer_id"], *key_ids, *store_ids])):
         raise Failure("tampered", "an id is zero")
+    for rollout in keyring["rollouts"]:
+        keys = keyring["domains"].get(rollout["domain"], [])
+        new = [key for key in keys if key["version"] == rollout["version"]]
+        if not any(KEY_STATES[key["state"]] == "active" for key in keys) or not new or \
+                KEY_STATES[new[0]["state"]] != "pre-active":
+            raise Failure("tampered", "the keys of a rollout are not in its states")
     if keyring["version"] == 0:
         raise Failure("tampered", "versions count from 1")
     for path in paths:
@@ -394,6 +419,8 @@ def describe_keyring(keyring):
         "backups": [{"id": backup["id"].hex(), "target": text(backup["target"]), "begun": backup["begun"],
                      "state": BACKUP_STATES[backup["state"]], "index": backup["index"].hex()}
                     for backup in keyring["backups"]],
+        "rollouts": [{"domain": text(each["domain"]), "version": each["version"], "share": each["share"],
+                      "halted": text(each["why"]) if each["halted"] else None} for each in keyring["rollouts"]],
         "slots": [{"id": slot["id"].hex(), "root": text(slot["root"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

@@ -18,8 +18,8 @@ if(COFFER_TOOLS)
     completion_fish.cc completion_zsh.cc config.cc console.cc doctor.cc domain.cc engines.cc exec.cc
     file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc keyring.cc
     keyring_move.cc manual.cc metrics.cc mount.cc names.cc node.cc opening.cc parser.cc pipes.cc
-    plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rotate.cc
-    runs.cc scan.cc seal_value.cc secret_input.cc send.cc shred.cc slot.cc status.cc status_text.cc store.cc
+    plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rollout.cc
+    rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc send.cc shred.cc slot.cc status.cc status_text.cc store.cc
     tenant.cc text.cc transition.cc verify.cc watching.cc)
   coffer_layer(coffer_commands cli backup.cc backup_restore.cc backup_words.cc)
   # The agent's page.

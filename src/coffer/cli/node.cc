@@ -5,6 +5,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
 #include "coffer/ops/nodes.h"
+#include "coffer/ops/rollouts.h"
 #include "coffer/providers/registry.h"
 
 namespace coffer::cli {
@@ -86,13 +87,14 @@ std::pair<std::string, std::string> serving_text(const NodeStanding& standing, u
 
 Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
-  const uint64_t version = coffer->keyring()->version();
+  const auto keyring = coffer->keyring();
+  const uint64_t version = keyring->version();
   using Align = Table::Align;
   Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
   table.add({"NODE", "KEY", "ENROLLED", "KEYRING", "REPORTED", "TROUBLE"});
   Json rows = Json::array();
   bool all_serve_it = true;
-  for (const NodeStanding& standing : node_standings(*coffer)) {
+  for (const NodeStanding& standing : node_standings(coffer->live_keyring())) {
     const auto [serves, trouble] = serving_text(standing, version);
     table.add({standing.node.name, shown_key(standing.node.signing), time_text(standing.node.enrolled), serves,
                standing.report ? time_text(standing.report->time) : "", printable(trouble)});
@@ -100,7 +102,13 @@ Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
     const bool serves_it = standing.report && (standing.report->ended || standing.report->keyring_version >= version);
     all_serve_it = all_serve_it && serves_it && trouble.empty();
   }
-  console.answer(Json{{"keyring_version", version}, {"nodes", std::move(rows)}}, table.text());
+  const uint64_t now = now_seconds();
+  std::string text = table.text();
+  for (const Rollout& rollout : keyring->rollouts()) text += "rollout: " + rollout_text(rollout, now) + "\n";
+  console.answer(Json{{"keyring_version", version},
+                      {"nodes", std::move(rows)},
+                      {"rollouts", rollouts_json(*keyring)}},
+                 text);
   return all_serve_it || !arguments.has("--check") ? Outcome::kDone : Outcome::kProblemsFound;
 }
 

@@ -137,9 +137,13 @@ Result<Outcome> run_plan(const Arguments& arguments, Console& console) {
   if (!arguments.has("--apply")) return show_plan(*coffer, console);
   COFFER_ASSIGN(const PolicyRun run, apply_policy(*coffer, engine_at_rest()));
   std::string text = actions_text(run.done, "done: ");
+  for (const std::string& each : run.rollouts) text += printable(each) + "\n";
   for (const DoneReencryption& each : run.reencrypted) text += reencrypted_text(each);
   console.answer(
-      Json{{"done", actions_json(run.done)}, {"reencrypted", reencrypted_json(run)}, {"problems", problems_json(run)}},
+      Json{{"done", actions_json(run.done)},
+           {"rollouts", run.rollouts},
+           {"reencrypted", reencrypted_json(run)},
+           {"problems", problems_json(run)}},
       text.empty() && run.problems.empty() ? "nothing is due\n" : text + problems_text(run));
   return is_sound(run) ? Outcome::kDone : Outcome::kProblemsFound;
 }
@@ -217,7 +221,8 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
       if (monitor != nullptr) monitor->tell_policy({now_seconds(), now, done});
       continue;
     }
-    done += run->done.size();
+    done += run->done.size() + run->rollouts.size();
+    for (const std::string& each : run->rollouts) console.note(printable(each));
     for (const DueAction& action : run->done) console.note(actions_text({action}, "done: "));
     for (const DoneReencryption& each : run->reencrypted) {
       if (each.status.code() == Code::kBusy) continue;  // served: it is asked for at each look

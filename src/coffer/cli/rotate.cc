@@ -5,6 +5,7 @@
 #include "coffer/cli/opening.h"
 #include "coffer/cli/rewrapping.h"
 #include "coffer/cli/text.h"
+#include "coffer/ops/rollouts.h"
 #include "coffer/ops/slots.h"
 #include "coffer/providers/registry.h"
 
@@ -31,9 +32,28 @@ Result<Outcome> run_rotate_root(const Arguments& arguments, Console& console) {
   return Outcome::kDone;
 }
 
+Result<Outcome> begin_canary(Coffer& coffer, const std::string& name, Console& console) {
+  COFFER_ASSIGN(const uint32_t version, begin_rollout(coffer, name));
+  COFFER_ASSIGN(const std::vector<RolloutStanding> standings, rollout_standings(coffer, name));
+  const RolloutStanding& begun = standings.front();
+  console.answer(Json{{"domain", name},
+                      {"key", {{"version", version}}},
+                      {"share_thousandths", begun.rollout.share},
+                      {"nodes", begun.nodes},
+                      {"keyring_version", coffer.keyring()->version()}},
+                 fmt::format("domain {}: key {} is used by {} of the nodes first, {}\n", name, version,
+                             share_text(begun.rollout.share), count_text(begun.nodes.size(), "node")));
+  console.note("once they are well: coffer rollout advance COFFER " + name);
+  return Outcome::kDone;
+}
+
 Result<Outcome> run_rotate_domain(const Arguments& arguments, Console& console) {
+  if (arguments.has("--canary") && arguments.has("--rewrap")) {
+    return {Code::kInvalidArgument, "--rewrap: not with --canary; rewrap once every node uses the new key"};
+  }
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   const std::string& name = arguments.operand("NAME");
+  if (arguments.has("--canary")) return begin_canary(*coffer, name, console);
   Id made;
   uint32_t version = 0;
   const Status rotated = coffer->live_keyring().update([&](Keyring& keyring) -> Status {
@@ -79,8 +99,11 @@ Command rotate_domain_command() {
       .name = "rotate domain",
       .about = "gives a domain a fresh key: new files use it at once, in running programs too",
       .operands = {coffer_operand(), {"NAME", "the domain: system, or one of coffer domain list"}},
-      .flags = {{"--rewrap", "", "then bring the domain's old files under it, as coffer rewrap does"}, root_flag()},
-      .examples = {"rotate domain /var/lib/db.coffer system --rewrap", "rotate domain /var/lib/db.coffer tenant-7"},
+      .flags = {{"--rewrap", "", "then bring the domain's old files under it, as coffer rewrap does"},
+                {"--canary", "", "a first share of the nodes uses it, and coffer rollout advance has more do so"},
+                root_flag()},
+      .examples = {"rotate domain /var/lib/db.coffer system --rewrap", "rotate domain /var/lib/db.coffer tenant-7",
+                   "rotate domain /var/lib/db.coffer system --canary"},
       .run = run_rotate_domain,
   };
 }

@@ -9,6 +9,7 @@
 #include "coffer/crypto/backend.h"
 #include "coffer/files/mapped_reads.h"
 #include "coffer/ops/metrics.h"
+#include "coffer/ops/rollouts.h"
 
 namespace coffer::cli {
 namespace {
@@ -167,7 +168,12 @@ std::string status_heading(const StatusReport& report) {
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
   out += groups_text(report);
-  std::string_view label = "stores";
+  std::string_view label = "rollouts";
+  for (const Rollout& rollout : report.keyring->rollouts()) {
+    out += fmt::format("  {:<10} {}\n", label, rollout_text(rollout, report.now));
+    label = "";
+  }
+  label = "stores";
   for (const StoreEntry& store : report.stores) {
     out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),
                        remark_on(report, store));

@@ -206,6 +206,9 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     if (entry.key == "keyring_copy") {
       read = read_period(reader, entry.value, "policy: keyring_copy", 1, out.policy.keyring_copy);
     }
+    if (entry.key == "canary_pause") {
+      read = read_period(reader, entry.value, "policy: canary_pause", 1, out.policy.canary_pause);
+    }
     if (entry.key == "unlock_spread") {
       read = read_unlock_spread(reader, entry.value, out.policy.unlock_spread);
     }
@@ -215,7 +218,7 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
                         "policy: unknown option \"" + entry.key +
                             "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
                             "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace, "
-                            "local_unlock, keyring_copy, unlock_spread and domains");
+                            "local_unlock, keyring_copy, unlock_spread, canary_pause and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -233,6 +236,7 @@ std::string format_policy(const PolicySection& section) {
                     "\n  outage_grace: " + period_text(policy.root.outage_grace) + "\n" +
                     (policy.keyring_copy ? "  keyring_copy: " + period_text(*policy.keyring_copy) + "\n" : "") +
                     (policy.unlock_spread ? "  unlock_spread: " + period_text(*policy.unlock_spread) + "\n" : "") +
+                    (policy.canary_pause ? "  canary_pause: " + period_text(*policy.canary_pause) + "\n" : "") +
                     format_local_unlock(section.local_unlock);
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);

@@ -31,10 +31,8 @@ CondemnedKeys CondemnedKeys::one(const Domain& domain, const DomainKeyEntry& key
 bool CondemnedKeys::ever_protected(const EnvelopeFields& fields, const Domain& domain) const {
   const auto found = domains_.find(domain.name);
   if (found == domains_.end()) return false;
-  const DomainKeyEntry* active = domain.active();
   if (found->second.all_but_active) {
-    return active == nullptr || fields.oldest_key_version != active->version ||
-           fields.newest_key_version != active->version;
+    return fields.oldest_key_version != fields.newest_key_version || !domain.is_current(fields.oldest_key_version);
   }
   const auto first = found->second.numbers.lower_bound(fields.oldest_key_version);
   return first != found->second.numbers.end() && *first <= fields.newest_key_version;

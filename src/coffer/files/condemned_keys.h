@@ -12,7 +12,7 @@ namespace coffer {
 
 class CondemnedKeys {
  public:
-  // Of every domain, or the one of this name, each key but the active one.
+  // Of every domain, or the one of this name, each key but the active one, and that of a rollout.
   static CondemnedKeys all_but_active(const Keyring& keyring, std::string_view domain = {});
   // Those that are compromised, destroyed ones included; and those whose old files are to be re-encrypted by now.
   static CondemnedKeys due(const Keyring& keyring, const Policy& policy, uint64_t now, std::string_view domain = {});

@@ -126,7 +126,7 @@ Status Successors::check_unchanged(const std::vector<std::string>& names, const 
   coffer_.live_keyring().refresh_without_waiting();
   const std::shared_ptr<const Keyring> keys = coffer_.keyring();
   const Domain* domain = keys->find_key(made.fields.domain_key_id).domain;
-  const DomainKeyEntry* active = domain != nullptr ? domain->active() : nullptr;
+  const DomainKeyEntry* active = domain != nullptr ? coffer_.rollouts().present_key(*keys, *domain) : nullptr;
   if (made.is_encrypted && (active == nullptr || active->id != made.fields.domain_key_id)) {
     return {Code::kConflict, names.front() + ": its domain's key was rotated meanwhile; repeat"};
   }

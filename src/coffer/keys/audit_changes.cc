@@ -249,6 +249,35 @@ void compare_backups(const Keyring* before, const Keyring& after, Changes& out) 
   }
 }
 
+Json rollout_change(std::string_view what, const Rollout& rollout) {
+  return {{"what", what}, {"domain", rollout.domain}, {"version", rollout.version}};
+}
+
+void compare_rollout(const Rollout* before, const Rollout& after, Changes& out) {
+  if (before == nullptr || before->version != after.version || before->share != after.share) {
+    Json change = rollout_change("rollout share", after);
+    change["share"] = share_text(after.share);
+    return out.add(std::move(change));
+  }
+  if (before->halt == after.halt) return;
+  if (!after.is_halted()) return out.add(rollout_change("rollout resumed", after));
+  Json change = rollout_change("rollout halted", after);
+  if (!after.halt.node.empty()) change["node"] = after.halt.node;
+  change["why"] = json_text(after.halt.why);
+  out.add(std::move(change));
+}
+
+void compare_rollouts(const Keyring* before, const Keyring& after, Changes& out) {
+  for (const Rollout& rollout : after.rollouts()) {
+    compare_rollout(before != nullptr ? before->find_rollout(rollout.domain) : nullptr, rollout, out);
+  }
+  if (before == nullptr) return;
+  for (const Rollout& rollout : before->rollouts()) {
+    const Rollout* now = after.find_rollout(rollout.domain);
+    if (now == nullptr || now->version != rollout.version) out.add(rollout_change("rollout ended", rollout));
+  }
+}
+
 void compare_slots(std::span<const KeyringSlot> before, std::span<const KeyringSlot> after, Changes& out) {
   const auto report = [&](std::string_view what, std::span<const KeyringSlot> slots, std::span<const KeyringSlot> in) {
     for (const KeyringSlot& slot : slots) {
@@ -271,6 +300,7 @@ std::string changes_between(const KeyringContents* before, const KeyringContents
   compare_stores(keyring, after.keyring, out);
   compare_nodes(keyring, after.keyring, out);
   compare_backups(keyring, after.keyring, out);
+  compare_rollouts(keyring, after.keyring, out);
   return out.text();
 }
 

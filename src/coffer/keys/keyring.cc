@@ -25,7 +25,6 @@ std::string name_of(const DomainKeyEntry& entry, const Domain& domain) {
   return "key " + std::to_string(entry.version) + " of domain " + in_quotes(domain.name);
 }
 
-// The time a state was entered is kept from the first time on.
 uint64_t* time_of(DomainKeyEntry& entry, KeyState state) {
   switch (state) {
     case KeyState::kActive: return &entry.activated;
@@ -38,13 +37,13 @@ uint64_t* time_of(DomainKeyEntry& entry, KeyState state) {
   return nullptr;
 }
 
-void enter_state(DomainKeyEntry& entry, KeyState state, uint64_t now) {
-  entry.state = state;
-  if (uint64_t* time = time_of(entry, state); time != nullptr && *time == 0) *time = now;
-  if (state == KeyState::kDestroyed) entry.key = {};
-}
-
 }  // namespace
+
+void DomainKeyEntry::enter(KeyState to, uint64_t now) {
+  state = to;
+  if (uint64_t* time = time_of(*this, to); time != nullptr && *time == 0) *time = now;
+  if (to == KeyState::kDestroyed) key = {};
+}
 
 bool valid_domain_name(std::string_view name) {
   if (name.empty() || name.size() > kDomainNameSizeMax) return false;
@@ -67,11 +66,6 @@ const DomainKeyEntry* Domain::active() const {
     if (entry->state == KeyState::kActive) return &*entry;
   }
   return nullptr;
-}
-
-const DomainKeyEntry* Domain::wrapping(uint64_t now) const {
-  const DomainKeyEntry* key = active();
-  return key != nullptr && key->may_wrap_at(now) ? key : nullptr;
 }
 
 uint32_t Domain::shredded_through() const {
@@ -106,6 +100,8 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   copy.created_ = now;
   copy.updated_ = now;
   copy.stores_.clear();
+  // Without nodes nobody would be first.
+  for (const Rollout& rollout : rollouts_) copy.end_rollout(rollout.domain, now);
   copy.node_list_ = {};
   copy.backups_.clear();
   copy.index_places();
@@ -177,6 +173,12 @@ Status Keyring::add_domain(std::string_view name, uint64_t now, std::string_view
 }
 
 Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
+  COFFER_TRY(add_domain_key(name, KeyState::kActive, now));
+  end_rollout(name, now);
+  return Status::ok();
+}
+
+Status Keyring::add_domain_key(std::string_view name, KeyState state, uint64_t now) {
   const Domain* domain = find_domain(name);
   if (domain == nullptr) return {Code::kNotFound, "no domain " + in_quotes(name) + " in the keyring"};
   if (domain->keys.size() >= UINT16_MAX) {
@@ -185,11 +187,12 @@ Status Keyring::rotate_domain(std::string_view name, uint64_t now) {
   const DomainTag tag = tag_of_id(domain->keys.front().id);
   const size_t shard = shard_of(tag);
   COFFER_ASSIGN(DomainKeyEntry key, make_active_key(group_of(*domain), tag, domain->keys.back().version + 1, now));
+  key.state = state;
   COFFER_TRY(check_room(shard, KeyringBody::size(key)).with_context("domain " + in_quotes(name)));
   const size_t at = shards_[shard].contents->position(*domain);
   Shard& changed = own(shard);
   for (DomainKeyEntry& entry : changed.keys(at)) {
-    if (entry.state == KeyState::kActive) enter_state(entry, KeyState::kDeactivated, now);
+    if (state == KeyState::kActive && entry.state == state) entry.enter(KeyState::kDeactivated, now);
   }
   changed.add_key(at, std::move(key));
   split(shard);
@@ -204,11 +207,16 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
     return {Code::kInvalidArgument, name + " is " + std::string(key_state_name(found.entry->state)) +
                                         " and cannot become " + std::string(key_state_name(state))};
   }
+  if (state == KeyState::kDestroyed && found.entry == rollout_key(*found.domain)) {
+    return {Code::kInvalidArgument, name + " is of a rollout, and nodes may have files under it; coffer rollout undo"};
+  }
   if (const DomainKeyEntry* active = found.domain->active(); state == KeyState::kActive && active != nullptr) {
     return {Code::kInvalidArgument, name + " cannot become active while key " + std::to_string(active->version) +
                                         " is; suspend or deactivate that one first"};
   }
-  enter_state(own_key(found), state, now);
+  const std::string domain = found.domain->name;
+  own_key(found).enter(state, now);
+  settle_rollout(domain, now);
   return {};
 }
 
@@ -219,9 +227,10 @@ Status Keyring::change_key(const Id& key_id, KeyState state, uint64_t now) {
     return set_key_state(key_id, state, now);
   }
   const std::string domain = found.domain->name;
-  if (state == KeyState::kActive && found.entry->expires != 0 && found.entry->expires <= now) {
+  if (state == KeyState::kActive && found.entry->is_expired(now)) {
     return {Code::kInvalidArgument, name_of(*found.entry, *found.domain) + " has expired; give it another date first"};
   }
+  if (state == KeyState::kActive && found.entry == rollout_key(*found.domain)) return finish_rollout(domain, now);
   Keyring changed = *this;
   if (state == KeyState::kActive) {
     if (found.entry != active) COFFER_TRY(changed.set_key_state(active->id, KeyState::kDeactivated, now));
@@ -258,8 +267,9 @@ Status Keyring::shred_domain(std::string_view name, uint64_t now) {
   const size_t shard = shard_of(tag_of_id(domain->keys.front().id));
   const size_t at = shards_[shard].contents->position(*domain);
   for (DomainKeyEntry& entry : own(shard).keys(at)) {
-    if (entry.state != KeyState::kDestroyed) enter_state(entry, KeyState::kDestroyed, now);
+    if (entry.state != KeyState::kDestroyed) entry.enter(KeyState::kDestroyed, now);
   }
+  end_rollout(name, now);
   return {};
 }
 

@@ -14,6 +14,7 @@
 #include "coffer/keys/key_group.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/node_list.h"
+#include "coffer/keys/rollout.h"
 #include "coffer/keys/store_entry.h"
 
 namespace coffer {
@@ -48,7 +49,10 @@ struct DomainKeyEntry {
   uint64_t expires = 0;  // from then on it wraps nothing more
   StoredDomainKey key;   // empty once destroyed; Keyring::open_key() opens it
 
-  bool may_wrap_at(uint64_t now) const { return may_wrap(state) && (expires == 0 || now < expires); }
+  bool is_expired(uint64_t now) const { return expires != 0 && now >= expires; }
+  bool may_wrap_at(uint64_t now) const { return may_wrap(state) && !is_expired(now); }
+  // The time a state was entered is kept from the first time on. One that is destroyed has no bytes any more.
+  void enter(KeyState to, uint64_t now);
 };
 
 struct Domain {
@@ -58,11 +62,11 @@ struct Domain {
   std::vector<DomainKeyEntry> keys;  // by version, oldest first
 
   const DomainKeyEntry* active() const;  // null if none
-  // The active key, unless it has expired by then; null if none.
-  const DomainKeyEntry* wrapping(uint64_t now) const;
   // The version of the newest key that a shredding destroyed, 0 if there was none: what it and those before it
   // protected is never to come back, from nowhere. Only a shredding destroys a key that was never deactivated.
   uint32_t shredded_through() const;
+  // Whether new files are under the key of this version somewhere: the active one, or that of a rollout.
+  bool is_current(uint32_t version) const;
 };
 
 // Of the audit log, as of the save of a keyring: audit_log.h.
@@ -210,6 +214,11 @@ class Keyring {
   // In the order in which they were begun.
   const std::vector<ListedBackup>& backups() const { return backups_; }
   const ListedBackup* find_backup(const Id& id) const;  // null if none
+  // Rotations that some nodes use first, by their domains: rollout.h. Of a domain: null if none runs.
+  const std::vector<Rollout>& rollouts() const { return rollouts_; }
+  const Rollout* find_rollout(std::string_view domain) const;
+  // Its new key, by which files are opened everywhere; null if none runs.
+  const DomainKeyEntry* rollout_key(const Domain& domain) const;
   // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
   const StoreEntry* store_at(std::string_view path) const;
   // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.
@@ -219,7 +228,8 @@ class Keyring {
   // With one active key. kAlreadyExists, kInvalidArgument. In the group of this name, which has to open; empty: in
   // none.
   Status add_domain(std::string_view name, uint64_t now, std::string_view group = {});
-  // A new active key; the previous active one, if any, is deactivated. kNotFound. A group has to open for it.
+  // A new active key, for every node at once; the previous active one, if any, is deactivated, and so is the key of a
+  // rollout, which ends by that. kNotFound. A group has to open for it.
   Status rotate_domain(std::string_view name, uint64_t now);
   // kInvalidArgument if the table of states forbids it, or another key of the domain is active already; destroying
   // erases the key bytes. Nothing takes the place of an active key that leaves that state: rotate the domain for that.
@@ -260,6 +270,18 @@ class Keyring {
   Status begin_forgetting(const Id& id);
   // kNotFound; kConflict unless it is being forgotten.
   Status forget_backup(const Id& id);
+  // A new key that a first share of the nodes uses. kNotFound; kAlreadyExists: one runs; kInvalidArgument: there are no
+  // nodes, or no active key. A group has to open for it.
+  Status begin_rollout(std::string_view domain, uint64_t now);
+  // The next share; behind the last one the new key is the active one, and the rollout is over. kNotFound: none runs,
+  // here and below; kKeyUnavailable: it is halted.
+  Status advance_rollout(std::string_view domain, uint64_t now);
+  // Stays at its share. One that is halted already keeps its first reason.
+  Status halt_rollout(std::string_view domain, RolloutHalt halt);
+  // Begins its share anew. kInvalidArgument: it is not halted.
+  Status resume_rollout(std::string_view domain, uint64_t now);
+  // All nodes use the active key again; the new one is deactivated.
+  Status undo_rollout(std::string_view domain, uint64_t now);
   // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
   // not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now);
@@ -275,6 +297,15 @@ class Keyring {
   Keyring() = default;
   Status check_has_keys() const;
   Status set_locked(std::string_view name, uint64_t when);
+  Status add_domain_key(std::string_view name, KeyState state, uint64_t now);
+  Status find_running(std::string_view domain, Rollout*& out);
+  Status finish_rollout(std::string_view domain, uint64_t now);
+  // Where one runs. Its key, if it is pre-active still, is deactivated.
+  void end_rollout(std::string_view domain, uint64_t now);
+  // Ends it where a key that it is about is not what it was.
+  void settle_rollout(std::string_view domain, uint64_t now);
+  // kTampered where one is of no domain, or of keys in other states.
+  Status check_rollouts() const;
   Result<GroupKey> key_of(const KeyGroup& group) const;
   // What is done with a key that leaves one group for another (null: none). An entry without bytes stays without.
   Status bring_keys(std::span<DomainKeyEntry> keys, const KeyGroup* from, const KeyGroup* to) const;
@@ -308,6 +339,7 @@ class Keyring {
   std::vector<StoreEntry> stores_;
   NodeList node_list_;
   std::vector<ListedBackup> backups_;
+  std::vector<Rollout> rollouts_;
   PathMap places_;  // path and also_at → store
 };
 

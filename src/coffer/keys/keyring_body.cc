@@ -242,7 +242,8 @@ size_t KeyringBody::size(const Keyring& keyring) {
   size += in_body(shards) ? 2 + KeyringBody::size(shards.front().contents->domains()) : shards.size() * kShardEntrySize;
   size += groups_size(keyring.groups());
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
-  return size + node_list_size(keyring.node_list_) + backup_list_size(keyring.backups_);
+  return size + node_list_size(keyring.node_list_) + backup_list_size(keyring.backups_) +
+         rollouts_size(keyring.rollouts_);
 }
 
 Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
@@ -267,6 +268,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   for (const StoreEntry& store : keyring.stores()) encode_store(store, writer);
   COFFER_TRY(write_node_list(keyring.node_list_, writer));
   write_backup_list(keyring.backups_, writer);
+  write_rollouts(keyring.rollouts_, writer);
   if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
     return {Code::kInternal, "a keyring does not have as many ancestors as its version says"};
   }
@@ -313,7 +315,10 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   if (reader.ok() && next_byte(reader) == kBackupListMark) {
     COFFER_ASSIGN(keyring.backups_, read_backup_list(reader));
   }
-  if (!reader.finished()) return broken("it must end with its last store, node or backup");
+  if (reader.ok() && next_byte(reader) == kRolloutsMark) {
+    COFFER_ASSIGN(keyring.rollouts_, read_rollouts(reader));
+  }
+  if (!reader.finished()) return broken("it must end with its last store, node, backup or rollout");
   COFFER_TRY(check_unique(keyring.stores_));
   keyring.index_places();
   return keyring;

@@ -181,6 +181,7 @@ Result<Keyring> KeyringCodec::open(ByteView sealed, const KeyringKey& key, const
     return {Code::kTampered, "the sealed keyring is of another coffer or version than its header says"};
   }
   if (keyring.shards_.size() > 1) COFFER_TRY(fill(keyring, shards));
+  COFFER_TRY(keyring.check_rollouts());
   return keyring;
 }
 

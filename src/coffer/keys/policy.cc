@@ -13,10 +13,11 @@ uint64_t end_of(uint64_t begin, uint64_t period) { return period > UINT64_MAX - 
 // A key that became active in the future was made by a clock that was wrong, and would stay too long.
 constexpr uint64_t kClockTolerance = 86400;
 
-// From when on the active key is to be succeeded.
-uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
-  if (policy.rotation_period && key.activated > end_of(now, kClockTolerance)) return now;
-  const uint64_t by_age = policy.rotation_period ? end_of(key.activated, *policy.rotation_period) : UINT64_MAX;
+// From when on the active key is to be succeeded. One that has a successor on its way does not grow too old.
+uint64_t rotation_time(const DomainKeyEntry& key, const KeyPolicy& policy, bool rolls_out, uint64_t now) {
+  const bool by_its_age = policy.rotation_period && !rolls_out;
+  if (by_its_age && key.activated > end_of(now, kClockTolerance)) return now;
+  const uint64_t by_age = by_its_age ? end_of(key.activated, *policy.rotation_period) : UINT64_MAX;
   return std::min(by_age, key.expires == 0 ? UINT64_MAX : key.expires);
 }
 
@@ -40,12 +41,17 @@ std::string why_used_up(const DomainKeyEntry& key, const KeyPolicy& policy, cons
   return "";
 }
 
-std::string why_too_old(const DomainKeyEntry& key, const KeyPolicy& policy, uint64_t now) {
-  if (now < rotation_time(key, policy, now)) return "";
+std::string why_too_old(const DomainKeyEntry& key, const KeyPolicy& policy, bool rolls_out, uint64_t now) {
+  if (now < rotation_time(key, policy, rolls_out, now)) return "";
   if (key.expires != 0 && key.expires <= now) return key_text(key) + " has expired";
   if (key.activated > now) return key_text(key) + " became active in the future, by a clock that was wrong";
   return key_text(key) + " has been active for " + period_text(now - key.activated) + ", and rotation_period is " +
          period_text(*policy.rotation_period);
+}
+
+// Not one file more.
+bool must_end_now(const DomainKeyEntry& key, const KeyPolicy& policy, const CountsByKey& counts, uint64_t now) {
+  return key.is_expired(now) || !why_used_up(key, policy, counts_of(counts, key.id)).empty();
 }
 
 bool was_compromised(const DomainKeyEntry& key) { return key.compromised != 0 || key.state == KeyState::kCompromised; }
@@ -155,7 +161,7 @@ std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& polic
     const DomainKeyEntry* active = domain.active();
     const KeyPolicy& wanted = policy.of(domain.name);
     if (active == nullptr) continue;
-    std::string why = why_too_old(*active, wanted, now);
+    std::string why = why_too_old(*active, wanted, keyring.find_rollout(domain.name) != nullptr, now);
     if (why.empty()) why = why_used_up(*active, wanted, counts_of(counts, active->id));
     if (!why.empty()) out.push_back({DueAction::What::kRotate, domain.name, std::move(why)});
   }
@@ -207,7 +213,10 @@ Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& p
                                                uint64_t now) {
   std::vector<DueAction> due = due_rotations(keyring, policy, counts, now);
   for (DueAction& action : due) {
-    action.refused = keyring.rotate_domain(action.domain, now);
+    const bool at_once = !policy.canary_pause || keyring.nodes().empty() ||
+                         must_end_now(*keyring.find_domain(action.domain)->active(), policy.of(action.domain), counts,
+                                      now);
+    action.refused = at_once ? keyring.rotate_domain(action.domain, now) : keyring.begin_rollout(action.domain, now);
     if (keyring.find_domain(action.domain)->group == 0) COFFER_TRY(action.refused);
   }
   return due;
@@ -218,7 +227,8 @@ uint64_t until_next_rotation(const Keyring& keyring, const Policy& policy, uint6
   for (const Domain& domain : keyring.domains()) {
     const DomainKeyEntry* active = domain.active();
     if (active == nullptr) continue;
-    const uint64_t at = rotation_time(*active, policy.of(domain.name), now);
+    const bool rolls_out = keyring.find_rollout(domain.name) != nullptr;
+    const uint64_t at = rotation_time(*active, policy.of(domain.name), rolls_out, now);
     out = std::min(out, at > now ? at - now : 0);
   }
   return out;

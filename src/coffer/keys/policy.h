@@ -68,6 +68,9 @@ struct Policy {
   std::optional<uint64_t> keyring_copy = {};
   // Over how many seconds programs that serve spread their first request for the root key; nothing: they do not wait.
   std::optional<uint64_t> unlock_spread = {};
+  // How many seconds some nodes use a new key, and are well, before more do, and then all; nothing: rotations by this
+  // policy are for all nodes at once, and a rollout goes on when somebody says so.
+  std::optional<uint64_t> canary_pause = {};
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;
@@ -107,7 +110,8 @@ Reaction reaction_at(const RootOutlook& outlook, uint64_t now);
 Status may_protect(const Status& found, uint64_t since, const RootPolicy& policy, uint64_t now);
 
 // Domains whose active key has been that for as long as it may, has sealed as much as it may, or has expired; or became
-// active more than a day in the future. A domain without an active key has no rotation due: somebody took it away.
+// active more than a day in the future. A domain without an active key has no rotation due: somebody took it away; nor
+// has one by its age while a rollout brings it the next key.
 std::vector<DueAction> due_rotations(const Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                      uint64_t now);
 // Domains with files that need a key which is compromised, or, where old files are rewrapped, which was deactivated as
@@ -122,7 +126,8 @@ std::string why_reencrypt(const DomainKeyEntry& key, const KeyPolicy& policy, ui
 // Keys that are deactivated or compromised for as long as the policy has it, and that nothing needs.
 std::vector<DueAction> due_destructions(const Keyring& keyring, const Policy& policy,
                                         const std::function<bool(const Id& key)>& is_needed, uint64_t now);
-// Rotates what is due, and says what that was. One key group that is closed keeps no other domain from being rotated.
+// Rotates what is due, and says what that was: with a `canary_pause` and nodes, what is due by its age is begun as a
+// rollout. One key group that is closed keeps no other domain from being rotated.
 Result<std::vector<DueAction>> apply_rotations(Keyring& keyring, const Policy& policy, const CountsByKey& counts,
                                                uint64_t now);
 // Seconds until the next rotation is due by time, 0 if one is; at most `most`.

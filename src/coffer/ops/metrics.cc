@@ -67,6 +67,14 @@ std::string condition_text(const KeyringCondition& condition, const RootStanding
          answered.text() + local.text() + copy_until.text();
 }
 
+std::string rollouts_metric(const Keyring& keyring) {
+  MetricText out("coffer_rollouts", "gauge", "Rotations that some nodes use first.");
+  const auto halted = static_cast<uint64_t>(std::ranges::count_if(keyring.rollouts(), &Rollout::is_halted));
+  out.add({{"state", "running"}}, keyring.rollouts().size() - halted);
+  out.add({{"state", "halted"}}, halted);
+  return out.text();
+}
+
 }  // namespace
 
 KeyBudget budget_left(const DomainKeyEntry& key, const KeyPolicy& policy, const KeyCounts& counts, uint64_t now) {
@@ -99,7 +107,8 @@ Result<std::string> prometheus_text(Coffer& coffer, const KeyringCondition& cond
                now_seconds());
     }
   }
-  return condition_text(condition, root_standing(coffer, condition, now_seconds())) + keys.text();
+  return condition_text(condition, root_standing(coffer, condition, now_seconds())) +
+         rollouts_metric(*keyring) + keys.text();
 }
 
 }  // namespace coffer

@@ -82,26 +82,6 @@ Result<Enrolment> enrol_node(Coffer& coffer, std::string_view text, ProviderOpen
   return Enrolment{request.node, false};
 }
 
-std::vector<NodeStanding> node_standings(const Coffer& coffer) {
-  const auto keyring = coffer.keyring();
-  const auto reports = coffer.live_keyring().load_reports();
-  std::map<std::string_view, ByteView> texts;
-  if (reports.is_ok()) {
-    for (const NodeReportText& each : *reports) texts[each.node] = each.report;
-  }
-  std::vector<NodeStanding> out;
-  for (const EnrolledNode& node : keyring->nodes()) {
-    NodeStanding standing{node, std::nullopt, reports.is_ok() ? Status::ok() : reports.status()};
-    if (const auto found = texts.find(node.name); found != texts.end()) {
-      auto report = open_node_report(found->second, node, keyring->coffer_id());
-      standing.doubt = report.status();
-      if (report.is_ok()) standing.report = std::move(*report);
-    }
-    out.push_back(std::move(standing));
-  }
-  return out;
-}
-
 Result<NodeRemoval> remove_node(Coffer& coffer, const std::string& name, const std::string& to,
                                 ProviderOpener opener) {
   COFFER_TRY(coffer.live_keyring().refresh());

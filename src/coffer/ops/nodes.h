@@ -2,7 +2,7 @@
 #pragma once
 
 #include "coffer/keys/join_request.h"
-#include "coffer/keys/node_report.h"
+#include "coffer/keys/node_standing.h"
 #include "coffer/ops/slots.h"
 #include "coffer/store/node_key.h"
 
@@ -21,14 +21,6 @@ struct Enrolment {
 // the digests of both. kAlreadyExists: there is another node of this name, or with these keys. kPermissionDenied:
 // LiveKeyring::check_shared().
 Result<Enrolment> enrol_node(Coffer& coffer, std::string_view request, ProviderOpener opener);
-
-struct NodeStanding {
-  EnrolledNode node;
-  std::optional<NodeReport> report;  // the last one it has made
-  Status doubt;                      // ok, or why there is none that can be believed
-};
-// Of all in the list, which is that of the keyring in hand.
-std::vector<NodeStanding> node_standings(const Coffer& coffer);
 
 struct NodeRemoval {
   RootRotation root;

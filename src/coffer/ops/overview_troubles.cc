@@ -4,6 +4,7 @@
 #include "coffer/base/advice.h"
 #include "coffer/base/period.h"
 #include "coffer/ops/overview.h"
+#include "coffer/ops/rollouts.h"
 
 namespace coffer {
 namespace {
@@ -100,6 +101,14 @@ void judge_files(const StatusReport& report, Troubles& out) {
   }
 }
 
+void judge_rollouts(const StatusReport& report, Troubles& out) {
+  for (const Rollout& rollout : report.keyring->rollouts()) {
+    if (!rollout.is_halted()) continue;
+    out.wrong("a rotation is halted: " + rollout_text(rollout, report.now), "its new key comes to no more nodes",
+              "coffer rollout resume once it is mended, or coffer rollout undo");
+  }
+}
+
 void judge_runs(const StatusReport& report, Troubles& out) {
   using State = RunRecord::State;
   if (report.runs.empty()) return;
@@ -127,6 +136,7 @@ Findings troubles_of(const Overview& overview) {
   if (overview.report.is_ok()) {
     judge_files(*overview.report, out);
     judge_runs(*overview.report, out);
+    judge_rollouts(*overview.report, out);
   } else {
     out.status(overview.report.status(), "the files were not looked at", "how they are is not known");
   }

@@ -187,6 +187,7 @@ Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
     if (!action.refused.is_ok()) out.problems.push_back({coffer.directory(), action.refused});
   }
   std::erase_if(out.done, [](const DueAction& action) { return !action.refused.is_ok(); });
+  COFFER_ASSIGN(out.rollouts, coffer.rollouts().go_on(policy));
   // Only now: keys grow old even where nothing can be counted.
   COFFER_TRY(counts.status());
   COFFER_ASSIGN(const std::vector<DueAction> rewraps, find_due_rewraps(coffer, policy));

@@ -23,6 +23,7 @@ Result<std::vector<OtherCiphers>> files_of_other_ciphers(Coffer& coffer);
 
 struct PolicyRun {
   std::vector<DueAction> done;
+  std::vector<std::string> rollouts;   // what became of rotations that some nodes use first, as lines for a log
   std::vector<FileProblem> problems;  // of files that could not be done, or keep keys from being destroyed
   std::vector<DoneReencryption> reencrypted;
 };

@@ -31,9 +31,8 @@ class Wanted {
   bool needs(const EnvelopeFields& fields, const Domain& domain, const Config& config) const {
     if (!is_of(domain)) return false;
     if (keys_) return keys_->ever_protected(fields, domain);
-    const DomainKeyEntry* active = domain.active();
-    return active == nullptr || fields.oldest_key_version != active->version ||
-           fields.newest_key_version != active->version || is_of_other_cipher(fields, domain.name, config);
+    return fields.oldest_key_version != fields.newest_key_version || !domain.is_current(fields.oldest_key_version) ||
+           is_of_other_cipher(fields, domain.name, config);
   }
   bool is_of(const Domain& domain) const { return domain_.empty() || domain.name == domain_; }
 

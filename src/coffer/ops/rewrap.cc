@@ -83,7 +83,7 @@ class Rewrapper {
                                          ", which is not in the keyring"};
     }
     if (!options_.domain.empty() && found.domain->name != options_.domain) return Status::ok();
-    const DomainKeyEntry* active = found.domain->active();
+    const DomainKeyEntry* active = present_key(*found.domain);
     if (active != nullptr && both_slots_under(*active, file.scan)) {
       if (round_ == 0) ++report_.current;
       return Status::ok();
@@ -96,6 +96,10 @@ class Rewrapper {
     unfinished_.push_back({file.path, std::move(file_key)});
     if (round_ == 0) ++report_.rewrapped;
     return Status::ok();
+  }
+
+  const DomainKeyEntry* present_key(const Domain& domain) const {
+    return coffer_.rollouts().present_key(*keyring_, domain);
   }
 
   // What stands in the other slots still needs the old keys. The new wrappings have to be durable before it goes.
@@ -120,7 +124,7 @@ class Rewrapper {
     COFFER_ASSIGN(const FileHead head, read_head(*file, path));
     if (!head.is(FileHead::What::kCoffer)) return false;
     const FoundKey found = keyring_->find_key(head.scan.fields.domain_key_id);
-    if (found.domain == nullptr || found.domain->active() != found.entry) return false;
+    if (found.domain == nullptr || present_key(*found.domain) != found.entry) return false;
     const auto update = repeat_slot(head.scan, file_key);
     if (!update.is_ok()) return false;
     const auto before = is_whole_ ? std::nullopt : counted_at(coffer_, path);
@@ -142,7 +146,7 @@ class Rewrapper {
     COFFER_ASSIGN(OpenedFile opened, coffer_.open_file(head.scan, path, IfLocked::kOpen));
     keyring_ = coffer_.keyring();  // opening may have taken up a newer one
     FoundKey found = keyring_->find_key(opened.fields.domain_key_id);
-    const DomainKeyEntry* active = found.domain != nullptr ? found.domain->active() : nullptr;
+    const DomainKeyEntry* active = found.domain != nullptr ? present_key(*found.domain) : nullptr;
     if (active == nullptr) {
       return {Code::kKeyUnavailable, path + ": its domain has no active key; rotate the domain to get one"};
     }

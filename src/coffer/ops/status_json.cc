@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/rollouts.h"
 #include "coffer/ops/status_report.h"
 
 namespace coffer {
@@ -187,6 +188,7 @@ Json status_json(const StatusReport& report) {
           {"stores", std::move(stores)},
           {"runs", runs_json(present_runs(report.runs))},
           {"groups", groups_json(*report.keyring)},
+          {"rollouts", rollouts_json(*report.keyring)},
           {"domains", domains_json(report)},
           {"total", usage_json(inventory.encrypted)},
           {"active", usage_json(inventory.active)},

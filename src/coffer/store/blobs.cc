@@ -74,7 +74,7 @@ Result<bool> Coffer::is_blob_outdated(ByteView blob) {
   keyring_->refresh_without_waiting();
   COFFER_ASSIGN(const Unwrapping unwrapping,
                 unwrapping_key(fields.domain_key_id, fields.keyring_version, kTheBlob, IfLocked::kRefuse));
-  return unwrapping.key.domain->active() != unwrapping.key.entry;
+  return rollouts_.present_key(*unwrapping.keys, *unwrapping.key.domain) != unwrapping.key.entry;
 }
 
 }  // namespace coffer

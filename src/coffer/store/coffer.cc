@@ -106,6 +106,8 @@ void Coffer::watch_keys() {
 
 Result<NodeIdentity> Coffer::own_identity(ProviderOpener opener) const { return open_node_identity(*this, opener); }
 
+std::string Coffer::own_node_name() const { return node_key_name(*this); }
+
 Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
   for (bool renewed = false;; renewed = true) {
     Wrapping out{keyring()};
@@ -120,8 +122,8 @@ Result<Coffer::Wrapping> Coffer::wrapping_key(std::string_view name) {
       return {Code::kKeyUnavailable, "domain \"" + domain->name + "\" has no active key; rotate it to get one"};
     }
     out.domain = domain;
-    out.key = domain->wrapping(now_seconds());
-    if (out.key != nullptr) return out;
+    out.key = rollouts_.present_key(*out.keys, *domain);
+    if (!out.key->is_expired(now_seconds())) return out;
     if (renewed) {
       // Nothing renews it while its key group is closed.
       COFFER_TRY(out.keys->open_key({domain, domain->active()}).status());
@@ -223,7 +225,7 @@ Status Coffer::check_key(const Keyring& keys, const FoundKey& key, const std::st
   if (key.entry->state == KeyState::kDestroyed) {
     return {Code::kKeyDestroyed, path + ": its domain key " + name + " was destroyed"};
   }
-  if (!may_unwrap(key.entry->state)) {
+  if (!may_unwrap(key.entry->state) && key.entry != keys.rollout_key(*key.domain)) {
     return {Code::kKeyUnavailable,
             path + ": its domain key " + name + " is " + std::string(key_state_name(key.entry->state))};
   }

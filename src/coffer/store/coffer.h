@@ -12,6 +12,7 @@
 #include "coffer/store/node_reporter.h"
 #include "coffer/store/places.h"
 #include "coffer/store/policy_watch.h"
+#include "coffer/store/rollout_watch.h"
 #include "coffer/store/store_register.h"
 #include "coffer/store/surroundings.h"
 
@@ -140,6 +141,8 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   KeyUsage& usage() { return usage_; }
   // How many files there are under which key, for `coffer status`. Nothing may be decided by it.
   FileCounts& file_counts() { return file_counts_; }
+  // Which key this node makes files under while a rotation comes to some nodes first.
+  const RolloutWatch& rollouts() const { return rollouts_; }
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
   const PolicyWatch& policy() const { return policy_; }
@@ -215,12 +218,14 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
         freshness_(std::move(freshness)),
         usage_(disk, directory_, *keyring_),
         file_counts_(disk, directory_, *keyring_, places_),
-        policy_(*keyring_, *config_file_, usage_, file_counts_, config_.policy),
+        rollouts_(*keyring_, [this] { return own_node_name(); }),
+        policy_(*keyring_, *config_file_, usage_, file_counts_, rollouts_, config_.policy),
         key_watch_(*keyring_, policy_),
         reporter_(
-            *keyring_, [this, opener] { return own_identity(opener); }, ServingMark(disk_, directory_),
+            *keyring_, rollouts_, [this, opener] { return own_identity(opener); }, ServingMark(disk_, directory_),
             options.report_interval) {}
   Result<NodeIdentity> own_identity(ProviderOpener opener) const;
+  std::string own_node_name() const;
   // A domain, and its key that may wrap now.
   struct Wrapping {
     std::shared_ptr<const Keyring> keys;
@@ -267,6 +272,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   const std::unique_ptr<Freshness> freshness_;
   KeyUsage usage_;
   FileCounts file_counts_;
+  RolloutWatch rollouts_;
   PolicyWatch policy_;
   KeyWatch key_watch_;
   NodeReporter reporter_;

@@ -45,7 +45,7 @@ Result<SecretBytes> Coffer::derive_key(const DerivedKeyRequest& request) {
   COFFER_TRY(check_key(*keys, key, what, IfLocked::kRefuse));
   const auto domain_key = keys->open_key(key);
   if (!domain_key.is_ok()) return domain_key.status().with_context(what);
-  if (key.entry == key.domain->active()) usage_.counter(key.entry->id)->sealed();
+  if (key.entry == rollouts_.present_key(*keys, *key.domain)) usage_.counter(key.entry->id)->sealed();
   return derive(domain_key->reveal(), request.label, request.context, request.size);
 }
 

@@ -165,6 +165,11 @@ Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener ope
   return open_node_key(coffer, path_of_node_key(coffer), opener);
 }
 
+std::string node_key_name(const Coffer& coffer) {
+  const auto file = load_node_key(coffer, path_of_node_key(coffer));
+  return file.is_ok() ? file->node.name : "";
+}
+
 Result<std::string> root_of_node_key(const Coffer& coffer) {
   COFFER_ASSIGN(const NodeKeyFile file, load_node_key(coffer, path_of_node_key(coffer)));
   return file.slot.has_value() ? file.slot->root : std::string();

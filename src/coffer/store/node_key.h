@@ -17,6 +17,8 @@ Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, co
 // Waits for the provider of its root, if it has one. kNotFound: this node has none yet; says what to do. kForeign: on a
 // copy of the coffer, or of another coffer; kDamaged; kTampered; kWrongKey, kKeyUnavailable and the provider's.
 Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener);
+// By what it says in clear: of that nothing is proved. Empty: this node has none, or it cannot be read.
+std::string node_key_name(const Coffer& coffer);
 // Which root it is sealed by; empty: by the coffer. Else as open_node_identity(), and of that nothing is proved.
 Result<std::string> root_of_node_key(const Coffer& coffer);
 

@@ -74,7 +74,8 @@ void PolicyWatch::start() {
 std::chrono::milliseconds PolicyWatch::look() {
   const Status read = take_policy();
   const Status counted = count();
-  const Status rotated = rotate();
+  Status rotated = rotate();
+  if (rotated.is_ok()) rotated = roll_out();
   note(!read.is_ok() ? read : rotated.is_ok() ? counted : rotated);
   if (!rotated.is_ok()) return std::chrono::seconds(kLookSecondsMax);
   // A second more than none: the next look finds the next key.
@@ -109,12 +110,21 @@ Status PolicyWatch::rotate() {
   Status first_refusal;
   for (const DueAction& action : *done) {
     if (action.refused.is_ok()) {
-      tell("policy: domain " + action.domain + " was rotated: " + action.why);
+      const bool rolls_out = keyring_.snapshot()->find_rollout(action.domain) != nullptr;
+      tell("policy: domain " + action.domain +
+           (rolls_out ? " has a key that a first share of the nodes uses: " : " was rotated: ") + action.why);
     } else if (first_refusal.is_ok()) {
       first_refusal = action.refused.with_context("policy: domain " + action.domain + " is due and cannot be rotated");
     }
   }
   return first_refusal;
+}
+
+Status PolicyWatch::roll_out() {
+  const auto done = rollouts_.go_on(*present());
+  if (!done.is_ok()) return done.status().with_context("policy: a rollout cannot go on");
+  for (const std::string& each : *done) tell("policy: " + each);
+  return Status::ok();
 }
 
 void PolicyWatch::note(const Status& outcome) {

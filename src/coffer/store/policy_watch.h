@@ -1,6 +1,6 @@
-// Carries out the policy of a coffer that is in use: a thread rotates domains when they are due, and no file is made
-// where the root key may not go on protecting. Several programs may have one: whoever is first rotates, and the others
-// see that it is done.
+// Carries out the policy of a coffer that is in use: a thread rotates domains when they are due and goes on with
+// rollouts, and no file is made where the root key may not go on protecting. Several programs may have one: whoever is
+// first rotates, and the others see that it is done.
 #pragma once
 
 #include <mutex>
@@ -10,6 +10,7 @@
 #include "coffer/base/interval_thread.h"
 #include "coffer/store/file_counts.h"
 #include "coffer/store/key_usage.h"
+#include "coffer/store/rollout_watch.h"
 #include "coffer/store/surroundings.h"
 
 namespace coffer {
@@ -21,11 +22,13 @@ Result<std::vector<DueAction>> rotate_due(LiveKeyring& keyring, const Policy& po
 class PolicyWatch {
  public:
   // What it is made of outlives this. `policy`: as `config` had it at opening.
-  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, FileCounts& file_counts, Policy policy)
+  PolicyWatch(LiveKeyring& keyring, ConfigFile& config, KeyUsage& usage, FileCounts& file_counts,
+              const RolloutWatch& rollouts, Policy policy)
       : keyring_(keyring),
         config_(config),
         usage_(usage),
         file_counts_(file_counts),
+        rollouts_(rollouts),
         policy_(std::make_shared<const Policy>(std::move(policy))) {}
 
   // For an engine. From now on the thread starts when a file is made: who only reads changes no key.
@@ -58,12 +61,14 @@ class PolicyWatch {
   void heed(const RootPolicy& policy);
   Status count();
   Status rotate();
+  Status roll_out();
   void note(const Status& outcome);
 
   LiveKeyring& keyring_;
   ConfigFile& config_;
   KeyUsage& usage_;
   FileCounts& file_counts_;
+  const RolloutWatch& rollouts_;
   std::atomic<bool> enabled_{false};
   std::once_flag started_;
   CountsByKey counts_;  // of the thread, at the last look; empty: there was none, or it failed
