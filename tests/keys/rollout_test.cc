@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using Next = RolloutOutlook::Next;
 
-constexpr uint64_t kBegun = 1'700'000'000;
+constexpr uint64_t kRolloutBegun = 1'700'000'000;
 
 std::vector<EnrolledNode> listed(size_t count) {
   std::vector<EnrolledNode> out(count);
@@ -77,19 +77,19 @@ class RolloutTest : public ::testing::Test {
  protected:
   void SetUp() override {
     for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(keyring_.add_node(identity(name).node(), 1).is_ok());
-    ASSERT_TRUE(keyring_.add_domain("orders", kBegun).is_ok());
+    ASSERT_TRUE(keyring_.add_domain("orders", kRolloutBegun).is_ok());
   }
   static NodeIdentity identity(const char* name) { return std::move(*NodeIdentity::create(name, id_of(0xc0))); }
   const Domain& orders() const { return *keyring_.find_domain("orders"); }
   KeyState state(size_t version) const { return orders().keys.at(version - 1).state; }
-  void begin() { ASSERT_TRUE(keyring_.begin_rollout("orders", kBegun + 10).is_ok()); }
+  void begin() { ASSERT_TRUE(keyring_.begin_rollout("orders", kRolloutBegun + 10).is_ok()); }
   static Bytes body_of(const Keyring& keyring) {
     const auto body = KeyringBody::encode(keyring);
     EXPECT_TRUE(body.is_ok()) << body.status().to_string();
     return Bytes(body->reveal().begin(), body->reveal().end());
   }
 
-  Keyring keyring_ = std::move(*Keyring::create(id_of(0xc0), kBegun));
+  Keyring keyring_ = std::move(*Keyring::create(id_of(0xc0), kRolloutBegun));
 };
 
 TEST_F(RolloutTest, ItGoesFromAFewNodesToAll) {
@@ -100,52 +100,52 @@ TEST_F(RolloutTest, ItGoesFromAFewNodesToAll) {
   EXPECT_TRUE(keyring_.open_key({&orders(), &orders().keys[1]}).is_ok());
   EXPECT_EQ(keyring_.find_rollout("orders")->share, 10);
   EXPECT_EQ(keyring_.find_rollout("orders")->keyring_version, keyring_.version() + 1);
-  EXPECT_EQ(keyring_.begin_rollout("orders", kBegun).code(), Code::kAlreadyExists);
-  ASSERT_TRUE(keyring_.advance_rollout("orders", kBegun + 20).is_ok());
+  EXPECT_EQ(keyring_.begin_rollout("orders", kRolloutBegun).code(), Code::kAlreadyExists);
+  ASSERT_TRUE(keyring_.advance_rollout("orders", kRolloutBegun + 20).is_ok());
   EXPECT_EQ(keyring_.find_rollout("orders")->share, 100);
-  EXPECT_EQ(keyring_.find_rollout("orders")->begun, kBegun + 20);
-  ASSERT_TRUE(keyring_.advance_rollout("orders", kBegun + 30).is_ok());
+  EXPECT_EQ(keyring_.find_rollout("orders")->begun, kRolloutBegun + 20);
+  ASSERT_TRUE(keyring_.advance_rollout("orders", kRolloutBegun + 30).is_ok());
   EXPECT_TRUE(keyring_.rollouts().empty());
   EXPECT_EQ(orders().active()->version, 2u);
-  EXPECT_EQ(orders().active()->activated, kBegun + 10) << "that is when the first nodes took it";
+  EXPECT_EQ(orders().active()->activated, kRolloutBegun + 10) << "that is when the first nodes took it";
   EXPECT_EQ(state(1), KeyState::kDeactivated);
-  EXPECT_EQ(orders().keys[0].deactivated, kBegun + 30);
-  EXPECT_EQ(keyring_.advance_rollout("orders", kBegun).code(), Code::kNotFound);
+  EXPECT_EQ(orders().keys[0].deactivated, kRolloutBegun + 30);
+  EXPECT_EQ(keyring_.advance_rollout("orders", kRolloutBegun).code(), Code::kNotFound);
 }
 
 TEST_F(RolloutTest, WhatIsHaltedStaysWhereItIsUntilItIsResumed) {
   begin();
-  EXPECT_EQ(keyring_.resume_rollout("orders", kBegun).code(), Code::kInvalidArgument);
-  ASSERT_TRUE(keyring_.halt_rollout("orders", {kBegun + 11, "b", std::string(1000, 'x')}).is_ok());
-  ASSERT_TRUE(keyring_.halt_rollout("orders", {kBegun + 12, "c", "later"}).is_ok());
+  EXPECT_EQ(keyring_.resume_rollout("orders", kRolloutBegun).code(), Code::kInvalidArgument);
+  ASSERT_TRUE(keyring_.halt_rollout("orders", {kRolloutBegun + 11, "b", std::string(1000, 'x')}).is_ok());
+  ASSERT_TRUE(keyring_.halt_rollout("orders", {kRolloutBegun + 12, "c", "later"}).is_ok());
   EXPECT_EQ(keyring_.find_rollout("orders")->halt.node, "b") << "the first reason";
   for (const char* long_one : {"x", "\x01", "\xf0\x9f\x94\x91", "\xff"}) {
     std::string why;
     for (int i = 0; i < 1000; ++i) why += long_one;
     Keyring other = keyring_;
-    ASSERT_TRUE(other.resume_rollout("orders", kBegun).is_ok());
-    ASSERT_TRUE(other.halt_rollout("orders", {kBegun, "", why}).is_ok());
+    ASSERT_TRUE(other.resume_rollout("orders", kRolloutBegun).is_ok());
+    ASSERT_TRUE(other.halt_rollout("orders", {kRolloutBegun, "", why}).is_ok());
     EXPECT_TRUE(KeyringBody::decode(body_of(other)).is_ok()) << long_one;
   }
-  EXPECT_EQ(keyring_.advance_rollout("orders", kBegun).code(), Code::kKeyUnavailable);
+  EXPECT_EQ(keyring_.advance_rollout("orders", kRolloutBegun).code(), Code::kKeyUnavailable);
   EXPECT_EQ(keyring_.find_rollout("orders")->share, 10);
-  ASSERT_TRUE(keyring_.resume_rollout("orders", kBegun + 40).is_ok());
-  EXPECT_EQ(keyring_.find_rollout("orders")->begun, kBegun + 40);
-  EXPECT_TRUE(keyring_.advance_rollout("orders", kBegun + 50).is_ok());
+  ASSERT_TRUE(keyring_.resume_rollout("orders", kRolloutBegun + 40).is_ok());
+  EXPECT_EQ(keyring_.find_rollout("orders")->begun, kRolloutBegun + 40);
+  EXPECT_TRUE(keyring_.advance_rollout("orders", kRolloutBegun + 50).is_ok());
 }
 
 TEST_F(RolloutTest, WhatIsUndoneLeavesTheKeyOfBeforeAndOneThatOnlyReads) {
   begin();
-  ASSERT_TRUE(keyring_.halt_rollout("orders", {kBegun + 11, "b", "no"}).is_ok());
-  ASSERT_TRUE(keyring_.undo_rollout("orders", kBegun + 12).is_ok());
+  ASSERT_TRUE(keyring_.halt_rollout("orders", {kRolloutBegun + 11, "b", "no"}).is_ok());
+  ASSERT_TRUE(keyring_.undo_rollout("orders", kRolloutBegun + 12).is_ok());
   EXPECT_TRUE(keyring_.rollouts().empty());
   EXPECT_EQ(orders().active()->version, 1u);
   EXPECT_EQ(state(2), KeyState::kDeactivated);
   EXPECT_TRUE(may_unwrap(state(2)));
   begin();
   EXPECT_EQ(keyring_.find_rollout("orders")->version, 3u);
-  ASSERT_TRUE(keyring_.clone_for(id_of(0xc1), kBegun).is_ok());
-  const Keyring clone = std::move(*keyring_.clone_for(id_of(0xc1), kBegun));
+  ASSERT_TRUE(keyring_.clone_for(id_of(0xc1), kRolloutBegun).is_ok());
+  const Keyring clone = std::move(*keyring_.clone_for(id_of(0xc1), kRolloutBegun));
   EXPECT_TRUE(clone.rollouts().empty());
   EXPECT_EQ(clone.find_domain("orders")->keys[2].state, KeyState::kDeactivated);
   EXPECT_EQ(keyring_.rollouts().size(), 1u);
@@ -154,30 +154,30 @@ TEST_F(RolloutTest, WhatIsUndoneLeavesTheKeyOfBeforeAndOneThatOnlyReads) {
 TEST_F(RolloutTest, WhatHasToBeForAllAtOnceEndsIt) {
   const auto begun = [&] {
     Keyring out = keyring_;
-    EXPECT_TRUE(out.begin_rollout("orders", kBegun).is_ok());
+    EXPECT_TRUE(out.begin_rollout("orders", kRolloutBegun).is_ok());
     return out;
   };
   const auto key = [](const Keyring& of, size_t version) { return of.find_domain("orders")->keys.at(version - 1); };
   Keyring compromised = begun();
-  ASSERT_TRUE(compromised.change_key(key(compromised, 1).id, KeyState::kCompromised, kBegun).is_ok());
+  ASSERT_TRUE(compromised.change_key(key(compromised, 1).id, KeyState::kCompromised, kRolloutBegun).is_ok());
   EXPECT_EQ(compromised.find_domain("orders")->active()->version, 3u) << "a fresh one, which no node had yet";
   EXPECT_EQ(key(compromised, 2).state, KeyState::kDeactivated);
   Keyring rotated = begun();
-  ASSERT_TRUE(rotated.rotate_domain("orders", kBegun).is_ok());
+  ASSERT_TRUE(rotated.rotate_domain("orders", kRolloutBegun).is_ok());
   EXPECT_EQ(rotated.find_domain("orders")->active()->version, 3u);
   EXPECT_EQ(key(rotated, 2).state, KeyState::kDeactivated);
   Keyring new_is_bad = begun();
-  ASSERT_TRUE(new_is_bad.change_key(key(new_is_bad, 2).id, KeyState::kCompromised, kBegun).is_ok());
+  ASSERT_TRUE(new_is_bad.change_key(key(new_is_bad, 2).id, KeyState::kCompromised, kRolloutBegun).is_ok());
   EXPECT_EQ(new_is_bad.find_domain("orders")->active()->version, 1u);
   Keyring unneeded = begun();
-  EXPECT_EQ(unneeded.set_key_state(key(unneeded, 2).id, KeyState::kDestroyed, kBegun).code(), Code::kInvalidArgument)
+  EXPECT_EQ(unneeded.set_key_state(key(unneeded, 2).id, KeyState::kDestroyed, kRolloutBegun).code(), Code::kInvalidArgument)
       << "nodes may have files under it";
   Keyring activated = begun();
-  ASSERT_TRUE(activated.change_key(key(activated, 2).id, KeyState::kActive, kBegun).is_ok());
+  ASSERT_TRUE(activated.change_key(key(activated, 2).id, KeyState::kActive, kRolloutBegun).is_ok());
   EXPECT_EQ(activated.find_domain("orders")->active()->version, 2u);
   EXPECT_EQ(key(activated, 1).state, KeyState::kDeactivated);
   Keyring shredded = begun();
-  ASSERT_TRUE(shredded.shred_domain("orders", kBegun).is_ok());
+  ASSERT_TRUE(shredded.shred_domain("orders", kRolloutBegun).is_ok());
   EXPECT_EQ(key(shredded, 2).state, KeyState::kDestroyed);
   for (const Keyring* each : {&compromised, &rotated, &new_is_bad, &activated, &shredded}) {
     EXPECT_TRUE(each->rollouts().empty());
@@ -186,27 +186,27 @@ TEST_F(RolloutTest, WhatHasToBeForAllAtOnceEndsIt) {
 }
 
 TEST_F(RolloutTest, ItNeedsNodesAndAKeyThatTheOthersGoOnWith) {
-  Keyring none = std::move(*Keyring::create(id_of(0xc0), kBegun));
-  EXPECT_EQ(none.begin_rollout(kSystemDomain, kBegun).code(), Code::kInvalidArgument);
-  EXPECT_EQ(keyring_.begin_rollout("nope", kBegun).code(), Code::kNotFound);
-  ASSERT_TRUE(keyring_.set_key_state(orders().active()->id, KeyState::kSuspended, kBegun).is_ok());
-  EXPECT_EQ(keyring_.begin_rollout("orders", kBegun).code(), Code::kInvalidArgument);
+  Keyring none = std::move(*Keyring::create(id_of(0xc0), kRolloutBegun));
+  EXPECT_EQ(none.begin_rollout(kSystemDomain, kRolloutBegun).code(), Code::kInvalidArgument);
+  EXPECT_EQ(keyring_.begin_rollout("nope", kRolloutBegun).code(), Code::kNotFound);
+  ASSERT_TRUE(keyring_.set_key_state(orders().active()->id, KeyState::kSuspended, kRolloutBegun).is_ok());
+  EXPECT_EQ(keyring_.begin_rollout("orders", kRolloutBegun).code(), Code::kInvalidArgument);
   EXPECT_EQ(orders().keys.size(), 1u);
 }
 
 TEST_F(RolloutTest, ItReadsBackAndTakesNoRoomWhereThereIsNone) {
   const size_t without = body_of(keyring_).size();
   begin();
-  ASSERT_TRUE(keyring_.halt_rollout("orders", {kBegun + 11, "b", "why not"}).is_ok());
-  ASSERT_TRUE(keyring_.begin_rollout(kSystemDomain, kBegun + 12).is_ok());
+  ASSERT_TRUE(keyring_.halt_rollout("orders", {kRolloutBegun + 11, "b", "why not"}).is_ok());
+  ASSERT_TRUE(keyring_.begin_rollout(kSystemDomain, kRolloutBegun + 12).is_ok());
   const size_t keys = 2 * KeyringBody::size(orders().keys.front());
-  EXPECT_EQ(body_of(keyring_).size(), without + keys + 2 + 2 * 34 + 6 + 6 + 1 + 7);
+  EXPECT_EQ(body_of(keyring_).size(), without + keys + 3 + 2 * 34 + 6 + 6 + 1 + 7);
   const auto read = KeyringBody::decode(body_of(keyring_));
   ASSERT_TRUE(read.is_ok()) << read.status().to_string();
   EXPECT_EQ(read->rollouts(), keyring_.rollouts());
   EXPECT_EQ(read->rollouts().front().domain, "orders");
-  ASSERT_TRUE(keyring_.undo_rollout("orders", kBegun).is_ok());
-  ASSERT_TRUE(keyring_.undo_rollout(kSystemDomain, kBegun).is_ok());
+  ASSERT_TRUE(keyring_.undo_rollout("orders", kRolloutBegun).is_ok());
+  ASSERT_TRUE(keyring_.undo_rollout(kSystemDomain, kRolloutBegun).is_ok());
   EXPECT_EQ(body_of(keyring_).size(), without + keys);
 }
 
@@ -225,7 +225,7 @@ TEST_F(RolloutTest, EveryRuleIsKept) {
     const auto opened = KeyringCodec::open(*sealed, keyring_key_of(1));
     return opened.is_ok() ? "none" : opened.status().to_string();
   };
-  const Rollout good{"orders", 2, 10, kBegun, 2};
+  const Rollout good{"orders", 2, 10, kRolloutBegun, 2};
   const auto with = [&](const std::function<void(Rollout&)>& change) {
     Rollout out = good;
     change(out);
@@ -255,12 +255,12 @@ TEST_F(RolloutTest, WhatIsDueByItsAgeComesToAFewNodesFirst) {
   Policy policy;
   policy.all.rotation_period = 100;
   policy.canary_pause = 60;
-  ASSERT_EQ(apply_rotations(keyring_, policy, {}, kBegun + 200)->size(), 2u);
+  ASSERT_EQ(apply_rotations(keyring_, policy, {}, kRolloutBegun + 200)->size(), 2u);
   EXPECT_EQ(keyring_.rollouts().size(), 2u);
-  EXPECT_TRUE(due_rotations(keyring_, policy, {}, kBegun + 5000).empty()) << "its successor is on its way";
-  EXPECT_EQ(until_next_rotation(keyring_, policy, kBegun + 5000, 60), 60u);
-  ASSERT_TRUE(keyring_.set_key_expiry(orders().active()->id, kBegun + 5000).is_ok());
-  ASSERT_EQ(apply_rotations(keyring_, policy, {}, kBegun + 5000)->size(), 1u);
+  EXPECT_TRUE(due_rotations(keyring_, policy, {}, kRolloutBegun + 5000).empty()) << "its successor is on its way";
+  EXPECT_EQ(until_next_rotation(keyring_, policy, kRolloutBegun + 5000, 60), 60u);
+  ASSERT_TRUE(keyring_.set_key_expiry(orders().active()->id, kRolloutBegun + 5000).is_ok());
+  ASSERT_EQ(apply_rotations(keyring_, policy, {}, kRolloutBegun + 5000)->size(), 1u);
   EXPECT_EQ(orders().active()->version, 3u) << "what has expired is succeeded at once";
   EXPECT_EQ(keyring_.find_rollout("orders"), nullptr);
 }
@@ -291,11 +291,11 @@ TEST_F(RolloutOutlookTest, ItWaitsForEveryNodeOfTheShareAndForNoOther) {
   const uint64_t version = keyring_.version() + 1;
   EXPECT_EQ(outlook().next, Next::kWaits);
   EXPECT_EQ(outlook().node, first_);
-  EXPECT_EQ(after({kBegun + 20, version - 1}), Next::kWaits) << "it has not taken the key up";
-  EXPECT_EQ(after({kBegun - 9999, version}), Next::kReady) << "whatever its clock says";
+  EXPECT_EQ(after({kRolloutBegun + 20, version - 1}), Next::kWaits) << "it has not taken the key up";
+  EXPECT_EQ(after({kRolloutBegun - 9999, version}), Next::kReady) << "whatever its clock says";
   EXPECT_EQ(outlook().well, 1u);
   for (NodeStanding& each : standings_) {
-    if (each.node.name != first_) each.report = NodeReport{kBegun + 20, version, "wrong_key: of something else"};
+    if (each.node.name != first_) each.report = NodeReport{kRolloutBegun + 20, version, "wrong_key: of something else"};
   }
   EXPECT_EQ(outlook().next, Next::kReady);
   of(first_).doubt = Status(Code::kTampered, "not made by it");
@@ -304,26 +304,26 @@ TEST_F(RolloutOutlookTest, ItWaitsForEveryNodeOfTheShareAndForNoOther) {
 
 TEST_F(RolloutOutlookTest, ANodeOfTheShareThatIsNotWellHaltsItUnlessThatPasses) {
   const uint64_t version = keyring_.version() + 1;
-  EXPECT_EQ(after({kBegun + 20, version, "wrong_key: what was wrapped"}), Next::kHalts);
+  EXPECT_EQ(after({kRolloutBegun + 20, version, "wrong_key: what was wrapped"}), Next::kHalts);
   EXPECT_EQ(outlook().node, first_);
-  EXPECT_EQ(after({kBegun + 20, version - 1, "tampered: what is stored"}), Next::kHalts);
-  EXPECT_EQ(after({kBegun + 20, version, "provider_unavailable: a moment"}), Next::kWaits);
-  EXPECT_EQ(after({kBegun - 20, version - 1, "tampered: long ago"}), Next::kWaits) << "it is away since";
-  EXPECT_EQ(after({.time = kBegun + 20, .keyring_version = version, .error = "wrong_key: x", .ended = true}),
+  EXPECT_EQ(after({kRolloutBegun + 20, version - 1, "tampered: what is stored"}), Next::kHalts);
+  EXPECT_EQ(after({kRolloutBegun + 20, version, "provider_unavailable: a moment"}), Next::kWaits);
+  EXPECT_EQ(after({kRolloutBegun - 20, version - 1, "tampered: long ago"}), Next::kWaits) << "it is away since";
+  EXPECT_EQ(after({.time = kRolloutBegun + 20, .keyring_version = version, .error = "wrong_key: x", .ended = true}),
             Next::kWaits)
       << "it has ended, and nobody else has shown that the key is good";
 }
 
 TEST_F(RolloutOutlookTest, WhoHasEndedIsNotWaitedForWhereAnotherIsWell) {
   while (nodes_in_share(keyring_.nodes(), orders().keys.back().id, 100).size() < 2) {
-    ASSERT_TRUE(keyring_.undo_rollout("orders", kBegun).is_ok());
+    ASSERT_TRUE(keyring_.undo_rollout("orders", kRolloutBegun).is_ok());
     begin();
   }
-  ASSERT_TRUE(keyring_.advance_rollout("orders", kBegun + 20).is_ok());
+  ASSERT_TRUE(keyring_.advance_rollout("orders", kRolloutBegun + 20).is_ok());
   const auto nodes = nodes_in_share(keyring_.nodes(), orders().keys.back().id, 100);
   of(nodes[0]->name).report = NodeReport{.time = 1, .keyring_version = 1, .ended = true};
   EXPECT_EQ(outlook().next, Next::kWaits);
-  of(nodes[1]->name).report = NodeReport{kBegun, keyring_.version() + 1};
+  of(nodes[1]->name).report = NodeReport{kRolloutBegun, keyring_.version() + 1};
   EXPECT_EQ(outlook().next, nodes.size() == 2 ? Next::kReady : Next::kWaits);
   EXPECT_EQ(outlook().well, 1u);
 }
