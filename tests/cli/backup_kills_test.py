@@ -23,7 +23,7 @@ class Interrupted(BackingUp):
     def test_kill_9_while_one_is_made(self):
         count = self.steps(self.create())
         whole = set(self.listed())
-        for number in range(1, count + 1, 1 + count // 12):
+        for number in range(1, count + 1, 1 + count // 40):
             self.kill_at(self.create(), number)
             states = self.listed()
             self.assertLessEqual(set(states.values()), {"whole", "being made"})
@@ -40,7 +40,7 @@ class Interrupted(BackingUp):
     def test_kill_9_while_one_is_restored(self):
         self.made()
         count = self.steps(self.restore("first"))
-        for number in range(1, count + 1, 1 + count // 12):
+        for number in range(1, count + 1, 1 + count // 40):
             self.kill_at(self.restore("new"), number)
             if os.path.exists(self.path("new")):
                 self.expect_contents("a.coffer", "new", self.contents)

@@ -173,6 +173,7 @@ bool is_finding(Code code) {
 std::string verified_text(const Id& id, const VerifiedBackup& done, bool with_contents) {
   std::string out;
   for (const BackupProblem& problem : done.problems) out += problem_text(problem.name, problem.status);
+  if (done.made == 0) return out + fmt::format("backup {}: its index cannot be read\n", id.hex());
   out += fmt::format("backup {} of {}: {} in {}, ", id.hex(), time_text(done.made), size_text(done.counts.to_do),
                      count_text(done.parts, "domain"));
   if (done.shredded > 0) out += fmt::format("{} of them shredded since, ", done.shredded);
@@ -198,9 +199,9 @@ Result<Outcome> run_backup_verify(const Arguments& arguments, Console& console) 
   for (const Id& id : what.ids) {
     auto done = verify_one(what, arguments, id, backup_progress(progress, "verifying"));
     if (!done.is_ok() && what.ids.size() == 1 && !is_finding(done.code())) return done.status();
-    if (!done.is_ok()) {
+    if (const Status failed = done.status(); !done.is_ok()) {
       done = VerifiedBackup();
-      done->problems.push_back({backup_index_name(id), done.status()});
+      done->problems.push_back({backup_index_name(id), failed});
     }
     clean = clean && done->problems.empty();
     rows.push_back(verified_json(id, *done));
