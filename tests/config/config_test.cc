@@ -102,7 +102,7 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
       "{rotation_period: off}\n"
       "  rotation_period: 30d\n  old_files: reencrypt\n  old_files_after: 2w\n  reencrypt_rate: 0.25MB/s\n  max_seals: "
       "1000\n  max_bytes: 64GiB\n  on_revoked: fence\n"
-      "  on_outage: stop\n  outage_grace: 1h\n  unlock_spread: 12s\n  canary_pause: 90m\n"
+      "  on_outage: stop\n  outage_grace: 1h\n  unlock_spread: 12s\n  canary_pause: 90m\n  node_slots: 24h\n"
       "  local_unlock: {key: 'tpm:/etc/unlock.tpm?create=true'}\n",
       "coffer.yaml");
   ASSERT_TRUE(config.is_ok()) << config.status().to_string();
@@ -115,6 +115,7 @@ TEST(Config, APolicyIsReadBackAndWhatADomainDoesNotSayIsAsForAll) {
   EXPECT_EQ(config->policy.reencrypt_rate, 250'000u);
   EXPECT_EQ(config->policy.unlock_spread, 12u);
   EXPECT_EQ(config->policy.canary_pause, 5400u);
+  EXPECT_EQ(config->policy.node_slots, 86400u);
   EXPECT_EQ(config->policy.of("off"),
             (KeyPolicy{std::nullopt, OldFiles::kReencrypt, 14 * kDay, std::nullopt, 1000, uint64_t{64} << 30}));
   EXPECT_EQ(config->local_unlock->directory, "/var/lib/coffer/unlock");
@@ -162,6 +163,8 @@ TEST(Config, APolicyThatIsWrongIsAnErrorWithItsPlace) {
         std::pair("policy: {unlock_spread: 0s}", "unlock_spread: expected a time of at least 1s"),
         std::pair("policy: {unlock_spread: 11m}", "unlock_spread: expected at most 10m"),
         std::pair("policy: {canary_pause: 0s}", "canary_pause: expected a time of at least 1s"),
+        std::pair("policy: {node_slots: 0s}", "node_slots: expected a time of at least 1s"),
+        std::pair("policy: {node_slots: 1h}\ncrypto: fips", "node_slots: under crypto: fips nodes have no keys"),
         std::pair("policy: {outage_grace: off}", "outage_grace: expected a time"),
         std::pair("policy: {domains: {a: {on_outage: warn}}}", "a: unknown option"),
         std::pair("policy: {domains: {A: {}}}", "expected a domain's name"),

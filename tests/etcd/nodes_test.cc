@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "coffer/config/config.h"
+#include "coffer/config/config_edit.h"
 #include "coffer/ops/doctor.h"
 #include "coffer/ops/nodes.h"
 #include "coffer/providers/registry.h"
@@ -251,6 +251,46 @@ TEST_F(EtcdNodesTest, WhoJoinsOnOneNodeIsKnownOnAllAndSaysThroughEtcdWhatItServe
   ASSERT_TRUE(remove_node(*two, "db-1", "", open_provider).is_ok());
   EXPECT_TRUE(two->live_keyring().load_reports()->empty());
   EXPECT_EQ(enrol_node(*two, *request, open_provider).code(), Code::kWrongKey);
+}
+
+TEST_F(EtcdNodesTest, ANodeStartsByItsSlotInEtcdOverARotationAndNotOnceItIsRemoved) {
+  const std::string own = "file://" + (directory_ / "node.key");
+  ASSERT_TRUE(replace_file(Disk::posix(), directory_ / "node.key", Bytes(64, 0x83), 0600).is_ok());
+  create("policy:\n  node_slots: 1h\n");
+  const auto one = open();
+  ASSERT_TRUE(one->edit_config([&](std::string_view yaml) {
+                   return with_root(yaml, "node", {.uri = parse_provider_uri(own).value(), .fingerprint = {}}, "c");
+                 }).is_ok());
+  const auto made = NodeIdentity::create("db-1", one->config().coffer_id);
+  ASSERT_TRUE(keep_node_identity(*one, *made, "node", open_provider).is_ok());
+  ASSERT_TRUE(enrol_node(*one, *make_join_request(*one, open_provider), open_provider).is_ok());
+  const auto start = [&](bool has_root) {
+    const std::string key = directory_ / "root.key", away = directory_ / "away.key";
+    if (!has_root) EXPECT_TRUE(Disk::posix().rename(key, away).is_ok());
+    auto out = Coffer::open(Disk::posix(), directory_ / "c",
+                            {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store,
+                             .waits_its_turn = true},
+                            open_provider);
+    if (!has_root) EXPECT_TRUE(Disk::posix().rename(away, key).is_ok());
+    return out;
+  };
+  EXPECT_FALSE(start(false).is_ok()) << "it has not served yet";
+  {
+    const auto serving = start(true);
+    ASSERT_TRUE(serving.is_ok()) << serving.status().to_string();
+    (*serving)->watch_keys();
+    ASSERT_TRUE(comes([&] { return Disk::posix().info(directory_ / "c" + "/node.pin").is_ok(); }));
+  }
+  EXPECT_EQ(one->live_keyring().nodes_with_slots().value(), std::set<std::string>{"db-1"});
+  const auto serving = start(false);
+  ASSERT_TRUE(serving.is_ok()) << serving.status().to_string();
+  ASSERT_TRUE(one->live_keyring().rotate_root("", "").is_ok());
+  const auto started = start(false);
+  ASSERT_TRUE(started.is_ok()) << started.status().to_string();
+  EXPECT_EQ((*started)->keyring()->version(), one->keyring()->version());
+  ASSERT_TRUE(remove_node(*one, "db-1", "", open_provider).is_ok());
+  EXPECT_FALSE(start(false).is_ok());
+  EXPECT_TRUE(start(true).is_ok());
 }
 
 TEST_F(EtcdNodesTest, NodesShareNoKeyringThatAnybodyMayWrite) {

@@ -58,6 +58,7 @@ REVEAL_PLACES = {
     "src/coffer/keys/join_request": "decodes what is no secret",
     "src/coffer/keys/recipient_file": "derives the key of its MAC",
     "src/coffer/keys/node_identity": "derives a node's private keys from its seed",
+    "src/coffer/keys/node_slots": "seals the keyring key to nodes",
     "src/coffer/format/": "derives a file's keys from its file key",
     "src/coffer/store/blobs": "seals anew what it opens",
     "src/coffer/config/": "unseals values",

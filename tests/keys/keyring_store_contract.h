@@ -147,6 +147,28 @@ TEST_P(KeyringStoreContract, ChangesAreNoticedUntilLoaded) {
   EXPECT_EQ(store_->load().code(), Code::kNotFound);
 }
 
+TEST_P(KeyringStoreContract, NodeSlotsStandBesideUntilOthersDo) {
+  EXPECT_EQ(store_->load_node_slots("aa.00").code(), Code::kNotFound);
+  ASSERT_TRUE(store_->keep_node_slots("aa.").is_ok()) << "none yet";
+  ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
+  std::vector<NodeSlotValue> values;  // more than fit into one request to etcd
+  for (int i = 10; i < 70; ++i) values.push_back({"aa." + std::to_string(i), Bytes(30'000, static_cast<uint8_t>(i))});
+  ASSERT_TRUE(store_->save_node_slots(values).is_ok());
+  const NodeSlotValue another{"bb.10", Bytes(3, 1)};
+  ASSERT_TRUE(open()->save_node_slots({&another, 1}).is_ok());
+  const NodeSlotValue again{"aa.69", Bytes(kNodeSlotValueSizeMax, 2)};
+  ASSERT_TRUE(store_->save_node_slots({&again, 1}).is_ok());
+  EXPECT_TRUE(open()->load_node_slots("aa.10").value() == values[0].value);
+  EXPECT_TRUE(open()->load_node_slots("aa.69").value() == again.value);
+  ASSERT_TRUE(open()->keep_node_slots("bb.").is_ok());
+  EXPECT_EQ(store_->load_node_slots("aa.10").code(), Code::kNotFound);
+  EXPECT_EQ(store_->load_node_slots("bb.10").value(), another.value);
+  EXPECT_EQ(store_->load()->header.version, 1u);
+  ASSERT_TRUE(store_->exchange(gone(), history_.sealed(1)).is_ok());
+  ASSERT_TRUE(store_->remove_parts().is_ok());
+  EXPECT_EQ(store_->load_node_slots("bb.10").code(), Code::kNotFound) << "they go with a keyring that moves";
+}
+
 TEST_P(KeyringStoreContract, WhatIsNoKeyringIsReportedAndNeverReplaced) {
   ASSERT_TRUE(store_->save(history_.sealed(1), 0).is_ok());
   Bytes damaged = history_.sealed(1);

@@ -64,6 +64,8 @@ Json standing_json(const NodeStanding& standing, uint64_t version) {
   Json out = {{"name", standing.node.name},
               {"key", to_hex(standing.node.signing)},
               {"enrolled", standing.node.enrolled},
+              {"leaving", standing.node.is_leaving()},
+              {"slot", standing.has_slot ? Json(*standing.has_slot) : Json(nullptr)},
               {"report", nullptr},
               {"doubt", standing.doubt.is_ok() ? Json(nullptr) : Json(standing.doubt.to_string())}};
   if (!standing.report) return out;
@@ -85,18 +87,25 @@ std::pair<std::string, std::string> serving_text(const NodeStanding& standing, u
   return {fmt::format("{}{}", standing.report->keyring_version, is_new ? "" : ", behind"), standing.report->error};
 }
 
+std::string slot_text(const NodeStanding& standing) {
+  if (!standing.has_slot) return "-";
+  return *standing.has_slot ? "yes" : "no";
+}
+
 Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments, {.may_be_away = true}));
   const auto keyring = coffer->keyring();
   const uint64_t version = keyring->version();
   using Align = Table::Align;
-  Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
-  table.add({"NODE", "KEY", "ENROLLED", "KEYRING", "REPORTED", "TROUBLE"});
+  Table table({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
+  table.add({"NODE", "KEY", "ENROLLED", "SLOT", "KEYRING", "REPORTED", "TROUBLE"});
   Json rows = Json::array();
   bool all_serve_it = true;
   for (const NodeStanding& standing : node_standings(coffer->live_keyring())) {
     const auto [serves, trouble] = serving_text(standing, version);
-    table.add({standing.node.name, shown_key(standing.node.signing), time_text(standing.node.enrolled), serves,
+    table.add({standing.node.name, shown_key(standing.node.signing),
+               standing.node.is_leaving() ? "leaving" : time_text(standing.node.enrolled), slot_text(standing),
+               serves,
                standing.report ? time_text(standing.report->time) : "", printable(trouble)});
     rows.push_back(standing_json(standing, version));
     const bool serves_it = standing.report && (standing.report->ended || standing.report->keyring_version >= version);

@@ -27,6 +27,10 @@ class Parser {
     if (config_.fips && uses_chacha20()) {
       return reader_.error(root["crypto"], "crypto: fips has no chacha20-poly1305; choose another cipher");
     }
+    if (config_.fips && config_.policy.node_slots) {
+      return reader_.error(root["policy"], "policy: node_slots: under crypto: fips nodes have no keys of their own; "
+                                           "leave it out");
+    }
     return Status::ok();
   }
 

@@ -12,7 +12,7 @@ Status read_unlock_key(const YamlReader& reader, const YamlReader::Entry& entry,
   auto uri = parse_provider_uri(text);
   if (!uri.is_ok()) return reader.error(entry.value, what + ": " + std::string(uri.status().message()));
   // What other machines have as well binds nothing to this one.
-  if ((uri->scheme != "file" && uri->scheme != "tpm") || !uri->path.starts_with('/')) {
+  if (!is_key_of_this_machine(*uri)) {
     return reader.error(entry.value, what + ": expected a key of this machine: tpm:/PATH or file:///PATH");
   }
   out = std::move(*uri);
@@ -21,6 +21,10 @@ Status read_unlock_key(const YamlReader& reader, const YamlReader::Entry& entry,
 }
 
 }  // namespace
+
+bool is_key_of_this_machine(const ProviderUri& uri) {
+  return (uri.scheme == "file" || uri.scheme == "tpm") && uri.path.starts_with('/');
+}
 
 Result<std::optional<LocalUnlock>> read_local_unlock(const YamlReader& reader, const YAML::Node& section) {
   const std::string what = "policy: local_unlock: ";

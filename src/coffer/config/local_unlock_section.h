@@ -24,6 +24,8 @@ struct LocalUnlock {
 // Nothing for "off".
 Result<std::optional<LocalUnlock>> read_local_unlock(const YamlReader& reader, const YAML::Node& section);
 // Within `policy`; empty where there is none.
+// Whether a root's key is of one machine: a key file or a TPM's, at an absolute path.
+bool is_key_of_this_machine(const ProviderUri& uri);
 std::string format_local_unlock(const std::optional<LocalUnlock>& local);
 // kInvalidArgument where its key is a root's, or its copies would travel with the keyring.
 Status check_local_unlock(const LocalUnlock& local, const RootSettings& roots, const std::string& keyring);

@@ -212,13 +212,16 @@ Result<PolicySection> read_policy(const YamlReader& reader, const YAML::Node& se
     if (entry.key == "unlock_spread") {
       read = read_unlock_spread(reader, entry.value, out.policy.unlock_spread);
     }
+    if (entry.key == "node_slots") {
+      read = read_period(reader, entry.value, "policy: node_slots", 1, out.policy.node_slots);
+    }
     if (read.code() == Code::kNotFound) read = read_root_option(reader, entry, out.policy.root);
     if (read.code() != Code::kNotFound) return read;
     return reader.error(entry.key_node,
                         "policy: unknown option \"" + entry.key +
                             "\"; known are rotation_period, old_files, old_files_after, destroy_after, "
                             "max_seals, max_bytes, reencrypt_rate, on_revoked, on_outage, outage_grace, "
-                            "local_unlock, keyring_copy, unlock_spread, canary_pause and domains");
+                            "local_unlock, keyring_copy, unlock_spread, canary_pause, node_slots and domains");
   }));
   // Behind what is for all: what a domain does not say is as there.
   if (domains.IsDefined()) COFFER_TRY(read_domains(reader, domains, out));
@@ -237,6 +240,7 @@ std::string format_policy(const PolicySection& section) {
                     (policy.keyring_copy ? "  keyring_copy: " + period_text(*policy.keyring_copy) + "\n" : "") +
                     (policy.unlock_spread ? "  unlock_spread: " + period_text(*policy.unlock_spread) + "\n" : "") +
                     (policy.canary_pause ? "  canary_pause: " + period_text(*policy.canary_pause) + "\n" : "") +
+                    (policy.node_slots ? "  node_slots: " + period_text(*policy.node_slots) + "\n" : "") +
                     format_local_unlock(section.local_unlock);
   if (!policy.domains.empty()) out += "  domains:\n";
   for (const auto& [name, own] : policy.domains) out += format_domain(name, own, policy.all, section.ciphers);

@@ -222,6 +222,8 @@ void compare_nodes(const Keyring* before, const Keyring& after, Changes& out) {
       change("node enrolled", node);
     } else if (earlier->signing != node.signing) {
       change("node renewed", node);
+    } else if (node.is_leaving() && !earlier->is_leaving()) {
+      change("node leaving", node);
     }
   }
   if (before == nullptr) return;

@@ -94,6 +94,15 @@ class FileKeyringStore final : public KeyringStore {
   }
   Result<std::vector<NodeReportText>> load_reports() override { return load_report_files(disk_, directory_); }
   Status remove_report(const std::string& node) override { return remove_report_file(disk_, directory_, node); }
+  Status save_node_slots(std::span<const NodeSlotValue> values) override {
+    return save_node_slot_files(disk_, directory_, values);
+  }
+  Result<Bytes> load_node_slots(const std::string& name) override {
+    return load_node_slot_file(disk_, directory_, name);
+  }
+  Status keep_node_slots(const std::string& beginning) override {
+    return keep_node_slot_files(disk_, directory_, beginning);
+  }
 
   bool may_have_changed() override {
     std::lock_guard guard(mutex_);
@@ -147,6 +156,7 @@ class FileKeyringStore final : public KeyringStore {
   Status remove_parts() override {
     return while_moving([&]() -> Status {
       remove_shard_files(disk_, list_shard_files(disk_, directory_));
+      COFFER_TRY(keep_node_slot_files(disk_, directory_, "/"));
       const Status removed = disk_.remove(audit_path());
       if (!removed.is_ok() && removed.code() != Code::kNotFound) return removed;
       COFFER_TRY(disk_.sync_directory(directory_));
@@ -245,6 +255,14 @@ class FileKeyringStore final : public KeyringStore {
 
 Status KeyringStore::save_report(const std::string& node, ByteView) {
   return {Code::kUnsupported, name() + " has no place for the report of node " + node};
+}
+
+Status KeyringStore::save_node_slots(std::span<const NodeSlotValue>) {
+  return {Code::kUnsupported, name() + " has no place for node slots"};
+}
+
+Result<Bytes> KeyringStore::load_node_slots(const std::string&) {
+  return {Code::kNotFound, name() + " has no place for node slots"};
 }
 
 std::unique_ptr<KeyringStore> open_file_keyring_store(Disk& disk, const std::string& directory,

@@ -260,6 +260,8 @@ class Keyring {
   Status add_node(const NodePublic& node, uint64_t now);
   // Other keys for a node of the same name. kNotFound: it is not there with the keys that it had; kAlreadyExists.
   Status renew_node(const NodePublic& had, const NodePublic& has);
+  // Before its removal: no key that comes after is sealed to it. kNotFound.
+  Status begin_node_removal(std::string_view name);
   // And a fresh member key, which authenticate_as_member() goes by. kNotFound.
   Status remove_node(std::string_view name);
   // kBusy where one is being forgotten at the same target: what the new one finds there might go.

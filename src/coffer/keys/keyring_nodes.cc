@@ -131,6 +131,13 @@ Status Keyring::renew_node(const NodePublic& had, const NodePublic& has) {
   return Status::ok();
 }
 
+Status Keyring::begin_node_removal(std::string_view name) {
+  const auto found = std::ranges::find(node_list_.nodes, name, &EnrolledNode::name);
+  if (found == node_list_.nodes.end()) return no_node(name);
+  found->enrolled = 0;
+  return Status::ok();
+}
+
 Status Keyring::remove_node(std::string_view name) {
   if (find_node(name) == nullptr) return no_node(name);
   COFFER_ASSIGN(const Key<MemberRole> fresh, random_key<MemberRole>(kMemberKeySize));

@@ -13,6 +13,13 @@ struct NodeReportText {
   Bytes report;
 };
 
+// What stands beside the keyring for nodes that start: node_slots.h.
+inline constexpr size_t kNodeSlotValueSizeMax = size_t{128} << 10;
+struct NodeSlotValue {
+  std::string name;
+  Bytes value;
+};
+
 // Implementations are thread-safe.
 class KeyringStore {
  public:
@@ -65,6 +72,12 @@ class KeyringStore {
   virtual Status save_report(const std::string& node, ByteView report);  // kUnsupported: there is no place for them
   virtual Result<std::vector<NodeReportText>> load_reports() { return std::vector<NodeReportText>(); }
   virtual Status remove_report(const std::string& /*node*/) { return Status::ok(); }  // ok where there is none
+  // Slots of nodes, likewise beside the keyring, by names of letters, digits and dots. kUnsupported: there is no place
+  // for them; kNotFound.
+  virtual Status save_node_slots(std::span<const NodeSlotValue> values);
+  virtual Result<Bytes> load_node_slots(const std::string& name);
+  // Removes all but those whose names begin so.
+  virtual Status keep_node_slots(const std::string& /*beginning*/) { return Status::ok(); }
   // Ok, or kPermissionDenied: nothing keeps anybody who reaches it from writing there, so several nodes must not share
   // it. Says what to do. A file is kept by its directory.
   virtual Status check_shared() const { return Status::ok(); }

@@ -45,6 +45,10 @@ LiveKeyring::LiveKeyring(KeyringSurroundings surroundings)
       may_change_(std::move(surroundings.may_change)),
       root_memory_(std::move(surroundings.root_memory)),
       copy_(std::move(surroundings.copy)),
+      node_slots_(surroundings.own_node == nullptr
+                      ? nullptr
+                      : std::make_unique<NodeSlotKeeper>(std::move(surroundings.own_node))),
+      starts_by_node_slot_(surroundings.starts_by_node_slot),
       retry_delay_(surroundings.retry_delay),
       root_uri_(std::move(surroundings.root_uri)),
       check_interval_(surroundings.check_interval) {}
@@ -120,7 +124,10 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
            ": how its root key was found cannot be remembered: " + now.root_memory.to_string();
   }
   if (now.last_refresh.is_ok()) {
-    return "keyring " + name() + ": " + version + " is in use; active keys: " + active_keys_text(*snapshot());
+    const std::string by = now.opened_by_node_slot ? ", opened by this node's slot" : "";
+    const std::string not_by = now.node_slot.is_ok() ? "" : "; its node slots: " + now.node_slot.to_string();
+    return "keyring " + name() + ": " + version + " is in use" + by +
+           "; active keys: " + active_keys_text(*snapshot()) + not_by;
   }
   return "keyring " + name() + ": what is stored cannot be taken up, " + version +
          " stays in use: " + now.last_refresh.to_string();
@@ -275,8 +282,12 @@ Result<LiveKeyring::InUse> LiveKeyring::open_stored(const Stored& from, Unlockin
       ask_aside();
       return {Code::kProviderUnavailable, "the root key was changed; its provider is being asked for the new one"};
     }
-    COFFER_ASSIGN(key, ask_providers(stored.header));
-    opened = KeyringCodec::open(stored.sealed, key, shards);
+    if (auto by_slot = open_by_node_slot(stored, shards, key)) {
+      opened = std::move(*by_slot);
+    } else {
+      COFFER_ASSIGN(key, ask_providers(stored.header));
+      opened = KeyringCodec::open(stored.sealed, key, shards);
+    }
   }
   if (!opened.is_ok()) return opened.status().with_context(store_->name());
   if (from.is_copy) {
@@ -377,7 +388,10 @@ Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, 
   Stored stored;
   COFFER_ASSIGN(stored.snapshot.sealed, KeyringCodec::seal(next.keyring, next.slots, next.key));
   COFFER_ASSIGN(stored.snapshot.header, KeyringCodec::read_header(stored.snapshot.sealed));
+  prepare_node_slots(next, stored.snapshot.header);
   COFFER_TRY(store_->save(stored.snapshot.sealed, expected, record.text, {added, named}));
+  const bool has_fresh_key = stored.snapshot.header.slots.front().id != current.header.slots.front().id;
+  if (node_slots_ != nullptr && has_fresh_key) note_node_slot(node_slots_->clean(*store_, stored.snapshot.header));
   keep_shards_of(&next.keyring);
   COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);

@@ -25,6 +25,7 @@
 #include "coffer/keys/keyring_copy.h"
 #include "coffer/keys/live_groups.h"
 #include "coffer/keys/move_record.h"
+#include "coffer/keys/node_slot_keeper.h"
 #include "coffer/keys/root_memory.h"
 #include "coffer/keys/slot.h"
 #include "coffer/keys/succession.h"
@@ -50,6 +51,9 @@ struct KeyringSurroundings {
   std::unique_ptr<RootMemory> root_memory = {};
   // Null: nothing opens without the store.
   std::unique_ptr<KeyringCopy> copy = {};
+  // Null: there are no node slots. Who serves starts by this node's.
+  std::unique_ptr<OwnNode> own_node = {};
+  bool starts_by_node_slot = false;
   // A provider that is away is asked again this often, and not for every file.
   std::chrono::milliseconds retry_delay = std::chrono::seconds(5);
   // Until the root key's provider has advised another one.
@@ -68,6 +72,9 @@ struct KeyringCondition {
   uint64_t root_key_answered = 0;
   // Opened by the local unlock, as the root key did not answer, and has not since (RootMemory).
   bool opened_locally = false;
+  // Opened by this node's slot, and nobody has found the root key well since.
+  bool opened_by_node_slot = false;
+  Status node_slot;  // Ok, or why this node's slot did not open, or none could be made (NodeSlotKeeper)
   // Unix seconds: it was opened by this node's copy, which was the newest then, as the store did not answer, nor has
   // since (KeyringCopy); 0: by what is stored.
   uint64_t copied = 0;
@@ -138,6 +145,8 @@ class LiveKeyring {
   Status save_report(const std::string& node, ByteView report) { return store_->save_report(node, report); }
   Result<std::vector<NodeReportText>> load_reports() const { return store_->load_reports(); }
   Status remove_report(const std::string& node) { return store_->remove_report(node); }
+  // NodeSlotKeeper::nodes_with_slots().
+  Result<std::optional<std::set<std::string>>> nodes_with_slots() const;
   // KeyringStore::check_shared().
   Status check_shared() const { return store_->check_shared(); }
   // As it is stored: read_audit_log() says what it is worth.
@@ -235,6 +244,14 @@ class LiveKeyring {
   Result<ConfiguredRoot> root_of(const KeyringSlot& slot) const;
   Result<std::vector<KeyringSlot>> renewed(const KeyringHeader& current, const std::string& without,
                                            const Id& coffer_id, const KeyringKey& key) const;
+  // live_node_slots.cc
+  std::optional<Keyring> open_by_node_slot(const KeyringStore::Snapshot& stored, const ShardSource& shards,
+                                           KeyringKey& key);
+  void note_node_slot(const Status& outcome);
+  Status with_node_slots(const std::function<Status(KeyringStore&, const KeyringInHand&)>& use) const;
+  bool root_was_seen_by_another();
+  void tell_nodes_of_root();
+  void prepare_node_slots(const Successor& next, const KeyringHeader& header);
   void ask_aside();
   void publish(const Status& outcome);
   void note_replaced(const Status& forgotten);
@@ -258,6 +275,8 @@ class LiveKeyring {
   const Status may_change_;
   const std::unique_ptr<RootMemory> root_memory_;
   const std::unique_ptr<KeyringCopy> copy_;
+  const std::unique_ptr<NodeSlotKeeper> node_slots_;
+  const bool starts_by_node_slot_;
   const std::chrono::milliseconds retry_delay_;
   std::unique_ptr<VersionAnchor> anchor_;
 

@@ -53,7 +53,7 @@ Status LiveKeyring::confirm_opening() {
   const KeyringCondition now = condition();
   if (now.opened_locally) return root_memory_->confirm(*in_use_.keyring, now.root_key_answered);
   std::lock_guard lock(mutex_);
-  condition_.root_key_answered = now_seconds();
+  if (!condition_.opened_by_node_slot) condition_.root_key_answered = now_seconds();
   return Status::ok();
 }
 

@@ -18,8 +18,9 @@ struct EnrolledNode {
   std::string name;
   X25519Public agreement{};
   SignaturePublicKey signing{};
-  uint64_t enrolled = 0;  // Unix seconds
+  uint64_t enrolled = 0;  // Unix seconds; 0: it is about to be removed, and gets no fresh key any more
 
+  bool is_leaving() const { return enrolled == 0; }
   bool is(const NodePublic& node) const {
     return name == node.name && agreement == node.agreement && signing == node.signing;
   }

@@ -10,6 +10,7 @@ struct NodeStanding {
   EnrolledNode node;
   std::optional<NodeReport> report;  // the last one it has made
   Status doubt;                      // ok, or why there is none that can be believed
+  std::optional<bool> has_slot = {};  // to start by (LiveKeyring::nodes_with_slots()); nothing: the policy has none
 };
 // Of all in the list, which is that of the keyring in hand.
 std::vector<NodeStanding> node_standings(const LiveKeyring& live);

@@ -71,6 +71,8 @@ struct Policy {
   // How many seconds some nodes use a new key, and are well, before more do, and then all; nothing: rotations by this
   // policy are for all nodes at once, and a rollout goes on when somebody says so.
   std::optional<uint64_t> canary_pause = {};
+  // For how many seconds after a root key was last seen well nodes start by their own slots; nothing: they have none.
+  std::optional<uint64_t> node_slots = {};
   std::map<std::string, KeyPolicy, std::less<>> domains;  // what is another there; whole
 
   const KeyPolicy& of(std::string_view domain) const;

@@ -5,18 +5,13 @@
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
 #include "coffer/keys/live_keyring.h"
+#include "coffer/keys/look_times.h"
 
 namespace coffer {
 namespace {
 
 // Who was opened without the root key is soon to have it again.
 constexpr std::chrono::milliseconds kLooksWithoutRoot = std::chrono::seconds(30);
-
-// So that a fleet whose nodes started together does not look together.
-std::chrono::milliseconds jittered(std::chrono::milliseconds interval) {
-  const auto quarter = static_cast<uint64_t>(interval.count() / 4);
-  return interval - std::chrono::milliseconds(static_cast<int64_t>(random_number() % (quarter + 1)));
-}
 
 struct Look {
   ConfiguredRoot root;  // without a provider where it cannot be reached
@@ -55,17 +50,21 @@ void LiveKeyring::watch_root() {
   remember_root(*snapshot());
   groups_->watch();
   watcher_.start([this, is_first = true]() mutable {
-    if (std::exchange(is_first, false)) {
-      learn_check_interval();
-    } else {
-      const std::shared_ptr<const Keyring> before = snapshot();
-      look_at_root();
-      remember_root(*before);
+    const bool is_start = std::exchange(is_first, false);
+    if (is_start) learn_check_interval();
+    const std::shared_ptr<const Keyring> before = snapshot();
+    const bool was_opened_by_slot = condition().opened_by_node_slot;
+    if (!root_was_seen_by_another()) {
+      if (!is_start) look_at_root();
+      if (!is_start || !was_opened_by_slot) tell_nodes_of_root();
     }
+    if (!is_start) remember_root(*before);
     keep_copy();
     std::lock_guard lock(mutex_);
     const auto least = condition_.opened_locally ? kLooksWithoutRoot : check_interval_max_;
-    return jittered(std::min({check_interval_, check_interval_max_, least}));
+    const auto interval = std::min({check_interval_, check_interval_max_, least});
+    const bool is_first_look = is_start && was_opened_by_slot;
+    return is_first_look ? first_look_in(interval, random_number()) : next_look_in(interval, random_number());
   });
 }
 
@@ -94,10 +93,15 @@ void LiveKeyring::look_at_root() {
   std::lock_guard lock(mutex_);
   if (at.root.provider != nullptr) check_interval_ = at.root.provider->check_interval();
   Status& known = condition_.root_key;
-  if (at.found.is_ok()) condition_.root_key_answered = now_seconds();
+  if (at.found.is_ok()) {
+    condition_.root_key_answered = now_seconds();
+    condition_.opened_by_node_slot = false;
+  }
   if (at.found.code() == known.code() && at.found.message() == known.message()) return;
-  // Another kind of trouble begins now; the same in other words goes on.
-  if (root_trouble(at.found) != root_trouble(known)) condition_.root_key_since = at.found.is_ok() ? 0 : now_seconds();
+  // Another kind of trouble begins now, or when the root key was last seen by who started without it; the same in other
+  // words goes on.
+  const uint64_t began = condition_.opened_by_node_slot ? condition_.root_key_answered : now_seconds();
+  if (root_trouble(at.found) != root_trouble(known)) condition_.root_key_since = at.found.is_ok() ? 0 : began;
   if (at.found.is_ok()) condition_.opened_locally = false;
   known = std::move(at.found);
   ++condition_.change_count;

@@ -89,6 +89,8 @@ Result<NodeRemoval> remove_node(Coffer& coffer, const std::string& name, const s
     return {Code::kNotFound, "no node \"" + name + "\" in the keyring; coffer node list shows them"};
   }
   NodeRemoval out;
+  // Before all: no slot of a fresh keyring key is made for it (keys/node_slots.h).
+  COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) { return keyring.begin_node_removal(name); }));
   // First: what is made fresh below is then never sealed by a key that the node knew.
   COFFER_ASSIGN(out.root, rotate_root(coffer, to, opener));
   out.closed = closed_groups(coffer);

@@ -10,6 +10,7 @@
 #include "coffer/keys/audit_file.h"
 #include "coffer/store/keyring_copy.h"
 #include "coffer/store/node_key.h"
+#include "coffer/store/own_node.h"
 #include "coffer/store/root_record.h"
 #include "coffer/store/runs.h"
 
@@ -57,6 +58,7 @@ Result<std::shared_ptr<Coffer>> Coffer::open(Disk& disk, const std::string& plac
                 surroundings_of(disk, keyring_place, config, file,
                                 {opener, options.open_anchor, options.open_keyring_store}));
   surroundings.root_uri = options.root_uri;
+  surroundings.starts_by_node_slot = options.waits_its_turn;
   if (options.waits_its_turn) wait_turn(config.policy);
   COFFER_ASSIGN(auto keyring, LiveKeyring::open(std::move(surroundings)));
   if (!options.domains_may_be_missing) COFFER_TRY(check_domains(config, *keyring->snapshot()));
@@ -73,14 +75,14 @@ bool Coffer::is_own_file(std::string_view name) {
   for (const std::string_view own :
        {std::string_view("keyring"), std::string_view("coffer.yaml"), std::string_view("usage"),
         std::string_view("counts"), kAuditFileName, kRunsFileName, kRootRecordName,
-        kKeyringCopyName, kNodeKeyName, kNextNodeKeyName}) {
+        kKeyringCopyName, kNodeKeyName, kNextNodeKeyName, kNodePinName}) {
     if (name == own || (name.starts_with(own) && name.substr(own.size()).starts_with(kTemporaryInfix))) return true;
   }
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {
-      "keyring.d",   "nodes.d",    "keyring.copy.lock", "keyring.lock",  "keyring.turn",   "coffer.yaml.lock",
-      "anchor.lock", "usage.lock", "counts.lock",       "envelope.lock", "reencrypt.lock", "reencrypt.rate",
-      "policy.lock", "runs.lock",  "outage.lock",       kServingMarkName};
+      "anchor.lock", "coffer.yaml.lock", "counts.lock", "envelope.lock", kServingMarkName, "keyring.copy.lock",
+      "keyring.d", "keyring.lock", "keyring.turn", "nodes.d", "outage.lock", "policy.lock", "reencrypt.lock",
+      "reencrypt.rate", "runs.lock", "slots.d", "usage.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 

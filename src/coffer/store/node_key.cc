@@ -64,9 +64,8 @@ Result<NodeKeyFile> parse_node_key(std::string_view text) {
   return out;
 }
 
-Result<NodeKeyFile> load_node_key(const Coffer& coffer, const std::string& path) {
-  COFFER_TRY(coffer.at_home());
-  const auto file = coffer.disk().open_read_itself(path);
+Result<NodeKeyFile> load_node_key(Disk& disk, const std::string& path, const Id& coffer_id) {
+  const auto file = disk.open_read_itself(path);
   if (file.code() == Code::kNotFound) {
     return {Code::kNotFound,
             "this node has no keys of its own, " + path + "; make them: coffer node new COFFER NAME"};
@@ -79,17 +78,21 @@ Result<NodeKeyFile> load_node_key(const Coffer& coffer, const std::string& path)
     return {Code::kDamaged, path + ": it is not as Coffer writes it (" + std::string(parsed.status().message()) +
                                 "); restore it, or remove it and give this node new keys: coffer node new COFFER NAME"};
   }
-  if (parsed->node.coffer_id != coffer.config().coffer_id) {
+  if (parsed->node.coffer_id != coffer_id) {
     return {Code::kForeign, path + ": it is of a node of coffer " + parsed->node.coffer_id.short_hex() +
-                                ", and this is coffer " + coffer.config().coffer_id.short_hex() + "; remove it"};
+                                ", and this is coffer " + coffer_id.short_hex() + "; remove it"};
   }
   return parsed;
 }
 
+Result<NodeKeyFile> load_node_key(const Coffer& coffer, const std::string& path) {
+  COFFER_TRY(coffer.at_home());
+  return load_node_key(coffer.disk(), path, coffer.config().coffer_id);
+}
+
 RootKey sealing_key_of(const KeyringKey& key) { return RootKey::copy_of(key.reveal()); }
 
-Result<ConfiguredRoot> open_node_root(const Coffer& coffer, const std::string& name, ProviderOpener opener) {
-  COFFER_ASSIGN(const Config config, coffer.present_config());
+Result<ConfiguredRoot> open_node_root(const Config& config, const std::string& name, ProviderOpener opener) {
   if (!config.providers.roots.contains(name)) {
     return {Code::kKeyUnavailable, "the node's keys are sealed by root \"" + name + "\", which " +
                                        config.providers.name + " does not have; add it: coffer slot add COFFER --by "
@@ -100,12 +103,12 @@ Result<ConfiguredRoot> open_node_root(const Coffer& coffer, const std::string& n
   return {Code::kInvalidArgument, "root " + name + " opens by hand only, and a node must open its keys by itself"};
 }
 
-Result<RootKey> unwrap_node_slot(const Coffer& coffer, const KeyringSlot& slot, ProviderOpener opener) {
-  const KeyringHeader header{coffer.config().coffer_id, 0, {slot}};
+Result<RootKey> unwrap_node_slot(const Config& config, const KeyringSlot& slot, ProviderOpener opener) {
+  const KeyringHeader header{config.coffer_id, 0, {slot}};
   COFFER_ASSIGN(const UnlockedSlot unlocked,
                 unlock_slots(
                     header,
-                    [&](const std::string& name, const std::string&) { return open_node_root(coffer, name, opener); },
+                    [&](const std::string& name, const std::string&) { return open_node_root(config, name, opener); },
                     {}));
   return sealing_key_of(unlocked.key);
 }
@@ -116,7 +119,8 @@ Status keep_node_key(const Coffer& coffer, const std::string& path, const NodeId
   std::string text = format_node_public(identity.node()) + "\n";
   COFFER_ASSIGN(RootKey sealing, coffer.keyring()->config_sealing_key());
   if (!root.empty()) {
-    COFFER_ASSIGN(const ConfiguredRoot by, open_node_root(coffer, root, opener));
+    COFFER_ASSIGN(const Config config, coffer.present_config());
+    COFFER_ASSIGN(const ConfiguredRoot by, open_node_root(config, root, opener));
     SecretBytes fresh(kKeyringKeySize);
     COFFER_TRY(random_bytes(fresh.reveal_mutable()));
     const KeyringKey key(std::move(fresh));
@@ -132,14 +136,7 @@ Status keep_node_key(const Coffer& coffer, const std::string& path, const NodeId
   return replace_file_like(coffer.disk(), path, as_bytes(text + sealed + "\n"), like);
 }
 
-Result<NodeIdentity> open_node_key(const Coffer& coffer, const std::string& path, ProviderOpener opener) {
-  COFFER_ASSIGN(NodeKeyFile file, load_node_key(coffer, path));
-  COFFER_ASSIGN(RootKey sealing, coffer.keyring()->config_sealing_key());
-  if (file.slot.has_value()) {
-    auto key = unwrap_node_slot(coffer, *file.slot, opener);
-    if (!key.is_ok()) return key.status().with_context(path);
-    sealing = std::move(*key);
-  }
+Result<NodeIdentity> open_sealed_keys(NodeKeyFile file, const std::string& path, const RootKey& sealing) {
   auto seed = open_sealed_value(sealing, seed_place(file.node), file.sealed);
   if (!seed.is_ok()) {
     return {seed.status().code(), path + ": the node's keys do not open; they were sealed by another coffer or for "
@@ -148,6 +145,18 @@ Result<NodeIdentity> open_node_key(const Coffer& coffer, const std::string& path
   auto identity = NodeIdentity::of_seed(std::move(file.node), NodeSeed(std::move(*seed)));
   if (!identity.is_ok()) return identity.status().with_context(path);
   return identity;
+}
+
+Result<NodeIdentity> open_node_key(const Coffer& coffer, const std::string& path, ProviderOpener opener) {
+  COFFER_ASSIGN(NodeKeyFile file, load_node_key(coffer, path));
+  COFFER_ASSIGN(RootKey sealing, coffer.keyring()->config_sealing_key());
+  if (file.slot.has_value()) {
+    COFFER_ASSIGN(const Config config, coffer.present_config());
+    auto key = unwrap_node_slot(config, *file.slot, opener);
+    if (!key.is_ok()) return key.status().with_context(path);
+    sealing = std::move(*key);
+  }
+  return open_sealed_keys(std::move(file), path, sealing);
 }
 
 }  // namespace
@@ -168,6 +177,24 @@ Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener ope
 std::string node_key_name(const Coffer& coffer) {
   const auto file = load_node_key(coffer, path_of_node_key(coffer));
   return file.is_ok() ? file->node.name : "";
+}
+
+Result<NodeIdentity> open_local_node_identity(Disk& disk, const std::string& directory, const Config& config,
+                                              ProviderOpener opener) {
+  const std::string path = directory + "/" + std::string(kNodeKeyName);
+  COFFER_ASSIGN(NodeKeyFile file, load_node_key(disk, path, config.coffer_id));
+  if (!file.slot.has_value()) {
+    return {Code::kUnsupported, path + ": the node's keys are sealed by the coffer, which they are to open; make ones "
+                                       "that a root of this machine seals: coffer node new COFFER NAME --seal ROOT"};
+  }
+  const auto root = config.providers.roots.find(file.slot->root);
+  if (root != config.providers.roots.end() && !is_key_of_this_machine(root->second.uri)) {
+    return {Code::kUnsupported, path + ": the node's keys are sealed by root " + file.slot->root + ", which is no key "
+                                       "of this machine (tpm:/PATH or file:///PATH)"};
+  }
+  auto key = unwrap_node_slot(config, *file.slot, opener);
+  if (!key.is_ok()) return key.status().with_context(path);
+  return open_sealed_keys(std::move(file), path, *key);
 }
 
 Result<std::string> root_of_node_key(const Coffer& coffer) {

@@ -3,6 +3,7 @@
 #include "coffer/base/path.h"
 #include "coffer/io/trusted_path.h"
 #include "coffer/store/keyring_copy.h"
+#include "coffer/store/own_node.h"
 #include "coffer/store/root_memory.h"
 
 namespace coffer {
@@ -175,7 +176,10 @@ Result<KeyringSurroundings> surroundings_of(Disk& disk, const KeyringPlace& plac
   out.coffer_id = config.coffer_id;
   out.may_change = place.at_home;
   // A copy of the coffer is for looking at, and keeps nothing.
-  if (place.at_home.is_ok()) out.root_memory = open_root_memory(disk, config_file, openers.provider, place.directory);
+  if (place.at_home.is_ok()) {
+    out.root_memory = open_root_memory(disk, config_file, openers.provider, place.directory);
+    if (config_file != nullptr) out.own_node = open_own_node(disk, config_file, openers.provider, place.directory);
+  }
   out.open_root = [config_file = std::move(config_file), open_provider = openers.provider](
                       const std::string& name, const std::string& uri_instead) -> Result<ConfiguredRoot> {
     COFFER_ASSIGN(const Config now, config_file->read());

@@ -12,10 +12,12 @@
 #include "coffer/crypto/kdf.h"
 #include "coffer/crypto/random.h"
 #include "coffer/io/disk.h"
+#include "coffer/ops/nodes.h"
 #include "coffer/providers/fetched_root.h"
 #include "coffer/providers/registry.h"
 #include "coffer/store/coffer.h"
 #include "providers/tpm/soft_tpm.h"
+#include "support/comes.h"
 #include "support/memory_search.h"
 #include "support/message_of.h"
 
@@ -263,6 +265,38 @@ TEST(TpmLocalUnlock, OpensTheCofferOnTheMachineOfThatTpmOnly) {
   }
   machine.restart_as_another_machine();
   EXPECT_EQ(open().code(), Code::kKeyUnavailable) << "the disk was put into another machine";
+}
+
+TEST(TpmNodeSlot, StartsANodeOnTheMachineOfThatTpmOnly) {
+  SoftTpm root, machine;
+  const std::string path = machine.path("c.coffer");
+  Coffer::CreateOptions create;
+  create.root_uri = "root-1";
+  create.config_text = "version: 1\nroots:\n  root-1: {uri: 'tpm:" + root.path("root.tpm") + "?create=true&tcti=" +
+                       root.tcti() + "'}\n  node: {uri: 'tpm:" + machine.path("node.tpm") + "?create=true&tcti=" +
+                       machine.tcti() + "'}\npolicy: {node_slots: 1h}\n";
+  const Status made = Coffer::create(Disk::posix(), path, create, open_provider);
+  ASSERT_TRUE(made.is_ok()) << made.to_string();
+  const auto start = [&] { return Coffer::open(Disk::posix(), path, {.waits_its_turn = true}, open_provider); };
+  {
+    const auto coffer = start();
+    ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
+    const auto node = NodeIdentity::create("n1", (*coffer)->config().coffer_id);
+    const Status kept = keep_node_identity(**coffer, *node, "node", open_provider);
+    ASSERT_TRUE(kept.is_ok()) << kept.to_string();
+    const auto request = make_join_request(**coffer, open_provider);
+    ASSERT_TRUE(request.is_ok() && enrol_node(**coffer, *request, open_provider).is_ok());
+    (*coffer)->watch_keys();
+    EXPECT_TRUE(comes([&] { return Disk::posix().info(path + "/node.pin").is_ok(); }));
+  }
+  root.stop();
+  {
+    const auto coffer = start();
+    ASSERT_TRUE(coffer.is_ok()) << coffer.status().to_string();
+    EXPECT_TRUE((*coffer)->live_keyring().condition().opened_by_node_slot);
+  }
+  machine.restart_as_another_machine();
+  EXPECT_EQ(start().code(), Code::kProviderUnavailable) << "the disk was put into another machine";
 }
 
 }  // namespace

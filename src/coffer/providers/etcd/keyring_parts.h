@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "coffer/keys/keyring_shard_codec.h"
+#include "coffer/keys/keyring_store.h"
 #include "coffer/net/etcd/client.h"
 
 namespace coffer {
@@ -27,6 +27,7 @@ class KeyringParts {
         log_(client.settings().prefix + "/audit/"),
         log_size_(client.settings().prefix + "/audit_size"),
         reports_(client.settings().prefix + "/nodes/"),
+        node_slots_(client.settings().prefix + "/slots/"),
         name_(client.settings().name + "/keyring") {}
 
   const std::string& name() const { return name_; }
@@ -34,6 +35,7 @@ class KeyringParts {
   const std::string& shards() const { return shards_; }
   const std::string& log() const { return log_; }
   const std::string& reports() const { return reports_; }
+  const std::string& node_slots() const { return node_slots_; }
   std::string shard_key(const Sha256& name) const { return shards_ + to_hex(name); }
   // The record's key is that of the version it made.
   std::string record_key(uint64_t version) const;
@@ -52,6 +54,10 @@ class KeyringParts {
     uint64_t log_size_revision = 0;
   };
   Result<WithLogSize> read_with_log_size();
+  // As KeyringStore has them.
+  Status save_node_slots(std::span<const NodeSlotValue> values);
+  Result<Bytes> load_node_slots(const std::string& name);
+  Status keep_node_slots(const std::string& beginning);
   // Into a transaction that writes a record of so many bytes.
   void count_record(etcd::Transaction& into, const WithLogSize& before, size_t record_size) const;
   Result<Bytes> load_audit_log();
@@ -70,7 +76,7 @@ class KeyringParts {
   Result<uint64_t> commit_while_moving(etcd::Transaction transaction);
 
   etcd::Client& client_;
-  const std::string keyring_, shards_, log_, log_size_, reports_, name_;
+  const std::string keyring_, shards_, log_, log_size_, reports_, node_slots_, name_;
 };
 
 }  // namespace coffer

@@ -47,6 +47,9 @@ class EtcdKeyringStore final : public KeyringStore {
   Status remove_report(const std::string& node) override {
     return client_.commit(Transaction().remove(keys_.reports() + node)).status();
   }
+  Status save_node_slots(std::span<const NodeSlotValue> values) override { return keys_.save_node_slots(values); }
+  Result<Bytes> load_node_slots(const std::string& name) override { return keys_.load_node_slots(name); }
+  Status keep_node_slots(const std::string& beginning) override { return keys_.keep_node_slots(beginning); }
   Status check_shared() const override {
     const etcd::Settings& settings = client_.settings();
     const bool has_login = !settings.user.empty() || !settings.http.client_certificate_file.empty();
