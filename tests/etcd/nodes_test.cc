@@ -266,12 +266,16 @@ TEST_F(EtcdNodesTest, ANodeStartsByItsSlotInEtcdOverARotationAndNotOnceItIsRemov
   ASSERT_TRUE(enrol_node(*one, *make_join_request(*one, open_provider), open_provider).is_ok());
   const auto start = [&](bool has_root) {
     const std::string key = directory_ / "root.key", away = directory_ / "away.key";
-    if (!has_root) EXPECT_TRUE(Disk::posix().rename(key, away).is_ok());
+    if (!has_root) {
+      EXPECT_TRUE(Disk::posix().rename(key, away).is_ok());
+    }
     auto out = Coffer::open(Disk::posix(), directory_ / "c",
                             {.open_anchor = open_anchor, .open_keyring_store = open_keyring_store,
                              .waits_its_turn = true},
                             open_provider);
-    if (!has_root) EXPECT_TRUE(Disk::posix().rename(away, key).is_ok());
+    if (!has_root) {
+      EXPECT_TRUE(Disk::posix().rename(away, key).is_ok());
+    }
     return out;
   };
   EXPECT_FALSE(start(false).is_ok()) << "it has not served yet";

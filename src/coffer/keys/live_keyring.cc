@@ -125,9 +125,11 @@ std::string LiveKeyring::news_since(uint64_t& seen) const {
   }
   if (now.last_refresh.is_ok()) {
     const std::string by = now.opened_by_node_slot ? ", opened by this node's slot" : "";
-    const std::string not_by = now.node_slot.is_ok() ? "" : "; its node slots: " + now.node_slot.to_string();
+    const std::string not_by = now.node_slot.is_ok() ? "" : "; not by this node's slot: " + now.node_slot.to_string();
+    const std::string not_kept =
+        now.node_slots_kept.is_ok() ? "" : "; node slots cannot be kept: " + now.node_slots_kept.to_string();
     return "keyring " + name() + ": " + version + " is in use" + by +
-           "; active keys: " + active_keys_text(*snapshot()) + not_by;
+           "; active keys: " + active_keys_text(*snapshot()) + not_by + not_kept;
   }
   return "keyring " + name() + ": what is stored cannot be taken up, " + version +
          " stays in use: " + now.last_refresh.to_string();
@@ -264,7 +266,10 @@ Status LiveKeyring::take_up(const Stored& stored, Unlocking unlocking) {
     if (known.has_value()) COFFER_TRY(check_descent(*known, *next.keyring).with_context(store_->name()));
   }
   if (anchor_ != nullptr) COFFER_TRY(anchor_->advance(found.mark));
+  const bool has_fresh_key =
+      in_use_.header != nullptr && in_use_.header->slots.front().id != next.header->slots.front().id;
   in_use_ = std::move(next);
+  if (has_fresh_key && serves_) keep_node_pin();
   // A key that was destroyed is not to stay in memory with the shard of before.
   keep_shards_of(in_use_.keyring.get());
   return Status::ok();
@@ -391,7 +396,9 @@ Status LiveKeyring::save(Successor next, const KeyringStore::Snapshot& current, 
   prepare_node_slots(next, stored.snapshot.header);
   COFFER_TRY(store_->save(stored.snapshot.sealed, expected, record.text, {added, named}));
   const bool has_fresh_key = stored.snapshot.header.slots.front().id != current.header.slots.front().id;
-  if (node_slots_ != nullptr && has_fresh_key) note_node_slot(node_slots_->clean(*store_, stored.snapshot.header));
+  if (node_slots_ != nullptr && has_fresh_key) {
+    note_node_slot(&KeyringCondition::node_slots_kept, node_slots_->clean(*store_, stored.snapshot.header));
+  }
   keep_shards_of(&next.keyring);
   COFFER_ASSIGN(in_use_.key, RestingKey<KeyringRole>::seal(next.key));
   const Status outcome = take_up(stored, Unlocking::kNow);

@@ -72,9 +72,10 @@ struct KeyringCondition {
   uint64_t root_key_answered = 0;
   // Opened by the local unlock, as the root key did not answer, and has not since (RootMemory).
   bool opened_locally = false;
-  // Opened by this node's slot, and nobody has found the root key well since.
+  // Opened by this node's slot; this program has not found the root key well since, though perhaps another node.
   bool opened_by_node_slot = false;
-  Status node_slot;  // Ok, or why this node's slot did not open, or none could be made (NodeSlotKeeper)
+  Status node_slot;        // Ok, or why this node's slot did not open the last time (NodeSlotKeeper)
+  Status node_slots_kept;  // Ok, or why those of all could not be kept
   // Unix seconds: it was opened by this node's copy, which was the newest then, as the store did not answer, nor has
   // since (KeyringCopy); 0: by what is stored.
   uint64_t copied = 0;
@@ -247,10 +248,11 @@ class LiveKeyring {
   // live_node_slots.cc
   std::optional<Keyring> open_by_node_slot(const KeyringStore::Snapshot& stored, const ShardSource& shards,
                                            KeyringKey& key);
-  void note_node_slot(const Status& outcome);
+  void note_node_slot(Status KeyringCondition::* which, const Status& outcome);
   Status with_node_slots(const std::function<Status(KeyringStore&, const KeyringInHand&)>& use) const;
   bool root_was_seen_by_another();
   void tell_nodes_of_root();
+  void keep_node_pin();
   void prepare_node_slots(const Successor& next, const KeyringHeader& header);
   void ask_aside();
   void publish(const Status& outcome);

@@ -8,10 +8,11 @@
 
 namespace coffer {
 
-void LiveKeyring::note_node_slot(const Status& outcome) {
+void LiveKeyring::note_node_slot(Status KeyringCondition::* which, const Status& outcome) {
   std::lock_guard lock(mutex_);
-  if (outcome.code() == condition_.node_slot.code() && outcome.message() == condition_.node_slot.message()) return;
-  condition_.node_slot = outcome;
+  Status& known = condition_.*which;
+  if (outcome.code() == known.code() && outcome.message() == known.message()) return;
+  known = outcome;
   ++condition_.change_count;
 }
 
@@ -21,12 +22,12 @@ std::optional<Keyring> LiveKeyring::open_by_node_slot(const KeyringStore::Snapsh
   // Who says where the root key is wants to have that one asked.
   if (node_slots_ == nullptr || !starts_by_node_slot_ || !root_uri_.empty()) return std::nullopt;
   auto opening = node_slots_->open(*store_, stored.header, now_seconds());
-  if (!opening.is_ok()) note_node_slot(opening.status());
+  if (!opening.is_ok()) note_node_slot(&KeyringCondition::node_slot, opening.status());
   if (!opening.is_ok() || !opening->has_value()) return std::nullopt;
   NodeSlotKeeper::Opening& by = **opening;
   auto opened = KeyringCodec::open(stored.sealed, by.key, shards);
   const Status usable = opened.is_ok() ? NodeSlotKeeper::confirm(by, *opened) : opened.status();
-  note_node_slot(usable);
+  note_node_slot(&KeyringCondition::node_slot, usable);
   if (!usable.is_ok()) return std::nullopt;
   key = std::move(by.key);
   const bool is_start = in_use_.keyring == nullptr;
@@ -62,11 +63,10 @@ bool LiveKeyring::root_was_seen_by_another() {
     COFFER_ASSIGN(seen, node_slots_->seen_by_another(store, in, now_seconds(), age_max));
     return seen ? node_slots_->keep_pin(in, *seen) : Status::ok();
   });
-  if (!looked.is_ok()) note_node_slot(looked);
+  if (!looked.is_ok()) note_node_slot(&KeyringCondition::node_slots_kept, looked);
   if (!seen) return false;
   std::lock_guard lock(mutex_);
   condition_.root_key_answered = std::max(condition_.root_key_answered, *seen);
-  condition_.opened_by_node_slot = false;
   return true;
 }
 
@@ -76,13 +76,14 @@ void LiveKeyring::tell_nodes_of_root() {
   if (node_slots_ == nullptr || trouble == RootTrouble::kUnreachable || now.opened_locally) return;
   // Perhaps there are no keys any more.
   if (trouble == RootTrouble::kRevoked) {
-    note_node_slot(node_slots_->forget_seen(*store(), *header()));
+    note_node_slot(&KeyringCondition::node_slots_kept, node_slots_->forget_seen(*store(), *header()));
     return;
   }
-  note_node_slot(with_node_slots([&](KeyringStore& store, const KeyringInHand& in) -> Status {
+  const Status told = with_node_slots([&](KeyringStore& store, const KeyringInHand& in) -> Status {
     COFFER_TRY(node_slots_->note_seen(store, in, now.root_key_answered));
     return node_slots_->keep_pin(in, now.root_key_answered);
-  }));
+  });
+  note_node_slot(&KeyringCondition::node_slots_kept, told);
 }
 
 Result<std::optional<std::set<std::string>>> LiveKeyring::nodes_with_slots() const {
@@ -95,12 +96,22 @@ Result<std::optional<std::set<std::string>>> LiveKeyring::nodes_with_slots() con
   return out;
 }
 
+// Of a keyring key that was just taken up: the next one is sealed from its sender.
+void LiveKeyring::keep_node_pin() {
+  if (node_slots_ == nullptr) return;
+  const auto key = in_use_.key.open();
+  if (!key.is_ok()) return;
+  const Status kept = node_slots_->keep_pin({*in_use_.keyring, *in_use_.header, *key}, condition().root_key_answered);
+  note_node_slot(&KeyringCondition::node_slots_kept, kept);
+}
+
 void LiveKeyring::prepare_node_slots(const Successor& next, const KeyringHeader& header) {
   if (node_slots_ == nullptr) return;
   const auto present = in_use_.key.open();
   if (!present.is_ok()) return;
-  note_node_slot(node_slots_->prepare(*store_, {*in_use_.keyring, *in_use_.header, *present},
-                                      {next.keyring, header, next.key}, condition().root_key_answered));
+  const Status prepared = node_slots_->prepare(*store_, {*in_use_.keyring, *in_use_.header, *present},
+                                               {next.keyring, header, next.key}, condition().root_key_answered);
+  note_node_slot(&KeyringCondition::node_slots_kept, prepared);
 }
 
 }  // namespace coffer
