@@ -170,7 +170,8 @@ TEST_F(RolloutTest, WhatHasToBeForAllAtOnceEndsIt) {
   ASSERT_TRUE(new_is_bad.change_key(key(new_is_bad, 2).id, KeyState::kCompromised, kRolloutBegun).is_ok());
   EXPECT_EQ(new_is_bad.find_domain("orders")->active()->version, 1u);
   Keyring unneeded = begun();
-  EXPECT_EQ(unneeded.set_key_state(key(unneeded, 2).id, KeyState::kDestroyed, kRolloutBegun).code(), Code::kInvalidArgument)
+  EXPECT_EQ(unneeded.set_key_state(key(unneeded, 2).id, KeyState::kDestroyed, kRolloutBegun).code(),
+            Code::kInvalidArgument)
       << "nodes may have files under it";
   Keyring activated = begun();
   ASSERT_TRUE(activated.change_key(key(activated, 2).id, KeyState::kActive, kRolloutBegun).is_ok());
