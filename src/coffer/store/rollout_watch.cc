@@ -16,6 +16,16 @@ std::string rollout_name(const Rollout& rollout) {
   return "rollout of key " + std::to_string(rollout.version) + " of domain " + rollout.domain;
 }
 
+// As nodes_in_share() has it, of one node, and mostly without a look at all of them: files wait for this, and there may
+// be many rollouts and nodes.
+bool is_among(const Keyring& keyring, const std::string& node, const Id& key, uint16_t share) {
+  if (keyring.find_node(node) == nullptr) return false;
+  if (is_in_share(node, key, share)) return true;
+  const auto is_in = [&](const EnrolledNode& each) { return is_in_share(each.name, key, share); };
+  if (std::ranges::any_of(keyring.nodes(), is_in)) return false;
+  return nodes_in_share(keyring.nodes(), key, share).front()->name == node;
+}
+
 // That a new file under this key opens again.
 Status try_key(const DomainKeyEntry& entry, const DomainKey& key, uint64_t keyring_version) {
   EnvelopeFields fields;
@@ -64,9 +74,7 @@ std::shared_ptr<const RolloutWatch::Own> RolloutWatch::own_in(const Keyring& key
   own->name = own_name_();
   for (const Rollout& rollout : keyring.rollouts()) {
     const DomainKeyEntry* key = keyring.rollout_key(*keyring.find_domain(rollout.domain));
-    for (const EnrolledNode* node : nodes_in_share(keyring.nodes(), key->id, rollout.share)) {
-      if (node->name == own->name) own->used.push_back(key->id);
-    }
+    if (is_among(keyring, own->name, key->id, rollout.share)) own->used.push_back(key->id);
   }
   own_ = own;
   return own;
