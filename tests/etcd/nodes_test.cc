@@ -292,6 +292,20 @@ TEST_F(EtcdNodesTest, ANodeStartsByItsSlotInEtcdOverARotationAndNotOnceItIsRemov
   const auto started = start(false);
   ASSERT_TRUE(started.is_ok()) << started.status().to_string();
   EXPECT_EQ((*started)->keyring()->version(), one->keyring()->version());
+  // Only what is of the present keyring key is made at another place.
+  const auto pin = [&] { return read_file(Disk::posix(), directory_ / "c" + "/node.pin", 1000).value(); };
+  const Bytes before = pin();
+  (*started)->watch_keys();
+  ASSERT_TRUE(comes([&] { return pin() != before; }));
+  auto elsewhere = open_keyring_store(parse_provider_uri(uri(prefix_ + "-moved")).value(), {});
+  ASSERT_TRUE(elsewhere.is_ok()) << elsewhere.status().to_string();
+  ASSERT_TRUE(one->live_keyring().move_to(std::move(*elsewhere), "").is_ok());
+  EXPECT_EQ(one->live_keyring().nodes_with_slots().value(), std::set<std::string>{"db-1"}) << "they are made anew";
+  ASSERT_TRUE(one->edit_config([&](std::string_view yaml) {
+                   std::string text(yaml);
+                   return Result<std::string>(text.replace(text.find(prefix_), prefix_.size(), prefix_ + "-moved"));
+                 }).is_ok());
+  EXPECT_TRUE(start(false).is_ok());
   ASSERT_TRUE(remove_node(*one, "db-1", "", open_provider).is_ok());
   EXPECT_FALSE(start(false).is_ok());
   EXPECT_TRUE(start(true).is_ok());

@@ -253,6 +253,7 @@ class LiveKeyring {
   bool root_was_seen_by_another();
   void tell_nodes_of_root();
   void keep_node_pin();
+  void make_node_slots();
   void prepare_node_slots(const Successor& next, const KeyringHeader& header);
   void ask_aside();
   void publish(const Status& outcome);

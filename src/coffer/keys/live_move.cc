@@ -92,6 +92,7 @@ Status LiveKeyring::move_to(std::unique_ptr<KeyringStore> target, std::string_vi
   Stored there;
   COFFER_ASSIGN(there.snapshot, store_->load());
   const Status outcome = take_up(there, Unlocking::kNow);
+  if (outcome.is_ok()) make_node_slots();
   publish(outcome);
   return outcome;
 }

@@ -21,6 +21,9 @@ std::optional<Keyring> LiveKeyring::open_by_node_slot(const KeyringStore::Snapsh
                                                       KeyringKey& key) {
   // Who says where the root key is wants to have that one asked.
   if (node_slots_ == nullptr || !starts_by_node_slot_ || !root_uri_.empty()) return std::nullopt;
+  // What took the keys away was the root key's trouble, and nothing else brings them back.
+  const bool is_start = in_use_.keyring == nullptr;
+  if (!is_start && in_use_.key.empty()) return std::nullopt;
   auto opening = node_slots_->open(*store_, stored.header, now_seconds());
   if (!opening.is_ok()) note_node_slot(&KeyringCondition::node_slot, opening.status());
   if (!opening.is_ok() || !opening->has_value()) return std::nullopt;
@@ -30,7 +33,6 @@ std::optional<Keyring> LiveKeyring::open_by_node_slot(const KeyringStore::Snapsh
   note_node_slot(&KeyringCondition::node_slot, usable);
   if (!usable.is_ok()) return std::nullopt;
   key = std::move(by.key);
-  const bool is_start = in_use_.keyring == nullptr;
   std::lock_guard lock(mutex_);
   if (is_start) condition_.opened_by_node_slot = true;
   condition_.root_key_answered = std::max(condition_.root_key_answered, by.seen);
@@ -103,6 +105,16 @@ void LiveKeyring::keep_node_pin() {
   if (!key.is_ok()) return;
   const Status kept = node_slots_->keep_pin({*in_use_.keyring, *in_use_.header, *key}, condition().root_key_answered);
   note_node_slot(&KeyringCondition::node_slots_kept, kept);
+}
+
+// Where the keyring has just come to there are none.
+void LiveKeyring::make_node_slots() {
+  if (node_slots_ == nullptr) return;
+  const auto key = in_use_.key.open();
+  if (!key.is_ok()) return;
+  const KeyringInHand in{*in_use_.keyring, *in_use_.header, *key};
+  note_node_slot(&KeyringCondition::node_slots_kept,
+                 node_slots_->note_seen(*store_, in, condition().root_key_answered));
 }
 
 void LiveKeyring::prepare_node_slots(const Successor& next, const KeyringHeader& header) {
