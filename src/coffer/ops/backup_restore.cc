@@ -90,14 +90,15 @@ class Restorer {
     StreamedFile file = from;
     file.from = from.body_size > 0 && store.arrival().has_body(from) ? from.body_size : 0;
     COFFER_ASSIGN(const auto out, store.open(file, key, domain));
+    const TakePiece write = [&](uint64_t at, ByteView piece) -> Status {
+      COFFER_TRY(out->write_at(kEnvelopeSize + at, piece));
+      COFFER_TRY(out->write_back(kEnvelopeSize + at, piece.size(), false));
+      return told(piece.size());
+    };
     if (file.from > 0) {
       counts_.left_out += file.from;
     } else if (file.body_size > 0) {
-      COFFER_TRY(read_body(target_, {file.had, file.body_size}, [&](uint64_t at, ByteView piece) {
-        COFFER_TRY(out->write_at(kEnvelopeSize + at, piece));
-        COFFER_TRY(out->write_back(kEnvelopeSize + at, piece.size(), false));
-        return told(piece.size());
-      }));
+      COFFER_TRY(read_body(target_, {file.had, file.body_size}, write));
     }
     return out->close();
   }
