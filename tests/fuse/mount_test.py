@@ -34,6 +34,25 @@ class LifeTest(MountTest):
         self.assertEqual(self.read("m/sub/b"), secret)
         self.umount()
 
+    def test_a_backup_of_what_is_below_is_mounted_elsewhere_or_read_in_clear(self):
+        data = os.urandom(100_000)
+        self.mount_new()
+        os.mkdir(self.path("m", "sub"))
+        self.put("sub/a", data)
+        create = ["backup", "create", "c.coffer", "./target", "store", "--recipient", self.uri("root.key"),
+                  "--recipient", self.uri("safe.key")]
+        self.make_key("safe.key")
+        self.refused(create, "busy", "store")
+        self.umount()
+        self.done(*create)
+        self.done("backup", "restore", "c.coffer", "./target", "latest", "new")
+        self.mount(store="new")
+        self.assertEqual(self.read("m/sub/a"), data)
+        self.put("sub/a", b"changed")
+        self.umount()
+        self.done("backup", "restore", "c.coffer", "./target", "latest", "plain", "--plaintext")
+        self.assertEqual(self.read("plain/sub/a"), data)
+
     def test_paths_may_have_blanks_commas_and_backslashes(self):
         self.make_coffer()
         for name in ("with, comma", "back\\slash", "quote'\"#"):
