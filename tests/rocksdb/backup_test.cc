@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kWriters = 2;
 constexpr int kRowsAtLeast = 400;  // of each writer, before the checkpoint
+constexpr int kRowsAtMost = 20'000;
 
 std::string row_key(int writer, int row) { return std::to_string(writer) + "-" + std::to_string(row); }
 std::string row_value(int writer, int row) { return row_key(writer, row) + kCanary + std::string(200, 'v'); }
@@ -27,12 +28,15 @@ class RocksDbBackup : public ::testing::Test {
     ASSERT_FINE(generate_key_file(Disk::posix(), work_.path("safe.key"), request));
     rocksdb::Options options = work_.options();
     options.write_buffer_size = 32 << 10;
+    // So that both checkpoints have the older files.
+    options.disable_auto_compactions = true;
+    options.level0_slowdown_writes_trigger = options.level0_stop_writes_trigger = 1 << 20;
     db_ = work_.open(options);
     ASSERT_TRUE(db_);
     for (int writer = 0; writer < kWriters; ++writer) {
       writers_.emplace_back([this, writer] {
         rocksdb::WriteOptions synced;
-        for (int row = 0; !done_; ++row) {
+        for (int row = 0; row < kRowsAtMost && !done_; ++row) {
           synced.sync = row % 50 == 0;
           ASSERT_TRUE(db_->Put(synced, row_key(writer, row), row_value(writer, row)).ok());
           acknowledged_[writer] = row + 1;
