@@ -81,8 +81,8 @@ TEST_F(StoreBackups, ABackupIsRestoredUnderTheSameCoffer) {
 
 TEST_F(StoreBackups, AnotherCofferRestoresItByAnotherRoot) {
   const MadeBackup backup = made();
-  // A stranger's, until the operator says whose it is; and nothing was written.
-  EXPECT_EQ(restore(*there_, backup.id, "new", {.open_with = key_uri("other.key")}).code(), Code::kPermissionDenied);
+  // A stranger's, until the operator says whose it is: nothing was written, and nobody asked for a key (B4).
+  EXPECT_EQ(restore(*there_, backup.id, "new", {.open_with = key_uri("none.key")}).code(), Code::kPermissionDenied);
   SignaturePublicKey other = *ours();
   other[0] ^= 1;
   EXPECT_EQ(restore(*there_, backup.id, "new", {.open_with = key_uri("other.key"), .signed_by = other}).code(),
