@@ -221,9 +221,11 @@ Command backup_create_command() {
       .about = "makes a backup of files at rest, as they lie, which roots open that need not be the coffer's",
       .operands = {coffer_operand(), backup_target_operand(),
                    {"PATH", "directories or files; of one directory alone, what is in it", true}},
-      .flags = {{"--recipient", "ROOT", "who can open it, given once for each: a root in coffer.yaml, or a URI; at least "
-                                        "two (every root that has a slot)",
-                 {}, {}, true},
+      .flags = {{.name = "--recipient",
+                 .value = "ROOT",
+                 .about = "who can open it, given once for each: a root in coffer.yaml, or a URI; at least two (every "
+                          "root that has a slot)",
+                 .repeats = true},
                 root_flag()},
       .examples = {"backup create /var/lib/db.coffer /srv/backups /var/lib/db/snapshot",
                    "backup create /var/lib/db.coffer offsite /var/lib/db/snapshot --recipient main --recipient safe"},
