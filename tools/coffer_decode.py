@@ -9,6 +9,8 @@ before all of it is authenticated (a ctr body that was never sealed cannot be, w
   coffer_decode.py --domain-key HEX FILE                 one domain key
   coffer_decode.py --file-key HEX FILE                   the file's own key
   coffer_decode.py --coffer DIR --root-key FILE --keyring    the keyring, without key bytes, as JSON
+  coffer_decode.py --backup TARGET/backups/ID --root-key FILE NAME    a file of a backup, by a recipient's root key;
+                                                                      who signed the backup is said, and not judged
 
 With --describe, a JSON object about the file instead of its plaintext.
 
@@ -19,10 +21,12 @@ import argparse
 import binascii
 import hashlib
 import json
+import re
 import sys
 
 sys.dont_write_bytecode = True  # leaves no __pycache__ in the source tree
 
+from decoder.backup import Target, file_of, read_backup  # noqa: E402
 from decoder.blocks import decode_blocks  # noqa: E402
 from decoder.ctr import decode_ctr  # noqa: E402
 from decoder.directory import decode_directory  # noqa: E402
@@ -105,6 +109,19 @@ def decode(data, *, keyring=None, group_root_key=None, domain_key=None, file_key
     return plaintext, about
 
 
+def decode_backed_up(target, backup, root_key, name):
+    """decode() of a file of a backup."""
+    index, parts = read_backup(target, backup, root_key)
+    for part in parts:
+        for file in part["files"]:
+            if file["name"] == name.encode():
+                data = file_of(target, file, index)
+                plaintext, about = (decode(data, file_key=unwrap_file_key(current_slot(data), part["files_key"]))
+                                    if data else (b"", {"size": 0}))
+                return plaintext, about | {"signed_by": index["signer"].hex()}
+    raise Failure("failed", f"the backup has no file {name}")
+
+
 def read_whole(path):
     with open(path, "rb") as file:
         return file.read()
@@ -114,6 +131,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     keys = parser.add_mutually_exclusive_group(required=True)
     keys.add_argument("--coffer", metavar="DIR", help="the coffer whose keyring has the key; needs --root-key")
+    keys.add_argument("--backup", metavar="TARGET/backups/ID", help="a backup in a directory; needs --root-key")
     keys.add_argument("--domain-key", metavar="HEX", type=binascii.unhexlify)
     keys.add_argument("--file-key", metavar="HEX", type=binascii.unhexlify)
     parser.add_argument("--root-key", metavar="FILE", help="the file that holds the coffer's root key")
@@ -122,12 +140,14 @@ def parse_arguments():
     parser.add_argument("--describe", action="store_true", help="say what the file is, instead of its plaintext")
     parser.add_argument("file", nargs="?")
     arguments = parser.parse_args()
-    if bool(arguments.coffer) != bool(arguments.root_key):
-        parser.error("--coffer and --root-key go together")
+    if bool(arguments.coffer or arguments.backup) != bool(arguments.root_key):
+        parser.error("--coffer and --root-key go together, and so do --backup and --root-key")
     if arguments.group_root_key and not arguments.coffer:
         parser.error("--group-root-key needs --coffer")
     if arguments.keyring and not arguments.coffer:
         parser.error("--keyring needs --coffer")
+    if arguments.backup and not re.fullmatch(r".*/backups/[0-9a-f]{32}/*", arguments.backup):
+        parser.error("--backup: expected TARGET/backups/ID")
     if arguments.keyring == bool(arguments.file):
         parser.error("one file, or --keyring")
     return arguments
@@ -141,12 +161,18 @@ def run(arguments):
         print(json.dumps(describe_keyring(keyring), indent=2))
         return
     group_root_key = read_root_key(read_whole(arguments.group_root_key)) if arguments.group_root_key else None
-    plaintext, about = decode(read_whole(arguments.file), keyring=keyring, group_root_key=group_root_key,
-                              domain_key=arguments.domain_key,
-                              file_key=arguments.file_key)
+    if arguments.backup:
+        target, backup = re.fullmatch(r"(.*)/backups/([0-9a-f]{32})/*", arguments.backup).groups()
+        plaintext, about = decode_backed_up(Target(target), backup, read_root_key(read_whole(arguments.root_key)),
+                                            arguments.file)
+    else:
+        plaintext, about = decode(read_whole(arguments.file), keyring=keyring, group_root_key=group_root_key,
+                                  domain_key=arguments.domain_key, file_key=arguments.file_key)
     if arguments.describe:
         print(json.dumps(about, indent=2))
         return
+    if arguments.backup:
+        print(f"coffer_decode: {arguments.backup}: signed by {about['signed_by']}", file=sys.stderr)
     if about.get("torn_bytes"):
         print(f"coffer_decode: {arguments.file}: {about['torn_bytes']} bytes of torn tail left out", file=sys.stderr)
     if about.get("authenticated") is False:

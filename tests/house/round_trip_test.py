@@ -7,6 +7,7 @@ the decoder, which share no code, must come to the same verdict on each.
 """
 
 import base64
+import hashlib
 import hmac
 import json
 import os
@@ -25,6 +26,7 @@ ROOT = os.path.join(HERE, "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
+from decoder.backup import Target, read_backup  # noqa: E402
 from decoder.keyring import describe_keyring, open_keyring  # noqa: E402
 from decoder.node import read_node_key  # noqa: E402
 from decoder.primitives import Failure, crc32c  # noqa: E402
@@ -193,6 +195,46 @@ class RoundTrip(unittest.TestCase):
         signing.verify(proof[72:], b"coffer/v1 node join\0" + vouched + proof[40:72])
         store.run("node", "remove", store.coffer, "db-2")
         self.assertEqual(list(describe_keyring(store.keyring())["nodes"]), ["db-1"])
+
+    def test_a_backup_opens_without_coffer_by_each_recipients_key(self):
+        store = Store(self.scratch, options=("log_files: log",))
+        store.load("fillseq")
+        store.write_pages("table", os.urandom(30_000))
+        other, target = os.path.join(self.scratch, "other.key"), os.path.join(self.scratch, "target")
+        store.run("keygen", other)
+        store.run("slot", "add", store.coffer, "--by", other)
+        made = json.loads(store.run("backup", "create", store.coffer, target, store.database, "--json").stdout)
+        (listed,) = json.loads(store.run("backup", "list", store.coffer, "--json").stdout)["backups"]
+        keyring = store.keyring()
+        (row,) = describe_keyring(keyring)["backups"]
+        self.assertEqual({name: row[name] for name in ("id", "target", "begun", "state")},
+                         {name: listed[name] for name in ("id", "target", "begun", "state")})
+        folder = os.path.join(target, "backups", made["id"])
+        self.assertEqual(row["index"], hashlib.sha256(read(os.path.join(folder, "index"))).hexdigest())
+        for key in (store.root_key, other):
+            index, (part,) = read_backup(Target(target), made["id"], read_root_key(read(key)))
+            self.assertEqual((index["signer"].hex(), part["domain"]), (made["signed_by"], b"system"))
+            name = b"coffer/v1 backup part\0" + keyring["coffer_id"] + index["id"] + part["domain"]
+            self.assertEqual(index["parts"][0]["id"], hmac.digest(keyring["audit_key"], name, "sha256")[:16])
+            self.assertEqual(part["keys"], [(keyring["domains"][b"system"][0]["id"], 1)])
+        self.assertEqual(len(part["files"]), made["files"])
+        for path in store.files():
+            plaintext, _ = coffer_decode.decode_backed_up(Target(target), made["id"], read_root_key(read(other)),
+                                                          os.path.relpath(path, store.database))
+            self.assertEqual(plaintext, store.run("cat", store.coffer, path).stdout, path)
+        done = subprocess.run([sys.executable, os.path.join(ROOT, "tools", "coffer_decode.py"), "--backup", folder,
+                               "--root-key", other, "table"], capture_output=True, check=True, timeout=300)
+        self.assertEqual(done.stdout, store.run("cat", store.coffer, os.path.join(store.database, "table")).stdout)
+        self.assertIn(made["signed_by"], done.stderr.decode())
+        with self.assertRaises(Failure) as raised:
+            read_backup(Target(target), made["id"], os.urandom(32))
+        self.assertEqual(raised.exception.kind, "wrong_key")
+        for name in set(os.listdir(folder)) - {"recipient-root-2"}:  # that one is not needed
+            data = read(os.path.join(folder, name))
+            write(os.path.join(folder, name), data[:-1] + bytes([data[-1] ^ 1]))
+            with self.assertRaises(Failure, msg=name):
+                read_backup(Target(target), made["id"], read_root_key(read(store.root_key)))
+            write(os.path.join(folder, name), data)
 
 
     def test_a_stream_reads_the_same(self):
