@@ -19,14 +19,14 @@ import liar
 
 PASSWORD = "p4ssword-of-coffer"
 CONF = """[req]\nprompt=no\ndistinguished_name=n\n[n]\nO=%s\n[e]
-subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n"""
+subjectAltName=%s,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n"""
 
 
 def run(*words, **options):
     return subprocess.run(words, check=True, capture_output=True, timeout=60, **options)
 
 
-def make_certificates(directory):
+def make_certificates(directory, hosts):
     """ca.pem, and server and client, each with a key. A name in the client's certificate would be one of etcd's users
     to etcd, which its gateway refuses."""
     def path(name):
@@ -36,7 +36,7 @@ def make_certificates(directory):
         path("ca.pem"))
     for name in ("server", "client"):
         with open(path(name + ".cnf"), "w", encoding="ascii") as file:
-            file.write(CONF % name)
+            file.write(CONF % (name, ",".join("IP:" + host for host in sorted(set(hosts)))))
         run("openssl", "req", *new_key, "-config", path(name + ".cnf"), "-keyout", path(name + ".key"), "-out",
             path(name + ".csr"))
         run("openssl", "x509", "-req", "-in", path(name + ".csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
@@ -56,24 +56,26 @@ def free_ports(count):
 
 
 class Cluster:
-    """Members are numbered from 0."""
+    """Members are numbered from 0. `machines`: of each its address, and the words that run a program there."""
 
-    def __init__(self, directory, members=1, auth=True):
+    def __init__(self, directory, members=1, auth=True, machines=()):
         for tool in ("etcd", "etcdctl", "openssl"):
             if shutil.which(tool) is None:
                 raise RuntimeError(f"{tool} is missing: ./setup --tests installs it")
         self.directory = directory
         os.makedirs(directory, exist_ok=True)
-        make_certificates(directory)
+        machines = machines or [("127.0.0.1", [])] * members
+        self.addresses = [address for address, _ in machines]
+        make_certificates(directory, self.addresses)
         self.auth = False
         self.user = ["--user", "root:root"]
         ports = free_ports(2 * members)
         self.ports, peers = ports[:members], ports[members:]
         self.words = []
-        cluster = ",".join(f"m{i}=http://127.0.0.1:{port}" for i, port in enumerate(peers))
-        for i, port in enumerate(self.ports):
-            url, peer = f"https://127.0.0.1:{port}", f"http://127.0.0.1:{peers[i]}"
-            self.words.append(["etcd", "--name", f"m{i}", "--data-dir", self.path(f"m{i}"),
+        cluster = ",".join(f"m{i}=http://{host}:{port}" for i, (host, port) in enumerate(zip(self.addresses, peers)))
+        for i, (host, there) in enumerate(machines):
+            url, peer = self.url(i), f"http://{host}:{peers[i]}"
+            self.words.append([*there, "etcd", "--name", f"m{i}", "--data-dir", self.path(f"m{i}"),
                                "--listen-client-urls", url, "--advertise-client-urls", url,
                                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                                "--initial-cluster", cluster, "--unsafe-no-fsync", "--client-cert-auth",
@@ -92,6 +94,9 @@ class Cluster:
 
     def path(self, name):
         return os.path.join(self.directory, name)
+
+    def url(self, member):
+        return f"https://{self.addresses[member]}:{self.ports[member]}"
 
     def start(self, member):
         with open(self.path(f"m{member}.log"), "ab") as log:
@@ -115,9 +120,9 @@ class Cluster:
         return ["etcdctl", "--endpoints", where, "--cacert", self.path("ca.pem"), "--cert", self.path("client.pem"),
                 "--key", self.path("client.key"), *(self.user if self.auth else [])]
 
-    def etcdctl(self, *words, endpoints=None, check=True):
+    def etcdctl(self, *words, members=None, check=True):
         """Its standard output."""
-        where = ",".join(f"https://127.0.0.1:{port}" for port in endpoints or self.ports)
+        where = ",".join(self.url(member) for member in members or range(len(self.ports)))
         done = subprocess.run([*self.client(where), *words], env={**os.environ, "ETCDCTL_API": "3"},
                               capture_output=True, check=False, timeout=60)
         if check and done.returncode != 0:
@@ -143,7 +148,7 @@ class Cluster:
         self.auth = True
 
     def hosts(self):
-        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        return ",".join(f"{address}:{port}" for address, port in zip(self.addresses, self.ports))
 
     def options(self):
         out = {"ca_file": self.path("ca.pem"), "client_cert_file": self.path("client.pem"),
@@ -171,7 +176,7 @@ def main():
             environment = {**os.environ, "COFFER_TEST_ETCD": cluster.uri("coffers/PREFIX"), "ETCDCTL_API": "3",
                            "COFFER_TEST_ETCD_LIAR": str(liar.serve()),
                            "COFFER_TEST_ETCD_PID": str(cluster.processes[0].pid),
-                           "COFFER_TEST_ETCDCTL": " ".join(cluster.client(f"https://127.0.0.1:{cluster.ports[0]}"))}
+                           "COFFER_TEST_ETCDCTL": " ".join(cluster.client(cluster.url(0)))}
             sys.exit(subprocess.run(sys.argv[1:], env=environment, check=False).returncode)
         finally:
             cluster.stop()
