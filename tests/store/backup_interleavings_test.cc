@@ -2,7 +2,6 @@
 // shredded and backups forgotten: none that has to work fails, and what is restored is what was backed up.
 #include <random>
 
-#include "coffer/files/file_reader.h"
 #include "coffer/ops/backup_create.h"
 #include "coffer/ops/backup_forget.h"
 #include "coffer/ops/backup_restore.h"
@@ -10,7 +9,7 @@
 #include "coffer/ops/rewrap.h"
 #include "coffer/ops/shred.h"
 #include "coffer/ops/slots.h"
-#include "store/coffer_fixture.h"
+#include "store/stream_fixture.h"
 #include "support/long.h"
 #include "support/seed.h"
 
@@ -208,20 +207,8 @@ class World {
 
   void check(const Contents& expected, const std::string& directory) {
     for (const auto& [name, file] : expected) {
-      const std::string found = plaintext(directory + "/" + name);
+      const std::string found = plaintext(*coffer_, directory + "/" + name);
       EXPECT_EQ(found == file.contents, !shredded_.contains(file.domain)) << name << ": " << found.substr(0, 100);
-    }
-  }
-
-  std::string plaintext(const std::string& path) {
-    const auto reader = FileReader::open(*coffer_, path);
-    if (!reader.is_ok()) return status_text(reader);
-    std::string out;
-    for (;;) {
-      const auto piece = (*reader)->next();
-      if (!piece.is_ok()) return status_text(piece);
-      if (piece->empty()) return out;
-      out += as_text(*piece);
     }
   }
 

@@ -24,6 +24,19 @@ class SinkOf final : public StreamSink {
   std::function<void(ByteView)> take_;
 };
 
+// What an engine of this coffer reads; what went wrong, else.
+inline std::string plaintext(Coffer& coffer, const std::string& path) {
+  auto reader = FileReader::open(coffer, path, {});
+  if (!reader.is_ok()) return status_text(reader);
+  std::string out;
+  for (;;) {
+    const auto piece = (*reader)->next();
+    if (!piece.is_ok()) return status_text(piece);
+    if (piece->empty()) return out;
+    out += as_text(*piece);
+  }
+}
+
 class StreamFixture : public CofferFixture {
  protected:
   void SetUp() override {
@@ -90,18 +103,6 @@ class StreamFixture : public CofferFixture {
     return receive(*there_, as_bytes(stream), to);
   }
 
-  // What an engine of this coffer reads; what went wrong, else.
-  static std::string plaintext(Coffer& coffer, const std::string& path) {
-    auto reader = FileReader::open(coffer, path, {});
-    if (!reader.is_ok()) return status_text(reader);
-    std::string out;
-    for (;;) {
-      const auto piece = (*reader)->next();
-      if (!piece.is_ok()) return status_text(piece);
-      if (piece->empty()) return out;
-      out += as_text(*piece);
-    }
-  }
   void expect_same(Coffer& coffer, const std::string& to) {
     for (const std::string& name : kNames) {
       const std::string expected = plaintext(*coffer_, db(name));

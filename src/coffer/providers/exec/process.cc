@@ -70,13 +70,10 @@ class Stream {
 class Running {
  public:
   Running(pid_t pid, Stream output, Stream errors)
-      : pid_(pid), output_(std::move(output)), errors_(std::move(errors)) {}
-  ~Running() { finish(); }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
+      : output_(std::move(output)), errors_(std::move(errors)), program_(pid) {}
 
   Result<ProcessResult> wait_until(Deadline deadline, std::chrono::milliseconds time_max) {
-    while (!has_ended()) {
+    while (!program_.has_ended()) {
       const auto left = left_until(deadline);
       if (left.count() <= 0) {
         return {Code::kProviderUnavailable, "it gave no answer within " + std::to_string(time_max.count()) +
@@ -88,10 +85,7 @@ class Running {
     output_.read_some();  // what it wrote just before its end
     errors_.read_some();
     if (output_.is_too_long()) return {Code::kLimitExceeded, "it wrote more than 64 KiB"};
-    finish();
-    result_.output = output_.kept();
-    result_.error_tail = errors_.kept();
-    return std::move(result_);
+    return ProcessResult{program_.end(), output_.kept(), errors_.kept()};
   }
 
  private:
@@ -104,23 +98,9 @@ class Running {
     errors_.read_some();
   }
 
-  bool has_ended() {
-    const CommandState state = command_state(pid_);
-    reaped_by_host_ = state == CommandState::kReapedByHost;
-    return state != CommandState::kRuns;
-  }
-
-  void finish() {
-    if (pid_ <= 0) return;
-    if (!reaped_by_host_) end_command(pid_, result_);
-    pid_ = -1;
-  }
-
-  pid_t pid_;
   Stream output_;
   Stream errors_;
-  bool reaped_by_host_ = false;
-  ProcessResult result_;
+  Spawned program_;
 };
 
 }  // namespace

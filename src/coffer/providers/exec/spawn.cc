@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace coffer::exec {
 namespace {
@@ -97,22 +98,25 @@ Result<pid_t> spawn(std::vector<std::string> arguments, std::vector<std::string>
   return pid;
 }
 
-void end_command(pid_t pid, ProcessEnd& end) {
+bool Spawned::has_ended() {
+  siginfo_t info{};
+  if (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0) return info.si_pid == pid_;
+  reaped_by_host_ = errno != EINTR;
+  return reaped_by_host_;
+}
+
+ProcessEnd Spawned::end() {
+  ProcessEnd out;
+  const pid_t pid = std::exchange(pid_, -1);
+  if (pid <= 0 || reaped_by_host_) return out;
   ::kill(-pid, SIGKILL);
   int status = 0;
   pid_t reaped;
   do reaped = ::waitpid(pid, &status, 0);
   while (reaped < 0 && errno == EINTR);
-  if (reaped == pid && WIFEXITED(status)) end.exit_code = WEXITSTATUS(status);
-  if (reaped == pid && WIFSIGNALED(status)) end.signal = WTERMSIG(status);
-}
-
-CommandState command_state(pid_t pid) {
-  siginfo_t info{};
-  if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
-    return errno == EINTR ? CommandState::kRuns : CommandState::kReapedByHost;
-  }
-  return info.si_pid == pid ? CommandState::kEnded : CommandState::kRuns;
+  if (reaped == pid && WIFEXITED(status)) out.exit_code = WEXITSTATUS(status);
+  if (reaped == pid && WIFSIGNALED(status)) out.signal = WTERMSIG(status);
+  return out;
 }
 
 }  // namespace coffer::exec

@@ -33,16 +33,27 @@ struct StandardDescriptors {
 Result<pid_t> spawn(std::vector<std::string> arguments, std::vector<std::string> environment,
                     const StandardDescriptors& ends);
 
-enum class CommandState : uint8_t { kRuns, kEnded, kReapedByHost };
-// Leaves it unreaped, so that its number, which is its group's, stays its own. kReapedByHost where SIGCHLD is ignored,
-// or somebody else waits for every child.
-CommandState command_state(pid_t pid);
-
 struct ProcessEnd {
   std::optional<int> exit_code;  // nothing when the process ignores SIGCHLD and so cannot know
   int signal = 0;                // that ended it
 };
-// Kills it and what it left running, and waits for it. REQUIRES: nobody has reaped it.
-void end_command(pid_t pid, ProcessEnd& end);
+
+// What spawn() has started. Ended when this is destroyed, if it was not before.
+class Spawned {
+ public:
+  explicit Spawned(pid_t pid) : pid_(pid) {}
+  ~Spawned() { end(); }
+  Spawned(const Spawned&) = delete;
+  Spawned& operator=(const Spawned&) = delete;
+
+  // Leaves it unreaped, so that its number, which is its group's, stays its own.
+  bool has_ended();
+  // Kills it and what it left running, and waits for it. The first time it says how it ended.
+  ProcessEnd end();
+
+ private:
+  pid_t pid_;
+  bool reaped_by_host_ = false;  // SIGCHLD is ignored, or somebody else waits for every child
+};
 
 }  // namespace coffer::exec

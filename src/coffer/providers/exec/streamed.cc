@@ -40,20 +40,17 @@ class StreamedRun {
  public:
   StreamedRun(const StreamedCommand& command, pid_t pid, Descriptor input, Descriptor output, Descriptor errors)
       : command_(command),
-        pid_(pid),
         input_(std::move(input)),
         output_(std::move(output)),
         errors_(std::move(errors)),
         piece_(kPieceSize),
-        took_all_(!command.source) {
+        took_all_(!command.source),
+        program_(pid) {
     if (took_all_) input_.close();
   }
-  ~StreamedRun() { finish(); }
-  StreamedRun(const StreamedRun&) = delete;
-  StreamedRun& operator=(const StreamedRun&) = delete;
 
   Result<StreamedEnd> run() {
-    for (auto last_move = steady_clock::now(); !has_ended();) {
+    for (auto last_move = steady_clock::now(); !program_.has_ended();) {
       wait();
       COFFER_ASSIGN(const bool moved, move());
       const auto now = steady_clock::now();
@@ -63,16 +60,16 @@ class StreamedRun {
       return {Code::kProviderUnavailable,
               "it took and gave nothing for " + std::to_string(seconds) + " s, and was ended"};
     }
-    finish();
+    StreamedEnd end{program_.end(), {}};
     for (bool more = true; more;) {
       COFFER_ASSIGN(more, move_output());  // what it wrote just before its end
     }
-    if (end_.exit_code == 0 && !took_all_) {
+    if (end.exit_code == 0 && !took_all_) {
       return {Code::kIo, "it ended before it had taken all its input, and said that this was a success"};
     }
     const std::string_view said = trimmed(said_);
-    end_.said = excerpt(said.substr(0, said.find('\n')));
-    return std::move(end_);
+    end.said = excerpt(said.substr(0, said.find('\n')));
+    return end;
   }
 
  private:
@@ -125,20 +122,7 @@ class StreamedRun {
     return true;
   }
 
-  bool has_ended() {
-    const CommandState state = command_state(pid_);
-    reaped_by_host_ = state == CommandState::kReapedByHost;
-    return state != CommandState::kRuns;
-  }
-
-  void finish() {
-    if (pid_ <= 0) return;
-    if (!reaped_by_host_) end_command(pid_, end_);
-    pid_ = -1;
-  }
-
   const StreamedCommand& command_;
-  pid_t pid_;
   Descriptor input_;
   Descriptor output_;
   Descriptor errors_;
@@ -146,9 +130,8 @@ class StreamedRun {
   Bytes input_buffer_;
   ByteView rest_;  // of it, that has yet to go
   bool took_all_;
-  bool reaped_by_host_ = false;
   std::string said_;
-  StreamedEnd end_;
+  Spawned program_;  // the last: it ends before the others do
 };
 
 }  // namespace
