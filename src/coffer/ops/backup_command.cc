@@ -73,12 +73,13 @@ class CommandTarget final : public BackupTarget {
   Result<std::shared_ptr<ReadableFile>> open(const std::string& name, uint64_t size_max) override {
     COFFER_ASSIGN(std::shared_ptr<WritableFile> file, unnamed_file());
     uint64_t size = 0;
-    COFFER_TRY(get(name, [&](ByteView piece) -> Status {
+    const Sink keep = [&](ByteView piece) -> Status {
       if (piece.size() > size_max - size) return too_large(name, size_max);
       COFFER_TRY(file->write_at(size, piece));
       size += piece.size();
       return Status::ok();
-    }));
+    };
+    COFFER_TRY(get(name, keep));
     return std::shared_ptr<ReadableFile>(std::move(file));
   }
 

@@ -52,11 +52,12 @@ std::string rollout_text(const Rollout& rollout, uint64_t now) {
 
 Result<uint32_t> begin_rollout(Coffer& coffer, const std::string& domain) {
   uint32_t version = 0;
-  COFFER_TRY(coffer.live_keyring().update([&](Keyring& keyring) -> Status {
+  const auto begin = [&](Keyring& keyring) -> Status {
     COFFER_TRY(keyring.begin_rollout(domain, now_seconds()));
     version = keyring.find_rollout(domain)->version;
     return Status::ok();
-  }));
+  };
+  COFFER_TRY(coffer.live_keyring().update(begin));
   return version;
 }
 

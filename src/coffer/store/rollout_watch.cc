@@ -156,14 +156,15 @@ Result<std::string> advance_rollout(LiveKeyring& live, const Rollout& rollout, b
   }
   bool is_over = false;
   uint16_t share = 0;
-  COFFER_TRY(live.update([&](Keyring& keyring) -> Status {
+  const auto advance = [&](Keyring& keyring) -> Status {
     COFFER_TRY(check_same(keyring, rollout));
     COFFER_TRY(keyring.advance_rollout(rollout.domain, now_seconds()));
     const Rollout* next = keyring.find_rollout(rollout.domain);
     is_over = next == nullptr;
     share = is_over ? uint16_t{0} : next->share;
     return Status::ok();
-  }));
+  };
+  COFFER_TRY(live.update(advance));
   return "the " + rollout_name(rollout) +
          (is_over ? " is over: it is active, on every node" : " has come to " + share_text(share) + " of the nodes");
 }
