@@ -130,6 +130,26 @@ class Members(CliTest):
         self.refused(["node", "enrol", "c.coffer", before], "wrong_key", "coffer node request")
         self.refused(["node", "remove", "c.coffer", "db-2"], "not_found", "coffer node list")
 
+    def test_no_key_is_destroyed_that_another_node_may_need(self):
+        self.make_coffer()
+        self.make_store()
+        for name in ("db-2", "db-1"):
+            self.become(name)
+            self.done("node", "enrol", "c.coffer", self.request())
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
+        destroy = ["key", "destroy", "c.coffer", "system:1"]
+        self.refused(destroy, "busy", "node db-2", "--unneeded-by-other-nodes")
+        self.edit("c.coffer/coffer.yaml", "version: 1\n", "version: 1\npolicy: {destroy_after: 0s}\n")
+        run = self.problems("plan", "c.coffer", "--apply")
+        self.assertIn("while node db-2 may have files that need it", run.out + run.err)
+        self.done(*destroy, "--unneeded-by-other-nodes")
+        # This node's own files are looked at all the same.
+        self.done("rotate", "domain", "c.coffer", "system")
+        self.refused([*destroy[:-1], "system:2", "--unneeded-by-other-nodes"], "busy", "is needed by 3 file(s)")
+        self.done("node", "remove", "c.coffer", "db-2")
+        self.done("rewrap", "c.coffer")
+        self.done(*destroy[:-1], "system:2")
+
     def test_what_is_no_request_or_was_changed_is_refused(self):
         self.make_coffer()
         line = self.become("db-1")

@@ -64,7 +64,8 @@ class Members(CliTest):
         before = self.etcd.revision()
         key = self.done("keyring", "show", "c.coffer", "--json").json()["domains"][0]["keys"][0]["id"]
         self.rotate()
-        self.done("key", "destroy", "c.coffer", key)
+        self.refused(["key", "destroy", "c.coffer", key], "busy", "files of another node")
+        self.done("key", "destroy", "c.coffer", key, "--unneeded-by-other-nodes")
         for revision in range(1, before + 2):
             self.assertEqual(self.etcd.etcdctl("get", "--rev", str(revision), "/coffers/db/keyring", check=False), b"")
         self.assertNotEqual(self.etcd.etcdctl("get", "/coffers/db/keyring"), b"")

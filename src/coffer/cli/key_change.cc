@@ -55,10 +55,10 @@ Result<Outcome> run_key_expire(const Arguments& arguments, Console& console) {
 
 Result<Outcome> run_key_destroy(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
-  COFFER_ASSIGN(const ChangedKey changed, destroy_key(*coffer, arguments.operand("KEY"),
-                                                       arguments.has("--unneeded-by-mariadb")
-                                                           ? Unneeded::kInFilesAndByMariadb
-                                                           : Unneeded::kInFiles));
+  COFFER_ASSIGN(const ChangedKey changed,
+                destroy_key(*coffer, arguments.operand("KEY"),
+                            {.mariadb = arguments.has("--unneeded-by-mariadb"),
+                             .other_nodes = arguments.has("--unneeded-by-other-nodes")}));
   const Outcome outcome = answer_with(changed, "destroyed", console);
   console.note("older copies of the keyring still have it, for who has the root key of their time");
   return outcome;
@@ -131,6 +131,7 @@ Command key_destroy_command() {
       .operands = {coffer_operand(), key_operand()},
       .flags = {{"--unneeded-by-mariadb", "", "of a domain that coffer.yaml lists for a MariaDB server: it needs it no "
                                               "more"},
+                {"--unneeded-by-other-nodes", "", "of a coffer that nodes share: no file on another one needs it"},
                 root_flag()},
       .examples = {"key destroy /var/lib/db.coffer system:2"},
       .run = run_key_destroy,

@@ -5,6 +5,7 @@
 #include "coffer/base/clock.h"
 #include "coffer/base/text.h"
 #include "coffer/ops/had_files.h"
+#include "coffer/ops/nodes.h"
 
 namespace coffer {
 namespace {
@@ -147,9 +148,18 @@ Status check_unneeded_by_arrivals(Coffer& coffer, const FoundKey& key) {
                            arrival_of("")};
 }
 
+// What is on another machine nobody sees here, not even where its path is one of this machine's, too.
+Status check_unneeded_elsewhere(Coffer& coffer, const FoundKey& key) {
+  const std::string others = others_with_files(coffer);
+  if (others.empty()) return Status::ok();
+  return {Code::kBusy, text_of(key) + " may be needed by files of " + others +
+                           ", which cannot be looked at here; where coffer rewrap and coffer status there show that " +
+                           "it is not, repeat the command with --unneeded-by-other-nodes"};
+}
+
 }  // namespace
 
-Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded) {
+Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
   const auto keyring = coffer.keyring();
@@ -161,7 +171,8 @@ Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneede
   }
   COFFER_TRY(check_unneeded(coffer, found));
   COFFER_TRY(check_unneeded_by_arrivals(coffer, found));
-  if (unneeded == Unneeded::kInFiles) COFFER_TRY(check_unneeded_by_mariadb(coffer, found));
+  if (!unneeded.mariadb) COFFER_TRY(check_unneeded_by_mariadb(coffer, found));
+  if (!unneeded.other_nodes) COFFER_TRY(check_unneeded_elsewhere(coffer, found));
   const Id id = found.entry->id;
   COFFER_TRY(coffer.live_keyring().update(
       [&](Keyring& next) { return next.change_key(id, KeyState::kDestroyed, now_seconds()); }));

@@ -24,12 +24,15 @@ struct ChangedKey {
 Result<ChangedKey> change_key(Coffer& coffer, const std::string& known, KeyState state);
 // Keyring::set_key_expiry(), and its errors.
 Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t when);
-// Whether the operator knows that no MariaDB server needs a key, which no inventory of files shows.
-enum class Unneeded : uint8_t { kInFiles, kInFilesAndByMariadb };
+// Who needs a key no more, as the operator knows, which no inventory of files here shows.
+struct UnneededBy {
+  bool mariadb = false;
+  bool other_nodes = false;
+};
 // Its bytes are gone from the keyring on return. kBusy while a file of a remembered store needs the key, or may need
 // it: a store that is missing, a header that cannot be read; while one does that arrives as a new store; and where a
-// server may. kInvalidArgument as its state has it.
-Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, Unneeded unneeded = Unneeded::kInFiles);
+// server, or another node's file, may. kInvalidArgument as its state has it.
+Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded = {});
 
 // From when on nothing of the domain is read or written; 0: it is not locked. Errors as Keyring::lock_domain(). What is
 // so already stays, and no version of the keyring is saved for it.

@@ -4,6 +4,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/base/period.h"
+#include "coffer/ops/nodes.h"
 
 namespace coffer {
 namespace {
@@ -41,6 +42,11 @@ void note_what_may_need_keys(const Coffer& coffer, const Inventory& inventory, s
   for (const MissingStore& store : inventory.missing_stores) {
     problems.push_back(
         {store.path, Status(Code::kBusy, "no key is destroyed while " + std::string(missing_text(store)))});
+  }
+  if (const std::string others = others_with_files(coffer); !others.empty()) {
+    problems.push_back({coffer.directory(), Status(Code::kBusy, "no key is destroyed by itself (destroy_after) while " +
+                                                                    others + " may have files that need it; coffer key "
+                                                                    "destroy --unneeded-by-other-nodes does")});
   }
   if (inventory.unreadable.files == 0) return;
   problems.push_back(
