@@ -2,8 +2,10 @@
 // that can be killed.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +13,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace coffer {
 
@@ -19,10 +22,8 @@ class OwnChild {
   // Runs the cases that `filter` names. `variables` tell them what to do: without those they should skip.
   OwnChild(const std::string& filter, const std::map<std::string, std::string>& variables) {
     int ends[2];
-    if (::pipe(ends) != 0) std::abort();
-    process_ = ::fork();
-    if (process_ < 0) std::abort();
-    if (process_ == 0) run(ends, filter, variables);
+    if (::pipe2(ends, O_CLOEXEC) != 0) std::abort();
+    start(ends[1], "--gtest_filter=" + filter, variables);
     ::close(ends[1]);
     output_ = ends[0];
   }
@@ -65,19 +66,29 @@ class OwnChild {
   }
 
  private:
-  [[noreturn]] static void run(const int* ends, const std::string& filter,
-                               const std::map<std::string, std::string>& variables) {
-    ::dup2(ends[1], STDOUT_FILENO);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
-    // It runs its cases whichever shard this is.
-    ::unsetenv("GTEST_TOTAL_SHARDS");
-    ::unsetenv("GTEST_SHARD_INDEX");
-    const std::string filter_flag = "--gtest_filter=" + filter;
-    // GoogleTest's own output would get between.
-    ::execl("/proc/self/exe", "child", filter_flag.c_str(), "--gtest_brief=1", nullptr);
-    ::_exit(127);
+  // Not by fork(): other threads may hold the allocator's locks, and a child that allocates waits for them for ever.
+  void start(int output, std::string filter, const std::map<std::string, std::string>& variables) {
+    std::vector<std::string> texts;
+    for (const auto& [name, value] : variables) texts.push_back(name + "=" + value);
+    std::vector<char*> environment;
+    for (std::string& text : texts) environment.push_back(text.data());
+    for (char** each = environ; *each != nullptr; ++each) {
+      const std::string text = *each;
+      const std::string name = text.substr(0, text.find('='));
+      // It runs its cases whichever shard this is.
+      const bool is_left_out = name == "GTEST_TOTAL_SHARDS" || name == "GTEST_SHARD_INDEX" || variables.contains(name);
+      if (!is_left_out) environment.push_back(*each);
+    }
+    environment.push_back(nullptr);
+    std::string name = "child", brief = "--gtest_brief=1";  // GoogleTest's own output would get between
+    char* const arguments[] = {name.data(), filter.data(), brief.data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    if (::posix_spawn_file_actions_init(&actions) != 0 ||
+        ::posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) != 0 ||
+        ::posix_spawn(&process_, "/proc/self/exe", &actions, nullptr, arguments, environment.data()) != 0) {
+      std::abort();
+    }
+    ::posix_spawn_file_actions_destroy(&actions);
   }
 
   pid_t process_ = -1;
