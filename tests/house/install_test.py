@@ -108,7 +108,7 @@ def check_programs(build):
     with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
         file.write(os.urandom(64))
     said = said_by(os.path.join(build, "keys"), coffer, key)
-    check(re.match(r"coffer 0\.1\.\d+, keyring version \d+\n$", said), repr(said))
+    check(re.match(r"coffer 0\.2\.\d+, keyring version \d+\n$", said), repr(said))
     program = ["setpriv", "--bounding-set=-ipc_lock"] if os.geteuid() == 0 else []
     said = said_by(*program, "prlimit", "--memlock=0", os.path.join(build, "keys"), f"{coffer}-unlocked", key)
     check(re.search(r"\nkey memory: 0 bytes locked, \d+ bytes with keys could not be\n$", said), repr(said))
@@ -127,7 +127,7 @@ def check_programs(build):
 def check_c_program(build, coffer):
     program = os.path.join(build, "value")
     said = said_by(program, coffer)
-    check(re.match(r"coffer 0\.1\.\d+, ABI \d+: PlaintextCanary\n$", said), repr(said))
+    check(re.match(r"coffer 0\.2\.\d+, ABI \d+: PlaintextCanary\n$", said), repr(said))
     needed = said_by("readelf", "--dynamic", program)
     check("[libcoffer_c.so.0.2]" in needed and "libstdc++" not in needed, needed)
     check_needs(program)
