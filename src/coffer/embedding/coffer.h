@@ -63,7 +63,8 @@ enum class KeyChange : uint8_t {
   kSuspend,     // it wraps nothing new until it is activated
   kRevoke,      // deactivated for ever
   kCompromise,  // the same, and somebody else may know it
-  kDestroy,     // kBusy while a file of a store that the coffer remembers needs it: reads all their headers
+  kDestroy,     // kBusy while a file of a store that the coffer remembers needs it (reads all their headers), or files
+                // of other nodes may
 };
 // `key`: "system:3", or at least the first 8 hexadecimal digits of its id. kNotFound; kInvalidArgument where its state
 // forbids it.
