@@ -3,15 +3,12 @@
 #include "coffer/base/clock.h"
 #include "coffer/base/path.h"
 #include "coffer/files/successor.h"
+#include "coffer/io/unchanged.h"
 
 namespace coffer {
 namespace {
 
 constexpr uint32_t kLeavingModeMask = 0777;
-
-bool is_same(const FileInfo& a, const FileInfo& b) {
-  return a.inode == b.inode && a.device == b.device && a.size == b.size && a.modified_ns == b.modified_ns;
-}
 
 // SQLite has no lock file.
 Status check_alone(Disk& disk, const std::string& path) {
@@ -103,7 +100,7 @@ Status LeavingFiles::collect(const std::vector<std::string>& paths) {
 Status LeavingFiles::check_unchanged() const {
   for (const auto& [name, leaving] : files_) {
     COFFER_ASSIGN(const FileInfo now, coffer_.disk().info(leaving.path));
-    if (!is_same(now, leaving.info)) return changed_meanwhile(leaving.path);
+    if (!is_unchanged(leaving.info, now)) return changed_meanwhile(leaving.path);
   }
   return Status::ok();
 }

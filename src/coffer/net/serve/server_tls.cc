@@ -5,6 +5,7 @@
 #include "coffer/config/secret_source.h"
 #include "coffer/crypto/library.h"
 #include "coffer/crypto/openssl_handles.h"
+#include "coffer/io/unchanged.h"
 
 namespace coffer::serve {
 namespace {
@@ -29,10 +30,6 @@ Status use_private_key(SSL_CTX* context, const std::string& path) {
   return {Code::kInvalidArgument, path + ": the key is not that of the certificate: " + openssl_reason()};
 }
 
-bool is_same(const FileInfo& a, const FileInfo& b) {
-  return a.inode == b.inode && a.device == b.device && a.size == b.size && a.modified_ns == b.modified_ns;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<ServerTls>> ServerTls::create(const std::string& certificate, const std::string& key) {
@@ -52,7 +49,7 @@ Status ServerTls::renew() {
   COFFER_ASSIGN(const Seen now, look());
   {
     const std::lock_guard lock(mutex_);
-    if (context_ != nullptr && is_same(now[0], seen_[0]) && is_same(now[1], seen_[1])) return Status::ok();
+    if (context_ != nullptr && is_unchanged(seen_[0], now[0]) && is_unchanged(seen_[1], now[1])) return Status::ok();
   }
   COFFER_ASSIGN(Context context, read());
   const std::lock_guard lock(mutex_);
