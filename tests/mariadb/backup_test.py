@@ -20,8 +20,10 @@ class BackupTest(MariadbTest):
     def test_what_was_backed_up_is_encrypted_and_is_restored_by_the_coffer(self):
         self.make_mariadb_coffer()
         server = self.server_with_accounts("db")
-        self.run_program(["/usr/bin/mariadb-install-db", "--no-defaults", f"--user={USER}", f"--datadir={server.data}",
-                          "--auth-root-authentication-method=normal", "--skip-test-db", *SMALL])
+        installed = self.run_program(
+            ["/usr/bin/mariadb-install-db", "--no-defaults", f"--user={USER}", f"--datadir={server.data}",
+             f"--tmpdir={server.temporary}", "--auth-root-authentication-method=normal", "--skip-test-db", *SMALL])
+        self.assertEqual(installed.status, 0, installed)
         server.start()
         server.sql("create database d; use d; create table t (a int primary key, b varchar(100)) engine=innodb;"
                    f"insert into t select seq, concat('{MARK}', seq) from seq_1_to_3000")

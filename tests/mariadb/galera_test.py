@@ -42,8 +42,8 @@ class Node(Server):
         name = f"node{number}"
         self.name = name
         self.coffer = coffer
-        self.galera, self.store, self.temporary = (test.path(name + end) for end in (".galera", ".store", ".tmp"))
-        for directory in (self.galera, self.store, self.temporary):
+        self.galera, self.store = (test.path(name + end) for end in (".galera", ".store"))
+        for directory in (self.galera, self.store):
             os.mkdir(directory)
         self.daemon = None
         at = f"127.0.0.1:{port}"
@@ -53,7 +53,7 @@ class Node(Server):
                     f"pc.weight={2 if number == 1 else 1}")
         super().__init__(test, name, (
             *test.options_on(coffer), *CLUSTER, f"--server-id={number}", f"--wsrep-node-name={name}",
-            f"--tmpdir={self.temporary}", f"--wsrep-data-home-dir={self.galera}",
+            f"--wsrep-data-home-dir={self.galera}",
             f"--wsrep-node-address={at}", f"--wsrep-sst-receive-address=127.0.0.1:{port + 2}",
             f"--wsrep-provider-options={provider}", f"--wsrep-cluster-address=gcomm://{cluster}"))
 

@@ -45,16 +45,19 @@ class Server:
         self.data = test.path(name)
         self.socket = test.path(name + ".sock")
         self.log = test.path(name + ".log")
+        # Of its own: a server that starts removes what looks like temporary tables, those of another server, too.
+        self.temporary = test.path(name + ".tmp")
         self.options = list(options)
         self.process = None
         os.makedirs(os.path.join(self.data, "mysql"), exist_ok=True)
+        os.makedirs(self.temporary, exist_ok=True)
         open(self.log, "ab").close()
         test.addCleanup(self.kill)
 
     def launch(self, *options):
         words = ["/usr/sbin/mariadbd", "--no-defaults", f"--user={USER}", f"--datadir={self.data}", "--skip-networking",
                  f"--socket={self.socket}", f"--pid-file={self.data}/server.pid", f"--log-error={self.log}",
-                 f"--plugin-dir={self.test.plugin_directory()}", *self.options, *options]
+                 f"--plugin-dir={self.test.plugin_directory()}", f"--tmpdir={self.temporary}", *self.options, *options]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
 
