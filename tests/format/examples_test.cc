@@ -2,106 +2,18 @@
 // page should have.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <fstream>
-#include <sstream>
-
 #include "coffer/crypto/kdf.h"
 #include "coffer/format/directory_names.h"
 #include "coffer/format/key_schedule.h"
-#include "coffer_test_paths.h"
 #include "format/known_pages.h"
 #include "format/known_salt.h"
 #include "format/whole_file.h"
+#include "format/worked_example.h"
 
 namespace coffer {
 namespace {
 
-// count bytes, the first of them `first` and each one more than the one before.
-Bytes counting(size_t count, uint8_t first) {
-  Bytes out(count);
-  for (uint8_t& byte : out) byte = first++;
-  return out;
-}
-Id counting_id(uint8_t first) {
-  Id id;
-  std::ranges::copy(counting(16, first), id.bytes.begin());
-  return id;
-}
-
-// The page's text: "name  hexadecimal", continued on lines of their own, and dumps of bytes.
-class Text {
- public:
-  void line(const std::string& text) { out_ << text << "\n"; }
-  void value(const std::string& name, ByteView bytes) {
-    for (size_t at = 0; at == 0 || at < bytes.size(); at += 32) {
-      std::string label = at == 0 ? name : std::string();
-      label.resize(18, ' ');
-      line(label + to_hex(bytes.subspan(at, std::min<size_t>(32, bytes.size() - at))));
-    }
-  }
-  // 16 bytes a line with their offset in the file; lines of zeros only are left out.
-  void dump(ByteView bytes, size_t offset) {
-    bool left_out = false;
-    for (size_t at = 0; at < bytes.size(); at += 16) {
-      ByteView row = bytes.subspan(at, std::min<size_t>(16, bytes.size() - at));
-      bool zeros = row.size() == 16 && std::ranges::all_of(row, [](uint8_t byte) { return byte == 0; });
-      if (zeros && !left_out) line("      *");
-      left_out = zeros;
-      if (!zeros) this->row(row, offset + at);
-    }
-  }
-  void row(ByteView row, size_t offset) {
-    std::string text = std::to_string(offset);
-    text.insert(0, text.size() < 5 ? 5 - text.size() : 0, ' ');
-    text += " ";
-    for (uint8_t byte : row) text += " " + to_hex({&byte, 1});
-    line(text);
-  }
-  std::string str() const { return out_.str(); }
-
- private:
-  std::ostringstream out_;
-};
-
-void expect_on_page(const Text& text) {
-  std::ifstream in(std::string(COFFER_SOURCE_DIR "/docs/format.md"));
-  std::string page{std::istreambuf_iterator<char>(in), {}};
-  std::string expected = "```text\n" + text.str() + "```\n";
-  EXPECT_NE(page.find(expected), std::string::npos) << "docs/format.md should have\n" << expected;
-}
-
-class Examples : public testing::Test {
- protected:
-  Examples() {
-    fields_.suite = Suite::kAes256Gcm;
-    fields_.file_id = counting_id(0x10);
-    fields_.store_id = counting_id(0x40);
-    const Bytes tag = {0x8c, 0xbd};  // as in section 7
-    fields_.domain_key_id.bytes = {tag[0], tag[1]};
-    std::ranges::copy(derive(domain_key_.reveal(), "domain key id", tag, 14)->reveal(),
-                      fields_.domain_key_id.bytes.begin() + 2);
-    fields_.domain_key_version = 1;
-    fields_.keyring_version = 1;
-  }
-
-  Bytes envelope() const {
-    Bytes out(kEnvelopeSize);
-    EXPECT_TRUE(
-        seal_envelope(fields_, domain_key_, file_key_, std::span<uint8_t, kEnvelopeSize>(out.data(), kEnvelopeSize)));
-    return out;
-  }
-  // Splits what a body's schedule gives.
-  void schedule(Text& text, const StreamSchedule& schedule) {
-    text.value("key", schedule.key.reveal().first(32));
-    text.value("base nonce", schedule.key.reveal().subspan(32));
-    text.value("commitment", schedule.commitment);
-  }
-
-  DomainKey domain_key_ = DomainKey::copy_of(counting(32, 0));
-  FileKey file_key_ = FileKey::copy_of(counting(32, 0x80));
-  EnvelopeFields fields_;
-};
+class Examples : public WorkedExample {};
 
 TEST_F(Examples, Envelope) {
   fields_.kind = Kind::kBlocks;
@@ -110,7 +22,7 @@ TEST_F(Examples, Envelope) {
   Bytes wrap_context = counting(16, 0x40);
   wrap_context.insert(wrap_context.end(), fields_.file_id.bytes.begin(), fields_.file_id.bytes.end());
   wrap_context.push_back(1);
-  Text text;
+  ExampleText text;
   text.value("domain key", domain_key_.reveal());
   text.value("file key", file_key_.reveal());
   text.value("store id", fields_.store_id.bytes);
@@ -133,21 +45,14 @@ TEST_F(Examples, Envelope) {
 
 TEST_F(Examples, Blocks) {
   std::string_view plaintext = "Coffer";
-  Bytes context(as_bytes("coffer blocks v1").begin(), as_bytes("coffer blocks v1").end());
-  context.insert(context.end(), fields_.file_id.bytes.begin(), fields_.file_id.bytes.end());
-  context.push_back(10);
-  Bytes salt = counting(24, 0xc0);
-  Text text;
+  const Bytes context = blocks_context(), salt = counting(24, 0xc0);
+  ExampleText text;
   text.value("context", context);
   text.value("salt", salt);
   schedule(text, blocks_schedule(file_key_, fields_.suite, salt, context).value());
   text.value("plaintext", as_bytes(plaintext));
   text.line("");
-  BlocksSealer sealer = KnownSalt::blocks_sealer(file_key_, fields_.suite, 10, context, salt).value();
-  Buffer out;
-  ASSERT_TRUE(sealer.append(as_bytes(plaintext), out));
-  ASSERT_TRUE(sealer.finish(out));
-  text.dump(out.view(), kEnvelopeSize);
+  text.dump(blocks_body(plaintext), kEnvelopeSize);
   expect_on_page(text);
 }
 
@@ -163,7 +68,7 @@ TEST_F(Examples, Log) {
   ASSERT_TRUE(sealer.append(as_bytes("put b=2;"), second_offset, second));
   uint64_t close_offset = sealer.offset();
   ASSERT_TRUE(sealer.close(second_offset, close));
-  Text text;
+  ExampleText text;
   schedule(text, log_session_schedule(file_key_, fields_.suite, fields_.file_id, header.view().subspan(8, 56)).value());
   text.line("");
   text.line("session header");
@@ -193,7 +98,7 @@ TEST_F(Examples, Ctr) {
   fields_.body_size = body.size();
   fields_.body_mac = mac.finish();
   SlotUpdate update = seal_slot_update(scan_envelope(bytes).value(), fields_, domain_key_, file_key_).value();
-  Text text;
+  ExampleText text;
   text.value("key", key.reveal().first(32));
   text.value("iv", key.reveal().subspan(32));
   text.value("MAC key", mac_key.reveal().first(32));
@@ -231,7 +136,7 @@ TEST_F(Examples, Pages) {
   EXPECT_EQ(file->plaintext, expected);
 
   const uint64_t tags = pages.layout().group_offset(0), page = pages.layout().page_offset(0);
-  Text text;
+  ExampleText text;
   text.value("key", pages.key().reveal());
   text.value("nonce", nonce);
   text.value("AES-256-GCM key", pages.derived_key());
@@ -258,7 +163,7 @@ TEST_F(Examples, Directory) {
   const StoredName far = key.seal_name(longest).value();
   // Of a link that leads to "notes.txt", with the nonce d0…df.
   const std::string target = "2di5fu6u2xlnpwgz3ln5zxo636io5t4jedfwas47it5zf6qrzgrd3tkayrwilceeycn7naea72vwc";
-  Text text;
+  ExampleText text;
   text.value("names key", directory_names_key(file_key_, fields_.file_id)->reveal());
   text.value("key of links", links.reveal());
   text.line("");

@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tools"))
 
 import coffer_decode  # noqa: E402
 from decoder.audit import check_audit_log  # noqa: E402
+from decoder.backup import Target, digest_of_pieces, read_backup  # noqa: E402
 from decoder.blob import open_blob  # noqa: E402
 from decoder.directory import Directory  # noqa: E402
 from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
@@ -244,6 +245,32 @@ class WorkedExamples(unittest.TestCase):
             for altered in (blob[:place], blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1:]):
                 with self.assertRaises(Failure):
                     open_blob(altered, self.DOMAIN_KEY, context)
+
+    def backup_shown(self, folder):
+        """A target with the files of section 26's example, and the body of section 4's."""
+        body = self.bytes_shown("4")[8192:]
+        digest = digest_of_pieces(body).hex()
+        files = {f"objects/{digest[:2]}/{digest[2:]}": body}
+        for name, rows in re.findall(r"^(backups/\S+)\n((?: +\d+  [0-9a-f ]+\n)+)", self.sections["26"], re.MULTILINE):
+            files[name] = bytes.fromhex("".join(row.split("  ")[-1] for row in rows.splitlines()))
+        for name, data in files.items():
+            path = os.path.join(folder, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(data)
+        return Target(folder)
+
+    def test_backup(self):
+        with tempfile.TemporaryDirectory() as folder:
+            target = self.backup_shown(folder)
+            (backup,) = os.listdir(os.path.join(folder, "backups"))
+            index, (part,) = read_backup(target, backup, bytes(range(0x20, 0x40)))
+            self.assertEqual((index["made"], index["coffer_id"]), (1700000000, bytes(range(0x40, 0x50))))
+            self.assertEqual((part["domain"], [number for _, number in part["keys"]]), (b"system", [1]))
+            (file,) = part["files"]
+            self.assertEqual((file["name"], file["mode"]), (b"000007.sst", 0o640))
+            decoded = coffer_decode.decode_backed_up(target, backup, bytes(range(0x20, 0x40)), "000007.sst")
+            self.assertEqual(decoded[0], b"Coffer")
 
     def test_any_other_bit_of_the_keyring_is_noticed(self):
         data = self.bytes_shown("7")
