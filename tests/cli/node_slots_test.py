@@ -3,10 +3,11 @@
 import os
 import time
 
-from harness import CliTest, main
+from harness import main
+from served import Served
 
 
-class Slots(CliTest):
+class Slots(Served):
     BENCH = ["db_bench", "--db=store", "--benchmarks=fillrandom", "--num=2000", "--compression_type=none"]
 
     def setUp(self):
@@ -58,6 +59,51 @@ class Slots(CliTest):
         self.done("node", "remove", "c.coffer", "db-1")
         self.assertFalse(self.starts(has_root=False), "it was removed")
         self.assertTrue(self.starts())
+
+    def standing(self):
+        return self.done("status", "c.coffer", "--json").json()["node_slots"]
+
+    def test_status_and_doctor_say_whether_a_start_by_the_slot_is_possible(self):
+        standing = self.standing()
+        self.assertEqual((standing["starts"], standing["until"]), (False, None))
+        self.assertIn("has not served by its root key yet", standing["refused"]["message"])
+        self.assertEqual((standing["nodes"], standing["with_slot"]), (1, 1))
+        self.assertRegex(self.done("status", "c.coffer").out, "node slots NOT THIS NODE'S: .*not served.*; 1 of 1 node")
+        self.assertRegex(self.problems("doctor", "c.coffer").out, "node_slots, and no start by this .*not served")
+        self.assertTrue(self.starts())
+        standing = self.standing()
+        self.assertEqual((standing["starts"], standing["refused"]), (True, None))
+        self.assertAlmostEqual(standing["until"], time.time() + 3600, delta=60)
+        self.assertRegex(self.done("status", "c.coffer").out, "node slots programs that serve start by .* until 20")
+        self.assertNotIn("node_slots", self.coffer("doctor", "c.coffer").out)
+        self.done("rotate", "root", "c.coffer")
+        self.assertEqual(self.standing()["starts"], True, "one made since")
+        self.done("rotate", "root", "c.coffer")
+        standing = self.standing()
+        self.assertEqual((standing["starts"], standing["with_slot"]), (False, 1), "it is sealed by another's key")
+        self.assertIn("program that serves", self.problems("doctor", "c.coffer").out)
+        self.done("node", "remove", "c.coffer", "db-1")
+        self.assertIn("coffer node enrol", self.problems("doctor", "c.coffer").out)
+        self.assertEqual((self.standing()["nodes"], self.standing()["with_slot"]), (0, 0))
+        self.set_policy("off")
+        self.assertIsNone(self.standing())
+        self.assertNotIn("node slots", self.done("status", "c.coffer").out)
+
+    def test_an_agent_says_it_on_its_page_and_in_metrics(self):
+        os.rename(self.path("c.coffer/node.key"), self.path("node.key.away"))
+        self.serve()
+        self.until(lambda: "coffer_node_slot_refused" in self.metrics().names)
+        self.assertEqual(self.metrics().get("coffer_node_slot_refused"), 1)
+        self.assertEqual(self.metrics().get("coffer_node_slot_until_seconds"), 0)
+        self.assertIn("NOT THIS NODE", self.page())
+        self.assertIn("coffer node new", str(self.json()["problems"]))
+        os.rename(self.path("node.key.away"), self.path("c.coffer/node.key"))
+        self.until(lambda: self.metrics().values.get(("coffer_node_slot_refused", ())) == 0)
+        self.assertAlmostEqual(self.metrics().get("coffer_node_slot_until_seconds"), time.time() + 3600, delta=60)
+        self.assertEqual(self.metrics().get("coffer_nodes_with_slot"), 1)
+        self.assertEqual(self.metrics().get("coffer_nodes_without_slot"), 0)
+        self.assertIn("programs that serve start by this node", self.page())
+        self.assertEqual(self.json()["status"]["node_slots"]["starts"], True)
 
 
 if __name__ == "__main__":

@@ -168,7 +168,12 @@ std::chrono::milliseconds Monitor::look() {
   Overview next;
   next.place = current()->place;
   next.machine = current()->machine;
-  if (seconds_since(examined_.at, now_seconds()) >= kExamineSeconds) examined_ = examine_for_overview(*coffer_);
+  if (seconds_since(examined_.at, now_seconds()) >= kExamineSeconds) {
+    examined_ = examine_for_overview(*coffer_);
+  } else if (!node_slots_trouble(examined_.node_slots).is_ok()) {
+    // This very program may have mended it, by having found the root key well.
+    examined_.node_slots = coffer_->live_keyring().node_slot_standing();
+  }
   next.examined = examined_;
   look_at(*coffer_, next);
   const auto took = std::chrono::milliseconds(static_cast<int64_t>(next.took_seconds * 1000));

@@ -107,6 +107,10 @@ void put_root_keys(Html& out, const Overview& overview, uint64_t now) {
     }
   }
   put_root_state(out, *overview.report, now);
+  if (const std::string slots = node_slots_text(overview.report->node_slots); !slots.empty()) {
+    out << "<p>Node slots: ";
+    out.text(slots) << ".</p>";
+  }
 }
 
 void put_policy(Html& out, const Overview& overview, uint64_t now) {

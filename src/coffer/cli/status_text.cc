@@ -164,6 +164,9 @@ std::string status_heading(const StatusReport& report) {
   if (const std::string local = local_unlock_text(report); !local.empty()) {
     out += fmt::format("  local unlock  {}\n", local);
   }
+  if (const std::string slots = node_slots_text(report.node_slots); !slots.empty()) {
+    out += fmt::format("  node slots {}\n", slots);
+  }
   out += fmt::format("  new files  {}\n", config_text(report.config));
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");

@@ -116,6 +116,8 @@ class LiveKeyring {
   Status remove_report(const std::string& node) { return store_->remove_report(node); }
   // NodeSlotKeeper::nodes_with_slots().
   Result<std::optional<std::set<std::string>>> nodes_with_slots() const;
+  // NodeSlotKeeper::standing(): waits for what seals this node's keys, and for the store.
+  Result<std::optional<NodeSlotStanding>> node_slot_standing() const;
   // KeyringStore::check_shared().
   Status check_shared() const { return store_->check_shared(); }
   // As it is stored: read_audit_log() says what it is worth.

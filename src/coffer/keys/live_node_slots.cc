@@ -98,6 +98,16 @@ Result<std::optional<std::set<std::string>>> LiveKeyring::nodes_with_slots() con
   return out;
 }
 
+Result<std::optional<NodeSlotStanding>> LiveKeyring::node_slot_standing() const {
+  std::optional<NodeSlotStanding> out;
+  if (node_slots_ == nullptr) return out;
+  COFFER_TRY(with_node_slots([&](KeyringStore& store, const KeyringInHand& in) -> Status {
+    COFFER_ASSIGN(out, node_slots_->standing(store, in, now_seconds()));
+    return Status::ok();
+  }));
+  return out;
+}
+
 // Of a keyring key that was just taken up: the next one is sealed from its sender.
 void LiveKeyring::keep_node_pin() {
   if (node_slots_ == nullptr) return;

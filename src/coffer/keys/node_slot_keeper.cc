@@ -1,5 +1,6 @@
 #include "coffer/keys/node_slot_keeper.h"
 
+#include <algorithm>
 #include <map>
 
 #include "coffer/base/period.h"
@@ -32,6 +33,12 @@ Status save_all(KeyringStore& store, std::vector<NodeSlotValue> slots, const Key
   return store.save_node_slots(slots);
 }
 
+Status check_listed(const NodePublic& node, const Keyring& keyring) {
+  const EnrolledNode* listed = keyring.find_node(node.name);
+  if (listed != nullptr && listed->is(node) && !listed->is_leaving()) return Status::ok();
+  return {Code::kKeyUnavailable, "node " + node.name + " is not one of the coffer's; coffer node enrol takes it in"};
+}
+
 }  // namespace
 
 Result<bool> NodeSlotKeeper::is_allowed() const {
@@ -54,14 +61,12 @@ Result<std::optional<NodeSlotKeeper::Opening>> NodeSlotKeeper::open(KeyringStore
   COFFER_ASSIGN(const RootSeen seen, load_root_seen(store, generation, out.key));
   if (!is_recent(seen.time, now, *period)) return too_long_ago("the root key was last seen", seen.time, *period);
   out.seen = seen.time;
+  out.until = std::min(pin.seen, seen.time) + *period;
   return std::optional(std::move(out));
 }
 
 Status NodeSlotKeeper::confirm(const Opening& opening, const Keyring& keyring) {
-  const NodePublic& node = opening.node->node();
-  const EnrolledNode* listed = keyring.find_node(node.name);
-  if (listed != nullptr && listed->is(node) && !listed->is_leaving()) return Status::ok();
-  return {Code::kKeyUnavailable, "node " + node.name + " is not one of the coffer's"};
+  return check_listed(opening.node->node(), keyring);
 }
 
 Result<std::optional<uint64_t>> NodeSlotKeeper::seen_by_another(KeyringStore& store, const KeyringInHand& in,
@@ -135,6 +140,41 @@ Result<std::optional<std::set<std::string>>> NodeSlotKeeper::nodes_with_slots(Ke
     }
     if (has_node_slot(values[name], node.agreement)) out.insert(node.name);
   }
+  return std::optional(std::move(out));
+}
+
+// Its keys first, and that it is one of the coffer's: without them the rest does not come either.
+Result<uint64_t> NodeSlotKeeper::starts_until(KeyringStore& store, const KeyringInHand& in, uint64_t now) const {
+  COFFER_ASSIGN(const auto node, own_->identity());
+  COFFER_TRY(check_listed(node->node(), in.keyring));
+  COFFER_ASSIGN(const auto opening, open(store, in.header, now));
+  return opening ? opening->until : uint64_t{0};
+}
+
+// Where the record of who has slots is of those nodes that there are, it tells; else each slot is looked for.
+Result<size_t> NodeSlotKeeper::count_with_slot(KeyringStore& store, const KeyringInHand& in) const {
+  const auto is_staying = [](const EnrolledNode& node) { return !node.is_leaving(); };
+  const auto seen = load_root_seen(store, SlotGeneration::of(in.header), in.key);
+  COFFER_ASSIGN(const Sha256 nodes, digest_of_nodes(in.keyring));
+  if (seen.is_ok() && seen->nodes == nodes) {
+    return static_cast<size_t>(std::ranges::count_if(in.keyring.nodes(), is_staying));
+  }
+  COFFER_ASSIGN(const auto with_slot, nodes_with_slots(store, in));
+  return static_cast<size_t>(std::ranges::count_if(in.keyring.nodes(), [&](const EnrolledNode& node) {
+    return is_staying(node) && with_slot && with_slot->contains(node.name);
+  }));
+}
+
+Result<std::optional<NodeSlotStanding>> NodeSlotKeeper::standing(KeyringStore& store, const KeyringInHand& in,
+                                                                 uint64_t now) const {
+  COFFER_ASSIGN(const bool allowed, is_allowed());
+  if (!allowed) return std::optional<NodeSlotStanding>();
+  NodeSlotStanding out;
+  const auto until = starts_until(store, in, now);
+  out.start = until.status();
+  if (until.is_ok()) out.until = *until;
+  COFFER_ASSIGN(out.with_slot, count_with_slot(store, in));
+  for (const EnrolledNode& node : in.keyring.nodes()) out.nodes += node.is_leaving() ? 0 : 1;
   return std::optional(std::move(out));
 }
 

@@ -15,6 +15,14 @@ struct KeyringInHand {
   const KeyringKey& key;
 };
 
+// Whether programs that serve start by this node's slot, and how many nodes have one.
+struct NodeSlotStanding {
+  Status start;          // Ok, or why not now
+  uint64_t until = 0;    // Unix seconds until which they do, if no node finds the root key well before; 0: they do not
+  size_t nodes = 0;      // in the coffer's list, but for those that are about to go
+  size_t with_slot = 0;  // of these, have one of the present keyring key, of which nothing is proved
+};
+
 // Thread-safe. Where the policy has no node slots, nothing is read nor written.
 class NodeSlotKeeper {
  public:
@@ -22,7 +30,8 @@ class NodeSlotKeeper {
 
   struct Opening {
     KeyringKey key;
-    uint64_t seen = 0;  // Unix seconds: when some node last found the root key well
+    uint64_t seen = 0;   // Unix seconds: when some node last found the root key well
+    uint64_t until = 0;  // Unix seconds until which it opens by what is known now
     std::shared_ptr<const NodeIdentity> node;
   };
   // By this node's slot. Nothing: the policy has none. Else why not: kNotFound, kWrongKey, kTampered, kDamaged, those
@@ -48,9 +57,13 @@ class NodeSlotKeeper {
   Status clean(KeyringStore& store, const KeyringHeader& header) const;
   // Names of nodes that have one of the present keyring key, of which nothing is proved. Nothing: the policy has none.
   Result<std::optional<std::set<std::string>>> nodes_with_slots(KeyringStore& store, const KeyringInHand& in) const;
+  // Opens this node's slot, and so its keys. Nothing: the policy has none.
+  Result<std::optional<NodeSlotStanding>> standing(KeyringStore& store, const KeyringInHand& in, uint64_t now) const;
 
  private:
   Result<bool> is_allowed() const;
+  Result<uint64_t> starts_until(KeyringStore& store, const KeyringInHand& in, uint64_t now) const;
+  Result<size_t> count_with_slot(KeyringStore& store, const KeyringInHand& in) const;
 
   const std::unique_ptr<OwnNode> own_;
 };

@@ -7,6 +7,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/crypto/stream.h"
 #include "coffer/ops/audit.h"
+#include "coffer/ops/node_slots.h"
 #include "coffer/ops/root_standing.h"
 #include "coffer/ops/slots.h"
 
@@ -80,6 +81,7 @@ Result<Findings> examine_at_work(Coffer& coffer) {
 
 Findings examine_opened(Coffer& coffer) {
   Findings out = examine_root(coffer.live_keyring().check_root());
+  add(examine_node_slots(coffer.live_keyring().node_slot_standing()), out);
   add(examine_contents(coffer), out);
   return out;
 }

@@ -45,10 +45,10 @@ Findings examine_root(const Status& found);
 // What an open coffer shows of itself besides: its key groups, backups that were not finished, its audit log, what it
 // counted.
 Findings examine_contents(Coffer& coffer);
-// Both, after a look at the root key.
+// Both, after a look at the root key and at this node's slot.
 Findings examine_opened(Coffer& coffer);
-// Everything that a program sees which has the coffer open for long, but for its root key: no provider of that is
-// asked. Errors as examine_permissions().
+// Everything that a program sees which has the coffer open for long, but for its root key, of which no provider is
+// asked, and its node's slot (examine_node_slots()). Errors as examine_permissions().
 Result<Findings> examine_at_work(Coffer& coffer);
 
 // How fast new data files are sealed here, by one thread.

@@ -22,6 +22,7 @@ Json status_without_options(const StatusReport& report) {
 void look_at(Coffer& coffer, Overview& out) {
   const auto begun = std::chrono::steady_clock::now();
   out.report = make_status_report(coffer, {.ask_root = false});
+  if (out.report.is_ok()) out.report->node_slots = out.examined.node_slots;
   out.status = out.report.is_ok() ? status_without_options(*out.report) : Json(nullptr);
   out.condition = coffer.live_keyring().condition();
   out.at = now_seconds();
@@ -34,6 +35,7 @@ void look_at(Coffer& coffer, Overview& out) {
 Examined examine_for_overview(Coffer& coffer) {
   Examined out;
   out.findings = examine_at_work(coffer);
+  out.node_slots = coffer.live_keyring().node_slot_standing();
   const auto trail = audit_trail(coffer);
   out.audit_head = coffer.keyring()->audit_head();
   out.audit_wrong = trail.is_ok() ? Result<size_t>(trail->wrong.size()) : trail.status();

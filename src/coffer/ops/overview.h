@@ -19,6 +19,7 @@ struct PolicyLook {
 struct Examined {
   uint64_t at = 0;  // Unix seconds; 0: not yet
   Result<Findings> findings = Findings();
+  NodeSlots node_slots = std::optional<NodeSlotStanding>();
   // Of the audit log: its head by the keyring, and what is wrong with it.
   AuditHead audit_head;
   Result<size_t> audit_wrong = size_t{0};
@@ -44,7 +45,7 @@ struct Overview {
 
 // Of a coffer whose root key this process watches: asks no provider, and reads every file's header only where `coffer
 // status` does. Fills `condition`, `report`, `status`, `key_metrics`, `at` and
-// `took_seconds`.
+// `took_seconds`; of `examined`, which is there before, node slots are in the report.
 void look_at(Coffer& coffer, Overview& out);
 // The rest of doctor's questions, and the whole audit log.
 Examined examine_for_overview(Coffer& coffer);

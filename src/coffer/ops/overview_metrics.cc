@@ -40,6 +40,17 @@ std::string agent_text(const Overview& overview) {
          done.text();
 }
 
+std::string node_slots_metrics(const NodeSlots& slots) {
+  const NodeSlotStanding standing = slots.is_ok() ? slots->value_or(NodeSlotStanding()) : NodeSlotStanding();
+  return gauge("coffer_node_slot_until_seconds",
+               "Unix time until which programs that serve start by this node's slot; 0: they do not.", standing.until) +
+         gauge("coffer_node_slot_refused", "1 while they do not, and the policy says that they do.",
+               node_slots_trouble(slots).is_ok() ? 0 : 1) +
+         gauge("coffer_nodes_with_slot", "Nodes that have a slot; 0 where the policy has none.", standing.with_slot) +
+         gauge("coffer_nodes_without_slot", "Nodes that have none, and are to have one.",
+               standing.nodes - standing.with_slot);
+}
+
 std::string examined_text(const Examined& examined) {
   if (examined.at == 0) return "";
   MetricText problems("coffer_audit_problems", "gauge", "Lines that nobody wrote with the key, or that are gone.");
@@ -48,6 +59,7 @@ std::string examined_text(const Examined& examined) {
   return severities("coffer_doctor_findings", "What doctor finds.",
                     examined.findings.is_ok() ? *examined.findings : Findings()) +
          gauge("coffer_doctor_time_seconds", "Unix time of doctor's last look.", examined.at) +
+         node_slots_metrics(examined.node_slots) +
          gauge("coffer_audit_records", "Lines of the audit log, by the keyring.", examined.audit_head.count) +
          problems.text();
 }

@@ -68,6 +68,8 @@ void judge_keyring(const Overview& overview, Troubles& out) {
              "keys that others rotated or took back are not known here");
   out.status(condition.fenced, "this agent has no keys", "the policy is not carried out");
   out.status(condition.copy, "no copy of the keyring is kept on this node", "a start without etcd is not possible");
+  out.status(condition.node_slots_kept, "the slots of nodes cannot be kept",
+             "nodes that start ask the key provider, each of them");
   out.status(condition.root_memory, "how the root key was found is not recorded",
              "after a restart nobody knows since when it is in trouble");
   out.status(condition.replaced, "what was replaced can still be read", "a destroyed key is in an old keyring");
@@ -137,6 +139,7 @@ Findings troubles_of(const Overview& overview) {
     judge_files(*overview.report, out);
     judge_runs(*overview.report, out);
     judge_rollouts(*overview.report, out);
+    out.add(examine_node_slots(overview.report->node_slots));
   } else {
     out.status(overview.report.status(), "the files were not looked at", "how they are is not known");
   }

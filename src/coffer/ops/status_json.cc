@@ -176,6 +176,7 @@ Json status_json(const StatusReport& report) {
           {"usage_refused", refresh_json(report.counts.status())},
           {"root_key_trouble", root_trouble_json(report)},
           {"local_unlock", local_unlock_json(report.root)},
+          {"node_slots", node_slots_json(report.node_slots)},
           {"key_memory",
            {{"locked_bytes", report.key_memory.secrets.locked_bytes},
             {"unlocked_bytes", report.key_memory.secrets.unlocked_bytes},

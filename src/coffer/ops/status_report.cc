@@ -50,6 +50,7 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   report.root_key = options.ask_root ? coffer.live_keyring().check_root() : condition.root_key;
   report.root = options.ask_root ? standing_after(coffer, report.root_key, report.now)
                                  : root_standing(coffer, condition, report.now);
+  if (options.ask_root) report.node_slots = coffer.live_keyring().node_slot_standing();
   report.key_memory = key_memory();
   if (auto runs = read_runs(coffer.disk(), coffer.directory()); runs.is_ok()) report.runs = std::move(*runs);
   report.with_history = options.with_history;

@@ -7,6 +7,7 @@
 #include "coffer/ops/inventory.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/metrics.h"
+#include "coffer/ops/node_slots.h"
 #include "coffer/ops/root_standing.h"
 
 namespace coffer {
@@ -28,6 +29,7 @@ struct StatusReport {
   StoreMarks marks;      // empty where `freshness` is off
   Status root_key;       // whether it may go on protecting
   RootStanding root;     // since when, until when
+  NodeSlots node_slots = std::optional<NodeSlotStanding>();
   KeyMemory key_memory;  // of this program
   std::vector<RunRecord> runs;
   uint64_t now = 0;
@@ -57,7 +59,8 @@ struct StatusOptions {
   std::vector<std::string> paths = {};  // to be counted, each file of them; none: every store the coffer remembers
   bool recount = false;                 // also where there are so many files that their counts are kept
   bool with_history = false;            // also keys that protect nothing any more
-  // Else what this program's own last look found (LiveKeyring::watch_root()), and no provider is asked.
+  // Else what this program's own last look found (LiveKeyring::watch_root()), and no provider is asked, nor what seals
+  // this node's keys: of node slots nothing is said.
   bool ask_root = true;
 };
 // Looks at the keyring anew, and at the root key. Fails where the files or marks cannot be looked at; what else is
