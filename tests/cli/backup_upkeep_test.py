@@ -38,6 +38,9 @@ class Upkeep(BackingUp):
     def remove(self, backup, name):
         return ["backup", "remove-recipient", "a.coffer", self.target, backup, name]
 
+    def audit_lines(self):
+        return self.done("audit", "show", "a.coffer", "--json").json()["log"]
+
     def test_recipients_come_and_go_by_one_small_file_each(self):
         contents = self.make_store("a.coffer")
         backup = self.made()["id"]
@@ -57,6 +60,11 @@ class Upkeep(BackingUp):
         self.refused(self.restore("again", "--open-with", self.uri("safe.key")), "wrong_key", "root-1, root-3")
         self.refused(self.remove(backup, "root-2"), "not_found", "root-2")
         self.refused(self.remove(backup, "root-1"), "busy", "add another one")
+        notes = [line["note"] for line in self.audit_lines() if "recipient" in line.get("note", "")]
+        self.assertEqual(len(notes), 2, "what was refused did not happen")
+        self.assertRegex(notes[0], f"^backup {backup}: recipient root-3 is added: key id [0-9a-f]+ ")
+        self.assertEqual(notes[1], f"backup {backup}: recipient root-2 is removed")
+        self.done("audit", "verify", "a.coffer")
 
     def test_whoever_has_the_passphrase_opens_a_backup_of_a_coffer_that_is_gone(self):
         contents = self.make_store("a.coffer")

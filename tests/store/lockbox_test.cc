@@ -145,10 +145,10 @@ TEST_F(LockboxTest, RecipientsComeAndGoByOneSmallFileEach) {
   EXPECT_LE(file_of(*added).size(), kRecipientFileSizeMax);
   EXPECT_EQ(opened(with_passphrase(uri)), "opened");
   EXPECT_EQ(add_recipient(*coffer_, open_provider, *target_, id_, "other", "").status().code(), Code::kAlreadyExists);
-  ASSERT_OK(remove_recipient(*target_, id_, "other"));
+  ASSERT_OK(remove_recipient(*coffer_, *target_, id_, "other"));
   EXPECT_EQ(code_of("other"), Code::kWrongKey);
-  EXPECT_EQ(remove_recipient(*target_, id_, "other").code(), Code::kNotFound);
-  EXPECT_EQ(remove_recipient(*target_, id_, "root-1").code(), Code::kBusy) << "two are left";
+  EXPECT_EQ(remove_recipient(*coffer_, *target_, id_, "other").code(), Code::kNotFound);
+  EXPECT_EQ(remove_recipient(*coffer_, *target_, id_, "root-1").code(), Code::kBusy) << "two are left";
   EXPECT_EQ(opened(), "opened");
 }
 

@@ -75,7 +75,7 @@ Result<Outcome> run_backup_add_recipient(const Arguments& arguments, Console& co
 Result<Outcome> run_backup_remove_recipient(const Arguments& arguments, Console& console) {
   COFFER_ASSIGN(const NamedBackup backup, named_backup(arguments));
   const std::string& name = arguments.operand("NAME");
-  COFFER_TRY(remove_recipient(*backup.at.target, backup.id, name));
+  COFFER_TRY(remove_recipient(*backup.coffer, *backup.at.target, backup.id, name));
   console.note("whoever has seen that file and its root key has the backup's key still; to shut him out, make another "
                "backup and forget this one");
   return answer_recipients(backup, fmt::format("removed: {}\n", name), console);

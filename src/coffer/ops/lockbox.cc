@@ -152,6 +152,11 @@ Result<KeyringKey> open_by_itself(const Config& config, ProviderOpener opener, B
   return none_opens(names, backup, failures.first());
 }
 
+// A line of the audit log, before it is done: of recipients the keyring knows nothing, so this is saved as a note.
+Status note_recipient(Coffer& coffer, const Id& backup, const std::string& what) {
+  return coffer.live_keyring().update([](Keyring&) { return Status::ok(); }, name_of(backup) + ": " + what);
+}
+
 // kWrongKey or others unless `key` is that of the index that this coffer made.
 Status check_is_of_index(Coffer& coffer, BackupTarget& target, const Id& backup, const KeyringKey& key) {
   const std::string name = backup_index_name(backup);
@@ -242,11 +247,13 @@ Result<std::string> add_recipient(Coffer& coffer, ProviderOpener opener, BackupT
     if (!same) continue;
     return {Code::kAlreadyExists, "it is a recipient of " + name_of(backup) + " already, under the name " + name};
   }
+  COFFER_ASSIGN(const RecipientFile file, read_recipient_file(sealed.file));
+  COFFER_TRY(note_recipient(coffer, backup, "recipient " + sealed.name + " is added: " + file.shown));
   COFFER_TRY(put_recipient(target, backup, sealed));
   return sealed.name;
 }
 
-Status remove_recipient(BackupTarget& target, const Id& backup, const std::string& name) {
+Status remove_recipient(Coffer& coffer, BackupTarget& target, const Id& backup, const std::string& name) {
   COFFER_ASSIGN(const std::vector<std::string> names, recipient_names(target, backup));
   if (std::ranges::find(names, name) == names.end()) {
     return {Code::kNotFound, name_of(backup) + " has no recipient \"" + printable(name) + "\" at " + target.describe()};
@@ -255,6 +262,7 @@ Status remove_recipient(BackupTarget& target, const Id& backup, const std::strin
     return {Code::kBusy, name_of(backup) + " has two recipients, which is as few as there may be; add another one "
                                            "first"};
   }
+  COFFER_TRY(note_recipient(coffer, backup, "recipient " + name + " is removed"));
   return target.remove(backup_recipient_name(backup, name));
 }
 

@@ -38,11 +38,12 @@ Result<KeyringKey> open_lockbox(Coffer& coffer, ProviderOpener opener, BackupTar
 Result<std::vector<BackupRecipient>> recipients_of(BackupTarget& target, const Id& backup);
 
 // Writes one file of at most kRecipientFileSizeMax bytes; returns the recipient's name. `by` as open_lockbox(), whose
-// key has to be that of the backup's index. kAlreadyExists: it is one.
+// key has to be that of the backup's index. The audit log says so before, and it is not done where that cannot be
+// written. kAlreadyExists: it is one.
 Result<std::string> add_recipient(Coffer& coffer, ProviderOpener opener, BackupTarget& target, const Id& backup,
                                   const std::string& root, const std::string& by);
-// Removes one file. Whoever opened the backup before has its key still. kNotFound; kBusy: it would leave fewer than
-// two.
-Status remove_recipient(BackupTarget& target, const Id& backup, const std::string& name);
+// Removes one file. Whoever opened the backup before has its key still. The audit log has it as above. kNotFound;
+// kBusy: it would leave fewer than two.
+Status remove_recipient(Coffer& coffer, BackupTarget& target, const Id& backup, const std::string& name);
 
 }  // namespace coffer
