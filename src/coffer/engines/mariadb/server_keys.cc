@@ -99,6 +99,16 @@ void ServerKeys::note(uint32_t key_id, ServedId& served, uint32_t version, const
   }
 }
 
+// A canary rotation was undone. InnoDB's lowest version of a tablespace is then no longer the lowest.
+void ServerKeys::note_step_back(uint32_t key_id, ServedId& served, uint32_t version) {
+  const uint32_t before = served.told.exchange(version);
+  if (before <= version) return;
+  report_(Severity::kNote, name_of(key_id) + ", domain " + served.domain + ": key version " + std::to_string(version) +
+                               " is the latest again, after " + std::to_string(before) +
+                               "; destroy no older key of it before MIN_KEY_VERSION is higher than " +
+                               std::to_string(before));
+}
+
 std::optional<uint32_t> ServerKeys::latest_version(uint32_t key_id) {
   ServedId* served = find(key_id);
   if (served == nullptr) {
@@ -107,7 +117,10 @@ std::optional<uint32_t> ServerKeys::latest_version(uint32_t key_id) {
   }
   const auto version = coffer_->protecting_version(served->domain);
   note(key_id, *served, 0, version.status());
-  if (version.is_ok()) return *version;
+  if (version.is_ok()) {
+    note_step_back(key_id, *served, *version);
+    return *version;
+  }
   const uint32_t given = served->given;
   if (given == 0 || !coffer_->keyring()->has_keys()) return std::nullopt;
   return given;

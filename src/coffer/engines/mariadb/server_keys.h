@@ -37,6 +37,7 @@ class ServerKeys {
   struct ServedId {
     std::string domain;
     std::atomic<uint32_t> given{0};  // the highest version that was handed out
+    std::atomic<uint32_t> told{0};   // the one that the server was last told is the latest
     std::mutex mutex;
     std::map<uint32_t, std::string> refusals;  // version (0: the latest) → why it is not handed out, as the log has it
     std::atomic<bool> is_refusing{false};      // whether there are any
@@ -48,6 +49,7 @@ class ServerKeys {
   void say_unlisted(uint32_t key_id);
   // `version` 0: the latest.
   void note(uint32_t key_id, ServedId& served, uint32_t version, const Status& outcome);
+  void note_step_back(uint32_t key_id, ServedId& served, uint32_t version);
   std::chrono::milliseconds tell_news();
 
   const std::shared_ptr<Coffer> coffer_;
