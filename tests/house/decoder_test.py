@@ -25,10 +25,12 @@ from decoder.blob import open_blob  # noqa: E402
 from decoder.directory import Directory  # noqa: E402
 from decoder.keyring import fingerprint, group_key_of, open_keyring, open_shard, unwrap_domain_key  # noqa: E402
 from decoder.log import decode_log  # noqa: E402
+from decoder.node import Node  # noqa: E402
 from decoder.pages import decode_pages  # noqa: E402
 from decoder.primitives import Failure, crc32c, derive, kwp_unwrap  # noqa: E402
 from decoder.recipient import fingerprint_of_pair, keyring_key_for  # noqa: E402
 from decoder.root_key import read_root_key  # noqa: E402
+from decoder.stream import decode_stream  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "tests", "golden", "v1")
 SEED = int(os.environ.get("COFFER_SEED", "1"))
@@ -69,6 +71,42 @@ class GoldenCoffer(unittest.TestCase):
         root_key = read_root_key(read("coffer/root.key"))
         records, wrong = check_audit_log(read("coffer/audit.log"), open_keyring(read("coffer/keyring"), root_key))
         self.assertEqual(([record["note"] for record in records], wrong), (["golden"], []))
+
+
+class GoldenExchange(unittest.TestCase):
+    """Files on their way: to another node, and in a backup."""
+
+    PLACE = os.path.join(ROOT, "tests", "golden", "v1-exchange")
+
+    def setUp(self):
+        self.about = json.loads(read("../v1-exchange/about.json"))
+
+    def expect_file(self, name, plaintext):
+        said = self.about["files"][name]
+        self.assertEqual((len(plaintext), hashlib.sha256(plaintext).hexdigest()), (said["size"], said["sha256"]), name)
+
+    def test_the_stream_opens_for_its_receiver(self):
+        stream = read("../v1-exchange/stream")
+        files = decode_stream(stream, Node(bytes.fromhex(self.about["receiver_seed"])))
+        self.assertEqual([file.name for file, _, _ in files], sorted([*self.about["files"], self.about["empty"]]))
+        for file, key, body in files:
+            if key is not None:
+                data = file.slot.record.ljust(8192, b"\0") + body
+                self.expect_file(file.name, coffer_decode.decode(data, file_key=key)[0])
+        with self.assertRaises(Failure) as raised:
+            decode_stream(stream, Node(bytes(32)))
+        self.assertEqual(raised.exception.kind, "foreign")
+
+    def test_the_backup_opens_by_a_recipients_key(self):
+        root_key, target = read_root_key(read("../v1-exchange/root.key")), Target(os.path.join(self.PLACE, "target"))
+        index, parts = read_backup(target, self.about["backup"], root_key)
+        self.assertEqual(index["signer"].hex(), self.about["signed_by"])
+        self.assertEqual(sorted(part["domain"] for part in parts), [b"system", b"tenant-7"])
+        for name in self.about["files"]:
+            self.expect_file(name, coffer_decode.decode_backed_up(target, self.about["backup"], root_key, name)[0])
+        with self.assertRaises(Failure) as raised:
+            read_backup(target, self.about["backup"], read_root_key(read("coffer/root.key")))
+        self.assertEqual(raised.exception.kind, "wrong_key")
 
 
 class Golden(unittest.TestCase):

@@ -39,13 +39,18 @@ class Node:
         return hpke_open(self.agreement, sender, b"coffer/v1 node " + purpose, encapsulated, ciphertext, associated)
 
 
-def read_node_key(text, keyring):
-    """node.key as the coffer seals it (two lines)."""
+def seed_of_node_key(text, keyring):
+    """Of node.key as the coffer seals it (two lines)."""
     line, sealed = text.splitlines()
-    name, public = line.split(b":")[2:]
+    name = line.split(b":")[2]
     key = derive(keyring["audit_key"], b"config values", keyring["coffer_id"], 32)
-    seed = open_value(sealed, key, b"node_key", b"node:" + name, keyring["coffer_id"].hex().encode())
-    node = Node(seed)
+    return open_value(sealed, key, b"node_key", b"node:" + name, keyring["coffer_id"].hex().encode())
+
+
+def read_node_key(text, keyring):
+    """The same, as the node that it is."""
+    public = text.splitlines()[0].split(b":")[3]
+    node = Node(seed_of_node_key(text, keyring))
     said = base64.urlsafe_b64decode(public + b"==")
     if said[:80] != keyring["coffer_id"] + node.agreement_public + node.signing_public:
         raise Failure("tampered", "node.key has other keys than its line says")
