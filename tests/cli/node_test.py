@@ -55,6 +55,10 @@ class Members(CliTest):
             os.remove(self.path("c.coffer/node.key"))
         return self.done("node", "new", "c.coffer", name).out.strip()
 
+    def join(self, name):
+        self.become(name)
+        self.done("node", "enrol", "c.coffer", self.request())
+
     def test_a_node_joins_by_a_request_is_listed_and_goes(self):
         self.make_coffer()
         self.become("db-2")
@@ -94,6 +98,59 @@ class Members(CliTest):
         self.done("node", "remove", "c.coffer", "db-2")
         self.done("rewrap", "c.coffer")
         self.done(*destroy[:-1], "system:2")
+
+    def test_stores_are_a_nodes_own(self):
+        self.make_coffer()
+        self.make_file("c.coffer", "shared/data.sst", b"x")
+        self.join("db-1")
+        self.make_store()
+        self.join("db-2")
+        run = self.done("status", "c.coffer")
+        self.assertIn("\n             1 store of other nodes: db-1 (1)\n", run.out)
+        stores = self.done("status", "c.coffer", "--json").json()
+        self.assertEqual([(store["path"], store["node"]) for store in stores["stores"]], [(self.path("shared"), None)])
+        (other,) = stores["stores_of_other_nodes"]
+        self.assertEqual((other["path"], other["node"]), (self.path("store"), "db-1"))
+        rows = self.done("store", "list", "c.coffer", "--json").json()["stores"]
+        self.assertEqual([(row["path"], row["node"], row["state"]) for row in rows],
+                         [(self.path("shared"), None, "database"), (self.path("store"), "db-1", "elsewhere")])
+        self.assertRegex(self.done("store", "list", "c.coffer").out, r"/store  elsewhere, [0-9a-f]+, of node db-1\n")
+        self.assertRegex(self.done("keyring", "show", "c.coffer").out, r"  db-1  +\S+/store\n")
+        self.assertEqual(self.verified("c.coffer"), {})
+        # The very path of another node's store, as where its disk was brought.
+        self.assertEqual(set(self.verified("c.coffer", "store").values()), {"foreign"})
+        self.assertIn("of node db-1 and was found in no store of this coffer; this machine is node db-2",
+                      self.problems("verify", "c.coffer", "store").out)
+        self.refused(["store", "forget", "c.coffer", other["id"]], "busy", "node db-1")
+        self.refused(["store", "forget", "c.coffer", "store"], "not_found", "node db-1 has one there", other["id"])
+        self.done("store", "adopt", "c.coffer", "store")
+        self.done("verify", "c.coffer", "store")
+        self.done("node", "remove", "c.coffer", "db-1")
+        self.assertIn("db-1 (1, not listed any more)", self.done("status", "c.coffer").out)
+        self.done("store", "forget", "c.coffer", other["id"])
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["stores_of_other_nodes"], [])
+        self.done("verify", "c.coffer")
+
+    def test_a_store_of_before_becomes_a_nodes_own_where_it_says_so(self):
+        self.make_coffer()
+        self.make_store()
+        self.refused(["store", "own", "c.coffer", "store"], "invalid_argument", "coffer node enrol")
+        self.join("db-1")
+        run = self.done("store", "own", "c.coffer", "store")
+        self.assertIn("/store is of node db-1 now", run.out)
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.refused(["store", "own", "c.coffer", "store"], "already_exists", "node db-1")
+        (own,) = [row for row in self.done("store", "list", "c.coffer", "--json").json()["stores"] if row["node"]]
+        self.done("store", "forget", "c.coffer", own["lineage"][0]["store"])
+        self.assertEqual(self.verified("c.coffer"), {})
+        self.done("audit", "verify", "c.coffer")
+        self.edit("c.coffer/coffer.yaml", "version: 1\n",
+                  f"version: 1\nstores: [{{path: {self.path('san')}, shared: true}}]\n")
+        self.make_file("c.coffer", "san/data.sst", b"x")
+        self.refused(["store", "own", "c.coffer", "san"], "invalid_argument", "coffer.yaml says that they are shared")
+        self.assertEqual({os.path.basename(row["path"]): row["node"] for row in
+                          self.done("store", "list", "c.coffer", "--json").json()["stores"]},
+                         {"store": "db-1", "san": None})
 
     def test_what_is_no_request_or_was_changed_is_refused(self):
         self.make_coffer()

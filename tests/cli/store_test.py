@@ -178,10 +178,12 @@ class StoreTest(CliTest):
 
     def test_what_is_wrong_in_the_configuration_is_named(self):
         before = self.read("c.coffer/coffer.yaml").replace(b"\nbind: store ", b"\n#")
-        for text, says in (("stores: here\n", "stores: expected a list"), ("stores:\n  - path: /a\n", "both needed"),
+        for text, says in (("stores: here\n", "stores: expected a list"),
+                           ("stores:\n  - path: /a\n", "at or shared: true"),
                            ("stores:\n  - path: a\n    at: /b\n", "stores: path"), ("bind: all\n", "store or domain"),
                            ("stores:\n  - {path: /a, at: /b}\n  - {path: /c, at: /b}\n", "/b is listed twice"),
-                           ("stores:\n  - {path: /a, at: /b, to: /c}\n", "unknown option \"to\"")):
+                           ("stores:\n  - {path: /a, at: /b, to: /c}\n", "unknown option \"to\""),
+                           ("stores:\n  - {path: /a, shared: yes}\n", "shared: expected true or false")):
             self.write("c.coffer/coffer.yaml", before + text.encode())
             self.refused(["status", "c.coffer"], "invalid_argument", says)
 

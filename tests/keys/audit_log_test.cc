@@ -396,6 +396,8 @@ TEST(AuditChanges, EveryKindOfChangeIsSeen) {
   EXPECT_EQ(changes[3]["from"], "deactivated");
   EXPECT_EQ(changes[3]["to"], "compromised");
   EXPECT_EQ(changes[6]["path"], "/srv/\\xff\"new");
+  EXPECT_EQ(changes[6]["node"], "db-1");
+  EXPECT_FALSE(changes.back().contains("node"));
   const Json first = Json::parse(changes_between(nullptr, {before, std::span(&one, 1)}));
   EXPECT_EQ(first.size(), 1 + 3 + 7 + 2 + 4u) << first.dump(1);
 }

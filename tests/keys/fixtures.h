@@ -41,7 +41,7 @@ inline Keyring varied_keyring() {
   EXPECT_TRUE(keyring.set_key_state(orders[4].id, KeyState::kSuspended, 1022).is_ok());
   EXPECT_TRUE(keyring.set_key_expiry(orders[4].id, 2000).is_ok());
   EXPECT_TRUE(keyring.add_store("/var/lib/db", 1030).is_ok());
-  StoreEntry second = *keyring.find_store(keyring.add_store("/srv/other db", 1031).value());
+  StoreEntry second = *keyring.find_store(keyring.add_store("/srv/other db", 1031, "db-1").value());
   second.also_at = "/srv/new place";
   second.confirmed = true;
   second.lineage = {{keyring.stores()[0].id, 1032, LineageHow::kLinked}, {id_of(0x77), 1033, LineageHow::kAdopted}};

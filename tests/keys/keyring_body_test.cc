@@ -44,6 +44,7 @@ struct StoreFields {
   uint8_t flags = 0;
   std::vector<LineageFields> lineage = {};
   std::vector<std::string> domains = {};
+  std::string node = {};
 };
 struct BodyFields {
   Id coffer_id = id_of(0xc0);
@@ -114,6 +115,7 @@ Bytes encode(const BodyFields& fields) {
     writer.u8(store.flags);
     writer.bytes16(as_bytes(store.path));
     writer.bytes16(as_bytes(store.also_at));
+    writer.bytes8(as_bytes(store.node));
     writer.u16(static_cast<uint16_t>(store.lineage.size()));
     for (const LineageFields& each : store.lineage) {
       writer.id(each.id);
@@ -152,7 +154,8 @@ BodyFields good_fields() {
   fields.domains.push_back({"acme", {wrapped}, 0, 7});
   fields.groups = {{1, id_of(0xa1), "other", id_of(0x98), {slot_of(1), slot_of(2)}},
                    {7, id_of(0xa7), "acme", id_of(0x99), {slot_of(3)}}};
-  fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}}};
+  fields.stores = {{id_of(1), "/a"}, {id_of(2), "/b", "/c", 1, {{id_of(1), 2}, {id_of(9), 3}}, {"orders", "t7"}},
+                   {id_of(3), "/a", {}, 0, {}, {}, "db-1"}};
   return fields;
 }
 
@@ -199,7 +202,10 @@ TEST(KeyringBody, TheFieldsStandWhereThePageSays) {
   EXPECT_TRUE(store.confirmed);
   EXPECT_EQ(store.lineage[1], (Lineage{id_of(9), 14, LineageHow::kOlder}));
   EXPECT_EQ(store.domains, (std::vector<std::string>{"orders", "t7"}));
-  EXPECT_EQ(keyring->store_of("/c/000001.sst"), &store);
+  EXPECT_EQ(keyring->store_of("/c/000001.sst", ""), &store);
+  EXPECT_EQ(store.node, "");
+  EXPECT_EQ(keyring->stores()[2].node, "db-1");
+  EXPECT_EQ(keyring->store_at("/a", "db-1"), &keyring->stores()[2]);
   EXPECT_EQ(keyring->find_key(key.id).entry, &keyring->domains()[0].keys[1]);
 
   auto encoded = KeyringBody::encode(*keyring);
@@ -285,6 +291,13 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenCase{"ZeroStoreId", [](BodyFields& b) { b.stores[0].id = Id{}; }, "store's id"},
         BrokenCase{"RepeatedStoreId", [](BodyFields& b) { b.stores[0].id = b.stores[1].id; }, "store id"},
         BrokenCase{"RepeatedStorePath", [](BodyFields& b) { b.stores[1].path = b.stores[0].path; }, "store path"},
+        BrokenCase{"RepeatedStorePathOfANode",
+                   [](BodyFields& b) {
+                     b.stores[1] = {id_of(2), "/a", {}, 0, {}, {}, "db-1"};
+                   },
+                   "store path"},
+        BrokenCase{"BadStoreNode", [](BodyFields& b) { b.stores[2].node = "db 1"; }, "a node's name"},
+        BrokenCase{"LongStoreNode", [](BodyFields& b) { b.stores[2].node.assign(65, 'a'); }, "within its stores"},
         BrokenCase{"RelativeStorePath", [](BodyFields& b) { b.stores[1].path = "b"; }, "absolute"},
         BrokenCase{"StorePathWithDots", [](BodyFields& b) { b.stores[1].path = "/a/../b"; }, "absolute"},
         BrokenCase{"UnknownStoreFlag", [](BodyFields& b) { b.stores[1].flags = 4; }, "flags that are unknown"},

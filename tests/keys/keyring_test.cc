@@ -5,6 +5,7 @@
 
 #include "coffer/keys/keyring_body.h"
 #include "keys/fixtures.h"
+#include "support/allocations.h"
 
 namespace coffer {
 namespace {
@@ -221,7 +222,7 @@ TEST(Keyring, StoresAreFoundByTheNearestParent) {
   EXPECT_EQ(keyring.add_store("/data", 4).value(), outer) << "known paths keep their id";
   EXPECT_EQ(keyring.stores().size(), 2u);
   auto store_at = [&](std::string_view path) {
-    const StoreEntry* store = keyring.store_of(path);
+    const StoreEntry* store = keyring.store_of(path, "");
     return store == nullptr ? Id{} : store->id;
   };
   EXPECT_EQ(store_at("/data"), outer);
@@ -237,20 +238,66 @@ TEST(Keyring, StoresAreFoundByTheNearestParent) {
   EXPECT_EQ(keyring.remove_store(inner).code(), Code::kNotFound);
 }
 
+TEST(Keyring, AStoreOfANodeIsItsAloneAndBeforeOneOfEveryNodes) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const Id shared = keyring.add_store("/data", 2).value();
+  const Id first = keyring.add_store("/data", 3, "db-1").value();
+  const Id inner = keyring.add_store("/data/db", 4, "db-2").value();
+  EXPECT_EQ(keyring.add_store("/data", 5, "db-1").value(), first);
+  EXPECT_NE(first, shared);
+  const auto found = [&](std::string_view path, std::string_view node) { return keyring.store_of(path, node)->id; };
+  EXPECT_EQ(found("/data/db/1.sst", "db-1"), first);
+  EXPECT_EQ(found("/data/db/1.sst", "db-2"), inner);
+  EXPECT_EQ(found("/data/1.sst", "db-2"), shared);
+  EXPECT_EQ(found("/data/db/1.sst", ""), shared);
+  EXPECT_EQ(keyring.store_at("/data/db", "db-1"), nullptr);
+  const auto ids = [&](std::string_view node) {
+    std::vector<Id> out;
+    for (const StoreEntry& store : keyring.stores_of_node(node)) out.push_back(store.id);
+    return out;
+  };
+  EXPECT_EQ(ids("db-1"), (std::vector<Id>{shared, first}));
+  EXPECT_EQ(ids("db-3"), std::vector<Id>{shared});
+  EXPECT_EQ(ids(""), std::vector<Id>{shared});
+
+  StoreEntry moving = *keyring.find_store(inner);
+  moving.also_at = "/data";
+  ASSERT_TRUE(keyring.replace_store(moving).is_ok()) << "what others have there is no obstacle";
+  EXPECT_EQ(found("/data/1.sst", "db-2"), inner);
+  EXPECT_EQ(found("/data/1.sst", "db-1"), first);
+  moving.node = "db-1";
+  EXPECT_EQ(keyring.replace_store(moving).code(), Code::kInvalidArgument) << "a store stays of its node";
+  EXPECT_EQ(keyring.add_store("/x", 6, "no node").code(), Code::kInvalidArgument);
+  ASSERT_TRUE(keyring.remove_store(first).is_ok());
+  EXPECT_EQ(found("/data/1.sst", "db-1"), shared);
+}
+
+TEST(Keyring, ALookupOfAStoreMakesNoCopies) {
+  Keyring keyring = Keyring::create(id_of(1), 1).value();
+  const std::string path = "/srv/" + std::string(100, 'd');
+  const Id id = keyring.add_store(path, 2, "a-name-that-no-small-string-holds").value();
+  const AllocationCounter allocations;
+  const StoreEntry* own = keyring.store_of(path, "a-name-that-no-small-string-holds");
+  const StoreEntry* others = keyring.store_of(path, "another-name-that-no-small-string-holds");
+  EXPECT_EQ(allocations.count(), 0u);
+  EXPECT_EQ(own->id, id);
+  EXPECT_EQ(others, nullptr);
+}
+
 TEST(Keyring, AStoreOnItsWayIsFoundAtBothPlaces) {
   Keyring keyring = Keyring::create(id_of(1), 1).value();
   StoreEntry moving = *keyring.find_store(keyring.add_store("/data/db", 2).value());
   moving.also_at = "/data/new";
   ASSERT_TRUE(keyring.replace_store(moving).is_ok());
   for (const char* path : {"/data/db", "/data/new/1.sst"}) {
-    ASSERT_NE(keyring.store_of(path), nullptr) << path;
-    EXPECT_EQ(*keyring.store_of(path), moving) << path;
+    ASSERT_NE(keyring.store_of(path, ""), nullptr) << path;
+    EXPECT_EQ(*keyring.store_of(path, ""), moving) << path;
   }
   EXPECT_EQ(keyring.add_store("/data/new", 3).value(), moving.id);
   moving.path = std::exchange(moving.also_at, "");
   ASSERT_TRUE(keyring.replace_store(moving).is_ok());
-  EXPECT_EQ(keyring.store_of("/data/db/1.sst"), nullptr);
-  ASSERT_TRUE(Keyring(keyring).store_at("/data/new") != nullptr);
+  EXPECT_EQ(keyring.store_of("/data/db/1.sst", ""), nullptr);
+  ASSERT_TRUE(Keyring(keyring).store_at("/data/new", "") != nullptr);
 }
 
 TEST(Keyring, AStoreIsReplacedByNothingThatNoStoreMayBe) {

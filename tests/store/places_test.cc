@@ -480,7 +480,7 @@ TEST_F(StorePlaces, ARenameIsWhatItWasWhateverOthersChangeMeanwhile) {
     ASSERT_OK(world.coffer().stores().end_move(*moving, renamed));
     const std::string now = renamed ? to : from, before = renamed ? from : to;
     EXPECT_EQ(world.verdict(now + "/CURRENT"), Code::kOk);
-    EXPECT_EQ(world.coffer().keyring()->store_at(before), nullptr);
+    EXPECT_EQ(world.coffer().keyring()->store_at(before, ""), nullptr);
   }
 }
 
@@ -497,7 +497,7 @@ TEST_F(StorePlaces, ProvisionalStoresThatAreGoneAreForgottenOnceThereAreMany) {
   EXPECT_TRUE(missing_stores(world.coffer()).empty());
   // One whose disk was only away has its id still.
   const std::string last = "/staging" + std::to_string(kGoneStoresMax + 19);
-  const Id id = world.coffer().keyring()->store_at(last)->id;
+  const Id id = world.coffer().keyring()->store_at(last, "")->id;
   ASSERT_OK(world.disk().make_directory(last, 0700));
   EXPECT_EQ(world.coffer().stores().store_for({.directory = last}).value(), id);
 }

@@ -160,7 +160,7 @@ def read_domain_key(fields, in_group):
 
 def read_store(fields):
     store = {"id": fields.bytes(16), "created": fields.number(8), "flags": fields.number(1),
-             "path": fields.sized(2, 4096), "also_at": fields.sized(2, 4096)}
+             "path": fields.sized(2, 4096), "also_at": fields.sized(2, 4096), "node": fields.sized(1, 64)}
     store["lineage"] = [{"store": fields.bytes(16), "since": fields.number(8), "how": fields.number(1)}
                         for _ in range(fields.number(2))]
     store["domains"] = [fields.sized(1, 64) for _ in range(fields.number(2))]
@@ -171,6 +171,7 @@ def read_store(fields):
             or any(each["how"] not in LINEAGE for each in store["lineage"])
             or len({store["id"], *allowed}) != len(allowed) + 1 or len(set(store["domains"])) != len(store["domains"])
             or not all(map(any, allowed))
+            or (store["node"] and not re.fullmatch(rb"[A-Za-z0-9._-]+", store["node"]))
             or (store["domains"] != [b"*"]
                 and not all(re.fullmatch(rb"[a-z0-9._-]+", name) for name in store["domains"]))):
         raise Failure("tampered", f"store {store['path']!r} breaks a rule")
@@ -337,9 +338,9 @@ def check_keyring(keyring):
     """The rules that concern more than one field."""
     key_ids = [key["id"] for keys in keyring["domains"].values() for key in keys]
     store_ids = [store["id"] for store in keyring["stores"]]
-    paths = [store["path"] for store in keyring["stores"]]
-    paths += [store["also_at"] for store in keyring["stores"] if store["also_at"]]
-    for what, values in (("key id", key_ids), ("store id", store_ids), ("store path", paths)):
+    places = [(store["node"], store[path]) for store in keyring["stores"] for path in ("path", "also_at")
+              if store[path]]
+    for what, values in (("key id", key_ids), ("store id", store_ids), ("store path", places)):
         if len(values) != len(set(values)):
             raise Failure("tampered", f"a {what} stands in the keyring twice")
     if b"system" not in keyring["domains"]:
@@ -354,7 +355,7 @@ def check_keyring(keyring):
             raise Failure("tampered", "the keys of a rollout are not in its states")
     if keyring["version"] == 0:
         raise Failure("tampered", "versions count from 1")
-    for path in paths:
+    for _, path in places:
         if not re.fullmatch(rb"(/|(/[^/\0]+)+)", path) or {b".", b".."} & set(path.split(b"/")):
             raise Failure("tampered", f"store path {path!r}")
 
@@ -410,7 +411,8 @@ def describe_keyring(keyring):
         "group_of": {text(name): text(keyring["groups"][group]["name"])
                      for name, group in keyring["group_of"].items() if group},
         "locked": {text(name): since for name, since in keyring["locked"].items() if since},
-        "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "confirmed": store["flags"] & 1 == 1,
+        "stores": [{"id": store["id"].hex(), "path": text(store["path"]), "node": text(store["node"]),
+                    "confirmed": store["flags"] & 1 == 1,
                     "names_encrypted": store["flags"] & 2 == 2,
                     "lineage": [{"store": each["store"].hex(), "how": LINEAGE[each["how"]]}
                                 for each in store["lineage"]],

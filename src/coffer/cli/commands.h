@@ -76,6 +76,7 @@ Command store_list_command();
 Command store_move_command();
 Command store_adopt_command();
 Command store_forget_command();
+Command store_own_command();
 Command config_seal_command();
 Command config_open_command();
 Command metrics_command();

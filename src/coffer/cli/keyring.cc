@@ -31,7 +31,8 @@ Json keyring_json(const std::string& directory, const Keyring& keyring, const Ke
   }
   Json stores = Json::array();
   for (const StoreEntry& store : keyring.stores()) {
-    stores.push_back({{"id", store.id.hex()}, {"created", store.created}, {"path", store.path}});
+    stores.push_back({{"id", store.id.hex()}, {"created", store.created}, {"path", store.path},
+                      {"node", store.node.empty() ? Json(nullptr) : Json(store.node)}});
   }
   const Json previous = keyring.ancestors().empty() ? Json(nullptr) : Json(to_hex(keyring.ancestors().front()));
   return {{"coffer", directory},         {"id", keyring.coffer_id().hex()}, {"version", keyring.version()},
@@ -70,10 +71,10 @@ std::string keyring_text(const std::string& place, const Keyring& keyring, const
   }
   out += slots.text() + "\n" + keys.text();
   if (keyring.stores().empty()) return out;
-  Table stores({Align::kLeft, Align::kLeft, Align::kLeft});
-  stores.add({"STORE", "SINCE", "PATH"});
+  Table stores({Align::kLeft, Align::kLeft, Align::kLeft, Align::kLeft});
+  stores.add({"STORE", "SINCE", "NODE", "PATH"});
   for (const StoreEntry& store : keyring.stores()) {
-    stores.add({store.id.short_hex(), time_text(store.created), printable(store.path)});
+    stores.add({store.id.short_hex(), time_text(store.created), store.node, printable(store.path)});
   }
   return out + "\n" + stores.text();
 }

@@ -100,7 +100,9 @@ void put_keys(Html& out, const StatusReport& report) {
   }
 }
 
-void put_stores(Html& out, const StatusReport& report) {
+namespace {
+
+void put_stores_here(Html& out, const StatusReport& report) {
   if (report.stores.empty()) {
     out << "<h2>Stores</h2><p class=\"soft\">None that Coffer encrypts files in.</p>";
     return;
@@ -118,6 +120,14 @@ void put_stores(Html& out, const StatusReport& report) {
     put_share(table.cell(), usage.active, usage.encrypted);
     if (report.config.freshness) put_mark(table.cell(), report, store);
   }
+}
+
+}  // namespace
+
+void put_stores(Html& out, const StatusReport& report) {
+  put_stores_here(out, report);
+  const std::string elsewhere = elsewhere_text(report);
+  if (!elsewhere.empty()) out << "<p class=\"soft\">", out.text(elsewhere) << ".</p>";
 }
 
 }  // namespace coffer::cli

@@ -36,7 +36,7 @@ bool is_clear_current(Disk& disk, const std::string& path, int64_t since_ns) {
 
 std::vector<std::string> places_of_program(const Coffer& coffer, const std::vector<std::string>& words) {
   std::set<std::string> paths;
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores())
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : coffer.places().stores(*keyring))
     paths.insert(coffer.places().here(store.path));
   for (const std::string& word : words) {
     add_paths(word, paths);

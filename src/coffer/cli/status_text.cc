@@ -182,7 +182,9 @@ std::string status_heading(const StatusReport& report) {
                        remark_on(report, store));
     label = "";
   }
-  if (report.stores.empty() && report.config.mariadb_keys.empty()) {
+  if (const std::string elsewhere = elsewhere_text(report); !elsewhere.empty()) {
+    out += fmt::format("  {:<9}  {}\n", label, elsewhere);
+  } else if (report.stores.empty() && report.config.mariadb_keys.empty()) {
     out += "  stores     none yet: coffer exec opens one\n";
   }
   out += mariadb_text(report.config.mariadb_keys);

@@ -1,10 +1,13 @@
 // coffer store list, move, adopt, forget, clone: which directories a coffer's files may be in.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/ops/own_store.h"
 #include "coffer/ops/stores.h"
 #include "coffer/providers/registry.h"
 
@@ -24,12 +27,18 @@ std::string_view store_state(const StoreEntry& store, const std::vector<MissingS
   return store.confirmed ? "database" : "provisional";
 }
 
-// Without the provisional ones that are gone: nobody has to know of them.
+constexpr std::string_view kElsewhere = "elsewhere";
+
+// Without the provisional ones that are gone, or are other nodes': nobody has to know of them.
 std::vector<StoreEntry> shown_stores(Coffer& coffer) {
   std::vector<StoreEntry> out;
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
-    if (store.confirmed || coffer.stores().is_present(store)) out.push_back(store);
+  const auto keyring = coffer.keyring();
+  const std::string node = coffer.places().node(*keyring);
+  for (const StoreEntry& store : keyring->stores()) {
+    if (store.confirmed || (store.is_of(node) && coffer.stores().is_present(store))) out.push_back(store);
   }
+  // Other nodes' last.
+  std::ranges::stable_partition(out, [&](const StoreEntry& store) { return store.is_of(node); });
   return out;
 }
 
@@ -44,7 +53,8 @@ Json store_json(const Coffer& coffer, const StoreEntry& store, std::string_view 
   }
   return {{"id", store.id.hex()},
           {"path", store.path},
-          {"here", coffer.places().here(store.path)},
+          {"node", store.node.empty() ? Json(nullptr) : Json(store.node)},
+          {"here", state == kElsewhere ? Json(nullptr) : Json(coffer.places().here(store.path))},
           {"also_at", store.also_at.empty() ? Json(nullptr) : Json(store.also_at)},
           {"created", store.created},
           {"confirmed", store.confirmed},
@@ -54,8 +64,10 @@ Json store_json(const Coffer& coffer, const StoreEntry& store, std::string_view 
           {"domains", store.domains}};
 }
 
-std::string store_text(const Coffer& coffer, const StoreEntry& store) {
-  std::string out;
+std::string store_text(const Coffer& coffer, const StoreEntry& store, std::string_view state) {
+  std::string out = fmt::format("{}  {}, {}{}\n", printable(store.path), state, store.id.short_hex(),
+                                store.node.empty() ? "" : ", of node " + store.node);
+  if (state == kElsewhere) return out;
   const auto keyring = coffer.keyring();
   if (!store.also_at.empty()) out += fmt::format("  is being renamed to {}\n", printable(store.also_at));
   if (const std::string here = coffer.places().here(store.path); here != store.path) {
@@ -82,11 +94,11 @@ Result<Outcome> run_store_list(const Arguments& arguments, Console& console) {
   const std::vector<MissingStore> missing = missing_stores(*coffer);
   Json answer = Json::array();
   std::string text;
+  const std::string node = coffer->places().node(*coffer->keyring());
   for (const StoreEntry& store : shown_stores(*coffer)) {
-    const std::string_view state = store_state(store, missing);
+    const std::string_view state = store.is_of(node) ? store_state(store, missing) : kElsewhere;
     answer.push_back(store_json(*coffer, store, state));
-    text +=
-        fmt::format("{}  {}, {}\n{}", printable(store.path), state, store.id.short_hex(), store_text(*coffer, store));
+    text += store_text(*coffer, store, state);
   }
   if (text.empty()) text = "none yet: coffer exec opens one\n";
   console.answer(Json::object({{"stores", std::move(answer)}}), text);
@@ -152,6 +164,17 @@ Result<Outcome> run_store_forget(const Arguments& arguments, Console& console) {
   COFFER_TRY(forget_store(*coffer, store.id));
   console.answer(Json{{"path", store.path}, {"id", store.id.hex()}},
                  fmt::format("the store {} is forgotten\n", printable(store.path)));
+  return Outcome::kDone;
+}
+
+Result<Outcome> run_store_own(const Arguments& arguments, Console& console) {
+  COFFER_ASSIGN(auto coffer, open_coffer(arguments));
+  const std::string& given = arguments.operand("PATH");
+  COFFER_ASSIGN(const StoreEntry store, own_store(*coffer, Id::parse(given).is_ok() ? given : absolute_path(given)));
+  console.answer(Json{{"path", store.path}, {"id", store.id.hex()}, {"node", store.node}},
+                 fmt::format("the store {} is of node {} now\n", printable(store.path), store.node));
+  console.note("to the other nodes it is as before: run this on each that has files there, and coffer store forget " +
+               store.lineage.back().store.hex() + " once then");
   return Outcome::kDone;
 }
 
@@ -229,6 +252,17 @@ Command store_forget_command() {
       .flags = {root_flag()},
       .examples = {"store forget /var/lib/db.coffer /var/lib/old-db"},
       .run = run_store_forget,
+  };
+}
+
+Command store_own_command() {
+  return {
+      .name = "store own",
+      .about = "makes a store that was every node's this node's own",
+      .operands = {coffer_operand(), {"PATH", "where it is, or its id"}},
+      .flags = {root_flag()},
+      .examples = {"store own /var/lib/db.coffer /var/lib/db"},
+      .run = run_store_own,
   };
 }
 

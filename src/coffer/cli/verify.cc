@@ -120,7 +120,7 @@ Result<Outcome> run_verify(const Arguments& arguments, Console& console) {
   progress.erase();
   if (paths.empty()) {
     for (const MissingStore& store : missing_stores(*coffer)) report.add(store);
-    for (const auto keyring = coffer->keyring(); const StoreEntry& store : keyring->stores()) {
+    for (const auto keyring = coffer->keyring(); const StoreEntry& store : coffer->places().stores(*keyring)) {
       if (coffer->stores().is_present(store)) report.add(store, check_freshness(*coffer, store));
     }
   }

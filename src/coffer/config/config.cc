@@ -209,16 +209,28 @@ class Parser {
     return Status::ok();
   }
 
+  Status shared(const YAML::Node& value, bool& out) {
+    COFFER_ASSIGN(const std::string text, reader_.text(value, "stores: shared"));
+    if (text != "true" && text != "false") return reader_.error(value, "stores: shared: expected true or false");
+    out = text == "true";
+    return Status::ok();
+  }
+
   Status stores(const YAML::Node& list) {
-    if (!list.IsSequence()) return reader_.error(list, "stores: expected a list of {path, at}");
+    if (!list.IsSequence()) return reader_.error(list, "stores: expected a list of {path, at, shared}");
     for (const auto& item : list) {
       StorePlace entry;
       COFFER_TRY(reader_.each(item, "stores: ", [&](const YamlReader::Entry& field) -> Status {
         if (field.key == "path") return path(field.value, "stores: path", entry.path);
         if (field.key == "at") return path(field.value, "stores: at", entry.at);
-        return reader_.error(field.key_node, "stores: unknown option \"" + field.key + "\"; known are path and at");
+        if (field.key == "shared") return shared(field.value, entry.shared);
+        return reader_.error(field.key_node,
+                             "stores: unknown option \"" + field.key + "\"; known are path, at and shared");
       }));
-      if (entry.path.empty() || entry.at.empty()) return reader_.error(item, "stores: path and at are both needed");
+      if (entry.shared && entry.at.empty()) entry.at = entry.path;
+      if (entry.path.empty() || entry.at.empty()) {
+        return reader_.error(item, "stores: path is needed, and at or shared: true");
+      }
       for (const StorePlace& other : config_.stores) {
         if (other.at == entry.at) return reader_.error(item, "stores: " + entry.at + " is listed twice");
         if (other.path == entry.path) return reader_.error(item, "stores: " + entry.path + " is listed twice");

@@ -31,10 +31,12 @@ struct DomainPath {
   friend bool operator==(const DomainPath& a, const DomainPath& b) { return a.domain == b.domain && a.path == b.path; }
 };
 
-// A store whose directory has another path here than where it was made: in a container, on its host, restored.
+// A store whose directory has another path here than where it was made: in a container, on its host, restored. Or whose
+// disk goes from node to node.
 struct StorePlace {
-  std::string path;  // as the keyring knows it; absolute
-  std::string at;    // where it is here; absolute
+  std::string path;     // as the keyring knows it; absolute
+  std::string at;       // where it is here; absolute
+  bool shared = false;  // new stores there are every node's, and not this one's
 
   friend bool operator==(const StorePlace& a, const StorePlace& b) = default;
 };

@@ -46,6 +46,7 @@ std::string format_config(const Config& config) {
   if (!config.stores.empty()) out += "stores:\n";
   for (const StorePlace& entry : config.stores) {
     out += "  - path: " + yaml_quoted(entry.path) + "\n    at: " + yaml_quoted(entry.at) + "\n";
+    if (entry.shared) out += "    shared: true\n";
   }
   return out + format_policy({config.policy, config.domain_ciphers, config.local_unlock}) +
          format_mariadb(config.mariadb_keys) + format_mounted_files(config.mounted_files) + format_peers(config.peers) +

@@ -157,7 +157,7 @@ PlaintextFiles still_plaintext(Coffer& coffer, const std::string& directory, con
 
 std::vector<StoreInTransition> stores_in_transition(Coffer& coffer) {
   std::vector<StoreInTransition> out;
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : coffer.places().stores(*keyring)) {
     const auto list = read_plaintext_list(coffer, store.id);
     if (list.is_ok() && !list->has_value()) continue;
     StoreInTransition each{store.id, coffer.places().here(store.path), list.status(), {}};

@@ -160,7 +160,9 @@ void compare_groups(const Keyring* before, const Keyring& after, Changes& out) {
 }
 
 Json store_change(std::string_view what, const StoreEntry& store) {
-  return {{"what", what}, {"store", store.id.hex()}, {"path", json_text(store.path)}};
+  Json out = {{"what", what}, {"store", store.id.hex()}, {"path", json_text(store.path)}};
+  if (!store.node.empty()) out["node"] = store.node;
+  return out;
 }
 
 void compare_places(const StoreEntry& before, const StoreEntry& after, Changes& out) {
@@ -197,7 +199,7 @@ void compare_stores(const Keyring* before, const Keyring& after, Changes& out) {
   }
   for (const StoreEntry& store : after.stores()) {
     const auto found = known.find(store.id);
-    const StoreEntry none{store.id, store.created, store.path, {}, false, false, {}, store.domains};
+    const StoreEntry none{store.id, store.created, store.path, {}, store.node, false, false, {}, store.domains};
     if (found == known.end()) out.add(store_change("store added", store));
     const StoreEntry& earlier = found != known.end() ? *found->second : none;
     compare_places(earlier, store, out);

@@ -219,10 +219,13 @@ class Keyring {
   const Rollout* find_rollout(std::string_view domain) const;
   // Its new key, by which files are opened everywhere; null if none runs.
   const DomainKeyEntry* rollout_key(const Domain& domain) const;
-  // The store that has this very path, as path or also_at; null if none. One lookup in a hash map.
-  const StoreEntry* store_at(std::string_view path) const;
-  // The same of the path or the nearest parent of it that is a store's: one lookup for each parent.
-  const StoreEntry* store_of(std::string_view path) const;
+  // Those that a node of this name has, or (empty) a machine that is none: its own and every node's.
+  StoreRefs stores_of_node(std::string_view node) const;
+  // The store that has this very path there, as path or also_at, before one of every node's that has it; null if none.
+  // A lookup in a hash map, or two where there is a node.
+  const StoreEntry* store_at(std::string_view path, std::string_view node) const;
+  // The same of the path or the nearest parent of it that is a store's: that for each parent.
+  const StoreEntry* store_of(std::string_view path, std::string_view node) const;
 
   // Changes. Each leaves the keyring as it was when it fails; kLimitExceeded where the format has no room.
   // With one active key. kAlreadyExists, kInvalidArgument. In the group of this name, which has to open; empty: in
@@ -284,11 +287,11 @@ class Keyring {
   Status resume_rollout(std::string_view domain, uint64_t now);
   // All nodes use the active key again; the new one is deactivated.
   Status undo_rollout(std::string_view domain, uint64_t now);
-  // The existing id if the path is known. kInvalidArgument for a path that StoreEntry::path could not be. The store is
-  // not confirmed yet.
-  Result<Id> add_store(std::string_view path, uint64_t now);
-  // In place of the store of the same id. kNotFound; kInvalidArgument, kAlreadyExists or kLimitExceeded for what no
-  // entry may be.
+  // Of the node of this name; empty: of every node. The existing id if such a store has the path. kInvalidArgument for
+  // a path that StoreEntry::path could not be. The store is not confirmed yet.
+  Result<Id> add_store(std::string_view path, uint64_t now, std::string_view node = {});
+  // In place of the store of the same id, whose node stays. kNotFound; kInvalidArgument, kAlreadyExists or
+  // kLimitExceeded for what no entry may be.
   Status replace_store(StoreEntry entry);
   Status remove_store(const Id& id);
 
@@ -342,7 +345,7 @@ class Keyring {
   NodeList node_list_;
   std::vector<ListedBackup> backups_;
   std::vector<Rollout> rollouts_;
-  PathMap places_;  // path and also_at → store
+  StorePlaceMap places_;  // path and also_at, on whose node → store
 };
 
 // The clear part of a sealed keyring: what can be known without a root key.

@@ -16,7 +16,7 @@ constexpr size_t kKeyFixedSize = 16 + 4 + 1 + 6 * 8 + 1;
 // Flags of a store.
 constexpr uint8_t kConfirmed = 1, kNamesEncrypted = 2;
 
-constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 2 + 2;
+constexpr size_t kStoreFixedSize = 16 + 8 + 1 + 2 + 2 + 1 + 2 + 2;
 constexpr size_t kLineageSize = 16 + 8 + 1;
 // What stands behind the nodes begins with such a byte; they begin with a size that is smaller.
 constexpr uint8_t kSectionMarkMin = 0x40;
@@ -95,7 +95,8 @@ Result<Domain> decode_domain(Reader& reader) {
 }
 
 size_t size_of(const StoreEntry& store) {
-  size_t size = kStoreFixedSize + store.path.size() + store.also_at.size() + store.lineage.size() * kLineageSize;
+  size_t size = kStoreFixedSize + store.path.size() + store.also_at.size() + store.node.size();
+  size += store.lineage.size() * kLineageSize;
   for (const std::string& domain : store.domains) size += 1 + domain.size();
   return size;
 }
@@ -106,6 +107,7 @@ void encode_store(const StoreEntry& store, Writer& writer) {
   writer.u8(static_cast<uint8_t>((store.confirmed ? kConfirmed : 0) | (store.names_encrypted ? kNamesEncrypted : 0)));
   writer.bytes16(as_bytes(store.path));
   writer.bytes16(as_bytes(store.also_at));
+  writer.bytes8(as_bytes(store.node));
   writer.u16(static_cast<uint16_t>(store.lineage.size()));
   for (const Lineage& each : store.lineage) {
     writer.id(each.store);
@@ -123,6 +125,7 @@ Result<StoreEntry> decode_store(Reader& reader) {
   const uint8_t flags = reader.u8();
   store.path = as_text(reader.bytes16(kStorePathSizeMax));
   store.also_at = as_text(reader.bytes16(kStorePathSizeMax));
+  store.node = as_text(reader.bytes8(kNodeNameSizeMax));
   for (uint16_t left = reader.u16(); left > 0 && reader.ok(); --left) {
     Lineage each{reader.id(), reader.u64(), LineageHow::kLinked};
     const uint8_t how = reader.u8();
@@ -145,12 +148,12 @@ Result<StoreEntry> decode_store(Reader& reader) {
 size_t ancestor_count(uint64_t version) { return std::min<uint64_t>(version - 1, kAncestorsMax); }
 
 Status check_unique(const std::vector<StoreEntry>& stores) {
-  std::unordered_set<std::string_view> paths;
+  std::unordered_set<StorePlaceKey, StorePlaceHash, StorePlaceEqual> places;
   std::unordered_set<Id, IdHash> ids;
   for (const StoreEntry& store : stores) {
     if (!ids.insert(store.id).second) return broken("store id " + store.id.hex() + " must not repeat");
     for (const std::string* path : {&store.path, &store.also_at}) {
-      if (path->empty() || paths.insert(*path).second) continue;
+      if (path->empty() || places.insert({store.node, *path}).second) continue;
       return broken("store path " + *path + " must not repeat");
     }
   }

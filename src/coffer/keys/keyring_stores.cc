@@ -6,6 +6,7 @@
 #include "coffer/crypto/random.h"
 #include "coffer/keys/keyring.h"
 #include "coffer/keys/keyring_body.h"
+#include "coffer/keys/node_identity.h"
 
 namespace coffer {
 
@@ -58,6 +59,9 @@ Status check_store(const StoreEntry& entry) {
         "a store's path must be absolute, without trailing slash, \".\", \"..\" and control characters, and at most " +
             std::to_string(kStorePathSizeMax) + " bytes"};
   }
+  if (!entry.node.empty() && !valid_node_name(entry.node)) {
+    return {Code::kInvalidArgument, "a store's node must be empty or a node's name"};
+  }
   if (entry.lineage.size() > kStoreLineageMax || entry.domains.size() > kStoreDomainsMax) {
     return {Code::kLimitExceeded, "the store " + entry.path + " may hold files of " + std::to_string(kStoreLineageMax) +
                                       " other stores, and of as many domains, at most"};
@@ -87,27 +91,37 @@ const StoreEntry* Keyring::find_store(const Id& id) const {
   return found == stores_.end() ? nullptr : &*found;
 }
 
-const StoreEntry* Keyring::store_at(std::string_view path) const {
-  const auto found = places_.find(path);
+StoreRefs Keyring::stores_of_node(std::string_view node) const {
+  StoreRefs out;
+  std::copy_if(stores_.begin(), stores_.end(), std::back_inserter(out),
+               [&](const StoreEntry& store) { return store.is_of(node); });
+  return out;
+}
+
+const StoreEntry* Keyring::store_at(std::string_view path, std::string_view node) const {
+  auto found = places_.find(StorePlaceView(node, path));
+  if (found == places_.end() && !node.empty()) found = places_.find(StorePlaceView({}, path));
   return found == places_.end() ? nullptr : &stores_[found->second];
 }
 
-const StoreEntry* Keyring::store_of(std::string_view path) const {
+const StoreEntry* Keyring::store_of(std::string_view path, std::string_view node) const {
   for (; path.size() > 1; path = parent_of(path)) {
-    if (const StoreEntry* store = store_at(path)) return store;
+    if (const StoreEntry* store = store_at(path, node)) return store;
   }
   return nullptr;
 }
 
-Result<Id> Keyring::add_store(std::string_view path, uint64_t now) {
-  if (const StoreEntry* known = store_at(path)) return known->id;
+Result<Id> Keyring::add_store(std::string_view path, uint64_t now, std::string_view node) {
+  const auto known = places_.find(StorePlaceView(node, path));
+  if (known != places_.end()) return stores_[known->second].id;
   if (stores_.size() >= UINT16_MAX) return {Code::kLimitExceeded, "a keyring has at most 65535 stores"};
   StoreEntry entry;
   COFFER_ASSIGN(entry.id, random_id());
   entry.created = now;
   entry.path = path;
+  entry.node = node;
   COFFER_TRY(check_store(entry).with_context("store path \"" + printable(path) + "\""));
-  places_.emplace(entry.path, stores_.size());
+  places_.emplace(StorePlaceKey{entry.node, entry.path}, stores_.size());
   stores_.push_back(std::move(entry));
   return stores_.back().id;
 }
@@ -116,9 +130,11 @@ Status Keyring::replace_store(StoreEntry entry) {
   COFFER_TRY(check_store(entry));
   const StoreEntry* old = find_store(entry.id);
   if (old == nullptr) return {Code::kNotFound, "no store " + entry.id.hex() + " in the keyring"};
+  if (entry.node != old->node) return {Code::kInvalidArgument, "a store stays of its node"};
   for (const std::string* path : {&entry.path, &entry.also_at}) {
-    const StoreEntry* there = path->empty() ? nullptr : store_at(*path);
-    if (there != nullptr && there != old) return {Code::kAlreadyExists, *path + " is another store already"};
+    const auto there = places_.find(StorePlaceView(entry.node, *path));
+    if (path->empty() || there == places_.end() || &stores_[there->second] == old) continue;
+    return {Code::kAlreadyExists, *path + " is another store already"};
   }
   if (entry.also_at == entry.path) return {Code::kInvalidArgument, "a store has two paths only if they differ"};
   stores_[static_cast<size_t>(old - stores_.data())] = std::move(entry);
@@ -137,8 +153,9 @@ Status Keyring::remove_store(const Id& id) {
 void Keyring::index_places() {
   places_.clear();
   for (size_t i = 0; i < stores_.size(); ++i) {
-    places_.emplace(stores_[i].path, i);
-    if (!stores_[i].also_at.empty()) places_.emplace(stores_[i].also_at, i);
+    const StoreEntry& store = stores_[i];
+    places_.emplace(StorePlaceKey{store.node, store.path}, i);
+    if (!store.also_at.empty()) places_.emplace(StorePlaceKey{store.node, store.also_at}, i);
   }
 }
 

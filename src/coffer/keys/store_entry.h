@@ -2,6 +2,7 @@
 // "Keyring".
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -40,6 +41,7 @@ struct StoreEntry {
   uint64_t created = 0;
   std::string path;     // absolute, without trailing slash, empty components, "." and "..", control characters
   std::string also_at;  // while its directory is being renamed: where it is going; else empty
+  std::string node;     // whose store it is: of this one alone, by its name; empty: every node's
   // A database was seen there. Else files were made there, and it may be gone tomorrow: a backup, a staging directory.
   bool confirmed = false;
   // Names in it are encrypted (docs/format.md, section 22): decided before there is any, and for ever.
@@ -47,6 +49,8 @@ struct StoreEntry {
   std::vector<Lineage> lineage;      // stores whose files may be here; none twice, and itself only as kOlder
   std::vector<std::string> domains;  // whose data files may be here, whatever coffer.yaml has for their paths
 
+  // Whether a node of this name, or (empty) a machine that is none, has it at its path.
+  bool is_of(std::string_view node_name) const { return node.empty() || node == node_name; }
   bool descends_from(const Id& store) const;
   bool holds_domain(std::string_view domain) const;
   bool add_domain(std::string_view domain);  // says whether that was new
@@ -56,11 +60,31 @@ struct StoreEntry {
 // Ok, or the rule that an entry breaks: "its path must be …".
 Status check_store(const StoreEntry& entry);
 
-// Lookups by string_view.
-struct PathHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view path) const { return std::hash<std::string_view>()(path); }
+// In their order in a keyring, which outlives it.
+using StoreRefs = std::vector<std::reference_wrapper<const StoreEntry>>;
+
+// A path on one node, or (empty) on every one. Lookups by StorePlaceView, without a copy.
+struct StorePlaceKey {
+  std::string node;
+  std::string path;
 };
-using PathMap = std::unordered_map<std::string, size_t, PathHash, std::equal_to<>>;
+struct StorePlaceView {
+  StorePlaceView(std::string_view of, std::string_view at) : node(of), path(at) {}
+  StorePlaceView(const StorePlaceKey& key) : node(key.node), path(key.path) {}
+  std::string_view node;
+  std::string_view path;
+};
+struct StorePlaceHash {
+  using is_transparent = void;
+  size_t operator()(StorePlaceView place) const {
+    const std::hash<std::string_view> hash;
+    return place.node.empty() ? hash(place.path) : hash(place.path) ^ (hash(place.node) * 31);
+  }
+};
+struct StorePlaceEqual {
+  using is_transparent = void;
+  bool operator()(StorePlaceView a, StorePlaceView b) const { return a.path == b.path && a.node == b.node; }
+};
+using StorePlaceMap = std::unordered_map<StorePlaceKey, size_t, StorePlaceHash, StorePlaceEqual>;
 
 }  // namespace coffer

@@ -29,7 +29,7 @@ Status AtRest::whole_coffer(const std::string& path) {
   if (records_ == nullptr || has_all_) return Status::ok();
   const auto known = database_of_.find(std::string(parent_of(path)));
   if (known != database_of_.end() && !known->second.empty()) return Status::ok();
-  for (const auto keyring = coffer_.keyring(); const StoreEntry& store : keyring->stores()) {
+  for (const auto keyring = coffer_.keyring(); const StoreEntry& store : coffer_.places().stores(*keyring)) {
     Status kept = keep_out(coffer_.places().here(store.path) + "/CURRENT");
     if (kept.is_ok()) continue;
     return {kept.code(),

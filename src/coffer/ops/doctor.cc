@@ -39,7 +39,7 @@ void add(Findings more, Findings& findings) {
 
 Findings examine_surroundings(Coffer& coffer) {
   std::vector<std::string> stores;
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores())
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : coffer.places().stores(*keyring))
     stores.push_back(coffer.places().here(store.path));
   Findings out = examine_placement(coffer.disk(), coffer.config_path(), coffer.config(), coffer.directory(), stores);
   add(examine_roots(coffer.config().providers.roots, roots_in_use(coffer.live_keyring())), out);

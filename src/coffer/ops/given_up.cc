@@ -46,7 +46,7 @@ Status GivenUp::expose_keys(std::vector<std::string>& exposed) {
 
 Status GivenUp::let_stores_go() {
   const std::shared_ptr<const Keyring> keys = coffer_.keyring();
-  for (const StoreEntry& store : keys->stores()) {
+  for (const StoreEntry& store : coffer_.places().stores(*keys)) {
     const std::string here = coffer_.places().here(store.path);
     const bool is_here = std::ranges::any_of(paths_, [&](const std::string& path) {
       const Place place = coffer_.places().of_directory(*keys, absolute_path(path));

@@ -128,7 +128,7 @@ std::set<Id> keys_needed(const EnvelopeScan& scan) {
 std::vector<std::string> remembered_stores(const Coffer& coffer) {
   std::vector<std::string> paths;
   const std::shared_ptr<const Keyring> keyring = coffer.keyring();
-  for (const StoreEntry& store : keyring->stores()) {
+  for (const StoreEntry& store : coffer.places().stores(*keyring)) {
     const std::string path = coffer.places().here(store.path);
     const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);
     const bool present = is_there(coffer.disk(), path);
@@ -141,7 +141,7 @@ std::vector<std::string> remembered_stores(const Coffer& coffer) {
 std::vector<MissingStore> missing_stores(const Coffer& coffer) {
   std::vector<MissingStore> out;
   const std::shared_ptr<const Keyring> keyring = coffer.keyring();
-  for (const StoreEntry& store : keyring->stores()) {
+  for (const StoreEntry& store : coffer.places().stores(*keyring)) {
     if (!store.confirmed) continue;
     const std::string path = coffer.places().here(store.path);
     const std::string other = store.also_at.empty() ? path : coffer.places().here(store.also_at);

@@ -37,7 +37,7 @@ void examine_place(const Coffer& coffer, const LocalUnlock& local, Findings& out
     out.push_back({true, "policy: local_unlock: directory: " + place.to_string(), why,
                    "make it, for the user who serves alone: install -d -m 700 -o USER " + local.directory});
   }
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : coffer.places().stores(*keyring)) {
     if (!is_within(local.directory, coffer.places().here(store.path))) continue;
     out.push_back({true, "policy: local_unlock: " + local.directory + " is in the store " + store.path,
                    "backups of the store take the copy along", "name another directory"});

@@ -52,7 +52,7 @@ Result<std::string> certificate_of(const Coffer& coffer, const std::string& doma
                                    uint64_t version_before) {
   const auto keyring = coffer.keyring();
   CertificateJson stores = CertificateJson::array();
-  for (const StoreEntry& store : keyring->stores()) stores.push_back(store.path);
+  for (const StoreEntry& store : coffer.places().stores(*keyring)) stores.push_back(store.path);
   const CertificateJson statement = {{"type", kCertificateType},
                                      {"version", 1},
                                      {"coffer", keyring->coffer_id().hex()},

@@ -141,26 +141,39 @@ Json refresh_json(const Status& found) {
   return {{"code", code_name(found.code())}, {"message", found.message()}};
 }
 
+Json stores_json(const StatusReport& report) {
+  Json out = Json::array();
+  for (const StoreEntry& store : report.stores) {
+    const MissingStore* missing = find_missing(report, store.id);
+    const auto mark = report.marks.find(store.id);
+    const StoreUsage usage = usage_of(report, store);
+    out.push_back({{"id", store.id.hex()},
+                   {"path", store.path},
+                   {"node", store.node.empty() ? Json(nullptr) : Json(store.node)},
+                   {"files", usage.encrypted.files},
+                   {"bytes", usage.encrypted.bytes},
+                   {"active_percent", percent_json(usage.active, usage.encrypted)},
+                   {"mark_age_seconds",
+                    mark == report.marks.end() ? Json(nullptr) : Json(seconds_since(mark->second.at, report.now))},
+                   {"missing", missing != nullptr && missing->gone},
+                   {"empty", missing != nullptr && !missing->gone}});
+  }
+  return out;
+}
+
+Json stores_elsewhere_json(const StatusReport& report) {
+  Json out = Json::array();
+  for (const StoreEntry& store : report.stores_elsewhere) {
+    out.push_back({{"id", store.id.hex()}, {"path", store.path}, {"node", store.node}});
+  }
+  return out;
+}
+
 }  // namespace
 
 Json status_json(const StatusReport& report) {
   Json roots = Json::array();
   for (const KeyringSlot& slot : report.header.slots) roots.push_back(slot_json(slot, report.providers));
-  Json stores = Json::array();
-  for (const StoreEntry& store : report.stores) {
-    const MissingStore* missing = find_missing(report, store.id);
-    const auto mark = report.marks.find(store.id);
-    const StoreUsage usage = usage_of(report, store);
-    stores.push_back({{"id", store.id.hex()},
-                      {"path", store.path},
-                      {"files", usage.encrypted.files},
-                      {"bytes", usage.encrypted.bytes},
-                      {"active_percent", percent_json(usage.active, usage.encrypted)},
-                      {"mark_age_seconds",
-                       mark == report.marks.end() ? Json(nullptr) : Json(seconds_since(mark->second.at, report.now))},
-                      {"missing", missing != nullptr && missing->gone},
-                      {"empty", missing != nullptr && !missing->gone}});
-  }
   const Inventory& inventory = report.inventory;
   return {{"coffer", report.directory},
           {"id", report.header.coffer_id.hex()},
@@ -186,7 +199,8 @@ Json status_json(const StatusReport& report) {
           {"root_keys", std::move(roots)},
           {"config", config_json(report.config)},
           {"crypto", crypto_json(crypto_in_use(report.config.suite))},
-          {"stores", std::move(stores)},
+          {"stores", stores_json(report)},
+          {"stores_of_other_nodes", stores_elsewhere_json(report)},
           {"runs", runs_json(present_runs(report.runs))},
           {"groups", groups_json(*report.keyring)},
           {"rollouts", rollouts_json(*report.keyring)},

@@ -29,8 +29,12 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   StatusReport report;
   report.directory = coffer.directory();
   report.keyring = coffer.keyring();
-  for (const StoreEntry& store : report.keyring->stores()) {
+  for (const StoreEntry& store : coffer.places().stores(*report.keyring)) {
     if (store.confirmed || coffer.stores().is_present(store)) report.stores.push_back(store);
+  }
+  const std::string node = coffer.places().node(*report.keyring);
+  for (const StoreEntry& store : report.keyring->stores()) {
+    if (store.confirmed && !store.is_of(node)) report.stores_elsewhere.push_back(store);
   }
   report.config = coffer.config();
   report.providers = provider_config_of(coffer);
@@ -99,6 +103,23 @@ const MissingStore* find_missing(const StatusReport& report, const Id& store) {
     if (each.store == store) return &each;
   }
   return nullptr;
+}
+
+std::string elsewhere_text(const StatusReport& report) {
+  constexpr size_t kNamed = 5;
+  std::map<std::string, size_t> counts;
+  for (const StoreEntry& store : report.stores_elsewhere) ++counts[store.node];
+  if (counts.empty()) return "";
+  const size_t all = report.stores_elsewhere.size();
+  std::string out = std::to_string(all) + (all == 1 ? " store" : " stores") + " of other nodes: ";
+  size_t named = 0;
+  for (const auto& [node, count] : counts) {
+    if (named == kNamed) break;
+    out += (named++ > 0 ? ", " : "") + node + " (" + std::to_string(count) +
+           (report.keyring->find_node(node) == nullptr ? ", not listed any more)" : ")");
+  }
+  if (counts.size() > named) out += " and " + std::to_string(counts.size() - named) + " more";
+  return out;
 }
 
 uint64_t bytes_of(const PlaintextFiles& files) {

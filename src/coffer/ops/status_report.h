@@ -15,7 +15,8 @@ namespace coffer {
 struct StatusReport {
   std::string directory;
   std::shared_ptr<const Keyring> keyring;
-  std::vector<StoreEntry> stores;  // that operators have to know of
+  std::vector<StoreEntry> stores;            // that operators have to know of
+  std::vector<StoreEntry> stores_elsewhere;  // databases that other nodes have
   KeyringHeader header;
   Config config;
   ProviderConfig providers;
@@ -53,6 +54,8 @@ std::map<GroupNumber, size_t> domains_by_group(const Keyring& keyring);
 StoreUsage usage_of(const StatusReport& report, const StoreEntry& store);
 // Null if nothing is wrong with it.
 const MissingStore* find_missing(const StatusReport& report, const Id& store);
+// "3 stores of other nodes: db-2 (2), db-3 (1)", of a few nodes; empty where there are none.
+std::string elsewhere_text(const StatusReport& report);
 uint64_t bytes_of(const PlaintextFiles& files);
 
 struct StatusOptions {

@@ -45,8 +45,8 @@ std::string domain_name(const Coffer& coffer, const EnvelopeFields& fields) {
 }
 
 // What failed attempts to open the moved store left at its new place becomes the store's own.
-Status clear_target(Keyring& next, StoreEntry& moving, const std::string& to) {
-  const StoreEntry* there = next.store_at(to);
+Status clear_target(Keyring& next, StoreEntry& moving, const std::string& to, const std::string& node) {
+  const StoreEntry* there = next.store_at(to, node);
   if (there == nullptr || there->id == moving.id) return Status::ok();
   if (there->confirmed) {
     return {Code::kAlreadyExists,
@@ -67,11 +67,28 @@ Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known) {
   if (const StoreEntry* found = id.is_ok() ? keys->find_store(*id) : nullptr) return *found;
   const Place place = coffer.places().of_directory(*keys, known);
   if (place.store != nullptr && place.exact) return *place.store;
-  return {Code::kNotFound, known + " is no store of " + coffer.directory() + "; coffer store list shows all"};
+  std::string elsewhere;
+  for (const StoreEntry& store : keys->stores()) {
+    if (store.path != place.path) continue;
+    elsewhere += "; node " + store.node + " has one there, of which the id is " + store.id.hex();
+  }
+  return {Code::kNotFound, known + " is no store of " + (elsewhere.empty() ? coffer.directory() : "this node") +
+                               elsewhere + "; coffer store list shows all"};
 }
 
+namespace {
+
+// Of what only the machine can tell that has the store's files.
+Result<StoreEntry> find_store_here(const Coffer& coffer, const std::string& known) {
+  COFFER_ASSIGN(StoreEntry store, find_store(coffer, known));
+  if (store.is_of(coffer.places().node(*coffer.keyring()))) return store;
+  return {Code::kForeign, store.path + " is a store of node " + store.node + "; do that there"};
+}
+
+}  // namespace
+
 Status move_store(Coffer& coffer, const std::string& from, const std::string& to) {
-  COFFER_ASSIGN(const StoreEntry store, find_store(coffer, from));
+  COFFER_ASSIGN(const StoreEntry store, find_store_here(coffer, from));
   const std::string old = coffer.places().here(store.path);
   if (path_exists(coffer, old) && !is_empty_directory(coffer, old)) {
     return {Code::kInvalidArgument,
@@ -84,11 +101,12 @@ Status move_store(Coffer& coffer, const std::string& from, const std::string& to
   }
   return coffer.stores().change([&](Keyring& next) -> Status {
     const std::string target = coffer.places().of_directory(next, to).path;
-    for (StoreEntry entry : std::vector<StoreEntry>(next.stores())) {
+    const StoreRefs all = coffer.places().stores(next);
+    for (StoreEntry entry : std::vector<StoreEntry>(all.begin(), all.end())) {
       const bool inside = entry.path.starts_with(store.path + "/");
       if (entry.id != store.id && !inside) continue;
       const std::string path = target + entry.path.substr(store.path.size());
-      COFFER_TRY(clear_target(next, entry, path));
+      COFFER_TRY(clear_target(next, entry, path, coffer.places().node(next)));
       entry.path = path;
       entry.also_at.clear();
       COFFER_TRY(next.replace_store(std::move(entry)));
@@ -146,16 +164,21 @@ class Adopter {
     needs.domains.insert(domain);
   }
 
+  // A database inside another store's directory becomes a store of its own.
+  Result<StoreEntry> entry_for(Keyring& next, const std::string& directory, const Needs& needs) const {
+    const Place place = coffer_.places().of_directory(next, directory);
+    if (place.store != nullptr && (place.exact || !needs.has_current)) return *place.store;
+    COFFER_ASSIGN(const std::string node, coffer_.places().node_of_new(next, place.path));
+    COFFER_ASSIGN(const Id id, next.add_store(place.path, now_seconds(), node));
+    return *next.find_store(id);
+  }
+
   Status let_in(Keyring& next, const std::string& directory, const Needs& needs) const {
     if (needs.stores.empty()) return Status::ok();
-    const Place place = coffer_.places().of_directory(next, directory);
-    // A database inside another store's directory becomes a store of its own.
-    const bool around = place.store != nullptr && !place.exact && !needs.has_current;
-    COFFER_ASSIGN(const Id id, around ? Result<Id>(place.store->id) : next.add_store(place.path, now_seconds()));
-    StoreEntry entry = *next.find_store(id);
+    COFFER_ASSIGN(StoreEntry entry, entry_for(next, directory, needs));
     entry.confirmed |= needs.has_current;
     for (const Id& store : needs.stores) {
-      if (store == id || entry.descends_from(store)) continue;
+      if (store == entry.id || entry.descends_from(store)) continue;
       entry.lineage.push_back({store, now_seconds(), LineageHow::kAdopted});
     }
     for (const std::string& domain : needs.domains) entry.add_domain(domain);
@@ -181,7 +204,7 @@ Result<StoreEntry> adopt_older(Coffer& coffer, const std::string& path) {
     return {Code::kInvalidArgument, "nothing is remembered of stores: coffer.yaml of " + coffer.directory() +
                                         " does not have freshness: on; open the store as it is"};
   }
-  COFFER_ASSIGN(const StoreEntry store, find_store(coffer, path));
+  COFFER_ASSIGN(const StoreEntry store, find_store_here(coffer, path));
   COFFER_TRY(coffer.stores().change([&](Keyring& next) -> Status {
     const StoreEntry* found = next.find_store(store.id);
     if (found == nullptr) return {Code::kNotFound, path + " is no store any more"};
@@ -194,11 +217,28 @@ Result<StoreEntry> adopt_older(Coffer& coffer, const std::string& path) {
   return store;
 }
 
+namespace {
+
+// Only there its files can be looked for; who is no node any more has none.
+Status check_forgotten_elsewhere(const Keyring& keyring, const StoreEntry& store) {
+  if (keyring.find_node(store.node) == nullptr) return Status::ok();
+  return {Code::kBusy, store.path + " is a store of node " + store.node + ", which may have files of it; forget it " +
+                           "there, or take the node out first: coffer node remove"};
+}
+
+}  // namespace
+
 Status forget_store(Coffer& coffer, const Id& store) {
   COFFER_ASSIGN(const StoreEntry entry, find_store(coffer, store.hex()));
+  const std::shared_ptr<const Keyring> keys = coffer.keyring();
+  const bool is_here = entry.is_of(coffer.places().node(*keys));
+  if (!is_here) COFFER_TRY(check_forgotten_elsewhere(*keys, entry));
   for (const std::string& known : {entry.path, entry.also_at}) {
     const std::string path = coffer.places().here(known);
-    if (known.empty() || !path_exists(coffer, path)) continue;
+    if (!is_here || known.empty() || !path_exists(coffer, path)) continue;
+    // Where another one has its place here, that one lets in what it needs.
+    const Place place = coffer.places().of_directory(*keys, path);
+    if (place.exact && place.store->id != store) continue;
     COFFER_ASSIGN(const uint64_t files, count_files(coffer, path, entry));
     if (files == 0) continue;
     return {Code::kInvalidArgument, std::to_string(files) + (files == 1 ? " file" : " files") + " at " + path +

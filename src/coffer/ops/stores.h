@@ -8,7 +8,8 @@
 
 namespace coffer {
 
-// `known`: a store's path as the keyring has it, or its id in hexadecimal. kNotFound.
+// `known`: a path as the keyring has it, of a store of this node or of every node's; or any store's id in hexadecimal.
+// kNotFound, naming what other nodes have there.
 Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known);
 
 // The directory of the store at `from` was moved to `to`, and with it those inside. kNotFound for an unknown store;
@@ -30,7 +31,8 @@ Result<Adoption> adopt(Coffer& coffer, const std::string& path, const std::optio
 // `older`. kInvalidArgument where `freshness` is off. Returns the store. The entry first: nothing is accepted unseen.
 Result<StoreEntry> adopt_older(Coffer& coffer, const std::string& path);
 
-// The store is taken out of the keyring. kInvalidArgument while files at its place need it, saying how many.
+// The store is taken out of the keyring. kInvalidArgument while files at its place need it, saying how many; kBusy: it
+// is another node's, which the keyring lists.
 Status forget_store(Coffer& coffer, const Id& store);
 
 }  // namespace coffer

@@ -79,7 +79,7 @@ void FileTally::add(const InventoryFile& file) {
 
 CountedFiles FileTally::result() {
   const std::shared_ptr<const Keyring> keyring = coffer_.keyring();
-  for (const StoreEntry& store : keyring->stores()) {
+  for (const StoreEntry& store : coffer_.places().stores(*keyring)) {
     if (coffer_.stores().is_present(store)) counted_.stores[store.id];
   }
   counted_.ended = now_milliseconds();
@@ -112,7 +112,7 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
   if (!counted || counted->files() < FileCounts::kFew) return std::optional<Inventory>();
   std::optional<Inventory> out(std::in_place);
   const std::shared_ptr<const Keyring> keyring = coffer.keyring();
-  for (const StoreEntry& store : keyring->stores()) {
+  for (const StoreEntry& store : coffer.places().stores(*keyring)) {
     if (!coffer.stores().is_present(store)) continue;  // of those nothing is counted, as a full count does
     const auto counts = counted->stores.find(store.id);
     if (counts == counted->stores.end()) return std::optional<Inventory>();
@@ -126,7 +126,7 @@ Result<std::optional<Inventory>> kept_inventory(Coffer& coffer) {
 
 Result<std::set<Id>> keys_of_arrivals(Coffer& coffer) {
   std::set<Id> out;
-  for (const auto keyring = coffer.keyring(); const StoreEntry& store : keyring->stores()) {
+  for (const auto keyring = coffer.keyring(); const StoreEntry& store : coffer.places().stores(*keyring)) {
     const std::string arrival = arrival_of(coffer.places().here(store.path));
     if (!coffer.disk().info(arrival).is_ok()) continue;
     COFFER_TRY(visit_files(coffer, {arrival}, [&](const InventoryFile& file) {

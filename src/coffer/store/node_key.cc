@@ -179,6 +179,11 @@ std::string node_key_name(const Coffer& coffer) {
   return file.is_ok() ? file->node.name : "";
 }
 
+Result<std::string> node_name_at(Disk& disk, const std::string& directory, const Id& coffer_id) {
+  COFFER_ASSIGN(NodeKeyFile file, load_node_key(disk, directory + "/" + std::string(kNodeKeyName), coffer_id));
+  return std::move(file.node.name);
+}
+
 Result<NodeIdentity> open_local_node_identity(Disk& disk, const std::string& directory, const Config& config,
                                               ProviderOpener opener) {
   const std::string path = directory + "/" + std::string(kNodeKeyName);

@@ -19,6 +19,8 @@ Status keep_node_identity(const Coffer& coffer, const NodeIdentity& identity, co
 Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener opener);
 // By what it says in clear: of that nothing is proved. Empty: this node has none, or it cannot be read.
 std::string node_key_name(const Coffer& coffer);
+// The same of a coffer's directory, copy or not. Errors as open_node_identity()'s of the file.
+Result<std::string> node_name_at(Disk& disk, const std::string& directory, const Id& coffer_id);
 // Without any key of the coffer's, of which `config` is. kUnsupported: they are not sealed by a key of this machine;
 // says what to do. Else as open_node_identity().
 Result<NodeIdentity> open_local_node_identity(Disk& disk, const std::string& directory, const Config& config,

@@ -13,10 +13,18 @@ bool is_plain(std::string_view path) {
          path.find("/.") == std::string_view::npos;
 }
 
+std::string described_store(const StoreEntry& store) {
+  return store.path + (store.node.empty() ? "" : " of node " + store.node);
+}
+
 }  // namespace
 
 Places::Places(Disk& disk, const Config& config, std::string coffer_directory, std::vector<StorePlace> more)
-    : disk_(disk), config_(config), coffer_directory_(std::move(coffer_directory)), elsewhere_(std::move(more)) {
+    : disk_(disk),
+      config_(config),
+      coffer_directory_(std::move(coffer_directory)),
+      node_(disk, coffer_directory_, config.coffer_id),
+      elsewhere_(std::move(more)) {
   elsewhere_.insert(elsewhere_.end(), config.stores.begin(), config.stores.end());
 }
 
@@ -51,18 +59,34 @@ std::string Places::without_links(const std::string& directory) const {
   return (above == "/" ? above : above + "/") + std::string(base_name(directory));
 }
 
+Result<std::string> Places::node_of_new(const Keyring& keyring, const std::string& known_path) const {
+  if (keyring.nodes().empty()) return std::string();
+  const StorePlace* best = nullptr;
+  for (const StorePlace& each : config_.stores) {
+    if (is_within(known_path, each.path) && (best == nullptr || best->path.size() < each.path.size())) best = &each;
+  }
+  if (best != nullptr && best->shared) return std::string();
+  const Status state = node_.state(keyring);
+  if (!state.is_ok() && state.code() != Code::kNotFound) {
+    return state.with_context("this machine may be a node that has stores of its own");
+  }
+  std::string name = node_.name(keyring);
+  return keyring.find_node(name) != nullptr ? std::move(name) : std::string();
+}
+
 Place Places::of_directory(const Keyring& keyring, const std::string& directory) const {
   const std::string text = plain(directory);
+  const std::string node = node_.name(keyring);
   Place place{known(text), nullptr, true};
-  if ((place.store = keyring.store_at(place.path)) != nullptr) return place;
+  if ((place.store = keyring.store_at(place.path, node)) != nullptr) return place;
   place.exact = false;
-  place.store = keyring.store_of(place.path);
+  place.store = keyring.store_of(place.path, node);
   // What lies within a database's directory is its own, wherever a link there leads to.
   if (place.store != nullptr && place.store->confirmed) return place;
   Place resolved{known(without_links(text)), nullptr, true};
-  if ((resolved.store = keyring.store_at(resolved.path)) != nullptr) return resolved;
+  if ((resolved.store = keyring.store_at(resolved.path, node)) != nullptr) return resolved;
   resolved.exact = false;
-  resolved.store = keyring.store_of(resolved.path);
+  resolved.store = keyring.store_of(resolved.path, node);
   if (resolved.store == nullptr) resolved.store = place.store;
   return resolved;
 }
@@ -96,12 +120,23 @@ Status Places::foreign_store(const Keyring& keyring, const Place& place, const I
                              const std::string& path) const {
   const StoreEntry* home = keyring.find_store(store);
   const std::string directory(parent_of(plain(path)));
-  std::string text =
-      path + ": belongs to " +
-      (home != nullptr ? "the store " + home->path : "a store that is not in the keyring (" + store.short_hex() + ")") +
-      " and was found " + (place.store != nullptr ? "in the store " + place.store->path : "in no store of this coffer");
-  const bool moved = home != nullptr && disk_.info(here(home->path)).code() == Code::kNotFound;
+  const std::string node = node_.name(keyring);
+  std::string text = path + ": belongs to " +
+                     (home != nullptr ? "the store " + described_store(*home)
+                                      : "a store that is not in the keyring (" + store.short_hex() + ")") +
+                     " and was found " +
+                     (place.store != nullptr ? "in the store " + described_store(*place.store)
+                                             : "in no store of this coffer");
+  const bool is_of_another = home != nullptr && !home->is_of(node);
+  const bool moved = home != nullptr && !is_of_another && disk_.info(here(home->path)).code() == Code::kNotFound;
   text += "; ";
+  if (is_of_another) {
+    const Status state = node_.state(keyring);
+    if (!state.is_ok() && state.code() != Code::kNotFound)
+      text += "which node this machine is cannot be read: " + state.to_string() + "; ";
+    else
+      text += "this machine is " + (node.empty() ? "none of the nodes" : "node " + node) + "; ";
+  }
   if (moved)
     text += "if that directory was moved: coffer store move " + coffer_directory_ + " " + home->path + " " + directory +
             "; ";

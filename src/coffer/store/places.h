@@ -9,6 +9,7 @@
 #include "coffer/format/envelope.h"
 #include "coffer/io/disk.h"
 #include "coffer/keys/keyring.h"
+#include "coffer/store/node_name.h"
 
 namespace coffer {
 
@@ -31,6 +32,14 @@ class Places {
   // Where a path of the keyring's is on this machine.
   std::string here(const std::string& known) const;
 
+  // The stores that are this node's, and those that are every node's: what this machine has to do with.
+  StoreRefs stores(const Keyring& keyring) const { return keyring.stores_of_node(node_.name(keyring)); }
+  // Whose a new store at a path of the keyring's is: this node's, if the keyring lists it and coffer.yaml does not say
+  // that stores there are shared; else (empty) every node's. Where nodes are listed, errors of reading node.key.
+  Result<std::string> node_of_new(const Keyring& keyring, const std::string& known) const;
+  // This one's name; empty: no node.
+  std::string node(const Keyring& keyring) const { return node_.name(keyring); }
+
   // The domain that coffer.yaml has for a file, by its text, else by where symbolic links lead to; "system" if none.
   std::string domain_of(const std::string& path) const;
 
@@ -52,6 +61,7 @@ class Places {
   Disk& disk_;
   const Config& config_;
   const std::string coffer_directory_;
+  const NodeName node_;
   std::vector<StorePlace> elsewhere_;
 };
 

@@ -39,6 +39,11 @@ bool StoreRegister::is_present(const StoreEntry& store) const {
   return exists(store.path) || (!store.also_at.empty() && exists(store.also_at));
 }
 
+std::vector<StoreEntry> StoreRegister::stores_of(const Keyring& keyring) const {
+  const StoreRefs stores = places_.stores(keyring);
+  return {stores.begin(), stores.end()};
+}
+
 Status StoreRegister::change(const std::function<Status(Keyring&)>& change) {
   return keyring_.update([&](Keyring& next) -> Status {
     tidy(next);
@@ -58,8 +63,7 @@ std::optional<StoreEntry> StoreRegister::settled(const StoreEntry& store) const 
 
 void StoreRegister::tidy(Keyring& keyring) const {
   std::vector<Id> gone;
-  const std::vector<StoreEntry> stores = keyring.stores();
-  for (const StoreEntry& store : stores) {
+  for (const StoreEntry& store : stores_of(keyring)) {
     if (const std::optional<StoreEntry> entry = settled(store)) {
       // A path that another store has meanwhile cannot be: both of its paths are this store's.
       if (!keyring.replace_store(*entry).is_ok()) continue;
@@ -78,7 +82,8 @@ Result<StoreEntry> StoreRegister::entry_for(Keyring& keyring, const std::string&
   // Files that are there already belong to the database around it.
   const bool holds_files = place.store != nullptr && place.store->confirmed && !is_empty(place.path);
   const Id around = holds_files ? place.store->id : Id{};
-  COFFER_ASSIGN(const Id id, keyring.add_store(place.path, now_seconds()));
+  COFFER_ASSIGN(const std::string node, places_.node_of_new(keyring, place.path));
+  COFFER_ASSIGN(const Id id, keyring.add_store(place.path, now_seconds(), node));
   StoreEntry entry = *keyring.find_store(id);
   if (holds_files) add_lineage(entry, around, LineageHow::kLinked);
   return entry;
@@ -136,7 +141,8 @@ Result<std::vector<MovingStore>> StoreRegister::begin_move(const std::string& fr
   const std::string source = places_.of_directory(*keys, from).path;
   const std::string target = places_.of_directory(*keys, to).path;
   const Place around = places_.of_directory(*keys, from);
-  const bool has_stores = std::any_of(keys->stores().begin(), keys->stores().end(),
+  const StoreRefs stores = places_.stores(*keys);
+  const bool has_stores = std::any_of(stores.begin(), stores.end(),
                                       [&](const StoreEntry& store) { return is_within(store.path, source); });
   const bool stays = around.store == nullptr || around.store == places_.of_directory(*keys, to).store;
   // What is at the target already makes the rename fail, and is to stay as it is.
@@ -144,11 +150,11 @@ Result<std::vector<MovingStore>> StoreRegister::begin_move(const std::string& fr
   std::vector<MovingStore> moving;
   const Status changed = change([&](Keyring& next) -> Status {
     moving.clear();
-    for (const StoreEntry& store : std::vector<StoreEntry>(next.stores())) {
+    for (const StoreEntry& store : stores_of(next)) {
       // Nothing is there: not the store that was once.
       if (is_within(store.path, target) && store.also_at.empty()) COFFER_TRY(next.remove_store(store.id));
     }
-    for (StoreEntry store : std::vector<StoreEntry>(next.stores())) {
+    for (StoreEntry store : stores_of(next)) {
       if (!is_within(store.path, source)) continue;
       store.also_at = target + store.path.substr(source.size());
       moving.push_back({store.id, store.also_at});

@@ -54,11 +54,13 @@ class StoreRegister {
 
   // Changes the keyring, and settles what crashes left of renames.
   Status change(const std::function<Status(Keyring&)>& change);
-  // Whether the directory of a store is there now.
+  // Whether the directory of a store is there now. REQUIRES: one of Places::stores().
   bool is_present(const StoreEntry& store) const;
 
  private:
   void tidy(Keyring& keyring) const;
+  // Places::stores(), while the keyring changes.
+  std::vector<StoreEntry> stores_of(const Keyring& keyring) const;
   // Makes durable where the directories of these stores are.
   Status sync_names(const std::vector<MovingStore>& stores) const;
   // What a store is whose rename nobody ended; nothing while both directories, or neither, have files.
