@@ -131,6 +131,19 @@ class Members(CliTest):
         self.assertEqual(self.done("status", "c.coffer", "--json").json()["stores_of_other_nodes"], [])
         self.done("verify", "c.coffer")
 
+    def test_what_a_node_restores_is_its_own(self):
+        self.make_coffer()
+        self.make_store()
+        self.join("db-1")
+        self.make_key("safe.key")
+        self.done("backup", "create", "c.coffer", "./target", "store", "--recipient", self.uri("root.key"),
+                  "--recipient", self.uri("safe.key"))
+        self.done("backup", "restore", "c.coffer", "./target", "latest", "restored")
+        rows = self.done("store", "list", "c.coffer", "--json").json()["stores"]
+        self.assertEqual({os.path.basename(row["path"]): row["node"] for row in rows},
+                         {"store": None, "restored": "db-1"})
+        self.assertEqual(self.verified("c.coffer"), {})
+
     def test_a_store_of_before_becomes_a_nodes_own_where_it_says_so(self):
         self.make_coffer()
         self.make_store()
@@ -140,8 +153,13 @@ class Members(CliTest):
         self.assertIn("/store is of node db-1 now", run.out)
         self.assertEqual(self.verified("c.coffer"), {})
         self.refused(["store", "own", "c.coffer", "store"], "already_exists", "node db-1")
-        (own,) = [row for row in self.done("store", "list", "c.coffer", "--json").json()["stores"] if row["node"]]
-        self.done("store", "forget", "c.coffer", own["lineage"][0]["store"])
+        own, shared = self.done("store", "list", "c.coffer", "--json").json()["stores"]
+        self.assertEqual([(row["node"], row["state"]) for row in (own, shared)],
+                         [("db-1", "database"), (None, "elsewhere")])
+        self.assertEqual([row["id"] for row in self.done("status", "c.coffer", "--json").json()["stores"]],
+                         [own["id"]])
+        self.assertEqual(own["lineage"][0]["store"], shared["id"])
+        self.done("store", "forget", "c.coffer", shared["id"])
         self.assertEqual(self.verified("c.coffer"), {})
         self.done("audit", "verify", "c.coffer")
         self.edit("c.coffer/coffer.yaml", "version: 1\n",

@@ -81,6 +81,9 @@ class Stores(Sending):
         answer = self.done("receive", "a.coffer", "copy", "--json", stdin=self.done(*send).bytes).json()
         self.assertEqual(answer["from"], "a.coffer")
         self.assertEqual(self.verified("a.coffer"), {})
+        nodes = {os.path.basename(row["path"]): row["node"] for row in
+                 self.done("store", "list", "a.coffer", "--json").json()["stores"]}
+        self.assertEqual(nodes, {"store": None, "copy": "a.coffer"})
 
     def test_plaintext_and_links_are_named_and_nothing_goes(self):
         self.make_store("a.coffer")

@@ -80,7 +80,7 @@ class KeyringExample : public testing::Test {
 };
 
 TEST_F(KeyringExample, OpensWithItsKeyFile) {
-  ASSERT_EQ(sealed_.size(), 577u);
+  ASSERT_EQ(sealed_.size(), 578u);
   TemporaryDirectory directory;
   const std::string path = directory / "root.key";
   Bytes contents = run_of(64, 0);
@@ -107,6 +107,7 @@ TEST_F(KeyringExample, OpensWithItsKeyFile) {
   ASSERT_EQ(keyring->stores().size(), 1u);
   EXPECT_EQ(keyring->stores()[0].id, id_from(0xc0));
   EXPECT_EQ(keyring->stores()[0].path, "/var/lib/db");
+  EXPECT_EQ(keyring->stores()[0].node, "");
 }
 
 // Behind the keyring, on the same page.

@@ -266,6 +266,8 @@ TEST_F(NodeStores, ThatWereThereBeforeTheNodesAreEverybodys) {
   ASSERT_OK(own);
   EXPECT_EQ(own->node, "db-1");
   EXPECT_EQ(own_store(one_->coffer(), "/db").code(), Code::kAlreadyExists);
+  EXPECT_EQ(own_store(one_->coffer(), shared.hex()).code(), Code::kAlreadyExists);
+  EXPECT_EQ(one_->coffer().places().stores(*one_->coffer().keyring()).size(), 1u);
   EXPECT_EQ(one_->make_file("/db/3"), own->id);
   for (const char* name : {"/db/CURRENT", "/db/2", "/db/3"}) EXPECT_EQ(one_->opened(name).code(), Code::kOk);
   two_->look();

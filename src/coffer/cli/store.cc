@@ -1,8 +1,6 @@
 // coffer store list, move, adopt, forget, clone: which directories a coffer's files may be in.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "coffer/base/path.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
@@ -14,10 +12,16 @@
 namespace coffer::cli {
 namespace {
 
-// A store by its path, or by its id where the keyring has it no more.
-std::string name_of(const Keyring& keyring, const Id& store) {
+// A store's path, or its id where the keyring has it no more.
+std::string path_of(const Keyring& keyring, const Id& store) {
   const StoreEntry* found = keyring.find_store(store);
   return found != nullptr ? found->path : store.short_hex();
+}
+
+// The same for people.
+std::string name_of(const Keyring& keyring, const Id& store) {
+  const StoreEntry* found = keyring.find_store(store);
+  return path_of(keyring, store) + (found == nullptr || found->node.empty() ? "" : " of node " + found->node);
 }
 
 std::string_view store_state(const StoreEntry& store, const std::vector<MissingStore>& missing) {
@@ -30,16 +34,21 @@ std::string_view store_state(const StoreEntry& store, const std::vector<MissingS
 constexpr std::string_view kElsewhere = "elsewhere";
 
 // Without the provisional ones that are gone, or are other nodes': nobody has to know of them.
-std::vector<StoreEntry> shown_stores(Coffer& coffer) {
-  std::vector<StoreEntry> out;
+struct ShownStores {
+  std::vector<StoreEntry> here, elsewhere;
+};
+ShownStores shown_stores(Coffer& coffer) {
+  std::vector<StoreEntry> here, elsewhere;
   const auto keyring = coffer.keyring();
-  const std::string node = coffer.places().node(*keyring);
+  const StoreRefs stores = coffer.places().stores(*keyring);
+  auto next = stores.begin();
   for (const StoreEntry& store : keyring->stores()) {
-    if (store.confirmed || (store.is_of(node) && coffer.stores().is_present(store))) out.push_back(store);
+    const bool is_here = next != stores.end() && &next->get() == &store;
+    if (is_here) ++next;
+    if (is_here && (store.confirmed || coffer.stores().is_present(store))) here.push_back(store);
+    if (!is_here && store.confirmed) elsewhere.push_back(store);
   }
-  // Other nodes' last.
-  std::ranges::stable_partition(out, [&](const StoreEntry& store) { return store.is_of(node); });
-  return out;
+  return {std::move(here), std::move(elsewhere)};
 }
 
 Json store_json(const Coffer& coffer, const StoreEntry& store, std::string_view state) {
@@ -94,12 +103,13 @@ Result<Outcome> run_store_list(const Arguments& arguments, Console& console) {
   const std::vector<MissingStore> missing = missing_stores(*coffer);
   Json answer = Json::array();
   std::string text;
-  const std::string node = coffer->places().node(*coffer->keyring());
-  for (const StoreEntry& store : shown_stores(*coffer)) {
-    const std::string_view state = store.is_of(node) ? store_state(store, missing) : kElsewhere;
+  const auto show = [&](const StoreEntry& store, std::string_view state) {
     answer.push_back(store_json(*coffer, store, state));
     text += store_text(*coffer, store, state);
-  }
+  };
+  const ShownStores stores = shown_stores(*coffer);
+  for (const StoreEntry& store : stores.here) show(store, store_state(store, missing));
+  for (const StoreEntry& store : stores.elsewhere) show(store, kElsewhere);
   if (text.empty()) text = "none yet: coffer exec opens one\n";
   console.answer(Json::object({{"stores", std::move(answer)}}), text);
   return missing.empty() ? Outcome::kDone : Outcome::kProblemsFound;
@@ -144,7 +154,7 @@ Result<Outcome> run_store_adopt(const Arguments& arguments, Console& console) {
   Json stores = Json::array(), domains = Json::array();
   std::string text = fmt::format("{} may hold from now on\n", printable(path));
   for (const auto& [store, count] : done.stores) {
-    stores.push_back({{"store", store.hex()}, {"path", name_of(*coffer->keyring(), store)}, {"files", count}});
+    stores.push_back({{"store", store.hex()}, {"path", path_of(*coffer->keyring(), store)}, {"files", count}});
     text += fmt::format("  files of {}: {} there now\n", printable(name_of(*coffer->keyring(), store)), count);
   }
   for (const auto& [domain, count] : done.domains) {

@@ -219,7 +219,7 @@ class Keyring {
   const Rollout* find_rollout(std::string_view domain) const;
   // Its new key, by which files are opened everywhere; null if none runs.
   const DomainKeyEntry* rollout_key(const Domain& domain) const;
-  // Those that a node of this name has, or (empty) a machine that is none: its own and every node's.
+  // Those that a node of this name has, or (empty) a machine that is none: its own, and every node's at other places.
   StoreRefs stores_of_node(std::string_view node) const;
   // The store that has this very path there, as path or also_at, before one of every node's that has it; null if none.
   // A lookup in a hash map, or two where there is a node.

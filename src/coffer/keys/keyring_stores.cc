@@ -92,9 +92,11 @@ const StoreEntry* Keyring::find_store(const Id& id) const {
 }
 
 StoreRefs Keyring::stores_of_node(std::string_view node) const {
+  const auto has_there = [&](const StoreEntry& store, std::string_view path) { return store_at(path, node) == &store; };
   StoreRefs out;
-  std::copy_if(stores_.begin(), stores_.end(), std::back_inserter(out),
-               [&](const StoreEntry& store) { return store.is_of(node); });
+  std::copy_if(stores_.begin(), stores_.end(), std::back_inserter(out), [&](const StoreEntry& store) {
+    return has_there(store, store.path) || (!store.also_at.empty() && has_there(store, store.also_at));
+  });
   return out;
 }
 

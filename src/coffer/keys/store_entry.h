@@ -49,7 +49,7 @@ struct StoreEntry {
   std::vector<Lineage> lineage;      // stores whose files may be here; none twice, and itself only as kOlder
   std::vector<std::string> domains;  // whose data files may be here, whatever coffer.yaml has for their paths
 
-  // Whether a node of this name, or (empty) a machine that is none, has it at its path.
+  // Whether it is that of a node of this name, or every node's. Keyring::stores_of_node() has more.
   bool is_of(std::string_view node_name) const { return node.empty() || node == node_name; }
   bool descends_from(const Id& store) const;
   bool holds_domain(std::string_view domain) const;

@@ -40,6 +40,9 @@ Result<StoreEntry> own_store(Coffer& coffer, const std::string& path) {
     if (found == nullptr) return {Code::kNotFound, path + " is no store any more"};
     out = *found;
     COFFER_ASSIGN(out.node, own_name(coffer, next, out.path));
+    if (next.store_at(out.path, out.node) != found) {
+      return {Code::kAlreadyExists, out.path + " is a store of node " + out.node + " already"};
+    }
     out.created = now_seconds();
     COFFER_ASSIGN(out.id, next.add_store(out.path, out.created, out.node));
     std::erase_if(out.lineage, [&](const Lineage& each) { return each.store == shared.id; });

@@ -32,7 +32,7 @@ class Places {
   // Where a path of the keyring's is on this machine.
   std::string here(const std::string& known) const;
 
-  // The stores that are this node's, and those that are every node's: what this machine has to do with.
+  // The stores that are this node's, and at other places those that are every node's: what this machine has to do with.
   StoreRefs stores(const Keyring& keyring) const { return keyring.stores_of_node(node_.name(keyring)); }
   // Whose a new store at a path of the keyring's is: this node's, if the keyring lists it and coffer.yaml does not say
   // that stores there are shared; else (empty) every node's. Where nodes are listed, errors of reading node.key.
