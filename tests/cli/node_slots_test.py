@@ -1,6 +1,7 @@
 """Programs of a node that start by its slot: node_test.py has the rest of nodes."""
 
 import os
+import shutil
 import time
 
 from harness import main
@@ -76,6 +77,13 @@ class Slots(Served):
         self.assertAlmostEqual(standing["until"], time.time() + 3600, delta=60)
         self.assertRegex(self.done("status", "c.coffer").out, "node slots programs that serve start by .* until 20")
         self.assertNotIn("node_slots", self.coffer("doctor", "c.coffer").out)
+        # Nobody is believed for writing there, so somebody may have taken them away.
+        shutil.rmtree(self.path("c.coffer/slots.d"))
+        standing = self.standing()
+        self.assertEqual((standing["starts"], standing["nodes"], standing["with_slot"]), (False, 1, 0))
+        self.assertIn("program that serves", self.problems("doctor", "c.coffer").out)
+        self.assertTrue(self.starts())
+        self.assertEqual((self.standing()["starts"], self.standing()["with_slot"]), (True, 1))
         self.done("rotate", "root", "c.coffer")
         self.assertEqual(self.standing()["starts"], True, "one made since")
         self.done("rotate", "root", "c.coffer")
