@@ -1,6 +1,7 @@
 """Nodes: keys of their own, how they join a coffer, and how they go."""
 
 import os
+import shutil
 import stat
 
 from harness import CliTest, main
@@ -79,25 +80,65 @@ class Members(CliTest):
         self.refused(["node", "enrol", "c.coffer", before], "wrong_key", "coffer node request")
         self.refused(["node", "remove", "c.coffer", "db-2"], "not_found", "coffer node list")
 
-    def test_no_key_is_destroyed_that_another_node_may_need(self):
+    def two_nodes(self):
+        """This directory is db-1, or db-2: what it is by the keys that it has."""
         self.make_coffer()
         self.make_store()
         for name in ("db-2", "db-1"):
             self.become(name)
             self.done("node", "enrol", "c.coffer", self.request())
+            os.rename(self.path("c.coffer/node.key"), self.path(name))
+        self.be("db-1")
+
+    def be(self, name):
+        shutil.copy(self.path(name), self.path("c.coffer/node.key"))
+
+    def test_no_key_is_destroyed_that_another_node_has_not_said_it_does_not_need(self):
+        self.two_nodes()
         self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
         destroy = ["key", "destroy", "c.coffer", "system:1"]
-        self.refused(destroy, "busy", "node db-2", "--unneeded-by-other-nodes")
+        run = self.coffer(*destroy)
+        self.assertEqual(run.status, 2, run)
+        self.assertIn("node db-2 has not answered", run.err)
+        self.refused(destroy, "busy", "node db-2 has not answered", "coffer node answer", "--unneeded-by NODE")
+        self.assertIn("asked: key 1 of domain system: node db-2 has not", self.done("node", "list", "c.coffer").out)
+        asked = self.done("node", "list", "c.coffer", "--json").json()["questions"]
+        self.assertEqual([(each["version"], each["waits_for"][0]["node"]) for each in asked], [(1, "db-2")])
+        self.assertIn("need key 1 of domain system", self.done("status", "c.coffer").out)
+        self.assertEqual(self.done("status", "c.coffer", "--json").json()["questions"][0]["version"], 1)
+        self.be("db-2")
+        self.assertRegex(self.done("node", "answer", "c.coffer").out, r"key 1 of domain system \(\w+\): not needed")
+        self.be("db-1")
+        self.done(*destroy)
+        self.assertEqual(self.done("node", "answer", "c.coffer").out, "nothing is asked\n")
+        self.assertIn("nodes asked", self.done("audit", "show", "c.coffer", "--json").out)
+
+    def test_an_operator_answers_for_a_node_and_takes_a_question_back(self):
+        self.two_nodes()
+        self.done("rotate", "domain", "c.coffer", "system")
+        destroy = ["key", "destroy", "c.coffer", "system:1"]
+        # This node's own files are looked at all the same.
+        self.refused([*destroy, "--unneeded-by", "db-2"], "busy", "is needed by 3 file(s)")
+        self.refused([*destroy, "--unneeded-by-other-nodes"], "invalid_argument", "--unneeded-by NODE")
+        self.refused([*destroy, "--unneeded-by", "db-9"], "not_found", "db-9")
+        self.done("rewrap", "c.coffer")
+        self.assertEqual(self.coffer(*destroy).status, 2)
+        self.assertIn("no node is asked", self.done(*destroy, "--withdraw").out)
+        self.refused([*destroy, "--withdraw"], "not_found", "no node is asked")
+        self.done(*destroy, "--unneeded-by", "db-2")
+
+    def test_the_policy_asks_by_itself(self):
+        self.two_nodes()
+        self.done("rotate", "domain", "c.coffer", "system", "--rewrap")
         self.edit("c.coffer/coffer.yaml", "version: 1\n", "version: 1\npolicy: {destroy_after: 0s}\n")
         run = self.problems("plan", "c.coffer", "--apply")
-        self.assertIn("while node db-2 may have files that need it", run.out + run.err)
-        self.done(*destroy, "--unneeded-by-other-nodes")
-        # This node's own files are looked at all the same.
-        self.done("rotate", "domain", "c.coffer", "system")
-        self.refused([*destroy[:-1], "system:2", "--unneeded-by-other-nodes"], "busy", "is needed by 3 file(s)")
-        self.done("node", "remove", "c.coffer", "db-2")
-        self.done("rewrap", "c.coffer")
-        self.done(*destroy[:-1], "system:2")
+        self.assertIn("node db-2 has not answered", run.out + run.err)
+        self.be("db-2")
+        run = self.problems("plan", "c.coffer", "--apply")
+        self.assertIn("node db-1 has not answered", run.out + run.err)
+        self.be("db-1")
+        run = self.done("plan", "c.coffer", "--apply")
+        self.assertIn("destroy a key of domain system", run.out)
 
     def test_stores_are_a_nodes_own(self):
         self.make_coffer()

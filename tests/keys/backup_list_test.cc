@@ -131,7 +131,7 @@ TEST_F(BackupListTest, EveryRuleOfTheListIsKept) {
   }
   Bytes twice = good;
   twice.insert(twice.end(), good.begin(), good.end());
-  EXPECT_THAT(error_of(twice), HasSubstr("must end with its last store, node, backup or rollout"));
+  EXPECT_THAT(error_of(twice), HasSubstr("must end with its last store, node, backup, rollout or question"));
 }
 
 TEST_F(BackupListTest, AKeyringHasRoomForAllThatItMayList) {

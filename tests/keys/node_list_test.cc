@@ -119,7 +119,7 @@ TEST_F(NodeListTest, EveryRuleOfTheListIsKept) {
   }
   Bytes longer = good;
   longer.push_back(0);
-  EXPECT_THAT(error_of(longer), HasSubstr("must end with its last store, node, backup or rollout"));
+  EXPECT_THAT(error_of(longer), HasSubstr("must end with its last store, node, backup, rollout or question"));
 }
 
 TEST_F(NodeListTest, TenThousandNodesFitIntoAKeyringInEtcd) {

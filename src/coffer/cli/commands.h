@@ -40,6 +40,7 @@ Command node_new_command();
 Command node_show_command();
 Command node_request_command();
 Command node_enrol_command();
+Command node_answer_command();
 Command node_list_command();
 Command node_remove_command();
 Command node_rotate_command();

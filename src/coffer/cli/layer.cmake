@@ -17,7 +17,7 @@ if(COFFER_TOOLS)
     arguments.cc audit.cc backup_upkeep.cc cat.cc commands.cc commands_module.cc completion.cc completion_bash.cc
     completion_fish.cc completion_zsh.cc config.cc console.cc doctor.cc domain.cc engines.cc exec.cc
     file_work.cc group.cc help.cc import_config.cc init.cc inspect.cc key.cc key_change.cc keygen.cc keyring.cc
-    keyring_move.cc manual.cc metrics.cc mount.cc names.cc node.cc opening.cc parser.cc pipes.cc
+    keyring_move.cc manual.cc metrics.cc mount.cc names.cc node.cc node_answer.cc opening.cc parser.cc pipes.cc
     plaintext_trace.cc policy.cc problem.cc progress.cc provider.cc recovery.cc reencrypt.cc rewrap.cc rollout.cc
     rotate.cc runs.cc scan.cc seal_value.cc secret_input.cc send.cc shred.cc slot.cc status.cc status_text.cc store.cc
     tenant.cc text.cc transition.cc verify.cc watching.cc)

@@ -4,6 +4,7 @@
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
+#include "coffer/ops/key_questions.h"
 #include "coffer/ops/nodes.h"
 #include "coffer/ops/rollouts.h"
 #include "coffer/providers/registry.h"
@@ -114,9 +115,12 @@ Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
   const uint64_t now = now_seconds();
   std::string text = table.text();
   for (const Rollout& rollout : keyring->rollouts()) text += "rollout: " + rollout_text(rollout, now) + "\n";
+  COFFER_ASSIGN(const QuestionStandings questions, question_standings(*coffer));
+  for (const QuestionStanding& each : questions.questions) text += "asked: " + printable(question_text(each)) + "\n";
   console.answer(Json{{"keyring_version", version},
                       {"nodes", std::move(rows)},
-                      {"rollouts", rollouts_json(*keyring)}},
+                      {"rollouts", rollouts_json(*keyring)},
+                      {"questions", questions_json(questions)}},
                  text);
   return all_serve_it || !arguments.has("--check") ? Outcome::kDone : Outcome::kProblemsFound;
 }

@@ -213,6 +213,7 @@ Result<Outcome> run_agent(const Arguments& arguments, Console& console) {
   Status last;
   do {
     const auto run = apply_policy(*coffer, engine_at_rest());
+    coffer->keyring_uses().let_go();
     // What is wrong may be mended meanwhile: a configuration, a provider, a disk.
     const Status now = run.status();
     if (!now.is_ok() && (now.code() != last.code() || now.message() != last.message())) console.report(now);

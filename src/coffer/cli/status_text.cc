@@ -176,6 +176,11 @@ std::string status_heading(const StatusReport& report) {
     out += fmt::format("  {:<10} {}\n", label, rollout_text(rollout, report.now));
     label = "";
   }
+  for (const KeyQuestion& question : report.keyring->questions()) {
+    const FoundKey key = report.keyring->find_key(question.key);
+    out += fmt::format("  {:<10} other nodes are asked whether they need key {} of domain {}: coffer node list\n",
+                       "asked", key.entry->version, key.domain->name);
+  }
   label = "stores";
   for (const StoreEntry& store : report.stores) {
     out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),

@@ -88,6 +88,7 @@ Status CtrWriter::after_close(AppendFile& file) {
     return Status::ok();
   }));
   COFFER_ASSIGN(auto lock, coffer_->lock_envelopes());
+  const KeyringUsePtr use = coffer_->keyring_uses().begin();
   std::array<SlotUpdate, 2> slots;
   for (SlotUpdate& slot : slots) {
     COFFER_ASSIGN(EnvelopeScan scan, scan_envelope(envelope_));

@@ -91,6 +91,7 @@ Status FileWriter::write(const Status& sealed, AppendFile& file) {
   Status status = sealed;
   const size_t size = out_.size();
   if (status.is_ok() && size > 0) status = write_out(file);
+  if (size > 0) use_ = nullptr;
   if (status.is_ok()) grew(size);
   out_.clear();
   return fail(std::move(status));

@@ -9,6 +9,7 @@
 #include "coffer/store/file_counts.h"
 #include "coffer/store/freshness.h"
 #include "coffer/store/key_usage.h"
+#include "coffer/store/keyring_uses.h"
 
 namespace coffer {
 
@@ -59,6 +60,8 @@ class FileWriter {
 
   // What is appended counts as written under this key. Before anything else.
   void be_counted(std::shared_ptr<KeyCounter> counter) { counter_ = std::move(counter); }
+  // Held until the header is handed over. Before anything else.
+  void be_used(KeyringUsePtr use) { use_ = std::move(use); }
   // REQUIRES: it is counted.
   const Id& key() const { return counter_->key(); }
   // Told from now on how large the file is on the disk: `size` of it is from before, and it has `floor` at least until
@@ -109,6 +112,7 @@ class FileWriter {
   std::shared_ptr<LogWatch> watch_;       // null: nobody wants to know
   std::shared_ptr<KeyCounter> counter_;   // null: nobody counts
   std::shared_ptr<GrowingFile> listing_;  // null: in no counts
+  KeyringUsePtr use_;                     // null: the header is in the file
   uint64_t uncounted_ = 0;
   uint64_t disk_size_ = 0, disk_floor_ = 0;
   size_t head_size_;  // of the header, while it is in out_

@@ -29,8 +29,10 @@ Result<NewFile> new_header(Coffer& coffer, const NewFilePlace& place) {
 Result<std::unique_ptr<FileWriter>> new_writer(std::shared_ptr<Coffer> coffer, NewFile header, EngineRole role) {
   const Body& body = body_of(header.fields.kind);
   const auto counter = coffer->usage().counter(header.fields.domain_key_id);
+  KeyringUsePtr use = header.use;
   COFFER_ASSIGN(auto writer, body.create(std::move(coffer), std::move(header), role));
   writer->be_counted(counter);
+  writer->be_used(std::move(use));
   if (may_be_empty(role)) writer->sync_head_first();
   return writer;
 }

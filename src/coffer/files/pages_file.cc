@@ -29,7 +29,10 @@ Result<std::unique_ptr<PagesFile>> PagesFile::make(const OpenedFile& opened, std
 
 Result<std::unique_ptr<PagesFile>> PagesFile::create(const NewFile& header, std::unique_ptr<WritableFile> file,
                                                      const PagesLimits& limits) {
-  return make({header.fields, header.file_key.clone(), header.lease}, std::move(file), header.envelope, limits);
+  COFFER_ASSIGN(auto out, make({header.fields, header.file_key.clone(), header.lease}, std::move(file),
+                               header.envelope, limits));
+  out->writer_.be_used(header.use);
+  return out;
 }
 
 Result<std::unique_ptr<PagesFile>> PagesFile::open(const OpenedFile& opened, std::unique_ptr<WritableFile> file,

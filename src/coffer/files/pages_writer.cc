@@ -27,6 +27,7 @@ Status PagesWriter::begin() {
   floor_ = proven_ = state_.pages();
   began_ = true;
   head_ = {};
+  use_ = nullptr;
   if (state_.root.sequence == 0) return write_root();
   // Behind a record that was torn there may be others of this epoch, which must not follow a new one (P5).
   if (state_.root.journal != 0 || !state_.cut.empty()) return checkpoint();

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "coffer/files/pages_state.h"
+#include "coffer/store/keyring_uses.h"
 
 namespace coffer {
 
@@ -25,6 +26,8 @@ class PagesWriter {
   // `head`: the envelope, of a file that is new.
   PagesWriter(PagesState& state, WritableFile& file, PagesKeys& keys, ByteView head, const PagesLimits& limits);
 
+  // Of a file that is new: held until its header is in it.
+  void be_used(KeyringUsePtr use) { use_ = std::move(use); }
   // Before the first change: the header and a root are durable, and what a crash left behind is in its place.
   Status begin();
   bool began() const { return began_; }
@@ -85,6 +88,7 @@ class PagesWriter {
   WritableFile& file_;
   PagesKeys& keys_;
   Bytes head_;
+  KeyringUsePtr use_;
   const PagesLimits limits_;
   bool began_ = false;
   bool dirty_ = false;

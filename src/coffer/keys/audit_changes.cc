@@ -282,6 +282,28 @@ void compare_rollouts(const Keyring* before, const Keyring& after, Changes& out)
   }
 }
 
+Json question_change(std::string_view what, const Keyring& keyring, const Id& key) {
+  const FoundKey found = keyring.find_key(key);
+  return key_change(what, *found.domain, *found.entry);
+}
+
+// That a key was destroyed says the change of its state.
+void compare_questions(const Keyring* before, const Keyring& after, Changes& out) {
+  for (const KeyQuestion& question : after.questions()) {
+    const KeyQuestion* earlier = before != nullptr ? before->find_question(question.key) : nullptr;
+    if (earlier == nullptr || earlier->id != question.id) {
+      out.add(question_change("nodes asked", after, question.key));
+    }
+  }
+  if (before == nullptr) return;
+  for (const KeyQuestion& question : before->questions()) {
+    const FoundKey key = after.find_key(question.key);
+    const bool is_open = after.find_question(question.key) != nullptr;
+    if (is_open || key.entry == nullptr || key.entry->state == KeyState::kDestroyed) continue;
+    out.add(question_change("question withdrawn", after, question.key));
+  }
+}
+
 void compare_slots(std::span<const KeyringSlot> before, std::span<const KeyringSlot> after, Changes& out) {
   const auto report = [&](std::string_view what, std::span<const KeyringSlot> slots, std::span<const KeyringSlot> in) {
     for (const KeyringSlot& slot : slots) {
@@ -305,6 +327,7 @@ std::string changes_between(const KeyringContents* before, const KeyringContents
   compare_nodes(keyring, after.keyring, out);
   compare_backups(keyring, after.keyring, out);
   compare_rollouts(keyring, after.keyring, out);
+  compare_questions(keyring, after.keyring, out);
   return out.text();
 }
 

@@ -94,6 +94,11 @@ class FileKeyringStore final : public KeyringStore {
   }
   Result<std::vector<NodeReportText>> load_reports() override { return load_report_files(disk_, directory_); }
   Status remove_report(const std::string& node) override { return remove_report_file(disk_, directory_, node); }
+  Status save_answers(const std::string& node, ByteView answers) override {
+    return save_answer_file(disk_, directory_, node, answers);
+  }
+  Result<std::vector<NodeReportText>> load_answers() override { return load_answer_files(disk_, directory_); }
+  Status remove_answers(const std::string& node) override { return remove_answer_file(disk_, directory_, node); }
   Status save_node_slots(std::span<const NodeSlotValue> values) override {
     return save_node_slot_files(disk_, directory_, values);
   }
@@ -255,6 +260,10 @@ class FileKeyringStore final : public KeyringStore {
 
 Status KeyringStore::save_report(const std::string& node, ByteView) {
   return {Code::kUnsupported, name() + " has no place for the report of node " + node};
+}
+
+Status KeyringStore::save_answers(const std::string& node, ByteView) {
+  return {Code::kUnsupported, name() + " has no place for the answers of node " + node};
 }
 
 Status KeyringStore::save_node_slots(std::span<const NodeSlotValue>) {

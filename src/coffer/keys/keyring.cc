@@ -104,6 +104,7 @@ Result<Keyring> Keyring::clone_for(const Id& coffer_id, uint64_t now) const {
   for (const Rollout& rollout : rollouts_) copy.end_rollout(rollout.domain, now);
   copy.node_list_ = {};
   copy.backups_.clear();
+  copy.questions_.clear();
   copy.index_places();
   // What seals a shard is bound to the coffer.
   for (ShardEntry& shard : copy.shards_) shard.key = {};
@@ -217,6 +218,7 @@ Status Keyring::set_key_state(const Id& key_id, KeyState state, uint64_t now) {
   const std::string domain = found.domain->name;
   own_key(found).enter(state, now);
   settle_rollout(domain, now);
+  settle_questions();
   return {};
 }
 
@@ -270,6 +272,7 @@ Status Keyring::shred_domain(std::string_view name, uint64_t now) {
     if (entry.state != KeyState::kDestroyed) entry.enter(KeyState::kDestroyed, now);
   }
   end_rollout(name, now);
+  settle_questions();
   return {};
 }
 

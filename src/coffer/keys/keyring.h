@@ -12,6 +12,7 @@
 #include "coffer/crypto/signature.h"
 #include "coffer/keys/backup_list.h"
 #include "coffer/keys/key_group.h"
+#include "coffer/keys/key_question.h"
 #include "coffer/keys/key_state.h"
 #include "coffer/keys/node_list.h"
 #include "coffer/keys/rollout.h"
@@ -219,6 +220,9 @@ class Keyring {
   const Rollout* find_rollout(std::string_view domain) const;
   // Its new key, by which files are opened everywhere; null if none runs.
   const DomainKeyEntry* rollout_key(const Domain& domain) const;
+  // What nodes are asked, in the order in which they were. Of a key: null if nobody is.
+  const std::vector<KeyQuestion>& questions() const { return questions_; }
+  const KeyQuestion* find_question(const Id& key) const;
   // Those that a node of this name has, or (empty) a machine that is none: its own, and every node's at other places.
   StoreRefs stores_of_node(std::string_view node) const;
   // The store that has this very path there, as path or also_at, before one of every node's that has it; null if none.
@@ -287,6 +291,10 @@ class Keyring {
   Status resume_rollout(std::string_view domain, uint64_t now);
   // All nodes use the active key again; the new one is deactivated.
   Status undo_rollout(std::string_view domain, uint64_t now);
+  // Asks the nodes whether a file needs the key, until it is destroyed. kNotFound; kAlreadyExists; kInvalidArgument for
+  // a key that may wrap again, or is gone; kLimitExceeded.
+  Status ask_about(const Id& key, uint64_t now);
+  Status withdraw_question(const Id& key);  // kNotFound
   // Of the node of this name; empty: of every node. The existing id if such a store has the path. kInvalidArgument for
   // a path that StoreEntry::path could not be. The store is not confirmed yet.
   Result<Id> add_store(std::string_view path, uint64_t now, std::string_view node = {});
@@ -311,6 +319,9 @@ class Keyring {
   void settle_rollout(std::string_view domain, uint64_t now);
   // kTampered where one is of no domain, or of keys in other states.
   Status check_rollouts() const;
+  // Takes away those whose key is not in a state that is asked about.
+  void settle_questions();
+  Status check_questions() const;  // kTampered where one is there
   Result<GroupKey> key_of(const KeyGroup& group) const;
   // What is done with a key that leaves one group for another (null: none). An entry without bytes stays without.
   Status bring_keys(std::span<DomainKeyEntry> keys, const KeyGroup* from, const KeyGroup* to) const;
@@ -345,6 +356,7 @@ class Keyring {
   NodeList node_list_;
   std::vector<ListedBackup> backups_;
   std::vector<Rollout> rollouts_;
+  std::vector<KeyQuestion> questions_;
   StorePlaceMap places_;  // path and also_at, on whose node → store
 };
 

@@ -246,7 +246,7 @@ size_t KeyringBody::size(const Keyring& keyring) {
   size += groups_size(keyring.groups());
   for (const StoreEntry& store : keyring.stores()) size += size_of(store);
   return size + node_list_size(keyring.node_list_) + backup_list_size(keyring.backups_) +
-         rollouts_size(keyring.rollouts_);
+         rollouts_size(keyring.rollouts_) + questions_size(keyring.questions_);
 }
 
 Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
@@ -272,6 +272,7 @@ Result<SecretBytes> KeyringBody::encode(const Keyring& keyring) {
   COFFER_TRY(write_node_list(keyring.node_list_, writer));
   write_backup_list(keyring.backups_, writer);
   write_rollouts(keyring.rollouts_, writer);
+  write_questions(keyring.questions_, writer);
   if (keyring.ancestors().size() != ancestor_count(keyring.version())) {
     return {Code::kInternal, "a keyring does not have as many ancestors as its version says"};
   }
@@ -321,7 +322,10 @@ Result<Keyring> KeyringBody::decode(ByteView body) {
   if (reader.ok() && next_byte(reader) == kRolloutsMark) {
     COFFER_ASSIGN(keyring.rollouts_, read_rollouts(reader));
   }
-  if (!reader.finished()) return broken("it must end with its last store, node, backup or rollout");
+  if (reader.ok() && next_byte(reader) == kQuestionsMark) {
+    COFFER_ASSIGN(keyring.questions_, read_questions(reader));
+  }
+  if (!reader.finished()) return broken("it must end with its last store, node, backup, rollout or question");
   COFFER_TRY(check_unique(keyring.stores_));
   keyring.index_places();
   return keyring;

@@ -182,6 +182,7 @@ Result<Keyring> KeyringCodec::open(ByteView sealed, const KeyringKey& key, const
   }
   if (keyring.shards_.size() > 1) COFFER_TRY(fill(keyring, shards));
   COFFER_TRY(keyring.check_rollouts());
+  COFFER_TRY(keyring.check_questions());
   return keyring;
 }
 

@@ -8,6 +8,7 @@
 namespace coffer {
 
 inline constexpr size_t kNodeReportSizeMax = 4096;
+inline constexpr size_t kNodeAnswersSizeMax = size_t{16} << 10;
 struct NodeReportText {
   std::string node;
   Bytes report;
@@ -72,6 +73,10 @@ class KeyringStore {
   virtual Status save_report(const std::string& node, ByteView report);  // kUnsupported: there is no place for them
   virtual Result<std::vector<NodeReportText>> load_reports() { return std::vector<NodeReportText>(); }
   virtual Status remove_report(const std::string& /*node*/) { return Status::ok(); }  // ok where there is none
+  // The same of what they answer (node_answer.h), at most kNodeAnswersSizeMax bytes each.
+  virtual Status save_answers(const std::string& node, ByteView answers);  // kUnsupported, as above
+  virtual Result<std::vector<NodeReportText>> load_answers() { return std::vector<NodeReportText>(); }
+  virtual Status remove_answers(const std::string& /*node*/) { return Status::ok(); }
   // Slots of nodes, likewise beside the keyring, by names of letters, digits and dots. kUnsupported: there is no place
   // for them; kNotFound.
   virtual Status save_node_slots(std::span<const NodeSlotValue> values);

@@ -114,6 +114,9 @@ class LiveKeyring {
   Status save_report(const std::string& node, ByteView report) { return store_->save_report(node, report); }
   Result<std::vector<NodeReportText>> load_reports() const { return store_->load_reports(); }
   Status remove_report(const std::string& node) { return store_->remove_report(node); }
+  Status save_answers(const std::string& node, ByteView answers) { return store_->save_answers(node, answers); }
+  Result<std::vector<NodeReportText>> load_answers() const { return store_->load_answers(); }
+  Status remove_answers(const std::string& node) { return store_->remove_answers(node); }
   // NodeSlotKeeper::nodes_with_slots().
   Result<std::optional<std::set<std::string>>> nodes_with_slots() const;
   // NodeSlotKeeper::standing(): waits for what seals this node's keys, and for the store.

@@ -10,8 +10,26 @@ SideFiles report_files(Disk& disk, const std::string& directory) {
   return {disk, directory + "/" + std::string(kReportDirectoryName), ".json", kNodeReportSizeMax};
 }
 
+SideFiles answer_files(Disk& disk, const std::string& directory) {
+  return {disk, directory + "/" + std::string(kAnswerDirectoryName), ".json", kNodeAnswersSizeMax};
+}
+
 SideFiles node_slot_files(Disk& disk, const std::string& directory) {
   return {disk, directory + "/" + std::string(kNodeSlotDirectoryName), ".slots", kNodeSlotValueSizeMax};
+}
+
+Result<std::vector<NodeReportText>> load_by_node(const SideFiles& files) {
+  std::vector<NodeReportText> out;
+  COFFER_ASSIGN(const std::vector<std::string> nodes, files.names());
+  for (const std::string& node : nodes) {
+    if (!valid_node_name(node)) continue;
+    auto text = files.load(node);
+    if (text.code() == Code::kNotFound) continue;
+    COFFER_TRY(text.status());
+    out.push_back({node, std::move(*text)});
+    if (out.size() > kNodeCountMax) break;
+  }
+  return out;
 }
 
 }  // namespace
@@ -21,22 +39,23 @@ Status save_report_file(Disk& disk, const std::string& directory, const std::str
 }
 
 Result<std::vector<NodeReportText>> load_report_files(Disk& disk, const std::string& directory) {
-  std::vector<NodeReportText> out;
-  const SideFiles files = report_files(disk, directory);
-  COFFER_ASSIGN(const std::vector<std::string> nodes, files.names());
-  for (const std::string& node : nodes) {
-    if (!valid_node_name(node)) continue;
-    auto report = files.load(node);
-    if (report.code() == Code::kNotFound) continue;
-    COFFER_TRY(report.status());
-    out.push_back({node, std::move(*report)});
-    if (out.size() > kNodeCountMax) break;
-  }
-  return out;
+  return load_by_node(report_files(disk, directory));
 }
 
 Status remove_report_file(Disk& disk, const std::string& directory, const std::string& node) {
   return report_files(disk, directory).remove(node);
+}
+
+Status save_answer_file(Disk& disk, const std::string& directory, const std::string& node, ByteView answers) {
+  return answer_files(disk, directory).save(node, answers);
+}
+
+Result<std::vector<NodeReportText>> load_answer_files(Disk& disk, const std::string& directory) {
+  return load_by_node(answer_files(disk, directory));
+}
+
+Status remove_answer_file(Disk& disk, const std::string& directory, const std::string& node) {
+  return answer_files(disk, directory).remove(node);
 }
 
 Status save_node_slot_files(Disk& disk, const std::string& directory, std::span<const NodeSlotValue> values) {

@@ -5,13 +5,12 @@
 #include "coffer/base/clock.h"
 #include "coffer/base/text.h"
 #include "coffer/ops/had_files.h"
-#include "coffer/ops/nodes.h"
+#include "coffer/ops/key_needs.h"
 
 namespace coffer {
 namespace {
 
 constexpr size_t kIdDigitsMin = 8;
-constexpr size_t kExamplesMax = 3;
 
 std::string text_of(const FoundKey& found) {
   return "key " + std::to_string(found.entry->version) + " of domain " + found.domain->name + " (" +
@@ -61,34 +60,6 @@ Result<ChangedKey> change(Coffer& coffer, const std::string& known,
   return changed_of(coffer, id);
 }
 
-// Ok, or what needs the key or may need it.
-Status check_unneeded(Coffer& coffer, const FoundKey& key) {
-  uint64_t needing = 0, unreadable = 0;
-  std::string examples, example;
-  COFFER_TRY(visit_files(coffer, {}, [&](const InventoryFile& file) {
-    if (file.empty || file.leads_outside || file.status.code() == Code::kPlaintext) return Status::ok();
-    if (!file.status.is_ok()) {
-      if (unreadable++ == 0) example = file.path;
-    } else if (keys_needed(file.scan).contains(key.entry->id) && needing++ < kExamplesMax) {
-      examples += (examples.empty() ? "" : ", ") + file.path;
-    }
-    return Status::ok();
-  }));
-  const std::string what = text_of(key);
-  if (needing > 0) {
-    return {Code::kBusy, what + " is needed by " + std::to_string(needing) + " file(s): " + examples +
-                             (needing > kExamplesMax ? ", …" : "") + "; coffer rewrap brings them under another one"};
-  }
-  if (const std::vector<MissingStore> missing = missing_stores(coffer); !missing.empty()) {
-    return {Code::kBusy, what + " may be needed in " + missing.front().path + ", where a store is missing; " +
-                             std::string(missing_text(missing.front()))};
-  }
-  if (unreadable == 0) return Status::ok();
-  return {Code::kBusy, what + " may be needed by " + std::to_string(unreadable) + " file(s) whose header cannot be " +
-                           "read: " + example + (unreadable > 1 ? ", …" : "") +
-                           "; coffer verify names them: restore or remove them"};
-}
-
 }  // namespace
 
 Result<FoundKey> find_key(const Keyring& keyring, const std::string& known) {
@@ -129,9 +100,29 @@ Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t
 
 namespace {
 
-Status check_unneeded_by_mariadb(Coffer& coffer, const FoundKey& key) {
-  COFFER_ASSIGN(const std::set<Id> beyond, keys_beyond_files(coffer));
-  if (!beyond.contains(key.entry->id)) return Status::ok();
+// Ok, or what needs the key here, or may need it.
+Status check_unneeded(const FoundKey& key, const KeyNeeds& needs) {
+  const std::string what = text_of(key);
+  if (const auto found = needs.by_key.find(key.entry->id); found != needs.by_key.end()) {
+    return {Code::kBusy, what + " is needed by " + std::to_string(found->second.files) + " file(s): " +
+                             found->second.examples + "; coffer rewrap brings them under another one"};
+  }
+  if (!needs.missing.empty()) {
+    return {Code::kBusy, what + " may be needed in " + needs.missing.front().path + ", where a store is missing; " +
+                             std::string(missing_text(needs.missing.front()))};
+  }
+  if (needs.unreadable > 0) {
+    return {Code::kBusy, what + " may be needed by " + std::to_string(needs.unreadable) + " file(s) whose header " +
+                             "cannot be read: " + needs.unreadable_example + (needs.unreadable > 1 ? ", …" : "") +
+                             "; coffer verify names them: restore or remove them"};
+  }
+  if (!needs.arriving.contains(key.entry->id)) return Status::ok();
+  return {Code::kBusy, what + " is needed by what has come of a stream or a backup, and has not got its name yet; let "
+                              "that be gone on with, or remove that directory, whose name ends with " + arrival_of("")};
+}
+
+Status check_unneeded_by_mariadb(const Coffer& coffer, const FoundKey& key, const KeyNeeds& needs) {
+  if (!needs.by_mariadb.contains(key.entry->id)) return Status::ok();
   COFFER_ASSIGN(const Config config, coffer.present_config());
   return {Code::kBusy, text_of(key) + " may be needed by a MariaDB server, as version " +
                            std::to_string(key.entry->version) + " of key id " +
@@ -140,44 +131,60 @@ Status check_unneeded_by_mariadb(Coffer& coffer, const FoundKey& key) {
                            "command with --unneeded-by-mariadb"};
 }
 
-Status check_unneeded_by_arrivals(Coffer& coffer, const FoundKey& key) {
-  COFFER_ASSIGN(const std::set<Id> arriving, keys_of_arrivals(coffer));
-  if (!arriving.contains(key.entry->id)) return Status::ok();
-  return {Code::kBusy, text_of(key) + " is needed by what has come of a stream or a backup, and has not got its name " +
-                           "yet; let that be gone on with, or remove that directory, whose name ends with " +
-                           arrival_of("")};
+// What an operator says has to be of nodes that are asked, and of machines that cannot be.
+Status check_words(const Coffer& coffer, const std::vector<std::string>& others, const UnneededBy& unneeded) {
+  for (const std::string& name : unneeded.nodes) {
+    if (std::ranges::find(others, name) != others.end()) continue;
+    return {Code::kNotFound, "no other node \"" + name + "\" is in the keyring; coffer node list shows them"};
+  }
+  if (unneeded.other_nodes && !others.empty()) {
+    return {Code::kInvalidArgument, "the keyring lists other nodes, which are asked; for one that cannot answer say "
+                                    "--unneeded-by NODE"};
+  }
+  if (unneeded.other_nodes || !others.empty() || !coffer.config().keyring_store.has_value()) return Status::ok();
+  return {Code::kBusy, "keys may be needed by files of another node, since the keyring is where others may use it, and "
+                       "it lists none that could be asked; where coffer rewrap and coffer status there show that it "
+                       "is not, repeat the command with --unneeded-by-other-nodes"};
 }
 
-// What is on another machine nobody sees here, not even where its path is one of this machine's, too.
-Status check_unneeded_elsewhere(Coffer& coffer, const FoundKey& key) {
-  const std::string others = others_with_files(coffer);
-  if (others.empty()) return Status::ok();
-  return {Code::kBusy, text_of(key) + " may be needed by files of " + others +
-                           ", which cannot be looked at here; where coffer rewrap and coffer status there show that " +
-                           "it is not, repeat the command with --unneeded-by-other-nodes"};
+// Ok, or which nodes keep the key from being destroyed. They are asked, if they were not.
+Result<std::vector<HeldUp>> held_up_by_nodes(Coffer& coffer, const Id& key, const UnneededBy& unneeded) {
+  COFFER_TRY(ask_nodes(coffer, {key}).status());
+  COFFER_ASSIGN(const AllAnswers answers, load_answers(coffer.live_keyring()));
+  const auto keyring = coffer.keyring();
+  SpokenFor spoken_for = unneeded.nodes;
+  spoken_for.insert(own_listed_name(coffer));
+  const KeyQuestion* question = keyring->find_question(key);
+  if (question == nullptr) return {Code::kConflict, "somebody else has withdrawn the question meanwhile; repeat it"};
+  return held_up_by(*keyring, *question, answers, spoken_for);
 }
 
 }  // namespace
 
-Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded) {
+Result<KeyDestruction> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded) {
   COFFER_TRY(coffer.at_home());
   COFFER_TRY(coffer.live_keyring().refresh());
-  const auto keyring = coffer.keyring();
-  COFFER_ASSIGN(const FoundKey found, find_key(*keyring, known));
+  const auto before = coffer.keyring();
+  COFFER_ASSIGN(const FoundKey found, find_key(*before, known));
   if (!may_become(found.entry->state, KeyState::kDestroyed)) {
     const bool in_use = found.entry->state < KeyState::kDeactivated;
     return {Code::kInvalidArgument, text_of(found) + " is " + std::string(key_state_name(found.entry->state)) +
                                         (in_use ? "; first coffer key revoke, then coffer rewrap" : "")};
   }
-  COFFER_TRY(check_unneeded(coffer, found));
-  COFFER_TRY(check_unneeded_by_arrivals(coffer, found));
-  if (!unneeded.mariadb) COFFER_TRY(check_unneeded_by_mariadb(coffer, found));
-  if (!unneeded.other_nodes) COFFER_TRY(check_unneeded_elsewhere(coffer, found));
   const Id id = found.entry->id;
-  COFFER_TRY(coffer.live_keyring().update(
-      [&](Keyring& next) { return next.change_key(id, KeyState::kDestroyed, now_seconds()); }));
-  COFFER_TRY(coffer.live_keyring().forget_replaced().with_context("the key is destroyed, but not gone"));
-  return changed_of(coffer, id);
+  const std::vector<std::string> others = other_nodes(coffer);
+  COFFER_TRY(check_words(coffer, others, unneeded));
+  COFFER_ASSIGN(const KeyNeeds needs, look_for_needs(coffer, {id}));
+  COFFER_TRY(check_unneeded(found, needs));
+  if (!unneeded.mariadb) COFFER_TRY(check_unneeded_by_mariadb(coffer, found, needs));
+  KeyDestruction out;
+  if (unneeded.nodes.size() < others.size()) {
+    COFFER_ASSIGN(out.held_up_by, held_up_by_nodes(coffer, id, unneeded));
+    if (!out.held_up_by.empty()) return out;
+  }
+  COFFER_TRY(destroy_unneeded(coffer, {id}, *before));
+  out.done = changed_of(coffer, id);
+  return out;
 }
 
 namespace {

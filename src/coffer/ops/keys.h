@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coffer/ops/inventory.h"
+#include "coffer/ops/key_questions.h"
 
 namespace coffer {
 
@@ -24,15 +25,20 @@ struct ChangedKey {
 Result<ChangedKey> change_key(Coffer& coffer, const std::string& known, KeyState state);
 // Keyring::set_key_expiry(), and its errors.
 Result<ChangedKey> expire_key(Coffer& coffer, const std::string& known, uint64_t when);
-// Who needs a key no more, as the operator knows, which no inventory of files here shows.
+// Who needs a key no more, as the operator knows, which nothing here shows.
 struct UnneededBy {
   bool mariadb = false;
-  bool other_nodes = false;
+  bool other_nodes = false;         // machines that the keyring does not list
+  std::set<std::string> nodes = {};  // that it lists, and that are not asked
 };
-// Its bytes are gone from the keyring on return. kBusy while a file of a remembered store needs the key, or may need
-// it: a store that is missing, a header that cannot be read; while one does that arrives as a new store; and where a
-// server, or another node's file, may. kInvalidArgument as its state has it.
-Result<ChangedKey> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded = {});
+struct KeyDestruction {
+  std::optional<ChangedKey> done;  // its bytes are gone from the keyring
+  std::vector<HeldUp> held_up_by;  // else these nodes, which were asked: to be repeated
+};
+// kBusy while a file of a remembered store here needs the key, or may need it: a store that is missing, a header that
+// cannot be read; while one does that arrives as a new store; and where a server may, or a machine that is not listed.
+// kConflict: the list of nodes has changed meanwhile. kInvalidArgument as its state has it; kNotFound.
+Result<KeyDestruction> destroy_key(Coffer& coffer, const std::string& known, const UnneededBy& unneeded = {});
 
 // From when on nothing of the domain is read or written; 0: it is not locked. Errors as Keyring::lock_domain(). What is
 // so already stays, and no version of the keyring is saved for it.

@@ -82,21 +82,6 @@ Result<Enrolment> enrol_node(Coffer& coffer, std::string_view text, ProviderOpen
   return Enrolment{request.node, false};
 }
 
-std::string others_with_files(const Coffer& coffer) {
-  constexpr size_t kNamedMax = 3;
-  const auto keyring = coffer.keyring();
-  const std::string own = node_key_name(coffer);
-  std::string out;
-  size_t count = 0;
-  for (const EnrolledNode& node : keyring->nodes()) {
-    if (node.name == own || count++ >= kNamedMax) continue;
-    out += (out.empty() ? "" : ", ") + node.name;
-  }
-  if (count == 0) return coffer.config().keyring_store.has_value() ? "another node" : "";
-  if (count == 1) return "node " + out;
-  return count <= kNamedMax ? "nodes " + out : out + " and " + std::to_string(count - kNamedMax) + " more nodes";
-}
-
 Result<NodeRemoval> remove_node(Coffer& coffer, const std::string& name, const std::string& to,
                                 ProviderOpener opener) {
   COFFER_TRY(coffer.live_keyring().refresh());
@@ -116,8 +101,9 @@ Result<NodeRemoval> remove_node(Coffer& coffer, const std::string& name, const s
     return Status::ok();
   };
   COFFER_TRY(coffer.live_keyring().update(renew));
-  // Nobody looks at it any more.
+  // Nobody looks at them any more.
   [[maybe_unused]] const Status gone = coffer.live_keyring().remove_report(name);
+  [[maybe_unused]] const Status silent = coffer.live_keyring().remove_answers(name);
   return out;
 }
 

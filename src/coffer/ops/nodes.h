@@ -22,10 +22,6 @@ struct Enrolment {
 // LiveKeyring::check_shared().
 Result<Enrolment> enrol_node(Coffer& coffer, std::string_view request, ProviderOpener opener);
 
-// Whose files may need keys besides those that can be looked at here: "node db-2", "db-2, db-3 and 5 more nodes",
-// "another node": the keyring is where others may have it. Empty: nobody's.
-std::string others_with_files(const Coffer& coffer);
-
 struct NodeRemoval {
   RootRotation root;
   size_t domains = 0;                // that have fresh keys

@@ -4,7 +4,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/base/period.h"
-#include "coffer/ops/nodes.h"
+#include "coffer/ops/due_destruction.h"
 
 namespace coffer {
 namespace {
@@ -35,53 +35,6 @@ Result<std::vector<DueAction>> find_due_rewraps(Coffer& coffer, const Policy& po
   COFFER_ASSIGN(const Inventory inventory, take_inventory(coffer, {}));
   return due_rewraps(
       *keyring, policy, [&](const Id& key) { return inventory.by_key.contains(key); }, now);
-}
-
-// Stores of which not everything can be read may need any key.
-void note_what_may_need_keys(const Coffer& coffer, const Inventory& inventory, std::vector<FileProblem>& problems) {
-  for (const MissingStore& store : inventory.missing_stores) {
-    problems.push_back(
-        {store.path, Status(Code::kBusy, "no key is destroyed while " + std::string(missing_text(store)))});
-  }
-  if (const std::string others = others_with_files(coffer); !others.empty()) {
-    problems.push_back({coffer.directory(), Status(Code::kBusy, "no key is destroyed by itself (destroy_after) while " +
-                                                                    others + " may have files that need it; coffer key "
-                                                                    "destroy --unneeded-by-other-nodes does")});
-  }
-  if (inventory.unreadable.files == 0) return;
-  problems.push_back(
-      {coffer.directory(),
-       Status(Code::kBusy, "no key is destroyed while the headers of " + std::to_string(inventory.unreadable.files) +
-                               " file(s) cannot be read; coffer verify names them")});
-}
-
-// Empty besides `problems` where something may need keys that cannot be looked at.
-Result<std::vector<DueAction>> find_due_destructions(Coffer& coffer, const Policy& policy,
-                                                     std::vector<FileProblem>& problems) {
-  const auto keyring = coffer.keyring();
-  const uint64_t now = now_seconds();
-  const auto due = [&](const std::function<bool(const Id&)>& is_needed) {
-    return due_destructions(*keyring, policy, is_needed, now);
-  };
-  if (due([](const Id&) { return false; }).empty()) return std::vector<DueAction>();
-  COFFER_ASSIGN(const Inventory inventory, take_inventory(coffer, {}));
-  std::vector<DueAction> out = due(
-      [&](const Id& key) { return inventory.by_key.contains(key) || inventory.beyond_files.contains(key); });
-  if (out.empty()) return out;
-  const size_t before = problems.size();
-  note_what_may_need_keys(coffer, inventory, problems);
-  if (problems.size() > before) out.clear();
-  return out;
-}
-
-Status destroy(Coffer& coffer, const std::vector<DueAction>& due) {
-  if (due.empty()) return Status::ok();
-  return coffer.live_keyring().update([&](Keyring& next) -> Status {
-    for (const DueAction& action : due) {
-      COFFER_TRY(next.change_key(action.key, KeyState::kDestroyed, now_seconds()));
-    }
-    return Status::ok();
-  });
 }
 
 Finding advice(std::string what, std::string why, std::string remedy) {
@@ -205,8 +158,7 @@ Result<PolicyRun> apply_policy(Coffer& coffer, const EngineAtRest& engine) {
   if (engine.records != nullptr) {
     COFFER_ASSIGN(out.reencrypted, reencrypt_what_is_due(coffer, policy, engine, out.problems));
   }
-  COFFER_ASSIGN(const std::vector<DueAction> destructions, find_due_destructions(coffer, policy, out.problems));
-  COFFER_TRY(destroy(coffer, destructions));
+  COFFER_ASSIGN(const std::vector<DueAction> destructions, destroy_what_is_due(coffer, policy, out.problems));
   out.done.insert(out.done.end(), destructions.begin(), destructions.end());
   return out;
 }

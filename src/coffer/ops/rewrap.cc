@@ -139,6 +139,7 @@ class Rewrapper {
   // another key.
   Result<RestingKey<FileRole>> update_slot(const std::string& path) {
     COFFER_ASSIGN(auto lock, coffer_.lock_envelopes());
+    const KeyringUsePtr use = coffer_.keyring_uses().begin();
     COFFER_ASSIGN(auto file, coffer_.disk().open_write(path));
     COFFER_ASSIGN(FileHead head, read_head(*file, path));
     COFFER_TRY(head.refusal);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "coffer/base/clock.h"
+#include "coffer/ops/key_questions.h"
 #include "coffer/ops/rollouts.h"
 #include "coffer/ops/status_report.h"
 
@@ -204,6 +205,7 @@ Json status_json(const StatusReport& report) {
           {"runs", runs_json(present_runs(report.runs))},
           {"groups", groups_json(*report.keyring)},
           {"rollouts", rollouts_json(*report.keyring)},
+          {"questions", questions_json(*report.keyring)},
           {"domains", domains_json(report)},
           {"total", usage_json(inventory.encrypted)},
           {"active", usage_json(inventory.active)},

@@ -88,6 +88,11 @@ CountedFiles FileTally::result() {
 
 Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>& paths, FileCounts::Keep keep) {
   FileTally tally(coffer);
+  // First: what has arrived gets its name among the stores, and never goes back.
+  std::set<Id> arriving;
+  if (paths.empty()) {
+    COFFER_ASSIGN(arriving, keys_of_arrivals(coffer));
+  }
   COFFER_TRY(visit_files(coffer, paths, [&](const InventoryFile& file) {
     tally.add(file);
     return Status::ok();
@@ -100,7 +105,6 @@ Result<Inventory> take_inventory(Coffer& coffer, const std::vector<std::string>&
   out.links_outside = std::move(tally.links_outside());
   COFFER_ASSIGN(out.beyond_files, keys_beyond_files(coffer));
   if (!paths.empty()) return out;
-  COFFER_ASSIGN(std::set<Id> arriving, keys_of_arrivals(coffer));
   out.beyond_files.merge(arriving);
   out.missing_stores = missing_stores(coffer);
   out.kept = coffer.file_counts().keep(counted, keep);

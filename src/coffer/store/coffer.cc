@@ -80,9 +80,9 @@ bool Coffer::is_own_file(std::string_view name) {
   }
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {
-      "anchor.lock", "coffer.yaml.lock", "counts.lock", "envelope.lock", kServingMarkName, "keyring.copy.lock",
-      "keyring.d", "keyring.lock", "keyring.turn", "nodes.d", "outage.lock", "policy.lock", "reencrypt.lock",
-      "reencrypt.rate", "runs.lock", "slots.d", "usage.lock"};
+      "anchor.lock", "answers.d", "coffer.yaml.lock", "counts.lock", "envelope.lock", kServingMarkName,
+      "keyring.copy.lock", "keyring.d", "keyring.lock", "keyring.turn", "keyring.uses", "nodes.d", "outage.lock",
+      "policy.lock", "reencrypt.lock", "reencrypt.rate", "runs.lock", "slots.d", "usage.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 
@@ -101,12 +101,13 @@ Result<ProviderConfig> Coffer::provider_config() const {
 }
 
 void Coffer::watch_keys() {
+  keyring_uses_.begin();
   keyring_->watch_root();
   key_watch_.start();
   if (disk_.info(directory_ + "/" + std::string(kNodeKeyName)).is_ok()) reporter_.start();
 }
 
-Result<NodeIdentity> Coffer::own_identity(ProviderOpener opener) const { return open_node_identity(*this, opener); }
+Result<NodeIdentity> Coffer::own_identity() const { return open_node_identity(*this, opener_); }
 
 std::string Coffer::own_node_name() const { return node_key_name(*this); }
 
@@ -144,10 +145,13 @@ Status Coffer::renew_expired_keys() {
 Result<Coffer::Wrapping> Coffer::begin_writing(std::string_view domain) {
   COFFER_TRY(process_.usable());
   COFFER_TRY(policy_.on_writing());
+  keyring_uses_.begin();
   keyring_->refresh_without_waiting();
+  KeyringUsePtr use = keyring_uses_.begin();
   KeyLease lease = key_watch_.lease(domain, weak_from_this());
   COFFER_ASSIGN(Wrapping out, wrapping_key(domain));
   out.lease = std::move(lease);
+  out.use = std::move(use);
   if (const KeyGroup* group = out.keys->group_of(*out.domain)) {
     COFFER_TRY(policy_.on_writing_in(keyring_->groups().condition_of(group->id)));
   }
@@ -179,6 +183,7 @@ Result<NewFile> Coffer::seal_new(Wrapping wrapping, const EnvelopeFields& fields
   const DomainKeyEntry* active = wrapping.key;
   NewFile file;
   file.lease = std::move(wrapping.lease);
+  file.use = std::move(wrapping.use);
   file.fields = fields;
   file.file_key = std::move(file_key);
   file.fields.domain_key_id = active->id;

@@ -31,6 +31,7 @@ struct NewFile {
   FileKey file_key;
   std::array<uint8_t, kEnvelopeSize> envelope{};
   KeyLease lease = {};
+  KeyringUsePtr use = {};  // until the header is written
 };
 
 // Whether files of a locked domain are opened: no, but for who rewrites their headers, and nothing else of them.
@@ -143,15 +144,20 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   FileCounts& file_counts() { return file_counts_; }
   // Which key this node makes files under while a rotation comes to some nodes first.
   const RolloutWatch& rollouts() const { return rollouts_; }
+  // Which keyrings the programs of this machine make headers by.
+  KeyringUses& keyring_uses() { return keyring_uses_; }
   // Carries coffer.yaml's policy out, once enabled and as long as this process makes files.
   PolicyWatch& policy() { return policy_; }
   const PolicyWatch& policy() const { return policy_; }
+  // This node's keys, by the providers that it was opened by. Errors as open_node_identity().
+  Result<NodeIdentity> own_identity() const;
   // For an engine, which has files open for long: from now on this process looks at its root key, takes keys back
   // (store/key_watch.h), and says what it serves where this node has keys of its own (store/node_reporter.h).
   void watch_keys();
 
   // A fresh file under the domain's active key. Refreshes the keyring first, so a rotation takes effect at once; that
-  // of a root key, as soon as its provider has answered, which this does not wait for.
+  // of a root key, as soon as its provider has answered, which only the first file waits for, and not where this
+  // process watches its keys.
   Result<NewFile> new_file(const NewFileRequest& request);
   // A header for a file that another coffer made, whose key came here: of `body` counts what binds the body. Errors as
   // new_file().
@@ -218,13 +224,14 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
         freshness_(std::move(freshness)),
         usage_(disk, directory_, *keyring_),
         file_counts_(disk, directory_, *keyring_, places_),
+        keyring_uses_(disk, directory_, *keyring_),
         rollouts_(*keyring_, [this] { return own_node_name(); }),
         policy_(*keyring_, *config_file_, usage_, file_counts_, rollouts_, config_.policy),
-        key_watch_(*keyring_, policy_),
+        key_watch_(*keyring_, policy_, keyring_uses_),
+        opener_(opener),
         reporter_(
-            *keyring_, rollouts_, [this, opener] { return own_identity(opener); }, ServingMark(disk_, directory_),
+            *keyring_, rollouts_, [this] { return own_identity(); }, ServingMark(disk_, directory_),
             options.report_interval) {}
-  Result<NodeIdentity> own_identity(ProviderOpener opener) const;
   std::string own_node_name() const;
   // A domain, and its key that may wrap now.
   struct Wrapping {
@@ -232,6 +239,7 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
     const Domain* domain = nullptr;
     const DomainKeyEntry* key = nullptr;
     KeyLease lease = {};
+    KeyringUsePtr use = {};
 
     Result<DomainKey> open_key() const { return keys->open_key({domain, key}); }
   };
@@ -272,9 +280,11 @@ class Coffer : public std::enable_shared_from_this<Coffer> {
   const std::unique_ptr<Freshness> freshness_;
   KeyUsage usage_;
   FileCounts file_counts_;
+  KeyringUses keyring_uses_;
   RolloutWatch rollouts_;
   PolicyWatch policy_;
   KeyWatch key_watch_;
+  const ProviderOpener opener_;
   NodeReporter reporter_;
 };
 

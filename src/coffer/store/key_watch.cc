@@ -37,6 +37,7 @@ KeyLease KeyWatch::lease(std::string_view domain, const std::weak_ptr<Coffer>& c
 
 std::chrono::milliseconds KeyWatch::look() {
   keyring_.refresh_without_waiting();
+  uses_.keep_up();
   follow_keyring();
   follow_root_key();
   follow_groups();

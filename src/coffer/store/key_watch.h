@@ -12,6 +12,7 @@
 
 #include "coffer/base/interval_thread.h"
 #include "coffer/store/key_gate.h"
+#include "coffer/store/keyring_uses.h"
 #include "coffer/store/policy_watch.h"
 
 namespace coffer {
@@ -22,7 +23,8 @@ class KeyWatch {
   // How soon a change of the keyring by another process is seen.
   static constexpr std::chrono::milliseconds kInterval{500};
 
-  KeyWatch(LiveKeyring& keyring, PolicyWatch& policy) : keyring_(keyring), policy_(policy) {}
+  KeyWatch(LiveKeyring& keyring, PolicyWatch& policy, KeyringUses& uses)
+      : keyring_(keyring), policy_(policy), uses_(uses) {}
 
   // For an engine: from now on keys are taken back. Tools hold them for as long as they run.
   void start();
@@ -54,6 +56,7 @@ class KeyWatch {
 
   LiveKeyring& keyring_;
   PolicyWatch& policy_;
+  KeyringUses& uses_;
   std::mutex mutex_;
   std::map<std::string, Kept, std::less<>> gates_;
   // Of the thread:

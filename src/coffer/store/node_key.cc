@@ -175,8 +175,13 @@ Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener ope
 }
 
 std::string node_key_name(const Coffer& coffer) {
-  const auto file = load_node_key(coffer, path_of_node_key(coffer));
-  return file.is_ok() ? file->node.name : "";
+  const auto node = node_key_public(coffer);
+  return node ? node->name : "";
+}
+
+std::optional<NodePublic> node_key_public(const Coffer& coffer) {
+  auto file = load_node_key(coffer, path_of_node_key(coffer));
+  return file.is_ok() ? std::optional(std::move(file->node)) : std::nullopt;
 }
 
 Result<std::string> node_name_at(Disk& disk, const std::string& directory, const Id& coffer_id) {

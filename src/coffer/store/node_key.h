@@ -21,6 +21,8 @@ Result<NodeIdentity> open_node_identity(const Coffer& coffer, ProviderOpener ope
 std::string node_key_name(const Coffer& coffer);
 // The same of a coffer's directory, copy or not. Errors as open_node_identity()'s of the file.
 Result<std::string> node_name_at(Disk& disk, const std::string& directory, const Id& coffer_id);
+// The same of all that it says so; nothing: this node has none, or it cannot be read.
+std::optional<NodePublic> node_key_public(const Coffer& coffer);
 // Without any key of the coffer's, of which `config` is. kUnsupported: they are not sealed by a key of this machine;
 // says what to do. Else as open_node_identity().
 Result<NodeIdentity> open_local_node_identity(Disk& disk, const std::string& directory, const Config& config,

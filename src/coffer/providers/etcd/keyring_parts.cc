@@ -192,7 +192,7 @@ Status KeyringParts::put_audit_log(ByteView log) {
 
 Result<uint64_t> KeyringParts::remove_parts() {
   Transaction all;
-  for (const std::string* prefix : {&shards_, &log_, &reports_, &node_slots_}) {
+  for (const std::string* prefix : {&shards_, &log_, &reports_, &answers_, &node_slots_}) {
     all.remove_range(*prefix, etcd::end_of_prefix(*prefix));
   }
   all.remove(log_size_);

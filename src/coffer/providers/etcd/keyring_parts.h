@@ -27,6 +27,7 @@ class KeyringParts {
         log_(client.settings().prefix + "/audit/"),
         log_size_(client.settings().prefix + "/audit_size"),
         reports_(client.settings().prefix + "/nodes/"),
+        answers_(client.settings().prefix + "/answers/"),
         node_slots_(client.settings().prefix + "/slots/"),
         name_(client.settings().name + "/keyring") {}
 
@@ -35,6 +36,7 @@ class KeyringParts {
   const std::string& shards() const { return shards_; }
   const std::string& log() const { return log_; }
   const std::string& reports() const { return reports_; }
+  const std::string& answers() const { return answers_; }
   const std::string& node_slots() const { return node_slots_; }
   std::string shard_key(const Sha256& name) const { return shards_ + to_hex(name); }
   // The record's key is that of the version it made.
@@ -76,7 +78,7 @@ class KeyringParts {
   Result<uint64_t> commit_while_moving(etcd::Transaction transaction);
 
   etcd::Client& client_;
-  const std::string keyring_, shards_, log_, log_size_, reports_, node_slots_, name_;
+  const std::string keyring_, shards_, log_, log_size_, reports_, answers_, node_slots_, name_;
 };
 
 }  // namespace coffer

@@ -22,6 +22,7 @@ using etcd::Transaction;
 
 constexpr uint32_t kShardNamesAtOnce = 4096;
 constexpr uint32_t kReportsAtOnce = 1000;
+constexpr uint32_t kAnswersAtOnce = 100;
 // Of nodes that were taken out there may be some more.
 constexpr size_t kReportsMax = 2 * kNodeCountMax;
 
@@ -36,16 +37,19 @@ class EtcdKeyringStore final : public KeyringStore {
     return client_.commit(Transaction().put(keys_.reports() + node, report)).status();
   }
   Result<std::vector<NodeReportText>> load_reports() override {
-    std::vector<NodeReportText> out;
-    const auto take = [&](const KeyValue& found) -> Status {
-      out.push_back({found.key.substr(keys_.reports().size()), found.value});
-      return out.size() <= kReportsMax ? Status::ok() : keys_.no_such_answer();
-    };
-    COFFER_TRY(keys_.for_each(keys_.reports(), false, kReportsAtOnce, take));
-    return out;
+    return load_by_node(keys_.reports(), kReportsAtOnce);
   }
   Status remove_report(const std::string& node) override {
     return client_.commit(Transaction().remove(keys_.reports() + node)).status();
+  }
+  Status save_answers(const std::string& node, ByteView answers) override {
+    return client_.commit(Transaction().put(keys_.answers() + node, answers)).status();
+  }
+  Result<std::vector<NodeReportText>> load_answers() override {
+    return load_by_node(keys_.answers(), kAnswersAtOnce);
+  }
+  Status remove_answers(const std::string& node) override {
+    return client_.commit(Transaction().remove(keys_.answers() + node)).status();
   }
   Status save_node_slots(std::span<const NodeSlotValue> values) override { return keys_.save_node_slots(values); }
   Result<Bytes> load_node_slots(const std::string& name) override { return keys_.load_node_slots(name); }
@@ -143,6 +147,16 @@ class EtcdKeyringStore final : public KeyringStore {
     uint64_t mod_revision = 0;  // of the keyring; 0: there is none
     KeyringParts::WithLogSize as_read;
   };
+
+  Result<std::vector<NodeReportText>> load_by_node(const std::string& prefix, uint32_t at_once) {
+    std::vector<NodeReportText> out;
+    const auto take = [&](const KeyValue& found) -> Status {
+      out.push_back({found.key.substr(prefix.size()), found.value});
+      return out.size() <= kReportsMax ? Status::ok() : keys_.no_such_answer();
+    };
+    COFFER_TRY(keys_.for_each(prefix, false, at_once, take));
+    return out;
+  }
 
   Result<Stored> read_keyring() {
     Stored out;
