@@ -29,6 +29,7 @@ class PlainBody final : public FileBody {
   Result<uint64_t> seek_data(uint64_t offset) override { return file_->next_data(offset); }
   Result<uint64_t> seek_hole(uint64_t) override { return size(); }
   Status sync(bool full) override { return done((full ? ::fsync(fd_) : ::fdatasync(fd_)) == 0); }
+  Status settle() override { return sync(false); }
   Status close() override { return file_->close(); }
   uint64_t size() const override {
     const auto size = file_->size();

@@ -192,7 +192,7 @@ FileInfo MemoryDisk::info_of(const Node& node) const {
   FileInfo info;
   info.size = node.bytes.size();
   info.inode = node.inode;
-  info.modified_ns = node.modified_ns;
+  info.modified_ns = info.changed_ns = node.modified_ns;
   info.accessed_ns = node.accessed_ns;
   info.mode = node.mode;
   info.owner = node.owner;

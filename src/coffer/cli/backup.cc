@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "coffer/base/path.h"
+#include "coffer/base/period.h"
+#include "coffer/base/text.h"
 #include "coffer/cli/backup.h"
 #include "coffer/cli/commands.h"
 #include "coffer/cli/engines.h"
@@ -9,6 +11,8 @@
 #include "coffer/cli/problem.h"
 #include "coffer/cli/progress.h"
 #include "coffer/cli/text.h"
+#include "coffer/engines/fuse/freeze_client.h"
+#include "coffer/engines/fuse/mountpoint.h"
 #include "coffer/engines/rocksdb/file_name.h"
 #include "coffer/ops/backup_create.h"
 #include "coffer/ops/backup_verify.h"
@@ -16,6 +20,8 @@
 
 namespace coffer::cli {
 namespace {
+
+constexpr uint32_t kFreezeSeconds = 30;
 
 Json recipients_json(const std::vector<BackupRecipient>& recipients) {
   Json out = Json::array();
@@ -31,6 +37,15 @@ std::string recipients_text(const std::vector<BackupRecipient>& recipients) {
   return out;
 }
 
+Result<uint32_t> freeze_seconds_of(const Arguments& arguments) {
+  const std::string* given = arguments.find("--freeze-at-most");
+  if (given == nullptr) return kFreezeSeconds;
+  const std::optional<uint64_t> seconds = parse_period(*given);
+  if (seconds && *seconds >= 1 && *seconds <= fusefs::kFreezeSecondsMax) return static_cast<uint32_t>(*seconds);
+  return {Code::kInvalidArgument, fmt::format("--freeze-at-most: expected a period from 1s to {}s",
+                                              fusefs::kFreezeSecondsMax)};
+}
+
 Result<Outcome> run_backup_create(const Arguments& arguments, Console& console) {
   if (arguments.list("PATH").empty()) {
     return {Code::kInvalidArgument, "backup create: expected a PATH: what is to be backed up"};
@@ -38,9 +53,17 @@ Result<Outcome> run_backup_create(const Arguments& arguments, Console& console) 
   COFFER_ASSIGN(auto coffer, open_coffer(arguments));
   COFFER_ASSIGN(const NamedBackupTarget at, open_backup_target(*coffer, arguments.operand("TARGET")));
   std::vector<std::string> paths;
-  for (const std::string& path : arguments.list("PATH")) paths.push_back(absolute_path(path));
+  for (const std::string& path : arguments.list("PATH")) {
+    paths.push_back(fusefs::below_mount(absolute_path(path)));
+    if (paths.back() != absolute_path(path)) {
+      console.note(printable(path) + " is mounted: backing up what is below it, " + printable(paths.back()));
+    }
+  }
+  COFFER_ASSIGN(const uint32_t freeze_seconds, freeze_seconds_of(arguments));
+  const fusefs::MountFreezer freezer(coffer->directory(), freeze_seconds);
   Progress progress(!console.json());
   const CreateBackupOptions options{.records = &engine_records(),
+                                    .freezer = &freezer,
                                     .recipients = arguments.all("--recipient"),
                                     .progress = backup_progress(progress, "backing up")};
   COFFER_ASSIGN(const MadeBackup made, create_backup(*coffer, open_provider, at, paths, options));
@@ -51,10 +74,14 @@ Result<Outcome> run_backup_create(const Arguments& arguments, Console& console) 
   answer["target"] = at.name;
   answer["domains"] = made.domains;
   answer["recipients"] = recipients_json(made.recipients);
+  answer["frozen_millis"] = made.frozen ? Json(made.frozen->count()) : Json(nullptr);
   answer["signed_by"] = to_hex(signer.public_key);
-  console.answer(answer, fmt::format("backup {}\n  {} in {} at {}; {} were there already\n{}", made.id.hex(),
+  const std::string frozen =
+      made.frozen ? fmt::format("  programs waited for {:.1f} s\n", static_cast<double>(made.frozen->count()) / 1000)
+                  : std::string();
+  console.answer(answer, fmt::format("backup {}\n  {} in {} at {}; {} were there already\n{}{}", made.id.hex(),
                                      size_text(made.counts.bytes), count_text(made.counts.files, "file"),
-                                     printable(at.name), size_text(made.counts.left_out),
+                                     printable(at.name), size_text(made.counts.left_out), frozen,
                                      recipients_text(made.recipients)));
   console.note(fmt::format("another coffer restores it with --signed-by {}", to_hex(signer.public_key)));
   return Outcome::kDone;
@@ -218,7 +245,7 @@ Result<Outcome> run_backup_verify(const Arguments& arguments, Console& console) 
 Command backup_create_command() {
   return {
       .name = "backup create",
-      .about = "makes a backup of files at rest, as they lie, which roots open that need not be the coffer's",
+      .about = "makes a backup of files at rest or of a mounted store, as they lie, which opens by roots of any coffer",
       .operands = {coffer_operand(), backup_target_operand(),
                    {"PATH", "directories or files; of one directory alone, what is in it", true}},
       .flags = {{.name = "--recipient",
@@ -226,6 +253,8 @@ Command backup_create_command() {
                  .about = "who can open it, given once for each: a root in coffer.yaml, or a URI; at least two (every "
                           "root that has a slot)",
                  .repeats = true},
+                {"--freeze-at-most", "PERIOD",
+                 "of a mounted store, how long programs may have to wait: \"10s\", up to 60s (30s)"},
                 root_flag()},
       .examples = {"backup create /var/lib/db.coffer /srv/backups /var/lib/db/snapshot",
                    "backup create /var/lib/db.coffer offsite /var/lib/db/snapshot --recipient main --recipient safe"},

@@ -175,7 +175,10 @@ Status serve_store(const Arguments& arguments, const MountRequest& request, Trou
                                                           !request.read_only));
   COFFER_ASSIGN(const auto contents,
                 fusefs::CofferContents::open(coffer, request.store, std::move(names), request.read_only));
-  COFFER_ASSIGN(const auto session, fusefs::Session::mount(request, *contents, log));
+  MountRequest mounting = request;
+  // What is mounted for one program alone nobody finds.
+  if (request.device < 0) mounting.coffer_directory = coffer_directory;
+  COFFER_ASSIGN(const auto session, fusefs::Session::mount(mounting, *contents, log));
   COFFER_TRY(steps.prepared());
   coffer->policy().enable();
   coffer->watch_keys();

@@ -177,6 +177,14 @@ Status PagesFile::sync_by(const std::function<Status()>& sync_file) {
   return writer_.end_sync(synced);
 }
 
+Status PagesFile::sync_changes() {
+  {
+    std::shared_lock lock(mutex_);
+    if (!closed_ && !writer_.began()) return Status::ok();
+  }
+  return sync();
+}
+
 Status PagesFile::close() {
   std::lock_guard one_sync(sync_mutex_);
   std::unique_lock lock(mutex_);

@@ -44,6 +44,8 @@ class PagesFile {
   Status sync();
   // By this call, which does as much as fdatasync(2) at least. It is not called where there is nothing to sync.
   Status sync_by(const std::function<Status()>& sync_file);
+  // The same. Does nothing to a file that was not changed since it was opened.
+  Status sync_changes();
   // As sync(), and all is in its place. Later calls of anything are errors.
   Status close();
 

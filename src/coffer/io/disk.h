@@ -18,6 +18,7 @@ struct FileInfo {
   uint64_t device = 0;      // inode numbers are unique on one device
   uint64_t link_count = 1;  // names that the file has
   int64_t modified_ns = 0;  // since the Unix epoch
+  int64_t changed_ns = 0;   // the same, of anything of it; nobody sets it but the system
   int64_t accessed_ns = 0;  // the same
   uint32_t mode = 0;        // permission bits
   uint32_t owner = 0;       // uid

@@ -245,6 +245,7 @@ FileInfo info_of(const struct stat& st) {
   info.device = st.st_dev;
   info.link_count = st.st_nlink;
   info.modified_ns = nanoseconds_of(st.st_mtim);
+  info.changed_ns = nanoseconds_of(st.st_ctim);
   info.accessed_ns = nanoseconds_of(st.st_atim);
   info.mode = st.st_mode & 07777;
   info.owner = st.st_uid;

@@ -11,4 +11,15 @@ inline bool is_unchanged(const FileInfo& before, const FileInfo& now) {
          before.modified_ns == now.modified_ns;
 }
 
+// The same, whatever times a program has set.
+inline bool is_same_state(const FileInfo& before, const FileInfo& now) {
+  return is_unchanged(before, now) && before.changed_ns == now.changed_ns;
+}
+
+// Whether a later change has another time: what the file's clock counts in, seconds at worst, is over since the last.
+inline bool is_settled(const FileInfo& info, int64_t now_ns) {
+  constexpr int64_t kClockStepMax = 2'000'000'000;
+  return info.changed_ns <= now_ns - kClockStepMax;
+}
+
 }  // namespace coffer

@@ -20,9 +20,18 @@ Status AtRest::keep_out(const std::string& path) {
   // An alias of a directory is that directory.
   auto canonical = database.empty() ? Result<std::string>(database) : coffer_.disk().canonical(database);
   if (!canonical.is_ok()) return canonical.status();
-  COFFER_TRY(lock(*canonical));
+  if (freezer_ != nullptr && !canonical->empty() && freezer_->can_freeze(*canonical)) {
+    served_.insert(*canonical);
+  } else {
+    COFFER_TRY(lock(*canonical));
+  }
   database_of_.emplace(directory, *canonical);
   return Status::ok();
+}
+
+bool AtRest::is_served(const std::string& path) const {
+  const auto known = database_of_.find(std::string(parent_of(path)));
+  return known != database_of_.end() && served_.contains(known->second);
 }
 
 Status AtRest::whole_coffer(const std::string& path) {

@@ -1,11 +1,15 @@
 #include "coffer/ops/backup_create.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "coffer/base/clock.h"
 #include "coffer/crypto/random.h"
+#include "coffer/ops/backup_bodies.h"
 #include "coffer/ops/backup_marker.h"
 #include "coffer/ops/backup_reading.h"
+#include "coffer/ops/frozen_stores.h"
 #include "coffer/ops/leaving.h"
 
 namespace coffer {
@@ -31,17 +35,27 @@ struct PartBeingMade {
   std::set<uint32_t> versions;  // of the domain's keys that may have protected a file of it
 };
 
+// Rounds before a store is frozen, and what is little enough to be read then.
+constexpr int kLiveRoundsMax = 3;
+constexpr uint64_t kFewBytes = uint64_t{64} << 20;
+
 class BackupMaker {
  public:
-  BackupMaker(Coffer& coffer, BackupTarget& target, const CreateBackupOptions& options, const Id& id, KeyringKey key)
+  BackupMaker(Coffer& coffer, BackupTarget& target, const std::vector<std::string>& paths,
+              const CreateBackupOptions& options, const Id& id, KeyringKey key)
       : coffer_(coffer),
         target_(target),
+        paths_(paths),
         options_(options),
         key_(std::move(key)),
-        leaving_(coffer, options.records, id, [this](const std::string& domain) -> Result<const FileStreamKey*> {
-          COFFER_ASSIGN(PartBeingMade* part, part_of(domain));
-          return &part->key;
-        }) {
+        bodies_(coffer.disk(), target, options.progress),
+        leaving_(
+            coffer, options.records, id,
+            [this](const std::string& domain) -> Result<const FileStreamKey*> {
+              COFFER_ASSIGN(PartBeingMade* part, part_of(domain));
+              return &part->key;
+            },
+            options.freezer) {
     index_.id = id;
     index_.coffer_id = coffer.keyring()->coffer_id();
   }
@@ -49,18 +63,10 @@ class BackupMaker {
   const Id& id() const { return index_.id; }
 
   // Before anything is written.
-  Status collect(const std::vector<std::string>& paths) {
-    COFFER_TRY(leaving_.collect(paths));
-    std::vector<StreamedFile> all;
-    for (auto& [name, leaving] : leaving_.files()) {
-      all.push_back(leaving.file);
-      ++made_.counts.files;
-      made_.counts.to_do += leaving.file.body_size;
-    }
-    if (const std::string rule = broken_stream_rule(all); !rule.empty()) {
-      return {Code::kInvalidArgument, "these files go in no backup: " + rule};
-    }
-    return Status::ok();
+  Status collect() {
+    COFFER_TRY(leaving_.collect(paths_, LeavingFiles::Stores::kChanging));
+    // What is renamed meanwhile may be seen twice.
+    return leaving_.served().empty() ? check_rules() : Status::ok();
   }
 
   // Everything that the target is to have but the index, of which this gives the digest.
@@ -68,9 +74,12 @@ class BackupMaker {
     // First what fails by a word of the operator's.
     COFFER_TRY(seal_lockbox(coffer_, opener, target_, id(), key_, options_.recipients));
     COFFER_ASSIGN(made_.recipients, recipients_of(target_, id()));
-    for (auto& [name, leaving] : leaving_.files()) COFFER_TRY(keep(leaving));
+    COFFER_TRY(leaving_.served().empty() ? put_bodies(Files::kMustStay) : put_bodies_of_served());
+    for (auto& [name, leaving] : leaving_.files()) COFFER_TRY(add_to_part(leaving));
+    // Of domains that had files when they were looked at first.
+    std::erase_if(parts_, [](const auto& part) { return part.second.contents.files.empty(); });
     for (auto& [domain, part] : parts_) COFFER_TRY(write_part(domain, part));
-    COFFER_TRY(leaving_.check_unchanged());
+    if (leaving_.served().empty()) COFFER_TRY(leaving_.check_unchanged());
     std::ranges::sort(index_.parts, {}, &BackupPartEntry::id);
     for (const auto& [digest, size] : objects_) index_.objects.push_back({digest, size});
     index_.made = now_seconds();
@@ -102,6 +111,8 @@ class BackupMaker {
 
   MadeBackup made() {
     made_.id = id();
+    made_.counts = bodies_.counts();
+    made_.counts.files = leaving_.files().size();
     for (const auto& [domain, part] : parts_) made_.domains.push_back(domain);
     return std::move(made_);
   }
@@ -127,67 +138,76 @@ class BackupMaker {
     return found != nullptr && found->active() != nullptr ? domain : std::string(kSystemDomain);
   }
 
-  Status keep(LeavingFile& leaving) {
+  Status check_rules() {
+    std::vector<StreamedFile> all;
+    for (const auto& [name, leaving] : leaving_.files()) all.push_back(leaving.file);
+    const std::string rule = broken_stream_rule(all);
+    return rule.empty() ? Status::ok() : Status(Code::kInvalidArgument, "these files go in no backup: " + rule);
+  }
+
+  // kMayGo: those that change or go meanwhile are left to a later round.
+  enum class Files { kMustStay, kMayGo };
+  Status put_bodies(Files files, const FrozenStores* frozen = nullptr) {
+    uint64_t to_do = 0;
+    for (const auto& [name, leaving] : leaving_.files()) to_do += leaving.file.body_size;
+    bodies_.begin_round(to_do);
+    for (auto& [name, leaving] : leaving_.files()) {
+      if (frozen != nullptr) COFFER_TRY(frozen->check());
+      if (leaving.file.body_size == 0) continue;
+      const auto digest = bodies_.put(leaving.path, leaving.info);
+      if (!digest.is_ok() && files == Files::kMayGo && bodies_.has_lost_file()) continue;
+      if (!digest.is_ok()) return digest.status();
+      leaving.file.had = *digest;
+      leaving.file.from = leaving.file.body_size;
+    }
+    return Status::ok();
+  }
+
+  uint64_t left_to_read() {
+    uint64_t out = 0;
+    for (const auto& [name, leaving] : leaving_.files()) {
+      if (leaving.file.body_size > 0 && !bodies_.has(leaving.info)) out += leaving.file.body_size;
+    }
+    return out;
+  }
+
+  // First while changes go on, again and again as long as that leaves less to be read while none may.
+  Status put_bodies_of_served() {
+    uint64_t left = std::numeric_limits<uint64_t>::max();
+    for (int round = 0; round < kLiveRoundsMax && left > kFewBytes; ++round) {
+      COFFER_TRY(put_bodies(Files::kMayGo));
+      COFFER_TRY(leaving_.collect(paths_, LeavingFiles::Stores::kChanging));
+      const uint64_t before = std::exchange(left, left_to_read());
+      if (left >= before) break;
+    }
+    FrozenStores frozen;
+    const auto begun = std::chrono::steady_clock::now();
+    COFFER_TRY(frozen.freeze(*options_.freezer, leaving_.served()));
+    const Status put = put_while_frozen(frozen);
+    // Where it was over too soon, that is why.
+    COFFER_TRY(frozen.thaw());
+    made_.frozen = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+    COFFER_TRY(put);
+    return check_rules();
+  }
+
+  Status put_while_frozen(const FrozenStores& frozen) {
+    COFFER_TRY(leaving_.collect(paths_, LeavingFiles::Stores::kStill));
+    COFFER_TRY(frozen.check_all(leaving_.served()));
+    COFFER_TRY(put_bodies(Files::kMustStay, &frozen));
+    return leaving_.check_unchanged();
+  }
+
+  Status add_to_part(LeavingFile& leaving) {
     StreamedFile& file = leaving.file;
     COFFER_ASSIGN(PartBeingMade* part, part_of(file.empty ? domain_of_empty(leaving.path) : leaving.domain));
-    if (file.body_size > 0) COFFER_TRY(keep_body(leaving));
+    if (file.body_size > 0) objects_[file.had] = file.body_size;
     for (uint32_t version = leaving.fields.oldest_key_version; !file.empty; ++version) {
       part->versions.insert(version);
       if (version >= leaving.fields.newest_key_version) break;
     }
     part->contents.files.push_back(std::move(file));
     return Status::ok();
-  }
-
-  // B5.
-  Status keep_body(LeavingFile& leaving) {
-    StreamedFile& file = leaving.file;
-    COFFER_ASSIGN(const auto from, coffer_.disk().open_read(leaving.path));
-    const auto digest = digest_of_body(*from, file.body_size);
-    if (digest.code() == Code::kTruncated) return changed_meanwhile(leaving.path);
-    if (!digest.is_ok()) return digest.status();
-    file.had = *digest;
-    file.from = file.body_size;
-    objects_[*digest] = file.body_size;
-    const std::string name = backup_object_name(*digest);
-    COFFER_ASSIGN(const std::optional<uint64_t> there, target_.size_of(name));
-    if (there == file.body_size) {
-      made_.counts.left_out += file.body_size;
-      if (options_.progress) options_.progress(made_.counts);
-      return Status::ok();
-    }
-    return put_body(*from, leaving.path, file, name);
-  }
-
-  // Once more it is read, and kept only if it is the same.
-  Status put_body(const ReadableFile& from, const std::string& path, const StreamedFile& file,
-                  const std::string& name) {
-    uint64_t at = 0;
-    DigestOfPieces again;
-    Bytes piece(kFileStreamChunkSize);
-    size_t given = piece.size();  // of the piece
-    size_t size = given;
-    return target_.put(name, [&](MutableBytes out) -> Result<size_t> {
-      if (given == size) {
-        if (at == file.body_size) {
-          COFFER_ASSIGN(const Sha256 digest, again.finish());
-          return digest == file.had ? Result<size_t>(size_t{0}) : changed_meanwhile(path);
-        }
-        given = 0;
-        size = std::min<uint64_t>(piece.size(), file.body_size - at);
-        const MutableBytes next = MutableBytes(piece).first(size);
-        COFFER_ASSIGN(const size_t count, from.read_at(kEnvelopeSize + at, next));
-        if (count < size) return changed_meanwhile(path);
-        COFFER_TRY(again.add(next));
-        at += size;
-        made_.counts.bytes += size;
-        if (options_.progress) options_.progress(made_.counts);
-      }
-      const size_t count = std::min(out.size(), size - given);
-      std::copy_n(piece.begin() + static_cast<ptrdiff_t>(given), count, out.begin());
-      given += count;
-      return count;
-    });
   }
 
   Status write_part(const std::string& name, PartBeingMade& part) {
@@ -206,11 +226,13 @@ class BackupMaker {
 
   Coffer& coffer_;
   BackupTarget& target_;
+  const std::vector<std::string>& paths_;
   const CreateBackupOptions& options_;
   const KeyringKey key_;
   BackupIndex index_;
   std::map<std::string, PartBeingMade> parts_;  // by their domains
   std::map<Sha256, uint64_t> objects_;
+  BackupBodies bodies_;
   LeavingFiles leaving_;
   MadeBackup made_;
 };
@@ -236,8 +258,8 @@ Result<MadeBackup> create_backup(Coffer& coffer, ProviderOpener opener, const Na
   COFFER_TRY(coffer.keyring()->sign({}).status().with_context("no backup can be signed"));
   COFFER_ASSIGN(const Id id, random_id());
   COFFER_ASSIGN(KeyringKey key, random_key<KeyringRole>(kKeyringKeySize));
-  BackupMaker maker(coffer, *at.target, options, id, std::move(key));
-  COFFER_TRY(maker.collect(paths));
+  BackupMaker maker(coffer, *at.target, paths, options, id, std::move(key));
+  COFFER_TRY(maker.collect());
   COFFER_TRY(mark_target(coffer, at));
   COFFER_TRY(coffer.live_keyring().update(
       [&](Keyring& keyring) { return keyring.begin_backup(id, at.name, now_seconds()); }));

@@ -15,8 +15,12 @@ constexpr int kDirectoryDepthMax = 64;
 class Walk {
  public:
   // `roots`: what is visited, without symbolic links.
-  Walk(Coffer& coffer, std::vector<std::string> roots, const InventoryVisitor& visitor)
-      : disk_(coffer.disk()), own_(disk_.info(coffer.directory())), roots_(std::move(roots)), visitor_(visitor) {}
+  Walk(Coffer& coffer, std::vector<std::string> roots, const InventoryVisitor& visitor, const KnowsFile& knows)
+      : disk_(coffer.disk()),
+        own_(disk_.info(coffer.directory())),
+        roots_(std::move(roots)),
+        visitor_(visitor),
+        knows_(knows) {}
 
   Status visit(const std::string& path, int depth) {
     auto info = disk_.info(path);
@@ -55,6 +59,8 @@ class Walk {
     file.path = path;
     file.size = info.size;
     file.info = info;
+    file.is_known = knows_ && knows_(info);
+    if (file.is_known) return visitor_(file);
     auto head = read_head_of(path);
     if (head.code() == Code::kNotFound) return Status::ok();
     if (head.is_ok()) {
@@ -77,6 +83,7 @@ class Walk {
   const Result<FileInfo> own_;  // of the coffer's directory
   const std::vector<std::string> roots_;
   const InventoryVisitor& visitor_;
+  const KnowsFile& knows_;
   std::set<std::pair<uint64_t, uint64_t>> directories_;  // device and inode: one with two names is visited once
 };
 
@@ -161,7 +168,8 @@ std::string_view missing_text(const MissingStore& store) {
              : "its directory is empty; mount its disk, or restore it";
 }
 
-Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor) {
+Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor,
+                   const KnowsFile& knows) {
   // The stores that a copy remembers are the original's.
   if (paths.empty()) COFFER_TRY(coffer.at_home());
   const std::vector<std::string> roots = outermost(paths.empty() ? remembered_stores(coffer) : paths);
@@ -170,7 +178,7 @@ Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const 
     auto place = coffer.disk().canonical(root);
     if (place.is_ok()) places.push_back(std::move(*place));
   }
-  Walk walk(coffer, std::move(places), visitor);
+  Walk walk(coffer, std::move(places), visitor, knows);
   for (const std::string& path : roots) {
     Status status = walk.visit(path, 0);
     // A remembered store that is gone is for status to report; a path the caller named has to exist.

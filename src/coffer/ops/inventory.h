@@ -17,7 +17,9 @@ struct InventoryFile {
   Status status;
   EnvelopeScan scan;
   bool empty = false;  // zero bytes, a header that never reached the disk, or a beginning that nobody relies upon
-  // Instead of all that: a symbolic link out of what is visited. Nobody follows it.
+  // Instead of all that: it need not be looked into.
+  bool is_known = false;
+  // The same: a symbolic link out of what is visited. Nobody follows it.
   bool leads_outside = false;
 };
 
@@ -43,8 +45,11 @@ using InventoryVisitor = std::function<Status(const InventoryFile&)>;
 // Visits every regular file under `paths` (directories or single files; empty: all stores the coffer remembers) in the
 // order of their names, each once even if the paths overlap. A directory is visited once, whatever names it has; links
 // inside are not followed. Files that vanish meanwhile are passed over. The visitor ends the walk by returning an
-// error. kNotFound for a path that does not exist; kForeign for the stores that a copy of a coffer remembers.
-Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor);
+// error. kNotFound for a path that does not exist; kForeign for the stores that a copy of a coffer remembers. `knows`:
+// of which files no header is read.
+using KnowsFile = std::function<bool(const FileInfo&)>;
+Status visit_files(Coffer& coffer, const std::vector<std::string>& paths, const InventoryVisitor& visitor,
+                   const KnowsFile& knows = {});
 
 // Of one store: its Coffer files, and those that no slot needs a key for which is not active.
 struct StoreUsage {

@@ -10,4 +10,5 @@ coffer_layer(coffer ops
   status_report.cc stores.cc stream_nodes.cc survey.cc tally.cc transition.cc verify.cc)
 # What files are sent and backed up by.
 coffer_layer(coffer ops
-  backup_contents.cc backup_create.cc backup_reading.cc backup_restore.cc backup_verify.cc leaving.cc new_store.cc)
+  backup_bodies.cc backup_contents.cc backup_create.cc backup_reading.cc backup_restore.cc backup_verify.cc
+  frozen_stores.cc leaving.cc new_store.cc)

@@ -24,13 +24,14 @@ Status changed_meanwhile(const std::string& path) {
                                "at rest"};
 }
 
-LeavingFiles::LeavingFiles(Coffer& coffer, const EngineRecords* records, const Id& id, LeavingKeyOf key_of)
+LeavingFiles::LeavingFiles(Coffer& coffer, const EngineRecords* records, const Id& id, LeavingKeyOf key_of,
+                           const StoreFreezer* freezer)
     : coffer_(coffer),
       id_(id),
       key_of_(std::move(key_of)),
       keys_(coffer.keyring()),
       compromised_(CondemnedKeys::due(*keys_, Policy{}, now_seconds())),
-      at_rest_(coffer, records) {}
+      at_rest_(coffer, records, freezer) {}
 
 Status LeavingFiles::check(const EnvelopeFields& fields, const Domain& domain) const {
   if (fields.kind == Kind::kDirectory) {
@@ -63,36 +64,71 @@ Result<LeavingFile> LeavingFiles::look_at(const std::string& path, const Envelop
   return out;
 }
 
+LeavingFile* LeavingFiles::known(const FileInfo& info) {
+  const auto found = before_.find({info.device, info.inode});
+  return found != before_.end() && is_same_state(found->second.info, info) ? &found->second : nullptr;
+}
+
+Result<LeavingFile> LeavingFiles::take(const InventoryFile& seen) {
+  COFFER_TRY(seen.status);
+  COFFER_TRY(at_rest_.keep_out(seen.path));
+  if (seen.is_known) {
+    LeavingFile out = std::move(*known(seen.info));
+    before_.erase({seen.info.device, seen.info.inode});
+    out.path = seen.path;
+    return out;
+  }
+  LeavingFile out{seen.path, seen.info, {}, {}, {}};
+  if (seen.empty) {
+    out.file.empty = true;
+    out.file.mode = static_cast<uint16_t>(seen.info.mode & kLeavingModeMask);
+  } else {
+    COFFER_ASSIGN(out, look_at(seen.path, seen.scan, seen.info));
+    if (is_of_sqlite(out.fields.kind)) COFFER_TRY(check_alone(coffer_.disk(), seen.path));
+  }
+  out.settled = is_settled(seen.info, begun_ns_);
+  return out;
+}
+
+bool LeavingFiles::is_changing(const InventoryFile& seen) {
+  if (stores_ == Stores::kStill || !at_rest_.keep_out(seen.path).is_ok()) return false;
+  if (!at_rest_.is_served(seen.path)) return false;
+  const auto now = coffer_.disk().info(seen.path);
+  return !now.is_ok() || !is_same_state(seen.info, *now) || !is_settled(seen.info, now_nanoseconds());
+}
+
 Status LeavingFiles::add(const InventoryFile& seen, std::string name) {
   if (seen.leads_outside) {
     return {Code::kUnsupported, seen.path + ": is a link that leads out of this directory; name what it leads to"};
   }
   if (is_successor(seen.path)) return Status::ok();  // a crash left it: nobody's
-  COFFER_TRY(seen.status);
-  COFFER_TRY(at_rest_.keep_out(seen.path));
+  auto leaving = take(seen);
+  if (!leaving.is_ok()) return is_changing(seen) ? Status::ok() : leaving.status();
   if (name.starts_with('/')) name.erase(0, 1);
-  LeavingFile leaving{seen.path, seen.info, {}, {}, {}};
-  if (seen.empty) {
-    leaving.file.empty = true;
-    leaving.file.mode = static_cast<uint16_t>(seen.info.mode & kLeavingModeMask);
-  } else {
-    COFFER_ASSIGN(leaving, look_at(seen.path, seen.scan, seen.info));
-    if (is_of_sqlite(leaving.fields.kind)) COFFER_TRY(check_alone(coffer_.disk(), seen.path));
-  }
-  leaving.file.name = name;
-  if (files_.emplace(name, std::move(leaving)).second) return Status::ok();
+  leaving->file.name = name;
+  if (files_.emplace(name, std::move(*leaving)).second) return Status::ok();
   return {Code::kInvalidArgument, seen.path + ": another of the paths has a file of the same name, " + name};
 }
 
-Status LeavingFiles::collect(const std::vector<std::string>& paths) {
+Status LeavingFiles::collect(const std::vector<std::string>& paths, Stores served) {
+  stores_ = served;
+  begun_ns_ = now_nanoseconds();
+  before_.clear();
+  const bool times_tell = !clock_.happened();
+  for (auto& [name, leaving] : files_) {
+    if (!leaving.settled || !times_tell) continue;
+    const std::pair file(leaving.info.device, leaving.info.inode);
+    before_.emplace(file, std::move(leaving));
+  }
+  files_.clear();
   for (std::string path : paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     COFFER_ASSIGN(const FileInfo info, coffer_.disk().info(path));
     const std::string name = paths.size() == 1 && info.is_directory ? "" : std::string(base_name(path));
-    COFFER_TRY(visit_files(coffer_, {path}, [&](const InventoryFile& file) {
-      return add(file, name + file.path.substr(path.size()));
-    }));
+    const auto visit = [&](const InventoryFile& file) { return add(file, name + file.path.substr(path.size())); };
+    COFFER_TRY(visit_files(coffer_, {path}, visit, [&](const FileInfo& each) { return known(each) != nullptr; }));
   }
+  before_.clear();
   if (!files_.empty()) return Status::ok();
   return {Code::kNotFound, (paths.empty() ? "no path: there are no files" : paths[0] + ": there are no files")};
 }

@@ -47,7 +47,7 @@ class Sender {
         leaving_(coffer, options.records, outgoing.id, outgoing.key_of()) {}
 
   Status collect(const std::vector<std::string>& paths) {
-    COFFER_TRY(leaving_.collect(paths));
+    COFFER_TRY(leaving_.collect(paths, LeavingFiles::Stores::kStill));
     for (auto& [name, source] : leaving_.files()) {
       COFFER_TRY(leave_out(source));
       ++counts_.files;

@@ -81,8 +81,8 @@ bool Coffer::is_own_file(std::string_view name) {
   if (name.starts_with("plaintext.")) return true;  // what a store still has in clear
   constexpr std::string_view kOthers[] = {
       "anchor.lock", "answers.d", "coffer.yaml.lock", "counts.lock", "envelope.lock", kServingMarkName,
-      "keyring.copy.lock", "keyring.d", "keyring.lock", "keyring.turn", "keyring.uses", "nodes.d", "outage.lock",
-      "policy.lock", "reencrypt.lock", "reencrypt.rate", "runs.lock", "slots.d", "usage.lock"};
+      "keyring.copy.lock", "keyring.d", "keyring.lock", "keyring.turn", "keyring.uses", "mounts.d", "nodes.d",
+      "outage.lock", "policy.lock", "reencrypt.lock", "reencrypt.rate", "runs.lock", "slots.d", "usage.lock"};
   return std::ranges::find(kOthers, name) != std::end(kOthers);
 }
 

@@ -48,6 +48,7 @@ class AppendedBody : public FileBody {
   Result<uint64_t> seek_data(uint64_t offset) final { return offset; }
   Result<uint64_t> seek_hole(uint64_t) final { return size(); }
   Status sync(bool full) final;
+  Status settle() final;
   Status close() final {
     const std::unique_lock lock(mutex_);
     return close_locked().with_context(file_.path);
@@ -65,6 +66,7 @@ class AppendedBody : public FileBody {
   // nothing to sync but what others left. `lock` may be let go: who syncs has a handle, so nobody closes.
   virtual Result<bool> sync_locked(std::unique_lock<std::shared_mutex>& lock, bool full) = 0;
   virtual Status close_locked() = 0;
+  virtual bool ends_by_sync() const = 0;
   // As a new file, with this header. Nothing is in the file below.
   virtual Status begin(NewFile header) = 0;
 
@@ -131,6 +133,14 @@ Status AppendedBody::sync(bool full) {
   return posix::failure("sync", file_.path);
 }
 
+Status AppendedBody::settle() {
+  {
+    const std::shared_lock lock(mutex_);
+    if (ends_by_sync()) return Status::ok();
+  }
+  return sync(false);
+}
+
 // --- blocks
 
 class BlocksFile final : public AppendedBody {
@@ -184,6 +194,7 @@ class BlocksFile final : public AppendedBody {
     return true;
   }
   Status close_locked() override { return growing_ != nullptr ? growing_->close(*lent_) : Status::ok(); }
+  bool ends_by_sync() const override { return growing_ != nullptr && !growing_->is_complete(); }
 
  private:
   std::unique_ptr<GrowingBlocks> growing_;  // since it was begun here
@@ -233,6 +244,7 @@ class LogFile final : public AppendedBody {
     return true;
   }
   Status close_locked() override { return writer_ != nullptr ? writer_->close(*lent_) : Status::ok(); }
+  bool ends_by_sync() const override { return false; }
 
  private:
   // Behind what was found: a torn end goes.

@@ -71,7 +71,7 @@ int set_attributes(FileSystem& files, Inode& inode, const struct stat& to, int t
 }
 
 void do_setattr(fuse_req_t request, fuse_ino_t ino, struct stat* to, int to_set, fuse_file_info*) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& inode = files.inode(ino);
     const int error = set_attributes(files, inode, *to, to_set);
     return error == 0 ? reply_attributes(request, files, inode) : error;
@@ -133,7 +133,7 @@ void do_listxattr(fuse_req_t request, fuse_ino_t ino, size_t size) {
 }
 
 void do_setxattr(fuse_req_t request, fuse_ino_t ino, const char* name, const char* value, size_t size, int flags) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     const Inode& inode = files.inode(ino);
     if (const int error = refuse_link(inode); error != 0) return error;
     return errno_unless(::setxattr(inode.way().c_str(), name, value, size, flags) == 0);
@@ -141,7 +141,7 @@ void do_setxattr(fuse_req_t request, fuse_ino_t ino, const char* name, const cha
 }
 
 void do_removexattr(fuse_req_t request, fuse_ino_t ino, const char* name) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     const Inode& inode = files.inode(ino);
     if (const int error = refuse_link(inode); error != 0) return error;
     return errno_unless(::removexattr(inode.way().c_str(), name) == 0);

@@ -32,6 +32,7 @@ class PagesBody final : public FileBody {
   Result<uint64_t> seek_data(uint64_t offset) override { return named(file_->seek_data(offset)); }
   Result<uint64_t> seek_hole(uint64_t offset) override { return named(file_->seek_hole(offset)); }
   Status sync(bool full) override;
+  Status settle() override { return named(file_->sync_changes()); }
   Status close() override { return named(file_->close()); }
   uint64_t size() const override { return file_->size(); }
 
@@ -84,6 +85,7 @@ class EmptyBody final : public FileBody {
   Result<uint64_t> seek_data(uint64_t) override { return uint64_t{0}; }
   Result<uint64_t> seek_hole(uint64_t) override { return uint64_t{0}; }
   Status sync(bool) override { return Status::ok(); }
+  Status settle() override { return Status::ok(); }
   Status close() override { return Status::ok(); }
   uint64_t size() const override { return 0; }
 

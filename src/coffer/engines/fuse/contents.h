@@ -36,6 +36,9 @@ class FileBody {
   virtual Result<uint64_t> seek_hole(uint64_t offset) = 0;
   // fsync; without `full` fdatasync.
   virtual Status sync(bool full) = 0;
+  // What was written is durable as far as a sync would not end the file: one of kind blocks that is being written takes
+  // more afterwards.
+  virtual Status settle() = 0;
   virtual Status close() = 0;
   virtual uint64_t size() const = 0;
 };

@@ -52,14 +52,15 @@ int open_inode(FileSystem& files, Inode& inode, int flags, bool* kept) {
 }
 
 void do_open(fuse_req_t request, fuse_ino_t ino, fuse_file_info* info) {
-  answer(request, [&](FileSystem& files) {
+  const auto open = [&](FileSystem& files) {
     Inode& inode = files.inode(ino);
     bool kept = false;
     const std::shared_lock opening(files.moves());
     if (const int error = open_inode(files, inode, info->flags, &kept); error != 0) return error;
     return reply_handle(files, files.inodes().hold(inode), info, kept,
                         [&] { return fuse_reply_open(request, info); });
-  });
+  };
+  (info->flags & O_TRUNC) != 0 ? answer_change(request, open) : answer(request, open);
 }
 
 // A file that is there already: as if it had been looked up and opened. `name`: that below. REQUIRES: moves() is held
@@ -109,7 +110,7 @@ int make_file(FileSystem& files, const Creation& what, Descriptor* file, std::un
 }
 
 void do_create(fuse_req_t request, fuse_ino_t parent, const char* asked, mode_t mode, fuse_file_info* info) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
     std::string below;
     if (const int refused = files.new_name_below(directory, asked, &below); refused != 0) return refused;
@@ -168,7 +169,7 @@ Status write_bytes(Inode& inode, ByteView data, uint64_t offset, const fuse_file
 }
 
 void do_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off_t offset, fuse_file_info* info) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& inode = *handle_of_file(info).inode;
     if (const int error = drop_set_ids(inode); error != 0) return error;
     const ByteView bytes(reinterpret_cast<const uint8_t*>(data), size);
@@ -180,7 +181,7 @@ void do_write(fuse_req_t request, fuse_ino_t, const char* data, size_t size, off
 }
 
 void do_fsync(fuse_req_t request, fuse_ino_t, int data_only, fuse_file_info* info) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     return files.log().explain(handle_of_file(info).inode->body()->sync(data_only == 0));
   });
 }
@@ -201,7 +202,7 @@ Status change_extent(FileBody& body, int mode, uint64_t offset, uint64_t size) {
 }
 
 void do_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t size, fuse_file_info* info) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     constexpr int kPunch = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     const bool is_known = mode == 0 || mode == kPunch || (mode & ~FALLOC_FL_KEEP_SIZE) == FALLOC_FL_ZERO_RANGE;
     if (!is_known) return EOPNOTSUPP;

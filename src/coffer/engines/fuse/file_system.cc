@@ -12,7 +12,12 @@ FileSystem::FileSystem(Descriptor root, const struct stat& st, Contents& content
                        const FileSystemOptions& options)
     : contents_(contents), log_(log), options_(options), root_(inodes_.enter(std::move(root), st)) {
   closing_.start([this] {
-    while (const std::shared_ptr<Inode> inode = take_idle(kIdleTime, 0)) close_idle(*inode);
+    while (changes_.try_enter()) {
+      const std::shared_ptr<Inode> inode = take_idle(kIdleTime, 0);
+      if (inode != nullptr) close_idle(*inode);
+      changes_.leave();
+      if (inode == nullptr) break;
+    }
     return kIdleTime / 4;
   });
 }
@@ -115,8 +120,11 @@ void FileSystem::release(const std::shared_ptr<Inode>& inode) {
     const std::lock_guard lock(idle_mutex_);
     idle_.push_back({inode, std::chrono::steady_clock::now()});
   }
-  // Whoever opens more than can be closed meanwhile closes for themselves.
+  // Whoever opens more than can be closed meanwhile closes for themselves, unless nothing may change: who lets go of a
+  // file need not wait for that.
+  if (!changes_.try_enter()) return;
   if (const std::shared_ptr<Inode> oldest = take_idle({}, kIdleMax)) close_idle(*oldest);
+  changes_.leave();
 }
 
 void FileSystem::close_idle(Inode& inode) {

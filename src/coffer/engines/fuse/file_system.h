@@ -12,6 +12,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "coffer/base/change_gate.h"
 #include "coffer/base/interval_thread.h"
 #include "coffer/engines/fuse/inode.h"
 #include "coffer/engines/fuse/trouble.h"
@@ -81,6 +82,8 @@ class FileSystem {
   // Of a directory's entry, in the backing directory.
   Result<std::string> path_of(Inode& parent, const char* name) const;
 
+  // Whatever changes the backing directory passes it, before it takes any lock.
+  ChangeGate& changes() { return changes_; }
   // Held shared while a file is opened by its path, and alone while paths change that matter.
   std::shared_mutex& moves() { return moves_; }
 
@@ -104,6 +107,7 @@ class FileSystem {
   const FileSystemOptions options_;
   InodeTable inodes_;
   const std::shared_ptr<Inode> root_;
+  ChangeGate changes_;
   std::shared_mutex moves_;
 
   std::mutex handles_mutex_;
@@ -148,6 +152,13 @@ void answer(fuse_req_t request, const Operation& operation) noexcept {
     error = EIO;
   }
   if (error != kAnswered) fuse_reply_err(request, error);
+}
+
+// The same of one that changes what is below.
+template <class Operation>
+void answer_change(fuse_req_t request, const Operation& operation) noexcept {
+  const ChangeGate::Passage passage(file_system_of(request).changes());
+  answer(request, operation);
 }
 
 inline int errno_unless(bool done) { return done ? 0 : errno; }

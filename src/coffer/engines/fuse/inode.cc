@@ -176,6 +176,11 @@ Status Inode::sync_if_open() {
   return open != nullptr ? open->sync(true) : Status::ok();
 }
 
+Status Inode::settle_if_open() {
+  const std::shared_ptr<FileBody> open = body_if_open();
+  return open != nullptr ? open->settle() : Status::ok();
+}
+
 Status Inode::abandon() {
   std::lock_guard lock(mutex_);
   return body_ != nullptr ? close_locked() : Status::ok();

@@ -57,6 +57,8 @@ class Inode {
   // REQUIRES: a handle is open
   std::shared_ptr<FileBody> body() const;
   Status sync_if_open();
+  // FileBody::settle().
+  Status settle_if_open();
   // What counts it while it is open; null where it is not.
   std::shared_ptr<GrowingFile> listing() const;
   // Closes it, whatever handles there are: the mount has ended.

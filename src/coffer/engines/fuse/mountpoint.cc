@@ -33,6 +33,23 @@ std::string without_escapes(const std::string& text) {
   return out;
 }
 
+// `visit` takes where it is, and what.
+template <class Visit>
+void for_each_mount(const Visit& visit) {
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    std::istringstream fields(line);
+    std::string skipped, at, word;
+    MountEntry entry;
+    fields >> skipped >> skipped >> entry.device >> skipped >> at;
+    while (fields >> word && word != "-") {
+    }
+    fields >> entry.type >> entry.source;
+    entry.source = without_escapes(entry.source);
+    visit(without_escapes(at), entry);
+  }
+}
+
 // What stat() asks for the kernel may know without asking the daemon.
 bool is_dead(const std::string& path) {
   struct statvfs numbers;
@@ -91,20 +108,28 @@ bool run_fusermount(const std::string& mountpoint, bool later) {
 
 std::optional<MountEntry> mount_at(const std::string& path) {
   std::optional<MountEntry> out;
-  std::ifstream mounts("/proc/self/mountinfo");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream fields(line);
-    std::string skipped, at, word;
-    MountEntry entry;
-    fields >> skipped >> skipped >> entry.device >> skipped >> at;
-    while (fields >> word && word != "-") {
-    }
-    fields >> entry.type >> entry.source;
-    entry.source = without_escapes(entry.source);
+  for_each_mount([&](const std::string& at, const MountEntry& entry) {
     // The last one is on top.
-    if (without_escapes(at) == path) out = std::move(entry);
-  }
+    if (at == path) out = entry;
+  });
   return out;
+}
+
+std::string mountpoint_of(const std::string& store) {
+  std::string out;
+  for_each_mount([&](const std::string& at, const MountEntry& entry) {
+    if (entry.type == kFileSystemType && entry.source == store) out = at;
+  });
+  return out;
+}
+
+std::string below_mount(const std::string& path) {
+  for (std::string each = path; each.size() > 1; each = std::string(parent_of(each))) {
+    const std::optional<MountEntry> entry = mount_at(each);
+    if (!entry) continue;
+    return entry->type == kFileSystemType ? entry->source + path.substr(each.size()) : path;
+  }
+  return path;
 }
 
 void read_further_ahead(const std::string& mountpoint) {

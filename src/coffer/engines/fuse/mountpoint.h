@@ -18,6 +18,10 @@ struct MountEntry {
 
 // What is mounted at this absolute path, on top of everything else there.
 std::optional<MountEntry> mount_at(const std::string& path);
+// What this path, absolute, of a mounted store is below; the path itself where nothing of ours is mounted.
+std::string below_mount(const std::string& path);
+// Where this process sees it mounted; empty: nowhere.
+std::string mountpoint_of(const std::string& store);
 
 // An existing directory with neither links nor dots in its path; of a dead mount, what its text says.
 Result<std::string> canonical_mountpoint(const std::string& path);

@@ -36,7 +36,7 @@ void do_lookup(fuse_req_t request, fuse_ino_t parent, const char* name) {
 // `make` makes what is called `below` in the parent's directory: 0, or an error number.
 template <class Make>
 void make_entry(fuse_req_t request, fuse_ino_t parent, const char* name, const Make& make) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
     std::string below;
     if (const int error = files.new_name_below(directory, name, &below); error != 0) return error;
@@ -106,7 +106,7 @@ Status let_link_in(FileSystem& files, Inode& inode, Inode& parent, const char* n
 }
 
 void do_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* name) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& inode = files.inode(ino);
     Inode& directory = files.inode(parent);
     std::string below;
@@ -125,7 +125,7 @@ void do_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char* 
 }
 
 void do_unlink(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
     std::string below;
     if (const int error = files.name_below(directory, name, &below); error != 0) return error;

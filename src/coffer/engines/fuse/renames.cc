@@ -40,7 +40,7 @@ int remove_directory(FileSystem& files, const Inode& parent, const std::string& 
 }
 
 void do_rmdir(fuse_req_t request, fuse_ino_t parent, const char* name) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     Inode& directory = files.inode(parent);
     std::string below;
     if (const int error = files.name_below(directory, name, &below); error != 0) return error;
@@ -135,7 +135,7 @@ int check_links(FileSystem& files, const RenameRequest& rename) {
 
 void do_rename(fuse_req_t request, fuse_ino_t parent, const char* name, fuse_ino_t new_parent, const char* new_name,
                unsigned flags) {
-  answer(request, [&](FileSystem& files) {
+  answer_change(request, [&](FileSystem& files) {
     if ((flags & ~unsigned{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0) return EINVAL;
     RenameRequest rename{files.inode(parent), {}, files.inode(new_parent), {}, flags};
     if (const int error = files.name_below(rename.from_directory, name, &rename.from); error != 0) return error;

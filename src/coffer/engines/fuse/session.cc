@@ -153,6 +153,7 @@ Status Session::serve(const std::function<void()>& ready) {
   for (const int each : kEndSignals) ::sigaction(each, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   files_->on_ready = ready;
+  serve_freezes();
   std::thread watcher([this] { watch(); });
   fuse_loop_config* const config = fuse_loop_cfg_create();
   fuse_loop_cfg_set_max_threads(config, kThreadsMax);
@@ -163,11 +164,22 @@ Status Session::serve(const std::function<void()>& ready) {
   ended_ = true;
   wake(0);
   watcher.join();
+  freezes_.reset();
   files_->close_all();
   for (const int each : kEndSignals) ::signal(each, SIG_DFL);
   wake_event = -1;
   if (ended >= 0) return Status::ok();
   return {Code::kIo, request_.mountpoint + ": serving the mount failed: error " + std::to_string(-ended)};
+}
+
+void Session::serve_freezes() {
+  if (request_.coffer_directory.empty()) return;
+  auto started = FreezeServer::start(request_.coffer_directory, request_.store, *files_);
+  if (started.is_ok()) {
+    freezes_ = std::move(*started);
+  } else {
+    log_.tell("nobody can back the store up while it is mounted: " + std::string(started.status().message()));
+  }
 }
 
 void Session::watch() {
@@ -199,6 +211,8 @@ void Session::end_by_signal() {
 
 // Nothing that is read from here on comes from before: the kernel waits for reads that are under way.
 void Session::drop_cached_pages() {
+  // The kernel would wait for what waits for the thaw.
+  if (freezes_ != nullptr) freezes_->break_off();
   for (const std::shared_ptr<Inode>& inode : files_->inodes().all()) {
     // What was listed of a directory whose names are encrypted, and read of a link, lies there too.
     if (inode->is_regular() || contents_.names() != nullptr) {

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "coffer/engines/fuse/file_system.h"
+#include "coffer/engines/fuse/freeze_server.h"
 
 namespace coffer::fusefs {
 
@@ -15,6 +16,8 @@ struct MountRequest {
   bool allow_other = false;
   bool read_only = false;
   bool write_back = false;
+  // The coffer's directory, where the daemon can be asked to freeze the store; empty: nobody asks.
+  std::string coffer_directory = {};
   // An open /dev/fuse that somebody else mounts, before serve(), with mount_device(); -1: it mounts by itself.
   int device = -1;
 };
@@ -46,6 +49,7 @@ class Session {
   Session(const MountRequest& request, Contents& contents, TroubleLog& log)
       : request_(request), contents_(contents), log_(log) {}
   Status begin();
+  void serve_freezes();
   void watch();
   void end_by_signal();
   void drop_cached_pages();
@@ -54,6 +58,7 @@ class Session {
   Contents& contents_;
   TroubleLog& log_;
   std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<FreezeServer> freezes_;  // null: nobody can ask
   fuse_session* session_ = nullptr;
   bool mounted_ = false;
   std::atomic<bool> ended_{false};
