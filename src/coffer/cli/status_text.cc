@@ -134,6 +134,38 @@ std::string keyring_text(const StatusReport& report) {
   return out;
 }
 
+// Of keys, which nodes follow or are asked about.
+std::string changes_text(const StatusReport& report) {
+  std::string out;
+  std::string_view label = "rollouts";
+  for (const Rollout& rollout : report.keyring->rollouts()) {
+    out += fmt::format("  {:<10} {}\n", label, rollout_text(rollout, report.now));
+    label = "";
+  }
+  for (const KeyQuestion& question : report.keyring->questions()) {
+    const FoundKey key = report.keyring->find_key(question.key);
+    out += fmt::format("  {:<10} other nodes are asked whether they need key {} of domain {}: coffer node list\n",
+                       "asked", key.entry->version, key.domain->name);
+  }
+  return out;
+}
+
+std::string stores_text(const StatusReport& report) {
+  std::string out;
+  std::string_view label = "stores";
+  for (const StoreEntry& store : report.stores) {
+    out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),
+                       remark_on(report, store));
+    label = "";
+  }
+  if (const std::string elsewhere = elsewhere_text(report); !elsewhere.empty()) {
+    out += fmt::format("  {:<9}  {}\n", label, elsewhere);
+  } else if (report.stores.empty() && report.config.mariadb_keys.empty()) {
+    out += "  stores     none yet: coffer exec opens one\n";
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string status_heading(const StatusReport& report) {
@@ -171,29 +203,10 @@ std::string status_heading(const StatusReport& report) {
   out += fmt::format("  crypto     {}\n", describe(crypto_in_use(report.config.suite)));
   out += fmt::format("  freshness  {}\n", report.config.freshness ? "on" : "off");
   out += groups_text(report);
-  std::string_view label = "rollouts";
-  for (const Rollout& rollout : report.keyring->rollouts()) {
-    out += fmt::format("  {:<10} {}\n", label, rollout_text(rollout, report.now));
-    label = "";
-  }
-  for (const KeyQuestion& question : report.keyring->questions()) {
-    const FoundKey key = report.keyring->find_key(question.key);
-    out += fmt::format("  {:<10} other nodes are asked whether they need key {} of domain {}: coffer node list\n",
-                       "asked", key.entry->version, key.domain->name);
-  }
-  label = "stores";
-  for (const StoreEntry& store : report.stores) {
-    out += fmt::format("  {:<9}  {}{}{}\n", label, printable(store.path), freshness_text(report, store),
-                       remark_on(report, store));
-    label = "";
-  }
-  if (const std::string elsewhere = elsewhere_text(report); !elsewhere.empty()) {
-    out += fmt::format("  {:<9}  {}\n", label, elsewhere);
-  } else if (report.stores.empty() && report.config.mariadb_keys.empty()) {
-    out += "  stores     none yet: coffer exec opens one\n";
-  }
+  out += changes_text(report);
+  out += stores_text(report);
   out += mariadb_text(report.config.mariadb_keys);
-  label = "runs";
+  std::string_view label = "runs";
   for (const RunRecord& run : present_runs(report.runs)) {
     out += fmt::format("  {:<9}  {}\n", label, run_text(run, report.now));
     label = "";
