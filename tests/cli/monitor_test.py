@@ -201,6 +201,20 @@ class KeyTroubles(Served):
         os.remove(self.path("root.key"))
         self.refused(["agent", "c.coffer"], "key_unavailable", "root.key")
 
+    def test_another_nodes_store_is_named_and_not_missed(self):
+        for name in ("db-1", "db-2"):
+            self.done("node", "new", "c.coffer", name)
+            self.done("node", "enrol", "c.coffer", self.done("node", "request", "c.coffer").out.strip())
+            if name == "db-1":
+                self.make_file("c.coffer", "other/data.sst", b"x")
+                os.rename(self.path("other"), self.path("gone"))
+                os.remove(self.path("c.coffer/node.key"))
+        self.serve()
+        self.until(lambda: self.json()["status"])
+        self.assertIn(">1 store of other nodes: db-1 (1).</p>", self.page())
+        self.assertNotIn("a store is missing", self.page())
+        self.assertEqual(self.metrics().get("coffer_missing_stores"), 0)
+
     def test_plaintext_and_a_missing_store_are_said_on_the_page(self):
         self.make_file("c.coffer", "other/data.sst", b"x")
         os.rename(self.path("other"), self.path("gone"))

@@ -240,18 +240,25 @@ TEST_F(NodeStores, RenamesAreOfOneNode) {
   EXPECT_EQ(two_->opened("/new/CURRENT").code(), Code::kOk);
 }
 
-TEST_F(NodeStores, ManyThatAreNotHereAreKept) {
+TEST_F(NodeStores, ProvisionalOnesAreForgottenByTheirNodeAlone) {
   join_both();
-  constexpr size_t kMany = kGoneStoresMax + 44;
-  ASSERT_OK(one_->coffer().live_keyring().update([](Keyring& keyring) -> Status {
+  constexpr size_t kMany = kGoneStoresMax / 2 + 44;
+  const auto enter = [](Keyring& keyring) -> Status {
     for (size_t i = 0; i < kMany; ++i) {
       COFFER_TRY(keyring.add_store("/staging/" + std::to_string(i), 1, "db-1").status());
     }
     return Status::ok();
-  }));
+  };
+  ASSERT_OK(one_->coffer().live_keyring().update(enter));
   two_->look();
   two_->make_file("/db/CURRENT");
   EXPECT_EQ(two_->coffer().keyring()->stores().size(), kMany + 1);
+  EXPECT_FALSE(matters_elsewhere(*two_->coffer().keyring(), two_->coffer().keyring()->stores().front()));
+  one_->look();
+  one_->make_file("/db/CURRENT");
+  EXPECT_EQ(one_->coffer().keyring()->stores().size(), kGoneStoresMax / 2 + 2) << "half of what is kept is each's";
+  ASSERT_OK(remove_node(two_->coffer(), "db-1", "", open_provider));
+  EXPECT_TRUE(matters_elsewhere(*two_->coffer().keyring(), two_->coffer().keyring()->stores().front()));
 }
 
 TEST_F(NodeStores, ThatWereThereBeforeTheNodesAreEverybodys) {

@@ -46,7 +46,7 @@ ShownStores shown_stores(Coffer& coffer) {
     const bool is_here = next != stores.end() && &next->get() == &store;
     if (is_here) ++next;
     if (is_here && (store.confirmed || coffer.stores().is_present(store))) here.push_back(store);
-    if (!is_here && store.confirmed) elsewhere.push_back(store);
+    if (!is_here && matters_elsewhere(*keyring, store)) elsewhere.push_back(store);
   }
   return {std::move(here), std::move(elsewhere)};
 }

@@ -35,7 +35,7 @@ Result<StoreEntry> own_store(Coffer& coffer, const std::string& path) {
   COFFER_ASSIGN(const StoreEntry shared, find_store(coffer, path));
   COFFER_TRY(check_ownable(coffer, shared));
   StoreEntry out;
-  COFFER_TRY(coffer.stores().change([&](Keyring& next) -> Status {
+  const auto enter = [&](Keyring& next) -> Status {
     const StoreEntry* found = next.find_store(shared.id);
     if (found == nullptr) return {Code::kNotFound, path + " is no store any more"};
     out = *found;
@@ -48,7 +48,8 @@ Result<StoreEntry> own_store(Coffer& coffer, const std::string& path) {
     std::erase_if(out.lineage, [&](const Lineage& each) { return each.store == shared.id; });
     out.lineage.push_back({shared.id, out.created, LineageHow::kAdopted});
     return next.replace_store(out);
-  }));
+  };
+  COFFER_TRY(coffer.stores().change(enter));
   return out;
 }
 

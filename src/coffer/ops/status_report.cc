@@ -2,6 +2,7 @@
 
 #include "coffer/base/clock.h"
 #include "coffer/ops/audit.h"
+#include "coffer/ops/stores.h"
 
 namespace coffer {
 namespace {
@@ -34,7 +35,7 @@ Result<StatusReport> make_status_report(Coffer& coffer, const StatusOptions& opt
   }
   const std::string node = coffer.places().node(*report.keyring);
   for (const StoreEntry& store : report.keyring->stores()) {
-    if (store.confirmed && !store.is_of(node)) report.stores_elsewhere.push_back(store);
+    if (!store.is_of(node) && matters_elsewhere(*report.keyring, store)) report.stores_elsewhere.push_back(store);
   }
   report.config = coffer.config();
   report.providers = provider_config_of(coffer);

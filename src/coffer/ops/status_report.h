@@ -16,7 +16,7 @@ struct StatusReport {
   std::string directory;
   std::shared_ptr<const Keyring> keyring;
   std::vector<StoreEntry> stores;            // that operators have to know of
-  std::vector<StoreEntry> stores_elsewhere;  // databases that other nodes have
+  std::vector<StoreEntry> stores_elsewhere;  // of other nodes: matters_elsewhere()
   KeyringHeader header;
   Config config;
   ProviderConfig providers;

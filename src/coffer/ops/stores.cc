@@ -87,6 +87,10 @@ Result<StoreEntry> find_store_here(const Coffer& coffer, const std::string& know
 
 }  // namespace
 
+bool matters_elsewhere(const Keyring& keyring, const StoreEntry& store) {
+  return store.confirmed || keyring.find_node(store.node) == nullptr;
+}
+
 Status move_store(Coffer& coffer, const std::string& from, const std::string& to) {
   COFFER_ASSIGN(const StoreEntry store, find_store_here(coffer, from));
   const std::string old = coffer.places().here(store.path);

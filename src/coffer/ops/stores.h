@@ -12,6 +12,10 @@ namespace coffer {
 // kNotFound, naming what other nodes have there.
 Result<StoreEntry> find_store(const Coffer& coffer, const std::string& known);
 
+// Whether people have to know of a store that this machine has not: of a database, and of one of a node that is not
+// listed any more, since that one tidies up no more.
+bool matters_elsewhere(const Keyring& keyring, const StoreEntry& store);
+
 // The directory of the store at `from` was moved to `to`, and with it those inside. kNotFound for an unknown store;
 // kInvalidArgument while `from` is still there, or where no file of the store is at `to`; kAlreadyExists where `to` is
 // another confirmed store.

@@ -71,7 +71,8 @@ void StoreRegister::tidy(Keyring& keyring) const {
       gone.push_back(store.id);
     }
   }
-  for (size_t i = 0; i + kGoneStoresMax < gone.size(); ++i) {
+  const size_t kept = kGoneStoresMax / std::max<size_t>(keyring.nodes().size(), 1);
+  for (size_t i = 0; i + kept < gone.size(); ++i) {
     if (!keyring.remove_store(gone[i]).is_ok()) continue;
   }
 }

@@ -26,7 +26,7 @@ struct MovingStore {
 };
 
 // Provisional stores (StoreEntry::confirmed) whose directories are gone: so many are kept, for the disk may only be
-// unmounted. The oldest are forgotten.
+// unmounted, shared out among the nodes that the keyring lists. A node forgets its oldest.
 inline constexpr size_t kGoneStoresMax = 256;
 
 // Thread-safe. What it is made of outlives it.
