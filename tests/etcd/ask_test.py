@@ -30,9 +30,10 @@ class Ask(CliTest):
                 os.mkdir(self.path(name), 0o700)
                 words.append("--keep-keyring")
             self.done("init", name, "--root", self.uri("root.key"), *words)
-            # What the keyring knows by one path is each node's own.
+            # What the keyring knows by one path is each node's own, and db_bench begins by removing it.
             with open(self.path(name, "coffer.yaml"), "a", encoding="utf-8") as file:
                 file.write(f"stores:\n  - path: {self.path('db')}\n    at: {self.path('store-' + name)}\n")
+            self.edit(os.path.join(name, "coffer.yaml"), "bind: store", "bind: domain")
             self.done("node", "new", name, name)
             self.done("node", "enrol", NAMES[0], self.done("node", "request", name).out.strip())
             self.serving[name] = self.start(
