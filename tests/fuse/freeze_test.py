@@ -11,12 +11,14 @@ import struct
 import subprocess
 import threading
 import time
+import unittest
 
 from mounting import MountTest, main
 
 LONG = "COFFER_FUSE_LONG" in os.environ
 # engines/fuse/freeze_wire.h
 FREEZE, THAW, FROZEN, THAWED, BUSY, OVER = 1, 2, 3, 4, 5, 8
+PAUSE = 0.001 if LONG else 0.01  # seconds between two steps of a writer
 SETTLED = 2.2  # seconds until a file's times tell every change
 # A directory behind a command, where a body takes its time.
 KEEPER = """#!/bin/sh
@@ -50,6 +52,7 @@ class Writer(threading.Thread):
             while not self.stopping:
                 self.step(self.done)
                 self.done += 1
+                time.sleep(PAUSE)
         except OSError as e:
             self.failed = e
 
@@ -81,10 +84,7 @@ class FreezeTest(MountTest):
         fd = os.open(self.path("m", name), os.O_RDWR | os.O_CREAT, 0o644)
         self.addCleanup(os.close, fd)
 
-        def step(n):
-            os.pwrite(fd, struct.pack("<Q", n) * 512, 0)
-            time.sleep(0.01)
-        return self.write_on(step)
+        return self.write_on(lambda n: os.pwrite(fd, struct.pack("<Q", n) * 512, 0))
 
     def create(self, *words, paths=("store",)):
         return ["backup", "create", "c.coffer", self.target, *paths, "--recipient", self.uri("root.key"),
@@ -188,7 +188,6 @@ class Load:
 
     def append(self, n):
         os.write(self.lines, b"%07d\n" % n)
-        time.sleep(0.002)
 
     def churn(self, n):
         name = os.path.join(self.mount, "new")
@@ -265,12 +264,11 @@ class WhileProgramsWrite(FreezeTest):
         self.assertEqual([line for line in self.log().splitlines() if ": version " not in line], [])
 
     def test_what_was_durable_when_it_began_is_in_a_backup_and_all_is_of_one_moment(self):
-        self.back_up_under_load(rounds=4 if LONG else 1)
+        self.back_up_under_load(rounds=3 if LONG else 1)
 
+    @unittest.skipUnless(LONG, "in the long test")
     def test_the_same_where_the_kernel_gathers_writes(self):
-        if not LONG:
-            self.skipTest("in the long test")
-        self.back_up_under_load("--write-back", rounds=4)
+        self.back_up_under_load("--write-back", rounds=3)
 
     def test_files_that_only_grow_go_on_growing(self):
         self.write("c.coffer/coffer.yaml", self.read("c.coffer/coffer.yaml") +
@@ -302,6 +300,30 @@ class WhileProgramsWrite(FreezeTest):
         self.assertEqual(self.read("m", "whole.sst"), b"whole" * 1000)
         self.umount()
 
+    def test_several_stores_are_of_one_moment(self):
+        stores = ("store", "other")
+        mounts = [self.mount()]
+        for name in ("other", "other.m"):
+            os.mkdir(self.path(name))
+        self.addCleanup(subprocess.run, ["umount", "-l", self.path("other.m")], capture_output=True, check=False)
+        mounts.append(self.mount(store="other", at="other.m"))
+        files = [os.open(os.path.join(mount, "count"), os.O_RDWR | os.O_CREAT, 0o644) for mount in mounts]
+
+        def count(n):
+            for fd in files:
+                os.pwrite(fd, struct.pack("<Q", n), 0)
+                os.fsync(fd)
+        writer = self.write_on(count)
+        self.await_more(writer)
+        self.made(paths=stores)
+        self.await_more(writer)
+        writer.stop()
+        for fd in files:
+            os.close(fd)
+        restored = self.restore("new")
+        first, second = (struct.unpack("<Q", Load.contents(restored, name, "count"))[0] for name in stores)
+        self.assertIn(first - second, (0, 1))
+
     def test_a_change_that_leaves_size_and_times_as_they_were_is_not_missed(self):
         self.mount()
         for name in ("a", "b"):
@@ -328,7 +350,7 @@ class Interrupted(FreezeTest):
         writer = self.write_to("f")
         self.await_more(writer)
         backup = self.start(*self.create(*words))
-        self.await_puts(2)
+        self.await_puts(1)
         self.await_stop(writer)
         return backup, writer
 
@@ -344,6 +366,7 @@ class Interrupted(FreezeTest):
         self.assertEqual(self.listed(), [])
         self.made()
 
+    @unittest.skipUnless(LONG, "in the long test")
     def test_a_backup_ends_with_an_error_when_the_mount_is_killed(self):
         backup, _ = self.frozen_backup()
         self.kill()
@@ -359,6 +382,7 @@ class Interrupted(FreezeTest):
         self.umount()
         self.assertEqual(self.sockets(), [])
 
+    @unittest.skipUnless(LONG, "in the long test")
     def test_nobody_waits_for_longer_than_was_said(self):
         backup, writer = self.frozen_backup("--freeze-at-most", "2s", seconds=6)
         self.await_more(writer)

@@ -23,16 +23,8 @@ bool send_message(int socket, const FreezeMessage& message) {
 
 Result<Descriptor> open_mounts_directory(const std::string& coffer_directory, bool make) {
   const std::string path = coffer_directory + "/" + std::string(kMountsDirectoryName);
+  if (make && ::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return posix::failure("make", path);
   struct stat st;
-  if (make && ::mkdir(path.c_str(), 0700) == 0) {
-    // Root makes it for whom the coffer belongs to.
-    if (::geteuid() == 0 && ::stat(coffer_directory.c_str(), &st) == 0 &&
-        ::lchown(path.c_str(), st.st_uid, st.st_gid) != 0) {
-      return posix::failure("set the owner of", path);
-    }
-  } else if (make && errno != EEXIST) {
-    return posix::failure("make", path);
-  }
   Descriptor out(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!out.is_open() || ::fstat(out.get(), &st) != 0) return posix::failure("open", path);
   if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0) return out;
