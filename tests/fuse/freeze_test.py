@@ -93,6 +93,12 @@ class FreezeTest(MountTest):
     def made(self, *words, **options):
         return self.done(*self.create(*words, **options), "--json").json()
 
+    def fails(self, code, says, *words):
+        run = self.coffer(*self.create(*words, "--json"))
+        self.assertEqual((run.status, run.error()["code"]), (2, code), run)
+        self.assertIn(says, run.error()["message"])
+        self.assertEqual(self.listed(), [])
+
     def restore(self, name):
         """Mounted at the returned path."""
         self.done("backup", "verify", self.target, "latest", "--coffer", "c.coffer")
@@ -404,8 +410,7 @@ class Asked(FreezeTest):
         self.assertEqual(os.listdir(self.path("m")), ["f"])
         # Of two the second hears so.
         self.assertEqual(self.answer(self.ask(FREEZE)), BUSY)
-        run = self.coffer(*self.create("--json"))
-        self.assertEqual((run.status, run.error()["code"]), (2, "busy"), run)
+        self.fails("busy", "frozen for somebody else")
         self.assertEqual(self.answer(self.ask(THAW, asking=asking)), THAWED)
         self.await_more(writer)
         # Who goes away lets go, and so does who takes too long.
@@ -474,10 +479,10 @@ class Asked(FreezeTest):
         with open(self.path("m", "a"), "wb") as file:
             file.write(b"a")
         for period in ("0s", "61s", "soon"):
-            self.refused(self.create("--freeze-at-most", period), "invalid_argument", "from 1s to 60s")
+            self.fails("invalid_argument", "from 1s to 60s", "--freeze-at-most", period)
         self.write("store/plain", b"never encrypted" * 1000)
         time.sleep(SETTLED)
-        self.refused(self.create(), "plaintext", "plain")
+        self.fails("plaintext", "store/plain")
         os.remove(self.path("store/plain"))
         answer = self.made()
         self.assertEqual((answer["files"], self.listed()), (1, ["whole"]))
