@@ -13,6 +13,7 @@
 #include "coffer/store/keyring_copy.h"
 #include "coffer_fixture.h"
 #include "support/comes.h"
+#include "support/passing_disk.h"
 
 namespace coffer {
 namespace {
@@ -285,6 +286,33 @@ TEST_F(KeyQuestionsTest, ACopyByWhichAProgramCouldStartKeepsTheKeysThatItHas) {
   ASSERT_OK(coffer_->live_keyring().update([](Keyring& next) { return next.rotate_domain("system", 6); }));
   EXPECT_THAT(destroy({.nodes = {"db-2", "db-3"}}), HasSubstr("by which a program could start"));
   EXPECT_EQ(state(), KeyState::kDeactivated);
+}
+
+// Renames a file to where somebody has been already, just before he comes to where it was.
+class RenamingDisk final : public PassingDisk {
+ public:
+  using PassingDisk::PassingDisk;
+  Result<std::vector<DirectoryEntry>> list(const std::string& path) override {
+    if (path.ends_with("/z") && !std::exchange(has_renamed, true)) {
+      COFFER_TRY(rename(path + "/file", path.substr(0, path.size() - 1) + "a/file"));
+    }
+    return PassingDisk::list(path);
+  }
+  bool has_renamed = false;
+};
+
+TEST_F(KeyQuestionsTest, AFileThatIsRenamedDuringALookIsSeen) {
+  for (const char* name : {"a", "z"}) std::filesystem::create_directory(db(name));
+  write(db("z/file"), sealed_file(Kind::kBlocks, "contents"));
+  const Id key = keyring()->find_domain("system")->active()->id;
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& next) { return next.rotate_domain("system", now_seconds()); }));
+  RenamingDisk renaming(disk());
+  const auto coffer = Coffer::open(renaming, coffer_path(), {}, open_provider);
+  ASSERT_OK(coffer);
+  const auto needs = look_for_needs(**coffer, {key});
+  ASSERT_OK(needs);
+  EXPECT_TRUE(renaming.has_renamed);
+  EXPECT_EQ(needs->by_key.size(), 1u);
 }
 
 }  // namespace

@@ -35,24 +35,7 @@ Status check_copy(const Coffer& coffer, uint64_t version) {
                            "else remove it"};
 }
 
-}  // namespace
-
-Status wait_for_programs(Coffer& coffer) {
-  const uint64_t version = coffer.keyring()->version();
-  COFFER_TRY(wait_for_uses(coffer, version));
-  return check_copy(coffer, version);
-}
-
-KeyAnswer KeyNeeds::answer_to(const KeyQuestion& question) const {
-  KeyAnswer out{question.id};
-  if (const auto found = by_key.find(question.key); found != by_key.end()) out.needing = found->second.files;
-  out.needing += arriving.contains(question.key) ? 1 : 0;
-  out.unclear = unreadable + missing.size() + (by_mariadb.contains(question.key) ? 1 : 0);
-  return out;
-}
-
-Result<KeyNeeds> look_for_needs(Coffer& coffer, const std::set<Id>& keys) {
-  COFFER_TRY(wait_for_programs(coffer));
+Result<KeyNeeds> look_once(Coffer& coffer, const std::set<Id>& keys) {
   KeyNeeds out;
   // First: what has arrived gets its name among the stores, and never goes back.
   COFFER_ASSIGN(out.arriving, keys_of_arrivals(coffer));
@@ -72,6 +55,32 @@ Result<KeyNeeds> look_for_needs(Coffer& coffer, const std::set<Id>& keys) {
   for (auto& [key, needing] : out.by_key) needing.examples += needing.files > kExamplesMax ? ", …" : "";
   out.missing = missing_stores(coffer);
   COFFER_ASSIGN(out.by_mariadb, keys_beyond_files(coffer));
+  return out;
+}
+
+}  // namespace
+
+Status wait_for_programs(Coffer& coffer) {
+  const uint64_t version = coffer.keyring()->version();
+  COFFER_TRY(wait_for_uses(coffer, version));
+  return check_copy(coffer, version);
+}
+
+KeyAnswer KeyNeeds::answer_to(const KeyQuestion& question) const {
+  KeyAnswer out{question.id};
+  if (const auto found = by_key.find(question.key); found != by_key.end()) out.needing = found->second.files;
+  out.needing += arriving.contains(question.key) ? 1 : 0;
+  out.unclear = unreadable + missing.size() + (by_mariadb.contains(question.key) ? 1 : 0);
+  return out;
+}
+
+Result<KeyNeeds> look_for_needs(Coffer& coffer, const std::set<Id>& keys) {
+  COFFER_TRY(wait_for_programs(coffer));
+  COFFER_ASSIGN(KeyNeeds first, look_once(coffer, keys));
+  if (first.by_key.size() == keys.size()) return first;
+  // A file that was renamed meanwhile, from where the look had not been to where it had, is seen by the second one.
+  COFFER_ASSIGN(KeyNeeds out, look_once(coffer, keys));
+  out.by_key.merge(first.by_key);
   return out;
 }
 

@@ -27,8 +27,8 @@ struct KeyNeeds {
 // so is on the disk. Takes a moment where that has just changed. kBusy: a program, or this node's copy of the keyring,
 // may go on by an older one; says what to do.
 Status wait_for_programs(Coffer& coffer);
-// Reads every header of every remembered store, once programs were waited for. REQUIRES: by the keyring in hand none of
-// these keys may wrap.
+// Reads every header of every remembered store, once programs were waited for, and again where none needs some of the
+// keys. REQUIRES: by the keyring in hand none of these keys may wrap.
 Result<KeyNeeds> look_for_needs(Coffer& coffer, const std::set<Id>& keys);
 
 }  // namespace coffer
