@@ -122,7 +122,8 @@ FreezeServer::Fate FreezeServer::serve(Client& client) {
   if (!has_something(client.socket.get())) return Fate::kStays;
   const std::optional<FreezeMessage> message = next_message(client.socket.get());
   if (!message) return Fate::kGoes;
-  if (message->word == FreezeWord::kThaw && client.has_frozen) {
+  // Broken off, it is over, though this thread has not come to it yet.
+  if (message->word == FreezeWord::kThaw && client.has_frozen && !broken_off_) {
     files_.changes().open();
     client.has_frozen = false;
     send_message(client.socket.get(), {FreezeWord::kThawed});
