@@ -89,6 +89,7 @@ class Slots(Served):
         self.done("rotate", "root", "c.coffer")
         standing = self.standing()
         self.assertEqual((standing["starts"], standing["with_slot"]), (False, 1), "it is sealed by another's key")
+        self.assertIn("a new key twice since", standing["refused"]["message"])
         self.assertIn("program that serves", self.problems("doctor", "c.coffer").out)
         self.done("node", "remove", "c.coffer", "db-1")
         self.assertIn("coffer node enrol", self.problems("doctor", "c.coffer").out)

@@ -33,6 +33,14 @@ Status save_all(KeyringStore& store, std::vector<NodeSlotValue> slots, const Key
   return store.save_node_slots(slots);
 }
 
+// Those of a node, by the sender that it believes.
+Result<Bytes> load_slots(KeyringStore& store, const std::string& name) {
+  auto value = store.load_node_slots(name);
+  if (value.code() != Code::kNotFound) return value;
+  return {Code::kNotFound, "there is no slot for this node by the keyring key that it used last: somebody took it away"
+                           ", or the keyring got a new key twice since"};
+}
+
 Status check_listed(const NodePublic& node, const Keyring& keyring) {
   const EnrolledNode* listed = keyring.find_node(node.name);
   if (listed != nullptr && listed->is(node) && !listed->is_leaving()) return Status::ok();
@@ -55,8 +63,8 @@ Result<std::optional<NodeSlotKeeper::Opening>> NodeSlotKeeper::open(KeyringStore
   Opening out;
   COFFER_ASSIGN(out.node, own_->identity());
   const SlotGeneration generation = SlotGeneration::of(header);
-  COFFER_ASSIGN(const Bytes slots, store.load_node_slots(node_slots_name(generation, pin.sender,
-                                                                         out.node->node().agreement)));
+  COFFER_ASSIGN(const Bytes slots, load_slots(store, node_slots_name(generation, pin.sender,
+                                                                     out.node->node().agreement)));
   COFFER_ASSIGN(out.key, open_node_slot(slots, generation, *out.node, pin.sender));
   COFFER_ASSIGN(const RootSeen seen, load_root_seen(store, generation, out.key));
   if (!is_recent(seen.time, now, *period)) return too_long_ago("the root key was last seen", seen.time, *period);
