@@ -1,6 +1,8 @@
 // coffer node …: the keys of this node, and the nodes that share the coffer.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "coffer/cli/commands.h"
 #include "coffer/cli/opening.h"
 #include "coffer/cli/text.h"
@@ -151,6 +153,12 @@ Result<Outcome> run_node_remove(const Arguments& arguments, Console& console) {
         "COFFER --to ROOT");
   }
   console.note("files that it has, and files written until now, open with keys it knew: coffer reencrypt");
+  const auto keyring = coffer->keyring();
+  const auto stores = std::ranges::count(keyring->stores(), name, &StoreEntry::node);
+  if (stores > 0) {
+    console.note(fmt::format("of its stores the list still has {}, in case its disks are brought here: coffer store "
+                             "list, coffer store forget", stores));
+  }
   return done.closed.empty() ? Outcome::kDone : Outcome::kProblemsFound;
 }
 
