@@ -5,6 +5,8 @@
 #include <thread>
 
 #include "coffer/base/clock.h"
+#include "coffer/files/disk_append_file.h"
+#include "coffer/files/new_file.h"
 #include "coffer/ops/key_needs.h"
 #include "coffer/ops/keys.h"
 #include "coffer/ops/nodes.h"
@@ -276,6 +278,32 @@ TEST_F(KeyQuestionsTest, AHeaderThatIsNotOnTheDiskYetKeepsItsKey) {
   ASSERT_OK(coffer_->keyring_uses().check_none_before(version - 1));
   file->use = nullptr;
   ASSERT_OK(coffer_->keyring_uses().check_none_before(version));
+}
+
+// Until it is handed over, whatever writes the file.
+TEST_F(KeyQuestionsTest, AWriterHoldsWhatItsHeaderWasMadeByUntilThatIsHandedOver) {
+  const auto server = open_coffer();
+  DiskAppendFile below(disk(), root_ + "/log", std::move(*disk().create(root_ + "/log", 0600)));
+  auto log = new_writer(server, std::move(*server->new_file({.kind = Kind::kLog})), EngineRole::kData);
+  ASSERT_OK(log);
+  auto header = server->new_file({.kind = Kind::kPages, .suite = Suite::kXaes256Gcm, .chunk_log2 = 12});
+  ASSERT_OK(header);
+  auto pages = PagesFile::create(*header, std::move(*disk().create(root_ + "/pages", 0600)));
+  ASSERT_OK(pages);
+  header->use = nullptr;
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& next) { return next.rotate_domain("system", 6); }));
+  ASSERT_OK(server->live_keyring().refresh());
+  server->keyring_uses().keep_up();
+  const auto are_written = [&] {
+    return coffer_->keyring_uses().check_none_before(coffer_->keyring()->version()).is_ok();
+  };
+  EXPECT_FALSE(are_written());
+  ASSERT_OK((*log)->append(as_bytes("hello"), below));
+  ASSERT_OK((*log)->sync(false, below));
+  EXPECT_FALSE(are_written()) << "the other one is not";
+  ASSERT_OK((*pages)->write(0, as_bytes("hello")));
+  EXPECT_TRUE(are_written());
+  ASSERT_OK((*log)->close(below));
 }
 
 TEST_F(KeyQuestionsTest, ACopyByWhichAProgramCouldStartKeepsTheKeysThatItHas) {

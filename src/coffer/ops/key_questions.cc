@@ -165,11 +165,12 @@ Result<bool> ask_nodes(Coffer& coffer, const std::vector<Id>& keys) {
 }
 
 Status destroy_unneeded(Coffer& coffer, const std::vector<Id>& keys, const Keyring& asked) {
-  COFFER_TRY(coffer.live_keyring().update([&](Keyring& next) -> Status {
+  const auto destroy = [&](Keyring& next) -> Status {
     COFFER_TRY(check_same_nodes(next, asked));
     for (const Id& key : keys) COFFER_TRY(next.change_key(key, KeyState::kDestroyed, now_seconds()));
     return Status::ok();
-  }));
+  };
+  COFFER_TRY(coffer.live_keyring().update(destroy));
   return coffer.live_keyring().forget_replaced().with_context("what was destroyed is not gone");
 }
 
