@@ -185,6 +185,11 @@ class RoundTrip(unittest.TestCase):
                          [{"domain": "system", "version": 2, "share": 10, "halted": "a trial"}])
         store.run("rollout", "undo", store.coffer, "system")
         self.assertEqual(describe_keyring(store.keyring())["rollouts"], [])
+        self.assertEqual(store.run("key", "destroy", store.coffer, "system:2", check=False).returncode, 2)
+        asked = json.loads(store.run("node", "list", store.coffer, "--json").stdout)["questions"]
+        self.assertEqual(describe_keyring(store.keyring())["questions"],
+                         [{"id": each["question"], "key": each["key"]} for each in asked])
+        self.assertEqual(len(asked), 1)
         # The request of db-1, by docs/format.md, section 24.
         proof = base64.urlsafe_b64decode(request.split(":")[2] + "==")
         vouched = line.encode() + b"\0" + proof[:40]

@@ -229,6 +229,18 @@ def read_rollouts(fields):
     return rollouts
 
 
+def read_questions(fields):
+    """Keys that nodes are asked about, docs/format.md, section 29; left out where there are none."""
+    fields.bytes(1)
+    questions = [{"id": fields.bytes(16), "key": fields.bytes(16), "asked": fields.number(8)}
+                 for _ in range(fields.number(2))]
+    if not 1 <= len(questions) <= 128 or not all(any(question["id"]) for question in questions):
+        raise Failure("tampered", "the number of questions, or the id of one, breaks a rule")
+    if any(len({question[what] for question in questions}) != len(questions) for what in ("id", "key")):
+        raise Failure("tampered", "two questions have the same id, or are of the same key")
+    return questions
+
+
 def read_domains(fields, keyring, first=0, depth=0):
     """name → keys, of the shard whose tags begin with the first `depth` bits of `first`."""
     domains = {}
@@ -306,7 +318,7 @@ def read_keyring_body(body, shard_of):
     """`shard_of` gives the bytes of a shard by its name in hexadecimal."""
     fields = Fields(body, "tampered")
     keyring = {"coffer_id": fields.bytes(16), "version": fields.number(8), "domains": {}, "locked": {}, "group_of": {},
-               "stores": [], "nodes": [], "backups": [], "rollouts": []}
+               "stores": [], "nodes": [], "backups": [], "rollouts": [], "questions": []}
     keyring["ancestors"] = [fields.bytes(32) for _ in range(max(0, min(keyring["version"] - 1, 64)))]
     keyring["created"], keyring["updated"] = fields.number(8), fields.number(8)
     keyring["audit_key"] = fields.bytes(32)
@@ -328,6 +340,8 @@ def read_keyring_body(body, shard_of):
         keyring["backups"] = read_backups(fields)
     if fields.at != len(body) and body[fields.at] == ord("R"):
         keyring["rollouts"] = read_rollouts(fields)
+    if fields.at != len(body) and body[fields.at] == ord("Q"):
+        keyring["questions"] = read_questions(fields)
     if fields.at != len(body):
         raise Failure("tampered", "bytes after the end of the keyring's body")
     check_keyring(keyring)
@@ -353,6 +367,9 @@ def check_keyring(keyring):
         if not any(KEY_STATES[key["state"]] == "active" for key in keys) or not new or \
                 KEY_STATES[new[0]["state"]] != "pre-active":
             raise Failure("tampered", "the keys of a rollout are not in its states")
+    states = {key["id"]: KEY_STATES[key["state"]] for keys in keyring["domains"].values() for key in keys}
+    if any(states.get(question["key"]) not in ("deactivated", "compromised") for question in keyring["questions"]):
+        raise Failure("tampered", "a question is of a key that nobody is asked about")
     if keyring["version"] == 0:
         raise Failure("tampered", "versions count from 1")
     for _, path in places:
@@ -423,6 +440,7 @@ def describe_keyring(keyring):
                     for backup in keyring["backups"]],
         "rollouts": [{"domain": text(each["domain"]), "version": each["version"], "share": each["share"],
                       "halted": text(each["why"]) if each["halted"] else None} for each in keyring["rollouts"]],
+        "questions": [{"id": each["id"].hex(), "key": each["key"].hex()} for each in keyring["questions"]],
         "slots": [{"id": slot["id"].hex(), "root": text(slot["root"]), "algorithm": slot["algorithm"]}
                   for slot in keyring["slots"]],
     }

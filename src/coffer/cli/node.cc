@@ -117,7 +117,7 @@ Result<Outcome> run_node_list(const Arguments& arguments, Console& console) {
   const uint64_t now = now_seconds();
   std::string text = table.text();
   for (const Rollout& rollout : keyring->rollouts()) text += "rollout: " + rollout_text(rollout, now) + "\n";
-  COFFER_ASSIGN(const QuestionStandings questions, question_standings(*coffer));
+  const QuestionStandings questions = question_standings(*coffer);
   for (const QuestionStanding& each : questions.questions) text += "asked: " + printable(question_text(each)) + "\n";
   console.answer(Json{{"keyring_version", version},
                       {"nodes", std::move(rows)},

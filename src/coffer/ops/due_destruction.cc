@@ -46,8 +46,8 @@ Result<std::vector<DueAction>> unneeded_here(Coffer& coffer, const Policy& polic
 }
 
 // And by those of other nodes, as far as they were asked.
-Result<std::vector<DueAction>> unneeded_elsewhere(const Coffer& coffer, std::vector<DueAction> due,
-                                                  std::vector<FileProblem>& problems) {
+std::vector<DueAction> unneeded_elsewhere(const Coffer& coffer, std::vector<DueAction> due,
+                                          std::vector<FileProblem>& problems) {
   if (due.empty() || (other_nodes(coffer).empty() && !coffer.config().keyring_store.has_value())) return due;
   std::vector<DueAction> out;
   if (other_nodes(coffer).empty()) {
@@ -56,7 +56,7 @@ Result<std::vector<DueAction>> unneeded_elsewhere(const Coffer& coffer, std::vec
          "keyring lists none that could be asked; coffer key destroy --unneeded-by-other-nodes does");
     return out;
   }
-  COFFER_ASSIGN(const QuestionStandings standings, question_standings(coffer));
+  const QuestionStandings standings = question_standings(coffer);
   for (const DueAction& action : due) {
     const auto asked = std::ranges::find(standings.questions, action.key,
                                          [](const QuestionStanding& each) { return each.question.key; });
@@ -100,7 +100,7 @@ Result<std::vector<DueAction>> destroy_what_is_due(Coffer& coffer, const Policy&
     // Others are asked about until there is room.
     if (put.code() != Code::kLimitExceeded) COFFER_TRY(put);
   }
-  COFFER_ASSIGN(due, unneeded_elsewhere(coffer, std::move(due), problems));
+  due = unneeded_elsewhere(coffer, std::move(due), problems);
   if (due.empty()) return due;
   keys.clear();
   for (const DueAction& action : due) keys.push_back(action.key);

@@ -92,10 +92,16 @@ std::vector<std::string> other_nodes(const Coffer& coffer) {
   return out;
 }
 
-Result<QuestionStandings> question_standings(const Coffer& coffer) {
+QuestionStandings question_standings(const Coffer& coffer) {
   QuestionStandings out{coffer.keyring(), {}};
   if (out.keyring->questions().empty()) return out;
-  COFFER_ASSIGN(const AllAnswers answers, load_answers(coffer.live_keyring()));
+  const auto loaded = load_answers(coffer.live_keyring());
+  AllAnswers answers;
+  if (loaded.is_ok()) {
+    answers = *loaded;
+  } else {
+    for (const EnrolledNode& node : out.keyring->nodes()) answers.doubts[node.name] = loaded.status();
+  }
   // The one that asks is waited for by nobody but itself.
   const std::string own = own_listed_name(coffer);
   for (const KeyQuestion& question : out.keyring->questions()) {

@@ -33,8 +33,8 @@ struct QuestionStandings {
   std::shared_ptr<const Keyring> keyring;
   std::vector<QuestionStanding> questions;
 };
-// Fails where answers cannot be read.
-Result<QuestionStandings> question_standings(const Coffer& coffer);
+// Where answers cannot be read, no node has given one, and each has that for its doubt.
+QuestionStandings question_standings(const Coffer& coffer);
 // "key 1 of domain system: node db-2 needs it for 3 file(s)".
 std::string question_text(const QuestionStanding& standing);
 Json questions_json(const QuestionStandings& standings);
