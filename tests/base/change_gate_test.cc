@@ -47,7 +47,7 @@ TEST(ChangeGate, ShowsNoChangeInTheMiddleUnderAStreamOfThem) {
   struct Pair {
     uint64_t one = 0, other = 0;
   };
-  constexpr int kThreads = 4, kClosings = 50;
+  constexpr int kThreads = 4, kClosings = 20;
   std::vector<Pair> pairs(kThreads);
   std::atomic<bool> ended{false};
   std::vector<std::thread> threads;

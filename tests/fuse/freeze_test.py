@@ -306,6 +306,7 @@ class WhileProgramsWrite(FreezeTest):
         self.assertEqual(self.read("m", "whole.sst"), b"whole" * 1000)
         self.umount()
 
+    @unittest.skipUnless(LONG, "in the long test")
     def test_several_stores_are_of_one_moment(self):
         stores = ("store", "other")
         mounts = [self.mount()]
