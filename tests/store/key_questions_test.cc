@@ -167,13 +167,12 @@ TEST_F(KeyQuestionsTest, ARemovedNodeIsNotHeard) {
 }
 
 TEST_F(KeyQuestionsTest, ANodeAnswersForItsFilesAndSaysItAgainOnlyWhereItIsAnother) {
+  be("db-2");
   ASSERT_OK(coffer_->live_keyring().update([&](Keyring& next) {
     return next.change_key(next.find_domain("system")->active()->id, KeyState::kDeactivated, 5);
   }));
-  // Of db-1 as db-2 sees it: the file stands under key 3.
-  write(db("a.log"), sealed_file(Kind::kLog, "hello"));
+  write(db("a.log"), sealed_file(Kind::kLog, "hello"));  // under key 3
   ASSERT_OK(coffer_->live_keyring().update([&](Keyring& next) { return next.rotate_domain("system", 6); }));
-  be("db-2");
   EXPECT_EQ(destroy_key(*coffer_, "system:3").code(), Code::kBusy) << "needed here";
   const Id needed = keyring()->find_domain("system")->keys.at(2).id;
   ASSERT_OK(ask_nodes(*coffer_, {needed, old_}));
@@ -334,6 +333,7 @@ TEST_F(KeyQuestionsTest, AFileThatIsRenamedDuringALookIsSeen) {
   write(db("z/file"), sealed_file(Kind::kBlocks, "contents"));
   const Id key = keyring()->find_domain("system")->active()->id;
   ASSERT_OK(coffer_->live_keyring().update([](Keyring& next) { return next.rotate_domain("system", now_seconds()); }));
+  coffer_->keyring_uses().let_go();
   RenamingDisk renaming(disk());
   const auto coffer = Coffer::open(renaming, coffer_path(), {}, open_provider);
   ASSERT_OK(coffer);
