@@ -74,6 +74,12 @@ class Fleet(CliTest):
     def coffer_of(self, node):
         return self.place(node, "/var/lib/db.coffer")
 
+    def call_all_databases(self, path):
+        """What every machine has at the same path stands in a directory of its own here."""
+        for node in self.NODES:
+            with open(self.coffer_of(node) + "/coffer.yaml", "a", encoding="utf-8") as file:
+                file.write(f"stores:\n  - path: {path}\n    at: {self.place(node, path)}\n")
+
     def on(self, node, text):
         """What is said of db-1, of another."""
         return text.replace(self.path("db-1") + "/", self.path(node) + "/")

@@ -13,10 +13,7 @@ class StoresOfNodes(Fleet):
 
     def setUp(self):
         super().setUp()
-        # What every machine has at the same path stands in a directory of its own here.
-        for node in self.NODES:
-            with open(self.coffer_of(node) + "/coffer.yaml", "a", encoding="utf-8") as file:
-                file.write(f"stores:\n  - path: {DATABASE}\n    at: {self.place(node, DATABASE)}\n")
+        self.call_all_databases(DATABASE)
 
     def fill(self, node):
         """A new database. What was there before, the program destroys first."""
