@@ -3,21 +3,9 @@
 import os
 
 from harness import CliTest, main
+from keeper import add_target
 
 BACKUP_MARKER = "coffer-backups"
-# A target behind a command, as small as it can be.
-KEEPER = """#!/bin/sh
-set -e
-kept=$1 name=$3
-case $2 in
-size) [ -f "$kept/$name" ] || exit 3; stat -c %s "$kept/$name" ;;
-get) [ -f "$kept/$name" ] || exit 3; cat "$kept/$name" ;;
-put) mkdir -p "$(dirname "$kept/$name")"; cat > "$kept/.part"; mv "$kept/.part" "$kept/$name" ;;
-list) cd "$kept"; find . -type f | sed 's,^./,,' | grep "^$name" || true ;;
-remove) rm -f "$kept/$name" ;;
-*) exit 1 ;;
-esac
-"""
 
 
 class BackingUp(CliTest):
@@ -89,12 +77,7 @@ class Commands(BackingUp):
 
     def test_a_command_keeps_it_as_a_directory_does(self):
         contents = self.make_store("a.coffer")
-        keeper = self.write("keeper", KEEPER.encode(), 0o755)
-        for name in ("kept", "scratch"):
-            os.mkdir(self.path(name))
-        with open(self.path("a.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
-            file.write(f"backup_targets:\n  offsite:\n    command: [{keeper}, {self.path('kept')}]\n"
-                       f"    scratch: {self.path('scratch')}\n")
+        add_target(self, "a.coffer", "offsite")
         self.target = "offsite"
         self.made()
         self.assertEqual(self.made()["bytes"], 0)

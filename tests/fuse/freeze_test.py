@@ -15,26 +15,13 @@ import unittest
 
 from mounting import MountTest, main
 
+from keeper import add_target  # of tests/cli
+
 LONG = "COFFER_FUSE_LONG" in os.environ
 # engines/fuse/freeze_wire.h
 FREEZE, THAW, FROZEN, THAWED, BUSY, OVER = 1, 2, 3, 4, 5, 8
 PAUSE = 0.001 if LONG else 0.01  # seconds between two steps of a writer
 SETTLED = 2.2  # seconds until a file's times tell every change
-# A directory behind a command, where a body takes its time.
-KEEPER = """#!/bin/sh
-set -e
-kept=$1 name=$3
-case $2 in
-size) [ -f "$kept/$name" ] || exit 3; stat -c %s "$kept/$name" ;;
-get) [ -f "$kept/$name" ] || exit 3; cat "$kept/$name" ;;
-put) mkdir -p "$(dirname "$kept/$name")"; cat > "$kept/.part-$$"
-     case $name in objects/*) echo >> "$kept/../puts"; sleep SECONDS ;; esac
-     mv "$kept/.part-$$" "$kept/$name" ;;
-list) cd "$kept"; find . -type f | sed 's,^./,,' | grep "^$name" || true ;;
-remove) rm -f "$kept/$name" ;;
-*) exit 1 ;;
-esac
-"""
 
 
 class Writer(threading.Thread):
@@ -112,12 +99,7 @@ class FreezeTest(MountTest):
         return [row["state"] for row in run.json()["backups"]]
 
     def keep_slowly(self, seconds):
-        keeper = self.write("keeper", KEEPER.replace("SECONDS", str(seconds)).encode(), 0o755)
-        for name in ("kept", "scratch"):
-            os.mkdir(self.path(name))
-        with open(self.path("c.coffer/coffer.yaml"), "a", encoding="utf-8") as file:
-            file.write(f"backup_targets:\n  slow:\n    command: [{keeper}, {self.path('kept')}]\n"
-                       f"    scratch: {self.path('scratch')}\n")
+        add_target(self, "c.coffer", "slow", seconds)
         self.target = "slow"
 
     def await_puts(self, count):
