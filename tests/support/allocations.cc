@@ -11,7 +11,7 @@ thread_local bool has_failed = false;
 
 }  // namespace
 
-// Replaces the program's operator new; the other forms end up here.
+// Replaces the program's operator new, all forms of it: a sanitizer has the others by itself, and minds who frees what.
 void* operator new(size_t size) {
   ++allocation_count;
   if (allocations_left == 0) {
@@ -23,10 +23,20 @@ void* operator new(size_t size) {
   throw std::bad_alloc();
 }
 void* operator new[](size_t size) { return operator new(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+void* operator new[](size_t size, const std::nothrow_t& nothrow) noexcept { return operator new(size, nothrow); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 
 namespace coffer {
 
