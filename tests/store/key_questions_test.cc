@@ -343,5 +343,25 @@ TEST_F(KeyQuestionsTest, AFileThatIsRenamedDuringALookIsSeen) {
   EXPECT_EQ(needs->by_key.size(), 1u);
 }
 
+TEST_F(KeyQuestionsTest, ThePolicyKeepsTheKeyOfAFileThatIsRenamedDuringItsLook) {
+  for (const char* name : {"a", "z"}) std::filesystem::create_directory(db(name));
+  write(db("z/file"), sealed_file(Kind::kBlocks, "contents"));
+  const Id key = keyring()->find_domain("system")->active()->id;
+  ASSERT_OK(coffer_->live_keyring().update([](Keyring& next) -> Status {
+    for (const char* name : {"db-2", "db-3"}) COFFER_TRY(next.remove_node(name));
+    return next.rotate_domain("system", now_seconds());
+  }));
+  write(coffer_path() + "/coffer.yaml",
+        config_.substr(0, config_.find("policy:")) + "policy: {rotation_period: off, destroy_after: 0s}\n");
+  coffer_->keyring_uses().let_go();
+  RenamingDisk renaming(disk());
+  const auto coffer = Coffer::open(renaming, coffer_path(), {}, open_provider);
+  ASSERT_OK(coffer);
+  ASSERT_OK(apply_policy(**coffer));
+  EXPECT_TRUE(renaming.has_renamed);
+  EXPECT_EQ(state(), KeyState::kDestroyed) << "which nothing needs";
+  EXPECT_EQ(keyring()->find_key(key).entry->state, KeyState::kDeactivated);
+}
+
 }  // namespace
 }  // namespace coffer

@@ -1,6 +1,7 @@
 #include "coffer/ops/due_destruction.h"
 
 #include <algorithm>
+#include <set>
 
 #include "coffer/base/clock.h"
 #include "coffer/ops/key_needs.h"
@@ -71,6 +72,18 @@ std::vector<DueAction> unneeded_elsewhere(const Coffer& coffer, std::vector<DueA
   return out;
 }
 
+// By the look that counts, which waits for programs: the one before has only told what is worth it. What is needed
+// after all is told by the next one.
+Status keep_unneeded(Coffer& coffer, std::vector<DueAction>& due) {
+  std::set<Id> keys;
+  for (const DueAction& action : due) keys.insert(action.key);
+  COFFER_ASSIGN(const KeyNeeds needs, look_for_needs(coffer, keys));
+  std::erase_if(due, [&](const DueAction& action) {
+    return !needs.answer_to(KeyQuestion{.id = {}, .key = action.key}).is_clear();
+  });
+  return Status::ok();
+}
+
 }  // namespace
 
 Result<std::vector<DueAction>> find_due_destructions(Coffer& coffer, const Policy& policy,
@@ -88,10 +101,6 @@ Result<std::vector<DueAction>> destroy_what_is_due(Coffer& coffer, const Policy&
   }
   const auto asked = coffer.keyring();
   if (due_when(coffer, policy, [](const Id&) { return false; }).empty()) return none;
-  if (const Status settled = wait_for_programs(coffer); !settled.is_ok()) {
-    problems.push_back({coffer.directory(), settled.with_context("no key is destroyed")});
-    return none;
-  }
   COFFER_ASSIGN(std::vector<DueAction> due, unneeded_here(coffer, policy, problems));
   std::vector<Id> keys;
   for (const DueAction& action : due) keys.push_back(action.key);
@@ -102,6 +111,9 @@ Result<std::vector<DueAction>> destroy_what_is_due(Coffer& coffer, const Policy&
   }
   due = unneeded_elsewhere(coffer, std::move(due), problems);
   if (due.empty()) return due;
+  const Status left = keep_unneeded(coffer, due);
+  if (!left.is_ok()) problems.push_back({coffer.directory(), left.with_context("no key is destroyed")});
+  if (!left.is_ok() || due.empty()) return none;
   keys.clear();
   for (const DueAction& action : due) keys.push_back(action.key);
   const Status destroyed = destroy_unneeded(coffer, keys, *asked);
